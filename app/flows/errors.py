@@ -1,0 +1,55 @@
+"""Everything a use case refuses, named after the thing that failed.
+
+    FlowError
+    ├── UsernameInvalid      breaks the grammar of usernames; `reason` says how
+    ├── UsernameReserved     on the reserved list, or looks like a name on it
+    ├── UsernameTaken        somebody has it, or a name that looks like it
+    ├── TooManyRequests      a rate limit; `retry_after` says for how long
+    └── SigningKeyRefused    a key that cannot join its ring
+
+Failures of the protocol are `app.atproto.errors`, failures of the platform token
+`app.tokens.errors`. What people read about each is decided by the web layer.
+"""
+
+from __future__ import annotations
+
+
+class FlowError(Exception):
+    """Base of every refusal of a use case."""
+
+
+class UsernameInvalid(FlowError):
+    """The name breaks the grammar of usernames."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UsernameReserved(FlowError):
+    """The name is kept back, or looks like one that is."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"{username!r} is reserved")
+        self.username = username
+
+
+class UsernameTaken(FlowError):
+    """Another account has the name, or one that looks like it."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"{username!r} is taken")
+        self.username = username
+
+
+class TooManyRequests(FlowError):
+    """A rate limit is reached."""
+
+    def __init__(self, kind: str, retry_after: float) -> None:
+        super().__init__(f"the {kind} limit is reached for {retry_after:.0f} s")
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+class SigningKeyRefused(FlowError):
+    """A key file that is no key, or not one its ring can take."""

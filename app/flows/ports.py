@@ -1,0 +1,144 @@
+"""What the use cases keep, and the Protocols of who keeps it.
+
+Records are frozen; SQL rows become records at the edge of `app.stores` and nowhere
+else. Times are epoch seconds. Every method may raise what its database raises: an
+outage is our own fault (`internal`), and no flow takes it for an absence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from app.atproto.keys import SigningKey
+from app.atproto.syntax import Did, Handle
+
+Ring = Literal["platform", "client"]
+KeyStatus = Literal["next", "active", "retired"]
+LimitKind = Literal["address", "host"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """One account of the platform: a DID that picked a username, once."""
+
+    did: Did
+    handle: Handle | None
+    username: str
+    created_at: float
+    handle_checked_at: float
+    disabled_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One person signed in on one device; the platform token names it by `sid`.
+
+    `destination` is where a newcomer goes once a username is picked; a session that
+    has one belongs to a proved DID without an account yet.
+    """
+
+    sid: str
+    did: Did
+    handle: Handle | None
+    oauth_session_id: str | None
+    device: str
+    created_at: float
+    seen_at: float
+    expires_at: float
+    destination: str | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A signing key and its place in its ring.
+
+    A ring holds at most one active and one next key for each algorithm. `next` is
+    published and does not sign yet, `active` signs, `retired` is published as long as
+    something it signed may still be about.
+    """
+
+    kid: str
+    ring: Ring
+    alg: str
+    status: KeyStatus
+    key: SigningKey = field(repr=False)
+    created_at: float
+    activated_at: float | None = None
+    retired_at: float | None = None
+
+
+class Users(Protocol):
+    """The accounts, one for each DID."""
+
+    def get(self, did: Did) -> User | None:
+        """Return the account of a DID, disabled ones too."""
+
+    def taken(self, skeletons: Collection[str]) -> frozenset[str]:
+        """Return those of the skeletons that belong to somebody."""
+
+    def add(self, user: User, *, skeleton: str) -> User:
+        """Create the account, or return the one that the DID has already.
+
+        Decided by the database, so that of two people racing for a name one gets it.
+        Raises `UsernameTaken` when another DID has the skeleton.
+        """
+
+    def set_handle(self, did: Did, handle: Handle | None, now: float) -> None:
+        """Note the handle as verified now; None when the DID has none that holds."""
+
+
+class Sessions(Protocol):
+    """The sign-in sessions. `get` and `by_secret` see live ones only."""
+
+    def add(self, session: Session, *, secret: str) -> None:
+        """Create the session; of the cookie's secret only a hash is kept."""
+
+    def by_secret(self, secret: str) -> Session | None:
+        """Return the session of a cookie, unless it is unknown, ended or expired."""
+
+    def get(self, sid: str) -> Session | None:
+        """Return the session, unless it is unknown, ended or expired."""
+
+    def touch(self, sid: str, now: float) -> None:
+        """Note that the session was used; a live session only moves forward."""
+
+    def end(self, sid: str, now: float) -> bool:
+        """End the session; False when it was not live. Only one caller hears True."""
+
+    def finish_signup(self, sid: str) -> None:
+        """Clear the destination: the newcomer has an account now."""
+
+
+class SigningKeys(Protocol):
+    """The two key rings; private halves are encrypted at rest."""
+
+    def list(self, ring: Ring) -> Sequence[StoredKey]:
+        """Return the ring: active first, then next, then retired, newest first."""
+
+    def add(self, stored: StoredKey) -> bool:
+        """Create-only; False when the place or the key id is occupied already."""
+
+
+class RateLimit(Protocol):
+    """How often something may be tried."""
+
+    def hit(self, kind: LimitKind, key: str) -> None:
+        """Count one try. Raises `TooManyRequests` when there were too many."""
+
+
+class Audit(Protocol):
+    """What happened to accounts, sessions and keys; append-only."""
+
+    def record(
+        self,
+        event: str,
+        *,
+        now: float,
+        did: Did | None = None,
+        sid: str | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> None:
+        """Append one event. `detail` is JSON and holds no secret."""
