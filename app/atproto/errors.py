@@ -35,13 +35,28 @@ a state or a query string. What people read is decided elsewhere.
 
 from __future__ import annotations
 
+import re
+
 
 class AtprotoError(Exception):
-    """Base of every failure this library reports."""
+    """Base of every failure this library reports.
+
+    `app_state` is what the application gave to `authorize`, once a callback was matched
+    to its auth request: a failed login can be offered again without asking everything.
+    """
+
+    app_state: str | None = None
 
 
 class IdentifierInvalid(AtprotoError):
-    """The identifier is not a handle, a DID or a server URL (requirement 1.3)."""
+    """The identifier is not a handle, a DID or a server URL (requirement 1.3).
+
+    `suggestion` is a handle that may have been meant, for the person to confirm.
+    """
+
+    def __init__(self, reason: str, *, suggestion: str | None = None) -> None:
+        super().__init__(reason)
+        self.suggestion = suggestion
 
 
 class DidMethodUnsupported(IdentifierInvalid):
@@ -157,18 +172,7 @@ class ClientRefused(ServerInvalid):
 
 
 class CallbackRejected(AtprotoError):
-    """The answer to an authorization request is not acceptable.
-
-    `issuer` and `app_state` are what the flow began with, when it was recognised, so
-    that a caller can offer a second try without asking everything again.
-    """
-
-    def __init__(
-        self, reason: str, *, issuer: str | None = None, app_state: str | None = None
-    ) -> None:
-        super().__init__(reason)
-        self.issuer = issuer
-        self.app_state = app_state
+    """The answer to an authorization request is not acceptable."""
 
 
 class CallbackMalformed(CallbackRejected):
@@ -201,17 +205,8 @@ class AuthorizationFailed(CallbackRejected):
     `code` is the server's error code, already checked to be short printable ASCII.
     """
 
-    def __init__(
-        self,
-        code: str,
-        description: str = "",
-        *,
-        issuer: str | None = None,
-        app_state: str | None = None,
-    ) -> None:
-        super().__init__(
-            f"the server answered {code!r}", issuer=issuer, app_state=app_state
-        )
+    def __init__(self, code: str, description: str = "") -> None:
+        super().__init__(f"the server answered {code!r}")
         self.code = code
         self.description = description
 
@@ -234,3 +229,13 @@ class KeyUnavailable(AtprotoError):
     def __init__(self, kid: str) -> None:
         super().__init__(f"client key {kid} is gone")
         self.kid = kid
+
+
+def printable(value: object, *, limit: int = 200) -> str:
+    """Return a foreign string cut short and reduced to visible ASCII, for messages.
+
+    What a server sends is an attacker's to choose: a line feed in a log line, or a
+    megabyte of it, must not be (requirements 6.4 and 9.11).
+    """
+    text = value if isinstance(value, str) else ""
+    return re.sub(r"[^\x20-\x7e]", "?", text[:limit])

@@ -7,10 +7,17 @@ later requests need without another discovery. Tokens are opaque strings (7.1).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+
+from .errors import DocumentInvalid, IdentifierInvalid, ScopeInvalid
+from .scopes import ATPROTO, parse_scope
+from .syntax import parse_did
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .keys import SigningKey
     from .syntax import Did, Handle, Origin
 
@@ -49,3 +56,68 @@ class OAuthSession:
     refreshed_at: float
     verified_at: float
     """Age of the evidence that the DID's own PDS points to the issuer (6.12)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSet:
+    """A token answer that passed requirement 6.10."""
+
+    did: Did
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    scope: str
+    expires_in: float | None
+
+
+def parse_token_set(document: Mapping[str, Any], *, host: str) -> TokenSet:
+    """Read the JSON of a successful token answer.
+
+    Raises:
+        DocumentInvalid: a field is missing or of another kind, the tokens are not
+            bound to our DPoP key, or `atproto` was not granted.
+    """
+    if str(document.get("token_type", "")).lower() != "dpop":
+        raise DocumentInvalid(host, "tokens are not bound by DPoP")
+    access_token = document.get("access_token")
+    refresh_token = document.get("refresh_token")
+    if not _is_token(access_token):
+        raise DocumentInvalid(host, "no access token")
+    if refresh_token is not None and not _is_token(refresh_token):
+        raise DocumentInvalid(host, "the refresh token is not a string")
+    return TokenSet(
+        did=_subject(document.get("sub"), host),
+        access_token=access_token,
+        refresh_token=refresh_token,
+        scope=_granted_scope(document.get("scope"), host),
+        expires_in=_lifetime(document.get("expires_in"), host),
+    )
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    # A token travels in a header: visible ASCII only, or it could end the line.
+    return isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]+", value) is not None
+
+
+def _subject(value: object, host: str) -> Did:
+    try:
+        return parse_did(value if isinstance(value, str) else "")
+    except IdentifierInvalid as error:
+        raise DocumentInvalid(host, "the subject is not a DID") from error
+
+
+def _granted_scope(value: object, host: str) -> str:
+    try:
+        granted = parse_scope(value if isinstance(value, str) else "")
+    except ScopeInvalid as error:
+        raise DocumentInvalid(host, "the granted scope is malformed") from error
+    if ATPROTO not in granted:
+        raise DocumentInvalid(host, "the scope atproto was not granted")
+    return " ".join(granted)
+
+
+def _lifetime(value: object, host: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise DocumentInvalid(host, "expires_in is not a positive number")
+    return float(value)

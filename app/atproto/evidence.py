@@ -1,0 +1,112 @@
+"""Proof that an account's own PDS points to the issuer that speaks for it.
+
+Any authorization server can claim any DID. Only the chain DID document -> PDS ->
+protected resource -> issuer says who may (requirements 6.12 to 6.14); it is looked at
+when a login begins, and again, without caches, when what was seen then has grown old.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import AtprotoError, IssuerMismatch
+from .syntax import Did, Handle, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .discovery import ServerDiscovery
+    from .identity import Identity, IdentityResolver
+    from .metadata import AuthorizationServer
+    from .security import Deadline
+    from .syntax import Identifier
+
+EVIDENCE_LIFETIME = 600.0
+"""Seconds for which evidence serves to make a session (requirements 1.28 and 6.14)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Which PDS and which issuer speak for an account, and since when we know."""
+
+    did: Did
+    handle: Handle | None
+    pds: Origin
+    issuer: str
+    seen_at: float
+    """Epoch seconds of the oldest of the documents."""
+
+
+class EvidenceCollector:
+    """Collects evidence from identity resolution and server discovery."""
+
+    def __init__(
+        self,
+        *,
+        identities: IdentityResolver,
+        servers: ServerDiscovery,
+        clock: Callable[[], float],
+    ) -> None:
+        self._identities = identities
+        self._servers = servers
+        self._clock = clock
+        self._beside = ThreadPoolExecutor(thread_name_prefix="evidence")
+
+    def locate(
+        self, identifier: Identifier, *, deadline: Deadline
+    ) -> tuple[AuthorizationServer, Evidence | None]:
+        """Find the authorization server of an account or of a typed server.
+
+        A server start names no account, so there is no evidence yet (2.10).
+        """
+        if identifier.kind == "server":
+            origin = Origin(identifier.value)
+            return self._servers.from_server(origin, deadline=deadline).server, None
+        account = (Did if identifier.kind == "did" else Handle)(identifier.value)
+        return self._look(account, deadline=deadline, fresh=False)
+
+    def renew(
+        self, did: Did, *, issuer: str, held: Evidence | None, deadline: Deadline
+    ) -> Future[Evidence]:
+        """Begin to prove that `issuer` speaks for `did`; what is fresh is taken.
+
+        Runs beside the caller, so that a callback waits for the slower of exchange and
+        renewal, not for both. The future raises `IssuerMismatch` when another issuer
+        speaks for the account by now, and what discovery raises.
+        """
+        if held is not None and self._clock() - held.seen_at <= EVIDENCE_LIFETIME:
+            known: Future[Evidence] = Future()
+            known.set_result(held)
+            return known
+        return self._beside.submit(self._prove, did, issuer, deadline)
+
+    def _prove(self, did: Did, issuer: str, deadline: Deadline) -> Evidence:
+        _, evidence = self._look(did, deadline=deadline, fresh=True)
+        if evidence.issuer != issuer:
+            raise IssuerMismatch(f"{issuer} does not speak for {did}")
+        return evidence
+
+    def _look(
+        self, account: Did | Handle, *, deadline: Deadline, fresh: bool
+    ) -> tuple[AuthorizationServer, Evidence]:
+        identity = self._identities.resolve(account, deadline=deadline, fresh=fresh)
+        try:
+            found = self._servers.from_pds(identity.pds, deadline=deadline, fresh=fresh)
+        except AtprotoError:
+            # Perhaps the account has moved since: look again next time (1.29).
+            self._identities.forget(identity.did, identity.handle)
+            raise
+        return found.server, Evidence(
+            did=identity.did,
+            handle=identity.handle,
+            pds=identity.pds,
+            issuer=found.server.issuer,
+            seen_at=min(identity.resolved_at, found.verified_at),
+        )
+
+    def forget(self, evidence: Evidence) -> None:
+        """Drop what caches say of this account (requirement 1.29)."""
+        self._identities.forget(evidence.did, evidence.handle)
+        self._servers.forget(evidence.pds, evidence.issuer)
