@@ -8,6 +8,7 @@
     │   ├── AccountNotFound
     │   └── HandleMismatch
     ├── HostUnreachable               nothing of use answered: never "absent"
+    │   ├── HostUnknown               DNS answered, and knows no address of the name
     │   ├── HostFailing               something answered 5xx or 429 in its name
     │   └── HostResting               not asked at all: its breaker is open
     ├── HostWithoutOAuth
@@ -108,6 +109,13 @@ class HostUnreachable(AtprotoError):
         self.host = host
         self.reason = reason
         self.sent = sent
+
+
+class HostUnknown(HostUnreachable):
+    """DNS answered: the name does not exist, or has no address (requirement 1.18)."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host, "has no address")
 
 
 class HostFailing(HostUnreachable):
