@@ -44,11 +44,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from .callback import CallbackAnswer
+    from .identifier import Identifier
     from .keys import ClientKeys
     from .metadata import ClientMetadata
     from .server import Answer, ServerAgent
     from .stores import SessionStore, StateStore
-    from .syntax import Did, Identifier
+    from .syntax import Did
 
 log = logging.getLogger(__name__)
 
