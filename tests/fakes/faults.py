@@ -1,0 +1,163 @@
+"""What goes wrong on the way: one small class for each kind of trouble.
+
+`network.lay(url, DropsAnswer(), times=1)` reads as what happens to that URL. Waiting is
+done on the fake clock, so that ten slow seconds cost no time.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from .network import Answer, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .clock import FakeClock
+    from .network import Sent
+
+REMOVED = object()
+"""A field that is not there at all."""
+
+HTML = "text/html; charset=utf-8"
+
+
+@dataclass
+class Says(Fault):
+    """Something stands in front of the host and answers in its place."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def before(self, sent: Sent, timeout: float) -> Answer:
+        return Answer(self.status, dict(self.headers), self.body)
+
+
+def bad_gateway() -> Says:
+    """A proxy's HTML page with the status 502."""
+    page = b"<html><h1>502 Bad Gateway</h1><script>alert(1)</script></html>"
+    return Says(502, page, {"Content-Type": HTML})
+
+
+def too_many(retry_after: int = 30) -> Says:
+    """The host asks us to slow down."""
+    return Says(429, b"{}", {"Retry-After": str(retry_after)})
+
+
+def redirect(target: str, status: int = 302) -> Says:
+    """An answer that sends us elsewhere."""
+    return Says(status, b"", {"Location": target})
+
+
+def a_page(status: int = 200) -> Says:
+    """An HTML page where a document should be."""
+    return Says(status, b"<!doctype html><p>Welcome</p>", {"Content-Type": HTML})
+
+
+def missing() -> Says:
+    """Nothing is there."""
+    return Says(404, b'{"error":"NotFound"}', {"Content-Type": "application/json"})
+
+
+@dataclass
+class Refuses(Fault):
+    """The connection is refused; no byte of the request has left."""
+
+    def before(self, sent: Sent, timeout: float) -> None:
+        raise requests.ConnectTimeout(f"connection to {sent.host} timed out")
+
+
+@dataclass
+class DropsAnswer(Fault):
+    """The host does what was asked, and its answer is lost on the way back."""
+
+    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
+        raise requests.ConnectionError("Connection reset by peer")
+
+
+@dataclass
+class Waits(Fault):
+    """The host takes its time; with less patience than that, the read times out."""
+
+    clock: FakeClock
+    seconds: float
+
+    def before(self, sent: Sent, timeout: float) -> None:
+        self.clock.advance(min(self.seconds, timeout))
+        if self.seconds >= timeout:
+            raise requests.ReadTimeout(f"{sent.host} took {self.seconds} s")
+
+
+@dataclass
+class Drips(Fault):
+    """One byte at a time, each just inside the read timeout."""
+
+    clock: FakeClock
+    seconds: float = 1.0
+
+    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
+        stream = _Drip(answer.body, self.clock, self.seconds)
+        headers = {k: v for k, v in answer.headers.items() if k != "Content-Length"}
+        return Answer(answer.status, headers, stream=stream)
+
+
+class _Drip(io.RawIOBase):
+    def __init__(self, body: bytes, clock: FakeClock, seconds: float) -> None:
+        self._rest = body
+        self._clock = clock
+        self._seconds = seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            return 0
+        self._clock.advance(self._seconds)
+        buffer[:1] = self._rest[:1]
+        self._rest = self._rest[1:]
+        return 1
+
+
+@dataclass
+class Swells(Fault):
+    """The same JSON, padded to a size that nobody asked for."""
+
+    size: int
+
+    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
+        return answer.with_json({**answer.json(), "padding": "x" * self.size})
+
+
+@dataclass
+class ChangesJSON(Fault):
+    """Some fields of the answer are others than the host wrote, or `REMOVED`."""
+
+    fields: Mapping[str, object]
+
+    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
+        document = {**answer.json(), **self.fields}
+        return answer.with_json(
+            {name: value for name, value in document.items() if value is not REMOVED}
+        )
+
+
+@dataclass
+class ChangesHeader(Fault):
+    """A header of the answer is another, or gone (None)."""
+
+    name: str
+    value: str | None = None
+
+    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
+        headers = {
+            k: v for k, v in answer.headers.items() if k.lower() != self.name.lower()
+        }
+        if self.value is not None:
+            headers[self.name] = self.value
+        return Answer(answer.status, headers, answer.body)
