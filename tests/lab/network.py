@@ -1,0 +1,204 @@
+"""The reference PDS and a PLC directory on this machine, as a network to sign in with.
+
+Two shapes of it:
+- DEV: plain http on localhost, for a service in loopback development.
+- PROD-LIKE: https names behind nginx with an authority of our own, for a service at
+  https://auth.platform.internal. It binds port 443 and writes /etc/hosts: root only.
+
+Everything lives in one directory and ends with the block. The PLC directory keeps its
+identities in memory, so each network starts empty.
+"""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from tests.lab.certificates import make_certificates
+from tests.lab.dnsd import HandleDns
+from tests.lab.front_door import start_front_door
+from tests.lab.hosts import named
+from tests.lab.processes import Processes, answers, session
+
+LAB = Path(__file__).parent
+ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
+NODE_PACKAGE = f"node-linux-{ARCHITECTURES.get(platform.machine(), 'x64')}"
+NODE = LAB / "node_modules" / NODE_PACKAGE / "bin" / "node"
+
+# The platform's names in PROD-LIKE. A client_id under .test is refused by the reference
+# authorization server; .internal passes.
+SIGN_IN = "auth.platform.internal"
+SIGN_IN_ONE_WORKER = "one-worker.platform.internal"
+SIBLING = "app.platform.internal"
+# /etc/hosts has no wildcard, so these two handles alone can be looked up over HTTPS.
+HTTPS_HANDLES = ("alice.pds.test", "bob.pds.test")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody with an account on the network's PDS."""
+
+    did: str
+    handle: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where everything is, and the way to make accounts."""
+
+    directory: Path
+    processes: Processes
+    dns: HandleDns
+    pds_url: str
+    plc_url: str
+    handle_domain: str
+    ports: Mapping[str, int]
+    ca: Path | None = None
+
+    def create_account(self, name: str, *, password: str | None = None) -> Account:
+        """Create an account; its handle resolves by TXT, or else by HTTPS alone."""
+        handle = f"{name}.{self.handle_domain}"
+        password = password or secrets.token_urlsafe(12)
+        answer = self.call(
+            "com.atproto.server.createAccount",
+            {"handle": handle, "password": password, "email": f"{name}@mail.test"},
+        )
+        if handle not in HTTPS_HANDLES:
+            self.dns.names.publish(handle, answer["did"])
+        return Account(answer["did"], handle, password)
+
+    def call(self, method: str, body: Mapping[str, str]) -> dict[str, str]:
+        """Call an XRPC procedure of the PDS that needs no authorization."""
+        with session(self.ca) as http:
+            answer = http.post(f"{self.pds_url}/xrpc/{method}", json=body, timeout=30)
+        if answer.status_code != 200:
+            raise requests.HTTPError(f"{method}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+
+@contextmanager
+def dev_network(
+    directory: Path, *, pds_port: int | None = None, plc_port: int | None = None
+) -> Iterator[Network]:
+    """Bring up DEV: PDS and PLC on http://localhost, on free ports unless told."""
+    pds, plc, service = pds_port or free_port(), plc_port or free_port(), free_port()
+    with Processes(directory / "logs") as processes, HandleDns() as dns:
+        _start_plc(processes, plc)
+        _start_pds(
+            processes,
+            directory / "pds",
+            hostname="localhost",
+            port=pds,
+            plc_url=f"http://localhost:{plc}",
+            extra={"PDS_DEV_MODE": "true"},
+        )
+        yield Network(
+            directory=directory,
+            processes=processes,
+            dns=dns,
+            pds_url=f"http://localhost:{pds}",
+            plc_url=f"http://localhost:{plc}",
+            handle_domain="test",
+            ports={"service": service},
+        )
+
+
+@contextmanager
+def prod_like_network(directory: Path) -> Iterator[Network]:
+    """Bring up PROD-LIKE; the names of the platform wait for their services."""
+    ports = {name: free_port() for name in ("pds", "plc", SIGN_IN, SIBLING)}
+    ports[SIGN_IN_ONE_WORKER] = free_port()
+    servers = {
+        " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
+        "plc.test": ports["plc"],
+        **{name: ports[name] for name in (SIGN_IN, SIGN_IN_ONE_WORKER, SIBLING)},
+    }
+    names = " ".join(servers).split()
+    with (
+        named(names),
+        Processes(directory / "logs") as processes,
+        HandleDns() as dns,
+    ):
+        certificates = make_certificates(directory, names)
+        start_front_door(
+            processes, directory / "nginx", certificates=certificates, ports=servers
+        )
+        _start_plc(processes, ports["plc"])
+        _start_pds(
+            processes,
+            directory / "pds",
+            hostname="pds.test",
+            port=ports["pds"],
+            plc_url="https://plc.test",
+            extra={
+                "PDS_DISABLE_SSRF_PROTECTION": "true",
+                "NODE_EXTRA_CA_CERTS": str(certificates.ca),
+            },
+        )
+        yield Network(
+            directory=directory,
+            processes=processes,
+            dns=dns,
+            pds_url="https://pds.test",
+            plc_url="https://plc.test",
+            handle_domain="pds.test",
+            ports=ports,
+            ca=certificates.ca,
+        )
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start_plc(processes: Processes, port: int) -> None:
+    processes.start(
+        "plc",
+        [NODE, LAB / "plc.mjs"],
+        environment={"PLC_PORT": str(port)},
+        healthy=answers(f"http://127.0.0.1:{port}/_health"),
+    )
+
+
+def _start_pds(
+    processes: Processes,
+    directory: Path,
+    *,
+    hostname: str,
+    port: int,
+    plc_url: str,
+    extra: Mapping[str, str],
+) -> None:
+    blobs = directory / "blobs"
+    blobs.mkdir(parents=True)
+    environment = {
+        "PDS_HOSTNAME": hostname,
+        "PDS_PORT": str(port),
+        "PDS_DATA_DIRECTORY": str(directory),
+        "PDS_BLOBSTORE_DISK_LOCATION": str(blobs),
+        "PDS_DID_PLC_URL": plc_url,
+        "PDS_INVITE_REQUIRED": "false",
+        "PDS_ADMIN_PASSWORD": secrets.token_hex(16),
+        "PDS_JWT_SECRET": secrets.token_hex(32),
+        "PDS_DPOP_SECRET": secrets.token_hex(32),
+        "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": secrets.token_hex(32),
+        **extra,
+    }
+    processes.start(
+        "pds",
+        [NODE, LAB / "pds.mjs"],
+        environment=environment,
+        healthy=answers(f"http://127.0.0.1:{port}/xrpc/_health"),
+    )
