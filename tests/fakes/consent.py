@@ -70,10 +70,8 @@ class ConsentPage:
     def _answer_url(self, **parameters: str) -> str:
         """Return where the browser is sent, with the lies that were ordered."""
         lies = self.server.lies
-        pairs: list[tuple[str, object]] = [
-            ("iss", self.server.issuer),
-            ("state", self.request.form["state"]),
-        ]
+        pairs: list[tuple[str, object]] = [("iss", self.server.issuer)]
+        pairs.append(("state", self.request.form["state"]))
         if lies.callback_iss is not None:
             pairs[0] = ("iss", lies.callback_iss)
         pairs += parameters.items()

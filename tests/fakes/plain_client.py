@@ -124,8 +124,7 @@ class PlainClient:
     def login(self, account: str) -> Any:
         """Go through a whole login; return the token answer."""
         page = self.server.open(self.authorization_url(self.push()), device="mine")
-        if not isinstance(page, ConsentPage):
-            raise AssertionError(page)
+        assert isinstance(page, ConsentPage)
         return self.exchange(code_in(page.approves(account).url))
 
     # --- one request --------------------------------------------------------------
@@ -141,7 +140,10 @@ class PlainClient:
         **options: Any,
     ) -> requests.Response:
         """POST with proof and assertion; answer a nonce challenge like anybody does."""
-        fields = {"client_id": CLIENT_ID, "client_assertion_type": ASSERTION_TYPE}
+        fields: dict[str, Any] = {
+            "client_id": CLIENT_ID,
+            "client_assertion_type": ASSERTION_TYPE,
+        }
         fields["client_assertion"] = self.assertion(**(assertion or {}))
         fields = {**fields, **form}
         url = self.server.issuer + path
