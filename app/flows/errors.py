@@ -5,7 +5,8 @@
     ├── UsernameReserved     on the reserved list, or looks like a name on it
     ├── UsernameTaken        somebody has it, or a name that looks like it
     ├── TooManyRequests      a rate limit; `retry_after` says for how long
-    └── SigningKeyRefused    a key that cannot join its ring
+    ├── SigningKeyRefused    a key that cannot join its ring
+    └── StorageFailed        the database refused or did not answer: our own fault
 
 Failures of the protocol are `app.atproto.errors`, failures of the platform token
 `app.tokens.errors`. What people read about each is decided by the web layer.
@@ -53,3 +54,10 @@ class TooManyRequests(FlowError):
 
 class SigningKeyRefused(FlowError):
     """A key file that is no key, or not one its ring can take."""
+
+
+class StorageFailed(FlowError):
+    """The database refused or did not answer.
+
+    Says nothing about what is stored: no flow takes it for an absence.
+    """

@@ -1,8 +1,8 @@
 """What the use cases keep, and the Protocols of who keeps it.
 
 Records are frozen; SQL rows become records at the edge of `app.stores` and nowhere
-else. Times are epoch seconds. Every method may raise what its database raises: an
-outage is our own fault (`internal`), and no flow takes it for an absence.
+else. Times are epoch seconds. Every method may raise `StorageFailed`: an outage is our
+own fault, and no flow takes it for an absence.
 """
 
 from __future__ import annotations

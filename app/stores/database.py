@@ -1,0 +1,145 @@
+"""The database: one engine, reads that see committed rows, writes that cannot stall.
+
+SQLite and PostgreSQL behave alike behind it: each statement of a read sees what is
+committed at that moment, a write is one transaction. Foreign exceptions end here, as
+`StorageFailed`. Statements live with the stores, not here.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from app.flows.errors import StorageFailed
+from app.stores import postgresql, sqlite
+from app.stores.errors import DatabaseURLInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection, Engine
+
+SCHEMA = Path(__file__).parents[2] / "schema.sql"
+WRITER_TIMEOUT = 5.0
+
+
+class Dialect(Protocol):
+    """Where the databases differ; the modules `sqlite` and `postgresql` fit it."""
+
+    ONE_WRITER: bool
+
+    def create(self, url: URL) -> Engine:
+        """Make the engine with its pool."""
+
+    def reading(self, engine: Engine) -> Engine:
+        """Return the engine whose statements each see what is committed by then."""
+
+    def begin(self, connection: Connection, *, durable: bool) -> None:
+        """Begin a transaction that is going to write."""
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Keep other processes from creating tables until the commit."""
+
+
+class Database:
+    """Where the stores read and write."""
+
+    def __init__(self, url: URL, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._engine = dialect.create(url)
+        self._reader = dialect.reading(self._engine)
+        self._writer = threading.Lock() if dialect.ONE_WRITER else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a connection for reading."""
+        with _translated(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """Open a transaction for writing, committed at the end of the block.
+
+        Only statements belong into the block: whoever waits for something else in it
+        makes every other writer wait too. `durable=False` is for what may be lost in
+        a power cut (a cache, a sweep): the commit does not wait for the disk.
+        """
+        with _translated(), self._alone(), self._engine.connect() as connection:
+            self._dialect.begin(connection, durable=durable)
+            yield connection
+            connection.commit()
+
+    def apply_schema(self) -> None:
+        """Create what is missing; safe to repeat, and for processes in a race."""
+        with self.write() as connection:
+            self._dialect.lock_schema(connection)
+            for statement in _statements(SCHEMA.read_text()):
+                connection.exec_driver_sql(statement)
+
+    def ping(self) -> None:
+        """Ask the database for a sign of life. Raises `StorageFailed`."""
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    def close(self) -> None:
+        """Close the kept connections; the next use opens new ones."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # SQLite waits for its write lock in C, where gevent cannot switch: a greenlet
+        # waiting there would keep the one that holds the lock from ever giving it
+        # back. So the writers of one process queue here, where waiting is cooperative.
+        if self._writer is None:
+            yield
+            return
+        if not self._writer.acquire(timeout=WRITER_TIMEOUT):
+            raise StorageFailed("another writer of this process takes too long")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+
+def open_database(url: str) -> Database:
+    """Open the database that DATABASE_URL names; connects at the first use.
+
+    Raises:
+        DatabaseURLInvalid: the URL is malformed, or names what is not supported.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Not chained: SQLAlchemy's message repeats the URL with its password.
+        raise DatabaseURLInvalid("not a database URL") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return Database(parsed, sqlite)
+        case "postgresql":
+            return Database(parsed, postgresql)
+        case other:
+            raise DatabaseURLInvalid(f"{other} is neither sqlite nor postgresql")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StorageFailed(_reason(error)) from error
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    # The first line only: PostgreSQL goes on with the values of the row.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
+
+
+def _statements(schema: str) -> list[str]:
+    code = "\n".join(line.partition("--")[0] for line in schema.splitlines())
+    return [statement for part in code.split(";") if (statement := part.strip())]

@@ -1,0 +1,101 @@
+"""SQLite as Latchkey uses it: write-ahead log, kept connections, immediate writes.
+
+Durability is chosen for each write. FULL keeps the last commit through a power cut and
+costs one sync of the log: a session, a key, a username or a taken auth request that
+came back would be a lie told to somebody. NORMAL may lose the last commits (never the
+database): right for caches and sweeps, which only do their work again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+
+from app.stores.errors import DatabaseURLInvalid
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection
+
+ONE_WRITER = True
+BUSY_TIMEOUT = 5.0
+OWNER_ONLY = 0o600
+
+
+def create(url: URL) -> Engine:
+    """Make the engine, and the file with its folder when they are missing."""
+    _make_file(url)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT},
+        hide_parameters=True,  # an error in the log shows no row
+        # SQLite works while it holds the interpreter or the one write lock: more
+        # connections would only wait for each other.
+        pool_size=5,
+        max_overflow=10,
+        pool_timeout=BUSY_TIMEOUT,
+    )
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "checkout", _ForkGuard().check)
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """Return the engine itself: outside `begin` each statement stands alone."""
+    return engine
+
+
+def begin(connection: Connection, *, durable: bool) -> None:
+    """Take the write lock at once, waiting for it at most BUSY_TIMEOUT.
+
+    A deferred BEGIN that reads first and writes later fails without any waiting when
+    somebody else wrote in between.
+    """
+    synchronous = "FULL" if durable else "NORMAL"
+    if connection.info.get("synchronous") != synchronous:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+        connection.info["synchronous"] = synchronous
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def lock_schema(_connection: Connection) -> None:
+    """Do nothing: the write lock covers the schema."""
+
+
+def _make_file(url: URL) -> None:
+    if not url.database or url.database.startswith(":") or "mode=memory" in str(url):
+        raise DatabaseURLInvalid("sqlite needs a file: processes share the database")
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Private before SQLite opens it; its log files take over the mode.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
+    except OSError as error:
+        raise DatabaseURLInvalid(f"{path}: {error.strerror}") from error
+
+
+def _configure(connection: Any, _record: object) -> None:
+    # None: the driver begins no transaction of its own, `begin` above does.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+class _ForkGuard:
+    """Keeps connections from crossing a fork, which SQLite forbids."""
+
+    def __init__(self) -> None:
+        # Never closed here, not even by the garbage collector: closing would let go
+        # of locks and log files that the parent still uses.
+        self._inherited: list[object] = []
+
+    def check(self, connection: object, record: Any, proxy: Any) -> None:
+        """Refuse a connection that another process opened; the pool opens a new one."""
+        owner = record.info.setdefault("process", os.getpid())
+        if owner != os.getpid():
+            self._inherited.append(connection)
+            record.dbapi_connection = proxy.dbapi_connection = None
+            raise DisconnectionError(f"opened by process {owner}")

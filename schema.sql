@@ -1,0 +1,128 @@
+-- The one schema of Latchkey, inside what SQLite and PostgreSQL share. Applied at each
+-- `init`: every statement may run again. Keys are text, times are epoch seconds.
+-- A column named `secrets` is a JSON object under AES-256-GCM, bound to its table and
+-- row (app/stores/cipher.py). A column named `..._hash` is a SHA-256 in hexadecimal of
+-- a random value that only its holder knows.
+
+-- The accounts of the platform: a DID that picked a username, once.
+CREATE TABLE IF NOT EXISTS users (
+    did               TEXT   PRIMARY KEY,
+    username          TEXT   NOT NULL UNIQUE,
+    -- What remains of the username when look-alike characters are made equal.
+    skeleton          TEXT   NOT NULL UNIQUE,
+    -- As last verified both ways; NULL when the DID has no handle that holds.
+    handle            TEXT,
+    handle_checked_at BIGINT NOT NULL,
+    created_at        BIGINT NOT NULL,
+    disabled_at       BIGINT
+);
+
+-- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).
+CREATE TABLE IF NOT EXISTS oauth_auth_requests (
+    state_hash   TEXT   PRIMARY KEY,
+    -- SHA-256 of the secret that the browser holds (requirement 9.12).
+    binding      TEXT,
+    issuer       TEXT   NOT NULL,
+    -- The validated metadata of the authorization server, JSON.
+    server       TEXT   NOT NULL,
+    did          TEXT,
+    handle       TEXT,
+    pds          TEXT,
+    login_hint   TEXT,
+    redirect_uri TEXT   NOT NULL,
+    client_id    TEXT   NOT NULL,
+    auth_method  TEXT   NOT NULL,
+    client_kid   TEXT,
+    scope        TEXT   NOT NULL,
+    -- PKCE verifier, DPoP key, nonce and the application's own state.
+    secrets      TEXT   NOT NULL,
+    evidence_at  BIGINT,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS oauth_auth_requests_by_expiry
+    ON oauth_auth_requests (expires_at);
+
+-- What an authorization server granted for one account on one device.
+CREATE TABLE IF NOT EXISTS oauth_sessions (
+    did                 TEXT   NOT NULL,
+    session_id          TEXT   NOT NULL,
+    handle              TEXT,
+    issuer              TEXT   NOT NULL,
+    pds                 TEXT   NOT NULL,
+    client_id           TEXT   NOT NULL,
+    auth_method         TEXT   NOT NULL,
+    client_kid          TEXT,
+    client_thumbprint   TEXT,
+    scope               TEXT   NOT NULL,
+    token_endpoint      TEXT   NOT NULL,
+    revocation_endpoint TEXT,
+    -- Access and refresh token, DPoP key and the two nonces.
+    secrets             TEXT   NOT NULL,
+    -- When the access token ends; NULL when the server did not say.
+    expires_at          BIGINT,
+    created_at          BIGINT NOT NULL,
+    refreshed_at        BIGINT NOT NULL,
+    verified_at         BIGINT NOT NULL,
+    PRIMARY KEY (did, session_id)
+);
+CREATE INDEX IF NOT EXISTS oauth_sessions_by_creation ON oauth_sessions (created_at);
+
+-- Sign-in sessions: one person on one device; the platform token names them by sid.
+CREATE TABLE IF NOT EXISTS sessions (
+    sid              TEXT   PRIMARY KEY,
+    secret_hash      TEXT   NOT NULL UNIQUE,
+    did              TEXT   NOT NULL,
+    handle           TEXT,
+    oauth_session_id TEXT,
+    device           TEXT   NOT NULL,
+    -- Where a newcomer goes once a username is picked; NULL for everybody else.
+    destination      TEXT,
+    created_at       BIGINT NOT NULL,
+    seen_at          BIGINT NOT NULL,
+    expires_at       BIGINT NOT NULL,
+    ended_at         BIGINT
+);
+CREATE INDEX IF NOT EXISTS sessions_by_did ON sessions (did, oauth_session_id);
+CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (ended_at);
+
+-- The two key rings: `platform` signs platform tokens, `client` proves who we are to
+-- authorization servers; each key is next, active or retired.
+CREATE TABLE IF NOT EXISTS signing_keys (
+    ring         TEXT   NOT NULL CHECK (ring IN ('platform', 'client')),
+    kid          TEXT   NOT NULL,
+    alg          TEXT   NOT NULL,
+    status       TEXT   NOT NULL CHECK (status IN ('next', 'active', 'retired')),
+    -- The private JWK.
+    secrets      TEXT   NOT NULL,
+    created_at   BIGINT NOT NULL,
+    activated_at BIGINT,
+    retired_at   BIGINT,
+    PRIMARY KEY (ring, kid)
+);
+-- Processes that start together make one first key, not one each.
+CREATE UNIQUE INDEX IF NOT EXISTS signing_keys_one_of_each
+    ON signing_keys (ring, alg, status) WHERE status <> 'retired';
+
+-- What happened to accounts, sessions and keys; appended to and never changed.
+CREATE TABLE IF NOT EXISTS audit_events (
+    -- Begins with the time in milliseconds: sorts in the order of events.
+    id         TEXT   PRIMARY KEY,
+    event      TEXT   NOT NULL,
+    did        TEXT,
+    sid        TEXT,
+    -- A JSON object without secrets.
+    detail     TEXT   NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS audit_events_by_creation ON audit_events (created_at);
+CREATE INDEX IF NOT EXISTS audit_events_by_did ON audit_events (did);
+
+-- Public documents and nonces that make a login warm on every worker and node.
+CREATE TABLE IF NOT EXISTS cache_entries (
+    key        TEXT   PRIMARY KEY,
+    value      TEXT   NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS cache_entries_by_expiry ON cache_entries (expires_at);
