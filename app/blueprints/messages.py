@@ -1,0 +1,342 @@
+"""What people read when something fails: one table, code -> words (UX.md, rule 9).
+
+Each row says what happened, whose doing it was, and what helps next; nothing finer than
+requirement 10.2, never a raw exception or a server's own text. Pure data and one
+function, no Flask: the same words stand on pages and in JSON (`error_description`).
+
+A variant narrows a row (`host_unreachable` + `resting`); code and status stay those of
+the plain one. `{facts}` come from outside: control and direction marks are dropped, the
+rest is cut to a bearable length and never read as a template itself; HTML is escaped
+where it is made, in the templates (requirement 9.11).
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode
+
+Tone = Literal["error", "neutral"]
+
+LONGEST_FACT = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """A link that leads out of the trouble."""
+
+    label: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A failure in words; pages also take it as `notice` or `error`."""
+
+    code: str
+    title: str
+    text: str
+    tone: Tone
+    next_step: NextStep
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message whose facts are still missing."""
+
+    title: str
+    text: str
+    step: tuple[str, str]
+    tone: Tone = "error"
+
+
+SIGN_IN = ("Sign in", "/auth/login")
+TRY_AGAIN = ("Try again", "/auth/login")
+START_AGAIN = ("Start again", "/auth/login")
+OTHER_ACCOUNT = ("Use another account", "/auth/login")
+CHOOSE_NAME = ("Choose a username", "/auth/signup")
+MY_ACCOUNT = ("Go to your account", "/auth/account")
+
+# What stands for a fact that nobody knows; each reads well inside a sentence.
+UNKNOWN = {
+    "host": "the server of this account",
+    "handle": "this handle",
+    "did": "this DID",
+    "suggestion": "another handle",
+    "method": "another kind",
+    "username": "that name",
+    "platform": "this platform",
+    "example": "alice.bsky.social",
+    "wait": "a moment",
+}
+
+MESSAGES: dict[tuple[str, str], Row] = {
+    # --- what was typed
+    ("invalid_identifier", ""): Row(
+        "That is not a handle",
+        "A handle looks like an internet address, for example {example}. A link to "
+        "your profile works too.",
+        TRY_AGAIN,
+    ),
+    ("invalid_identifier", "email"): Row(
+        "Did you mean {suggestion}?",
+        "An e-mail address cannot be used here, so we wrote it as a handle. If it is "
+        "yours, press Sign in once more; if not, correct it.",
+        TRY_AGAIN,
+        "neutral",
+    ),
+    ("invalid_identifier", "did_method"): Row(
+        "This kind of DID cannot sign in here",
+        "Accounts with a did:plc or a did:web can; this one is a did:{method}. Use "
+        "your handle, or another account.",
+        TRY_AGAIN,
+    ),
+    ("handle_not_found", ""): Row(
+        "Nobody has the handle {handle}",
+        "Please look for a typing mistake. A handle that is new or was changed just "
+        "now may need a few minutes until it is known.",
+        TRY_AGAIN,
+    ),
+    ("account_not_found", ""): Row(
+        "This account does not exist",
+        "The directory that should know {did} says there is no such account. It may "
+        "have been deleted. Try your handle, or another account.",
+        TRY_AGAIN,
+    ),
+    ("handle_mismatch", ""): Row(
+        "This handle and its account do not agree",
+        "{handle} points to an account that does not go by that name, so we cannot be"
+        " sure whose it is. Sign in with the handle that your profile shows now, or "
+        "repair this one in your account's settings.",
+        TRY_AGAIN,
+    ),
+    # --- other people's servers
+    ("host_unreachable", ""): Row(
+        "We cannot reach {host} right now",
+        "It did not answer in time. That says nothing about your account. Try again "
+        "in a moment.",
+        TRY_AGAIN,
+    ),
+    ("host_unreachable", "failing"): Row(
+        "{host} is having trouble",
+        "It answered, but only to say that it cannot work at the moment. Your account"
+        " is not the cause. Try again in {wait}.",
+        TRY_AGAIN,
+    ),
+    ("host_unreachable", "resting"): Row(
+        "{host} has stopped answering",
+        "It failed several times in a row, so we leave it alone for {wait} before we "
+        "ask again. That says nothing about your account. Try again after that.",
+        TRY_AGAIN,
+    ),
+    ("host_without_oauth", ""): Row(
+        "{host} does not offer this way to sign in",
+        "The server works, but it has no OAuth, which we need so that your password "
+        "stays with it. Its operator can add it with an update. Until then, use an "
+        "account at another host.",
+        OTHER_ACCOUNT,
+    ),
+    ("server_invalid", ""): Row(
+        "We cannot rely on what {host} answers",
+        "Its answer breaks the rules that keep a sign-in safe, so we stopped and you "
+        "are not signed in. Try again later. If it happens again, tell the operator "
+        "of that server, and give the reference.",
+        TRY_AGAIN,
+    ),
+    ("server_invalid", "client_refused"): Row(
+        "{host} does not accept sign-ins from us",
+        "Most likely that is our mistake and not yours. The people who run {platform}"
+        " find it in their log. Try again later.",
+        TRY_AGAIN,
+    ),
+    ("server_invalid", "unfinished"): Row(
+        "{host} could not finish the sign-in",
+        "It sent you back without a result, and you are not signed in. Try again; if "
+        "it happens again, wait a few minutes.",
+        TRY_AGAIN,
+    ),
+    # --- the way back from the host
+    ("access_denied", ""): Row(
+        "You are not signed in",
+        "{host} told us that the sign-in was cancelled or took too long. Nothing has "
+        "changed. If you want to go on, press Sign in.",
+        SIGN_IN,
+        "neutral",
+    ),
+    ("login_expired", ""): Row(
+        "This sign-in is no longer open",
+        "Each one works once, and for a limited time. Start again; it takes only a "
+        "moment.",
+        START_AGAIN,
+    ),
+    ("wrong_browser", ""): Row(
+        "Continue in the browser where you started",
+        "This sign-in began in another browser or app, or cookies are blocked here. "
+        "Go back to where you began, or start again here. If this page returns, allow"
+        " cookies for this site.",
+        ("Start again here", "/auth/login"),
+    ),
+    ("wrong_browser", "host_cookies"): Row(
+        "{host} cannot keep its cookies in this window",
+        "That happens in the small browser inside some apps. Open this page in your "
+        "normal browser and sign in there.",
+        START_AGAIN,
+    ),
+    ("issuer_mismatch", ""): Row(
+        "The answer came from the wrong server",
+        "The server that answered is not the one that speaks for this account, so you"
+        " are not signed in. If your account has just moved to another host, start "
+        "again.",
+        START_AGAIN,
+    ),
+    ("account_mismatch", ""): Row(
+        "You approved with another account",
+        "You asked to sign in as {handle}, but another account was chosen at {host}, "
+        "so we signed in neither. Start again with the account that you want.",
+        START_AGAIN,
+    ),
+    ("cross_site", ""): Row(
+        "That did not come from our own page",
+        "Another site sent this request in your name, so we did nothing with it. If "
+        "you meant to do it, do it from here.",
+        SIGN_IN,
+    ),
+    ("invalid_return_to", ""): Row(
+        "We cannot send you to that address",
+        "The link you followed wants you to end up outside {platform}. You can sign "
+        "in without it; then open the page that you wanted yourself.",
+        ("Sign in without it", "/auth/login"),
+    ),
+    # --- usernames
+    ("username_taken", ""): Row(
+        "{username} is taken",
+        "Somebody has this name, or one that looks the same. Please choose another.",
+        CHOOSE_NAME,
+    ),
+    ("username_invalid", ""): Row(
+        "That name does not work",
+        "Use 3 to 32 letters from a to z, digits and single hyphens, with no hyphen "
+        "at the start or the end.",
+        CHOOSE_NAME,
+    ),
+    ("username_reserved", ""): Row(
+        "{username} is reserved",
+        "This name, or one that looks the same, is kept for {platform} itself. Please"
+        " choose another.",
+        CHOOSE_NAME,
+    ),
+    # --- who may do what
+    ("not_signed_in", ""): Row(
+        "You are not signed in",
+        "Sign in to see this page.",
+        SIGN_IN,
+        "neutral",
+    ),
+    ("account_disabled", ""): Row(
+        "This account is closed here",
+        "You have shown who you are, but the people who run {platform} have closed "
+        "this account. Ask them if you think that is a mistake, and give the "
+        "reference.",
+        OTHER_ACCOUNT,
+    ),
+    ("too_many_requests", ""): Row(
+        "Please wait {wait}",
+        "Many sign-ins came from your network in a short time, so we have slowed "
+        "down. Nothing is wrong with your account.",
+        TRY_AGAIN,
+    ),
+    ("too_many_requests", "host"): Row(
+        "Please wait {wait}",
+        "Many people are signing in at {host} just now, so we have slowed down. "
+        "Nothing is wrong with your account.",
+        TRY_AGAIN,
+    ),
+    # --- the rest of HTTP
+    ("invalid_request", ""): Row(
+        "We could not read that request",
+        "A part of it is missing, repeated or damaged. Start again from the sign-in "
+        "page.",
+        START_AGAIN,
+    ),
+    ("not_found", ""): Row(
+        "There is nothing at this address",
+        "The link may be old or mistyped.",
+        MY_ACCOUNT,
+    ),
+    ("method_not_allowed", ""): Row(
+        "This address cannot be used that way",
+        "Start again from the sign-in page.",
+        START_AGAIN,
+    ),
+    ("too_large", ""): Row(
+        "That is more than we can take",
+        "Something in the form is far too long. Shorten it and try again.",
+        TRY_AGAIN,
+    ),
+    ("internal", ""): Row(
+        "Something broke on our side",
+        "This is our fault, not yours. Try again in a moment. If it happens again, "
+        "tell the people who run {platform}, and give the reference.",
+        TRY_AGAIN,
+    ),
+}
+
+
+def message_for(
+    code: str,
+    *,
+    variant: str = "",
+    return_to: str = "",
+    retry_after: float | None = None,
+    **facts: str | None,
+) -> Message:
+    """Say `code` in words, with every fact that is known filled in.
+
+    `facts`: host, handle, did, suggestion, method, username, platform, example.
+    `return_to` rides on links back to the sign-in form, so that it survives the error.
+
+    Raises:
+        KeyError: there is no such row, a mistake of ours.
+    """
+    row = MESSAGES[code, variant]
+    known = {name: text for name in facts if (text := _visible(facts[name]))}
+    if retry_after is not None:
+        known["wait"] = _duration(retry_after)
+    return Message(
+        code=code,
+        title=_fill(row.title, known),
+        text=_fill(row.text, known),
+        tone=row.tone,
+        next_step=_next_step(row.step, return_to),
+    )
+
+
+def _visible(fact: str | None) -> str:
+    """Drop characters that hide or turn round their neighbours, and cut the rest."""
+    text = "".join(c for c in fact or "" if unicodedata.category(c)[0] != "C").strip()
+    return text if len(text) <= LONGEST_FACT else text[:LONGEST_FACT] + "…"
+
+
+def _duration(seconds: float) -> str:
+    """Say `seconds` in words, rounded up: nobody shall come back too early."""
+    whole = max(1, math.ceil(seconds))
+    count, unit = (whole, "second") if whole < 60 else (-(-whole // 60), "minute")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def _fill(template: str, known: Mapping[str, str]) -> str:
+    """Fill in the facts; a stand-in that opens the sentence gets a capital."""
+    text = template.format_map({**UNKNOWN, **known})
+    opens_with_a_fact = any(template.startswith(f"{{{name}}}") for name in known)
+    return text if opens_with_a_fact else text[0].upper() + text[1:]
+
+
+def _next_step(step: tuple[str, str], return_to: str) -> NextStep:
+    """Build the link; the sign-in form learns where the person wanted to go."""
+    label, href = step
+    if return_to and href == "/auth/login":
+        href = f"{href}?{urlencode({'return_to': return_to})}"
+    return NextStep(label=label, href=href)
