@@ -1,0 +1,58 @@
+"""The pages on their own: each sample at its name, under the headers of the service.
+
+`.venv/bin/python -m tests.pages.preview` serves them on http://127.0.0.1:8001 for
+whoever works on a template; a reload shows the change.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask, Response, render_template, request
+from jinja2 import StrictUndefined
+
+from app.blueprints.pages import FILTERS
+from tests.pages.samples import everything
+
+ROOT = Path(__file__).parents[2]
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def create_preview() -> Flask:
+    """An app that knows the templates and the samples, and nothing of the service."""
+    app = Flask(
+        __name__,
+        template_folder=str(ROOT / "templates"),
+        static_folder=str(ROOT / "app" / "static"),
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.globals["platform_name"] = "Meadow"
+    samples = {sample.name: sample for sample in everything()}
+
+    @app.get("/")
+    def index() -> str:
+        links = "".join(f'<li><a href="/{name}">{name}</a>' for name in samples)
+        return f'<!doctype html><html lang="en"><title>Pages</title><ul>{links}</ul>'
+
+    @app.get("/<name>")
+    def page(name: str) -> str:
+        return render_template(samples[name].template, **samples[name].context)
+
+    @app.post("/auth/<path:form>")
+    def posted(form: str) -> dict[str, object]:
+        return {"form": form, "fields": request.form.to_dict(flat=False)}
+
+    @app.after_request
+    def guard(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = POLICY
+        return response
+
+    return app
+
+
+if __name__ == "__main__":
+    create_preview().run(host="127.0.0.1", port=8001, debug=True, use_reloader=True)

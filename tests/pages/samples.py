@@ -1,0 +1,169 @@
+"""One context for each page as people may meet it, and for each error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.blueprints.messages import MESSAGES, message_for
+
+LONG_HANDLE = ".".join(["a-rather-long-first-label-that-never-ends"] * 6)[:249] + ".org"
+LONG_HOST = "pds." + "an-uncommonly-long-name-of-a-host." * 4 + "example.com"
+DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
+REFERENCE = "7f3k-92qd"
+BSKY = {"url": "https://bsky.social", "name": "bsky.social"}
+HOSTS = [
+    BSKY,
+    {"url": "https://eurosky.example", "name": "eurosky.example"},
+    {"url": f"https://{LONG_HOST}", "name": LONG_HOST},
+]
+REMEMBERED = [
+    {"handle": "alice.bsky.social", "did": DID, "host": "bsky.social"},
+    {"handle": "alice.example.com", "did": "did:web:alice.example.com", "host": None},
+]
+
+LOGIN: dict[str, Any] = {
+    "page_title": "Sign in",
+    "identifier": "",
+    "suggestion": None,
+    "return_to": "https://forum.meadow.example/t/42?page=2",
+    "prompt": "",
+    "scope": "",
+    "remembered": [],
+    "signup_hosts": [BSKY],
+    "handle_suffix": ".bsky.social",
+    "notice": None,
+    "signed_in": None,
+}
+SIGNUP: dict[str, Any] = {
+    "page_title": "Choose your username",
+    "username": "alice",
+    "handle": "alice.bsky.social",
+    "did": DID,
+    "notice": None,
+}
+FACTS: dict[str, str] = {
+    "host": "pds.example.com",
+    "handle": "alice.example.com",
+    "did": DID,
+    "suggestion": "alice.example.com",
+    "method": "key",
+    "username": "alice",
+    "platform": "Meadow",
+}
+
+# The codes whose place is a form; the others have a page of their own.
+AT_LOGIN = {
+    "invalid_identifier", "handle_not_found", "account_not_found", "handle_mismatch",
+    "host_unreachable", "host_without_oauth", "server_invalid", "access_denied",
+}  # fmt: skip
+AT_SIGNUP = {"username_taken", "username_invalid", "username_reserved"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A page as somebody meets it."""
+
+    name: str
+    template: str
+    context: Mapping[str, Any]
+
+
+def said(code: str, variant: str = "", **facts: str) -> dict[str, Any]:
+    """A message as blueprints hand it to a template."""
+    retry_after = 24 if variant == "resting" or code == "too_many_requests" else None
+    message = message_for(
+        code,
+        variant=variant,
+        retry_after=retry_after,
+        return_to=str(LOGIN["return_to"]),
+        **{**FACTS, **facts},
+    )
+    return asdict(message) | {"reference": REFERENCE}
+
+
+def login(name: str, **changes: Any) -> Sample:
+    return Sample(name=name, template="login.html", context=LOGIN | changes)
+
+
+def signup(name: str, **changes: Any) -> Sample:
+    return Sample(name=name, template="signup.html", context=SIGNUP | changes)
+
+
+def pages() -> Iterator[Sample]:
+    """Every page without an error."""
+    user = {"username": "alice", "handle": "alice.bsky.social", "did": DID}
+    yield login("login")
+    yield login("login-remembered", remembered=REMEMBERED)
+    yield login("login-hosts", signup_hosts=HOSTS)
+    yield login("login-no-hosts", signup_hosts=[], handle_suffix="")
+    yield login("login-create", prompt="create")
+    yield login("login-create-hosts", prompt="create", signup_hosts=HOSTS)
+    yield login("login-again", prompt="login", signed_in=user, remembered=REMEMBERED)
+    yield signup("signup")
+    yield signup("signup-without-handle", handle=None, username="")
+    account = {"page_title": "Your account", "session": {"expires_at": 1797861900.5}}
+    yield Sample(
+        name="account", template="account.html", context=account | {"user": user}
+    )
+    leaving = {"page_title": "Sign out", "return_to": "", "user": user}
+    yield Sample(name="logout", template="logout.html", context=leaving)
+    left = {"page_title": "Signed out", "return_to": "", "host": "bsky.social"}
+    yield Sample(name="signed-out", template="signed_out.html", context=left)
+    yield Sample(
+        name="signed-out-only-here",
+        template="signed_out.html",
+        context=left | {"host": None},
+    )
+
+
+def long_names() -> Iterator[Sample]:
+    """The same pages under names as long as the protocol allows."""
+    user = {
+        "username": "a" * 32,
+        "handle": LONG_HANDLE,
+        "did": "did:web:" + LONG_HANDLE,
+    }
+    account = {"handle": LONG_HANDLE, "did": DID, "host": LONG_HOST}
+    unnamed = {"handle": None, "did": "did:web:" + LONG_HANDLE, "host": None}
+    notice = said("handle_not_found", handle=LONG_HANDLE)
+    failing = said("host_unreachable", "failing", host=LONG_HOST)
+    yield login(
+        "long-login",
+        identifier=LONG_HANDLE,
+        remembered=[account, unnamed],
+        notice=notice,
+    )
+    yield login("long-host", identifier=LONG_HANDLE, notice=failing)
+    yield signup("long-signup", username="a" * 32, handle=LONG_HANDLE, did=user["did"])
+    context = {"page_title": "Your account", "user": user, "session": {"expires_at": 0}}
+    yield Sample(name="long-account", template="account.html", context=context)
+    left = {"page_title": "Signed out", "return_to": "", "host": LONG_HOST}
+    yield Sample(name="long-signed-out", template="signed_out.html", context=left)
+    error = said("account_mismatch", handle=LONG_HANDLE, host=LONG_HOST)
+    yield Sample(
+        name="long-error",
+        template="error.html",
+        context={"page_title": "Error", "error": error},
+    )
+
+
+def errors() -> Iterator[Sample]:
+    """Every code and variant, on the page where it belongs."""
+    for code, variant in MESSAGES:
+        name = f"error-{code}-{variant}".rstrip("-")
+        words = said(code, variant)
+        if code in AT_LOGIN:
+            typed = "alice.example.com"
+            hint = typed if variant == "email" else None
+            yield login(name, identifier=typed, suggestion=hint, notice=words)
+        elif code in AT_SIGNUP:
+            yield signup(name, notice=words)
+        else:
+            context = {"page_title": "Error", "error": words}
+            yield Sample(name=name, template="error.html", context=context)
+
+
+def everything() -> list[Sample]:
+    return [*pages(), *long_names(), *errors()]
