@@ -1,0 +1,1 @@
+"""Latchkey: sign-in for platforms whose users own their identity."""

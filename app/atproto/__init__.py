@@ -1,0 +1,1 @@
+"""An OAuth client for the AT Protocol, usable without the rest of Latchkey."""
