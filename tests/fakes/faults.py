@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import requests
+from werkzeug.datastructures import Headers
 
 from .network import Answer, Fault
 
@@ -35,7 +36,7 @@ class Says(Fault):
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def before(self, sent: Sent, timeout: float) -> Answer:
-        return Answer(self.status, dict(self.headers), self.body)
+        return Answer(self.status, Headers(self.headers), self.body)
 
 
 def bad_gateway() -> Says:
@@ -102,7 +103,8 @@ class Drips(Fault):
 
     def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
         stream = _Drip(answer.body, self.clock, self.seconds)
-        headers = {k: v for k, v in answer.headers.items() if k != "Content-Length"}
+        headers = Headers(answer.headers)
+        headers.remove("Content-Length")
         return Answer(answer.status, headers, stream=stream)
 
 
@@ -155,9 +157,8 @@ class ChangesHeader(Fault):
     value: str | None = None
 
     def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
-        headers = {
-            k: v for k, v in answer.headers.items() if k.lower() != self.name.lower()
-        }
+        headers = Headers(answer.headers)
+        headers.remove(self.name)
         if self.value is not None:
             headers[self.name] = self.value
         return Answer(answer.status, headers, answer.body)

@@ -20,6 +20,7 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Sent:
     headers: CaseInsensitiveDict[str]
     body: bytes
     sender: str = CLIENT
+    address: str = "198.51.100.7"
 
     @property
     def host(self) -> str:
@@ -79,7 +81,7 @@ class Answer:
     """What a host says, before the wire has had its way with it."""
 
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=Headers)
     body: bytes = b""
     stream: Any = None
     """A readable object in place of `body`, for answers that drip or never end."""
@@ -89,7 +91,8 @@ class Answer:
         return document
 
     def with_json(self, document: object) -> Answer:
-        headers = {k: v for k, v in self.headers.items() if k != "Content-Length"}
+        headers = Headers(self.headers)
+        headers.remove("Content-Length")
         return Answer(self.status, headers, json.dumps(document).encode())
 
 
@@ -228,14 +231,15 @@ class FakeNetwork(BaseAdapter):
             headers=list(sent.headers.items()),
             data=sent.body or None,
         )
-        chunks, status, headers = run_wsgi_app(app, builder.get_environ(), True)
-        return Answer(int(status.split()[0]), dict(headers), b"".join(chunks))
+        environ = {**builder.get_environ(), "REMOTE_ADDR": sent.address}
+        chunks, status, headers = run_wsgi_app(app, environ, True)
+        return Answer(int(status.split()[0]), headers, b"".join(chunks))
 
 
 def _raw(answer: Answer) -> HTTPResponse:
     return HTTPResponse(
         body=answer.stream or BytesIO(answer.body),
-        headers=HTTPHeaderDict(answer.headers),
+        headers=HTTPHeaderDict(list(answer.headers)),
         status=answer.status,
         reason=reasons.get(answer.status, "Unknown"),
         preload_content=False,

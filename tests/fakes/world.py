@@ -52,6 +52,8 @@ class World:
         self.plc = FakePlc()
         self.handles: dict[str, str] = {}
         """Handle by DID, of everybody."""
+        self.servers: dict[str, FakeAuthorizationServer] = {}
+        """By host name: where a browser may be sent."""
         self.homes: dict[str, FakeHome] = {}
         self._shared: set[str] = set()
         self.network.serve(PLC, self.plc)
@@ -74,6 +76,7 @@ class World:
             handles=self.handles,
         )
         host = Host(name=name, pds=pds, server=authorization)
+        self.servers[server or name] = authorization
         authorization.registers = lambda handle: self.settle(handle, host).did
         if server:
             self.network.serve(server, authorization)
