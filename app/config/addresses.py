@@ -1,0 +1,191 @@
+"""Parsers of origins, hosts and listening addresses, and what a host name can be.
+
+Pure and offline: the public-suffix list is the copy inside its package. Implements
+requirements 3.1 and 3.2 for the one URL that everything of ours hangs on.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from publicsuffixlist import PublicSuffixList
+
+from app.atproto.errors import IdentifierInvalid
+from app.atproto.syntax import Origin, parse_origin
+
+from .problems import Refused
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1"})
+
+# Requirement 3.2: names at which no authorization server fetches client metadata.
+UNREACHABLE_TLDS = frozenset({"example", "invalid", "local", "localhost", "test"})
+_REFUSED_DOMAINS = (
+    "example.com",
+    "example.net",
+    "example.org",
+    "googleusercontent.com",
+)
+
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+_LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+_PORT = re.compile(r"[0-9]{1,5}")
+
+
+class Address(NamedTuple):
+    """A host and a port, as sockets take them."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return (
+            f"[{self.host}]:{self.port}"
+            if ":" in self.host
+            else f"{self.host}:{self.port}"
+        )
+
+
+def host_of(origin: str) -> str:
+    """Return the host of an origin, without brackets."""
+    return urlsplit(origin).hostname or ""
+
+
+def origin(text: str) -> Origin:
+    """Return an origin; `rules` says whether plain http or a port will do."""
+    try:
+        return parse_origin(text, allow_http=True)
+    except IdentifierInvalid as error:
+        raise Refused(f"{text!r}: {error}") from error
+
+
+def public_origin(text: str) -> Origin:
+    """Return our own origin: loopback over http, or https under a name of its own."""
+    parsed = origin(text)
+    host = host_of(parsed)
+    if parsed.startswith("http://"):
+        if host not in LOOPBACK_HOSTS:
+            raise Refused(
+                f"{text!r} must be https; only http://127.0.0.1:PORT and "
+                "http://[::1]:PORT, for development, go without (requirement 3.28)"
+            )
+        return parsed
+    if urlsplit(parsed).port is not None:
+        raise Refused(f"{text!r} must not have a port (requirement 3.1)")
+    _refuse_unreachable(host)
+    return parsed
+
+
+def _refuse_unreachable(host: str) -> None:
+    """Refuse a host where no server looks for client metadata (requirement 3.2)."""
+    labels = host.split(".")
+    if ":" in host or labels[-1].isdecimal():
+        raise Refused(f"{host} is an address; a name is needed (requirement 3.2)")
+    if len(labels) < 2:
+        raise Refused(f"{host} is a single word, no full name (requirement 3.2)")
+    if labels[-1] in UNREACHABLE_TLDS - {"test"} or any(
+        is_below(host, domain) or host == domain for domain in _REFUSED_DOMAINS
+    ):
+        raise Refused(f"{host} is a name that servers refuse (requirement 3.2)")
+
+
+def host(text: str) -> str:
+    """Return a host name or address in lower case."""
+    folded = text.lower()
+    if "/" in text or "*" in text:
+        raise Refused(f"{text!r} must be a host alone, such as app.platform.org")
+    if _HOST.fullmatch(folded) is None and not _is_address(folded):
+        raise Refused(f"{text!r} is no host name; write an international one as xn--")
+    return folded
+
+
+def domain(text: str) -> str:
+    """Return the domain of a cookie; a leading dot means nothing (RFC 6265 §5.2.3)."""
+    return host(text.removeprefix("."))
+
+
+def handle_suffix(text: str) -> str | None:
+    """Return what completes a bare name, with its leading dot, or None for nothing."""
+    return None if text == "none" else f".{domain(text)}"
+
+
+def landing(text: str) -> str:
+    """Return a local path or a full URL."""
+    if _LOCAL_PATH.fullmatch(text) is not None:
+        return text
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise Refused(f"{text!r} is neither a local path nor a URL")
+    return text
+
+
+def listener(text: str) -> Address | str:
+    """Return the address to listen on, or `unix:` and an absolute path."""
+    if text.startswith("unix:/"):
+        return text
+    return address(text)
+
+
+def address(text: str, *, default_port: int | None = None) -> Address:
+    """Return an IP address and a port: 127.0.0.1:8000 or [::1]:8000."""
+    numbers, port = _split_address(text)
+    if not _is_address(numbers):
+        raise Refused(f"{text!r} is no IP address with a port, as in 127.0.0.1:8000")
+    if not port and default_port is not None:
+        return Address(numbers, default_port)
+    if _PORT.fullmatch(port) is None or not 0 < int(port) < 65536:
+        raise Refused(f"{text!r} lacks a port from 1 to 65535")
+    return Address(numbers, int(port))
+
+
+def nameserver(text: str) -> Address:
+    """Return the address of a name server; its port is 53 unless told."""
+    return address(text, default_port=53)
+
+
+def _split_address(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        numbers, bracket, port = text[1:].partition("]")
+        return numbers if bracket else text, port.removeprefix(":")
+    if text.count(":") > 1:
+        return text, ""  # an IPv6 address without brackets has no room for a port
+    numbers, _, port = text.partition(":")
+    return numbers, port
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return False
+    return not (isinstance(parsed, IPv6Address) and parsed.scope_id)
+
+
+def is_below(host: str, domain: str) -> bool:
+    """Tell whether a host is a name below a domain, at any depth."""
+    return host.endswith(f".{domain}")
+
+
+def is_public_suffix(domain: str) -> bool:
+    """Tell whether strangers can register names below a domain.
+
+    The private section counts (github.io), and so does any single label: a cookie for
+    `internal` would reach every host of the network.
+    """
+    return _public_suffixes().publicsuffix(domain) == domain
+
+
+def is_on_the_public_internet(host: str) -> bool:
+    """Tell whether a host is below a listed suffix; .internal and .test are not."""
+    return _public_suffixes().publicsuffix(host, accept_unknown=False) is not None
+
+
+@cache
+def _public_suffixes() -> PublicSuffixList:
+    return PublicSuffixList()

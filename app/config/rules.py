@@ -1,0 +1,192 @@
+"""What the settings mean together: completions, rules and advice.
+
+Pure functions over a `Settings`. A rule yields a `Problem` and stops the start; advice
+is a line in the log about something that is allowed and probably not meant.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .addresses import (
+    LOOPBACK_HOSTS,
+    Address,
+    host_of,
+    is_below,
+    is_on_the_public_internet,
+    is_public_suffix,
+)
+from .problems import PREFIX, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .settings import Settings
+
+SYMMETRIC = "HS256"
+SHORTEST_TOKEN = 60
+LONGEST_SESSION = 400 * 86400  # no browser keeps a cookie longer
+DEVELOPMENT_PORT = 8000
+
+
+def completions(settings: Settings) -> Iterator[tuple[str, object]]:
+    """Yield the fields whose default is another field's value."""
+    public_url = settings.public_url
+    if not public_url:
+        bind = settings.bind
+        port = bind.port if isinstance(bind, Address) else DEVELOPMENT_PORT
+        public_url = f"http://127.0.0.1:{port}".removesuffix(":80")
+        yield "public_url", public_url
+    if not settings.platform_name:
+        yield "platform_name", host_of(public_url)
+    if not settings.token_audience:
+        yield "token_audience", public_url
+
+
+def problems(settings: Settings) -> Iterator[Problem]:
+    """Yield every broken rule."""
+    yield from _cookie(settings)
+    yield from _laboratory(settings)
+    yield from _hosts_of_others(settings)
+    yield from _landing(settings)
+    yield from _lifetimes(settings)
+    yield from _secrets(settings)
+    yield from missing_packages(
+        database_url=settings.database_url,
+        rate_limit_storage=settings.rate_limit_storage,
+        is_installed=_is_installed,
+    )
+
+
+def advice(settings: Settings) -> Iterator[str]:
+    """Yield a line for each thing that is probably not meant."""
+    transitional = [s for s in settings.scope.split() if s.startswith("transition:")]
+    if transitional:  # requirement 8.6
+        yield (
+            f"{PREFIX}SCOPE: {' '.join(transitional)} asks for far more than a sign-in "
+            "needs and is to be retired; ask for granular scopes"
+        )
+    if settings.is_loopback_development and not _listens_on_loopback(settings.bind):
+        yield (
+            f"{PREFIX}BIND: {settings.bind} can be reached from other machines, and "
+            "this is loopback development without TLS"
+        )
+    is_public = settings.is_secure and not settings.lab_network
+    if is_public and settings.trusted_proxies == 0:
+        yield (
+            f"{PREFIX}TRUSTED_PROXIES: with 0 behind a TLS proxy everybody comes from "
+            "one address and shares one rate limit; say how many proxies are in front"
+        )
+
+
+def _cookie(settings: Settings) -> Iterator[Problem]:
+    name, domain = settings.cookie_name, settings.cookie_domain
+    if name.startswith("__Host-") and domain:
+        reason = "a __Host- cookie cannot have COOKIE_DOMAIN"
+        yield Problem("cookie_name", reason, ("cookie_domain",))
+    if name.startswith("__") and settings.is_loopback_development:
+        reason = "browsers keep a cookie of this prefix over https only"
+        yield Problem("cookie_name", reason, ("public_url",))
+    if domain:
+        reason = _unfit_to_share(domain, settings.host)
+        if reason:
+            yield Problem("cookie_domain", reason, ("public_url",))
+
+
+def _unfit_to_share(domain: str, host: str) -> str:
+    """Return why a domain cannot hold the platform cookie, or nothing."""
+    if domain != host and not is_below(host, domain):
+        return f"{domain} is no parent of {host}, PUBLIC_URL's host"
+    if host in LOOPBACK_HOSTS:
+        return "an address cannot share its cookies; leave it unset on loopback"
+    if is_public_suffix(domain):
+        return f"{domain} is a public suffix: strangers have hosts below it"
+    return ""
+
+
+def _laboratory(settings: Settings) -> Iterator[Problem]:
+    host = settings.host
+    if settings.lab_network and is_on_the_public_internet(host):
+        reason = f"{host} is a name of the public internet, where no laboratory stands"
+        yield Problem("lab_network", reason, ("public_url",))
+    if host.endswith(".test") and not settings.lab_network:
+        reason = f"{host} is known in a LAB_NETWORK only (requirement 3.2)"
+        yield Problem("public_url", reason, ("lab_network",))
+
+
+def _hosts_of_others(settings: Settings) -> Iterator[Problem]:
+    if settings.lab_network:
+        return
+    named = [("signup_hosts", origin) for origin in settings.signup_hosts]
+    for name, origin in [("plc_url", settings.plc_url), *named]:
+        if not origin.startswith("https://") or urlsplit(origin).port is not None:
+            reason = f"{origin} must be https on the default port outside a LAB_NETWORK"
+            yield Problem(name, reason, ("lab_network",))
+
+
+def _landing(settings: Settings) -> Iterator[Problem]:
+    parts = urlsplit(settings.landing_url)
+    host, domain = parts.hostname, settings.cookie_domain
+    if host is None:
+        return
+    if parts.scheme == "http" and not settings.is_plain_http_allowed:
+        yield Problem("landing_url", "must be https", ("public_url", "lab_network"))
+    is_shared = domain is not None and is_below(host, domain)
+    if not is_shared and host not in settings.allowed_return_hosts:
+        concerns = ("public_url", "cookie_domain", "return_hosts")
+        yield Problem("landing_url", f"{host} is not among RETURN_HOSTS", concerns)
+
+
+def _lifetimes(settings: Settings) -> Iterator[Problem]:
+    if settings.token_lifetime < SHORTEST_TOKEN:
+        yield Problem("token_lifetime", "must be at least 1m")
+    if settings.token_lifetime > settings.session_lifetime:
+        reason = "must not be longer than SESSION_LIFETIME, which renews the token"
+        yield Problem("token_lifetime", reason, ("session_lifetime",))
+    if settings.session_lifetime > LONGEST_SESSION:
+        reason = "must be at most 400d, the longest that browsers keep a cookie"
+        yield Problem("session_lifetime", reason)
+
+
+def _secrets(settings: Settings) -> Iterator[Problem]:
+    if settings.secret_key is None and settings.is_secure:
+        reason = (
+            "is required with https; make one with: python3 -c "
+            "'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+        yield Problem("secret_key", reason, ("public_url",))
+    if settings.secret_key in settings.secret_key_fallbacks:
+        yield Problem("secret_key_fallbacks", "holds SECRET_KEY itself")
+    algorithm = settings.token_algorithm
+    if algorithm == SYMMETRIC and settings.jwt_secret is None:
+        reason = f"is required with TOKEN_ALGORITHM={algorithm}"
+        yield Problem("jwt_secret", reason, ("token_algorithm",))
+    if algorithm != SYMMETRIC and settings.jwt_secret is not None:
+        reason = f"has no use with TOKEN_ALGORITHM={algorithm}; leave it out"
+        yield Problem("jwt_secret", reason, ("token_algorithm",))
+
+
+def missing_packages(
+    *,
+    database_url: str,
+    rate_limit_storage: str,
+    is_installed: Callable[[str], bool],
+) -> Iterator[Problem]:
+    """Yield what a chosen database or storage needs and is not installed."""
+    if database_url.startswith("postgresql") and not is_installed("psycopg"):
+        reason = "PostgreSQL needs the package psycopg (extra `postgres`)"
+        yield Problem("database_url", reason)
+    if rate_limit_storage.startswith("redis") and not is_installed("redis"):
+        reason = "Redis needs the package redis (extra `redis`)"
+        yield Problem("rate_limit_storage", reason)
+
+
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def _listens_on_loopback(bind: Address | str) -> bool:
+    return isinstance(bind, str) or ip_address(bind.host).is_loopback

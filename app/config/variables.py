@@ -1,0 +1,212 @@
+"""Every variable of the environment: its type, its parser, its default, its meaning.
+
+A field here is all that it takes to add one: the reader, `.env.example` and the
+reference in `docs/` follow. What two of them mean together stands in `rules`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import addresses, values
+from .addresses import Address
+from .declare import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """What an operator decides; each field is `LATCHKEY_` and its name in capitals."""
+
+    public_url: str = setting(
+        addresses.public_origin,
+        None,
+        "The one origin of the service, https in production. Every absolute URL comes "
+        "from it, never from a request.",
+        unset="loopback development on http://127.0.0.1 and BIND's port",
+        example="https://auth.platform.internal",
+        section="Address and cookie",
+    )
+    platform_name: str = setting(
+        values.name,
+        None,
+        "What pages call the platform.",
+        unset="PUBLIC_URL's host",
+        example="Platform",
+    )
+    cookie_domain: str | None = setting(
+        addresses.domain,
+        None,
+        "Parent domain of the platform cookie, so that every service below it "
+        "receives the cookie. A public suffix, and a name that is no parent of "
+        "PUBLIC_URL's host, are refused.",
+        unset="the cookie stays with PUBLIC_URL's host",
+        example="platform.internal",
+    )
+    cookie_name: str = setting(
+        values.cookie_name, "platform_token", "Name of the platform cookie."
+    )
+    return_hosts: tuple[str, ...] = setting(
+        values.listed(addresses.host),
+        "none",
+        "Further hosts that `return_to` may lead to, exact and on the default port. "
+        "PUBLIC_URL's own, and COOKIE_DOMAIN with everything below it, always may.",
+        example="app.platform.org,play.platform.org",
+    )
+    landing_url: str = setting(
+        addresses.landing,
+        "/auth/account",
+        "Where one lands after a sign-in without `return_to`: a path of ours or the "
+        "URL of a host that `return_to` may lead to.",
+    )
+
+    scope: str = setting(
+        values.scope,
+        "atproto",
+        "The scope asked for at sign-in; `atproto` alone asks for nothing but who "
+        "the person is.",
+        section="Signing in",
+    )
+    client_metadata_path: str = setting(
+        values.one_of("/oauth-client-metadata.json", "/auth/client-metadata.json"),
+        "/oauth-client-metadata.json",
+        "Which of the two client metadata documents is our client_id. Permanent once "
+        "chosen: sessions at the hosts are bound to it.",
+    )
+    handle_suffix: str | None = setting(
+        addresses.handle_suffix,
+        ".bsky.social",
+        "Completes a name without a dot; `none` completes nothing.",
+    )
+    signup_hosts: tuple[str, ...] = setting(
+        values.listed(addresses.origin),
+        "https://bsky.social",
+        "Hosts offered to people without an account, in this order.",
+    )
+    reserved_usernames: tuple[str, ...] = setting(
+        values.listed(values.username),
+        "none",
+        "Usernames that nobody may pick, besides the list that ships.",
+        example="staff,press",
+    )
+    plc_url: str = setting(
+        addresses.origin, "https://plc.directory", "The directory that did:plc asks."
+    )
+    dns_nameservers: tuple[Address, ...] = setting(
+        values.listed(addresses.nameserver),
+        "none",
+        "Name servers for handles, as IP addresses; a port may follow.",
+        unset="the system's",
+        example="9.9.9.9,149.112.112.112",
+    )
+    rate_limit_login_per_address: str = setting(
+        values.rate, "30/minute", "Sign-ins that one address may start."
+    )
+    rate_limit_login_per_host: str = setting(
+        values.rate,
+        "60/minute",
+        "Sign-ins that may be started against one handle host or authorization server.",
+    )
+    rate_limit_storage: str = setting(
+        values.storage_url,
+        "memory://",
+        "Where rate limits are counted: `memory://` in each process, "
+        "`redis://HOST:PORT/DB` when several processes or nodes share them.",
+        secret=True,
+    )
+
+    token_lifetime: int = setting(
+        values.duration,
+        "24h",
+        "Life of the platform token.",
+        section="Tokens and sessions",
+    )
+    session_lifetime: int = setting(
+        values.duration,
+        "30d",
+        "Life of the sign-in session, which renews the token without asking the "
+        "host again.",
+    )
+    token_algorithm: str = setting(
+        values.one_of("RS256", "ES256", "EdDSA", "HS256"),
+        "RS256",
+        "How the platform token is signed. HS256 is for a platform of one service, "
+        "which then shares JWT_SECRET.",
+    )
+    token_audience: str = setting(
+        values.audience, None, "The token's `aud` claim.", unset="PUBLIC_URL"
+    )
+    jwt_secret: bytes | None = setting(
+        values.jwt_secret,
+        None,
+        "The secret of HS256, at least 32 bytes; refused with any other algorithm.",
+        secret=True,
+    )
+    signing_key_path: Path | None = setting(
+        values.file,
+        None,
+        "A private key (PKCS#8 PEM or JWK) to import into the platform's ring.",
+        example="/etc/latchkey/platform.pem",
+    )
+    client_jwk_path: Path | None = setting(
+        values.file,
+        None,
+        "A private P-256 key (PKCS#8 PEM or JWK) to import into the client's ring.",
+        example="/etc/latchkey/client.jwk",
+    )
+
+    database_url: str = setting(
+        values.database_url,
+        "sqlite:///var/latchkey.db",
+        "The database: SQLite for one machine, `postgresql://...` to share it.",
+        secret=True,
+        section="Storage and secrets",
+    )
+    secret_key: bytes | None = setting(
+        values.secret_key,
+        None,
+        "32 random bytes in base64url. Encrypts tokens, keys and verifiers at rest "
+        "and signs the short cookies.",
+        unset="made and kept under var/ in loopback development; required elsewhere",
+        secret=True,
+    )
+    secret_key_fallbacks: tuple[bytes, ...] = setting(
+        values.listed(values.secret_key),
+        "none",
+        "Former values of SECRET_KEY, newest first: they still open what they sealed.",
+        secret=True,
+    )
+
+    bind: Address | str = setting(
+        addresses.listener,
+        "127.0.0.1:8000",
+        "Where gunicorn listens: an address with its port, or `unix:/PATH`. "
+        "WEB_CONCURRENCY (without prefix) is the number of workers.",
+        section="Serving",
+    )
+    trusted_proxies: int = setting(
+        values.number(most=8),
+        "0",
+        "How many proxies in front of us set X-Forwarded-For, -Proto and -Host.",
+    )
+    log_level: str = setting(
+        values.one_of("debug", "info", "warning", "error"),
+        "info",
+        "Least level logged.",
+    )
+    log_format: str = setting(
+        values.one_of("text", "json"), "text", "Lines for people or for machines."
+    )
+    ca_bundle: Path | None = setting(
+        values.certificates,
+        None,
+        "Certificates (PEM) trusted for outgoing TLS, in place of the usual ones.",
+        unset="the usual certificates",
+        example="/etc/ssl/certs/ca-certificates.crt",
+    )
+    lab_network: bool = setting(
+        values.switch,
+        "off",
+        "A test network on this machine: outgoing http, private addresses, any port "
+        "and .test names. Refused when PUBLIC_URL is a name of the public internet.",
+    )

@@ -1,0 +1,79 @@
+"""The platform cookie: its name, and the domain that may hold it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.config.reading import PRODUCTION, read, refusal
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("https://auth.platform.internal", "platform.internal"),
+        ("https://auth.platform.internal", ".Platform.internal"),
+        ("https://auth.platform.internal", "auth.platform.internal"),
+        ("https://auth.eu.platform.org", "platform.org"),
+        ("https://auth.platform.co.uk", "platform.co.uk"),
+        ("https://auth.someone.github.io", "someone.github.io"),
+    ],
+)
+def test_a_parent_of_our_host_may_hold_the_platform_cookie(url, domain):
+    settings = read(PRODUCTION, PUBLIC_URL=url, COOKIE_DOMAIN=domain)
+
+    assert settings.cookie_domain == domain.lower().removeprefix(".")
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("https://auth.platform.internal", "internal"),
+        ("https://auth.platform.org", "org"),
+        ("https://auth.platform.co.uk", "co.uk"),
+        ("https://someone.github.io", "github.io"),
+        ("https://auth.shop.myshopify.com", "myshopify.com"),
+        ("https://auth.platform.xn--p1ai", "xn--p1ai"),
+    ],
+)
+def test_a_public_suffix_cannot_hold_the_platform_cookie(url, domain):
+    (line,) = refusal(PRODUCTION, PUBLIC_URL=url, COOKIE_DOMAIN=domain)
+
+    assert line.startswith(f"LATCHKEY_COOKIE_DOMAIN: {domain} is a public suffix")
+
+
+@pytest.mark.parametrize(
+    "domain", ["other.internal", "form.internal", "login.auth.platform.internal"]
+)
+def test_a_domain_that_is_no_parent_of_ours_cannot_hold_the_cookie(domain):
+    (line,) = refusal(PRODUCTION, COOKIE_DOMAIN=domain)
+
+    assert f"{domain} is no parent of auth.platform.internal" in line
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1", "0.0.1", "platform.internal"])
+def test_loopback_development_shares_no_cookie(domain):
+    (line,) = refusal(COOKIE_DOMAIN=domain)
+
+    assert line.startswith("LATCHKEY_COOKIE_DOMAIN: ")
+
+
+@pytest.mark.parametrize("name", ["platform token", "a;b", "a=b", "n\u00e4me"])
+def test_a_cookie_has_a_name_that_browsers_take(name):
+    (line,) = refusal(COOKIE_NAME=name)
+
+    assert "is no cookie name" in line
+
+
+def test_a_host_cookie_cannot_be_shared():
+    (line,) = refusal(
+        PRODUCTION, COOKIE_NAME="__Host-token", COOKIE_DOMAIN="platform.internal"
+    )
+
+    assert line == ("LATCHKEY_COOKIE_NAME: a __Host- cookie cannot have COOKIE_DOMAIN")
+
+
+@pytest.mark.parametrize("name", ["__Host-token", "__Secure-token"])
+def test_a_secure_cookie_needs_https(name):
+    assert read(PRODUCTION, COOKIE_NAME=name).cookie_name == name
+    (line,) = refusal(COOKIE_NAME=name)
+    assert "over https only" in line

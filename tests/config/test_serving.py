@@ -1,0 +1,106 @@
+"""Listening, proxies, logs, certificates and the laboratory."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.config import Address
+from tests.config.reading import LABORATORY, PRODUCTION, read, refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "bind"),
+    [
+        ("127.0.0.1:8001", Address("127.0.0.1", 8001)),
+        ("[::1]:8001", Address("::1", 8001)),
+        ("unix:/run/latchkey/http.sock", "unix:/run/latchkey/http.sock"),
+    ],
+)
+def test_the_service_listens_on_an_address_or_a_socket(text, bind):
+    settings = read(PRODUCTION, BIND=text)
+
+    assert settings.bind == bind
+    assert str(settings.bind) == text
+
+
+@pytest.mark.parametrize(
+    "bind", ["8000", ":8000", "localhost:8000", "127.0.0.1:99999", "127.0.0.1", "::1"]
+)
+def test_a_listener_without_address_or_port_is_refused(bind):
+    (line,) = refusal(BIND=bind)
+
+    assert line.startswith("LATCHKEY_BIND: ")
+
+
+@pytest.mark.parametrize("count", ["-1", "9", "two", "1.0", "\u0661"])
+def test_trusted_proxies_are_counted(count):
+    assert read(PRODUCTION, TRUSTED_PROXIES="2").trusted_proxies == 2
+    (line,) = refusal(PRODUCTION, TRUSTED_PROXIES=count)
+    assert "is no whole number from 0 to 8" in line
+
+
+def test_production_without_a_trusted_proxy_is_worth_a_warning():
+    (warning,) = read(PRODUCTION, TRUSTED_PROXIES="0").warnings
+
+    assert warning.startswith("LATCHKEY_TRUSTED_PROXIES: ")
+
+
+def test_a_bundle_holds_certificates(tmp_path):
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("nothing of the kind")
+    (line,) = refusal(CA_BUNDLE=str(bundle))
+    assert line == f"LATCHKEY_CA_BUNDLE: {bundle} holds no certificate in PEM"
+
+    bundle.write_text("-----BEGIN CERTIFICATE-----\n")
+
+    assert read(CA_BUNDLE=str(bundle)).ca_bundle == bundle
+
+
+@pytest.mark.parametrize("text", ["maybe", "2", "enabled"])
+def test_a_switch_is_on_or_off(text):
+    (line,) = refusal(LAB_NETWORK=text)
+
+    assert line == f"LATCHKEY_LAB_NETWORK: {text!r} is neither on nor off"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:8000", "https://auth.platform.internal", "https://a.lab.test"],
+)
+def test_a_laboratory_stands_where_the_internet_does_not_reach(url):
+    settings = read(LABORATORY, PUBLIC_URL=url)
+
+    assert settings.lab_network
+    assert settings.is_plain_http_allowed
+
+
+@pytest.mark.parametrize("url", ["https://auth.platform.org", "https://a.github.io"])
+def test_a_service_of_the_internet_is_no_laboratory(url):
+    (line,) = refusal(LABORATORY, PUBLIC_URL=url)
+
+    assert line.startswith("LATCHKEY_LAB_NETWORK: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("LOG_LEVEL", "chatty"), ("LOG_FORMAT", "xml")]
+)
+def test_logs_have_known_levels_and_formats(name, text):
+    (line,) = refusal(**{name: text})
+
+    assert line.startswith(f"LATCHKEY_{name}: {text!r} is not one of ")
+
+
+@pytest.mark.parametrize("text", ["x" * 61, "two\nlines", "bell\a"])
+def test_a_platform_name_fits_a_page(text):
+    assert (
+        read(PLATFORM_NAME="Atmo \u00c9t\u00e9").platform_name == "Atmo \u00c9t\u00e9"
+    )
+    (line,) = refusal(PLATFORM_NAME=text)
+    assert "at most 60 printable characters" in line
+
+
+@pytest.mark.parametrize("text", ["two words", "bell\a"])
+def test_an_audience_is_one_word(text):
+    (line,) = refusal(TOKEN_AUDIENCE=text)
+
+    assert line.startswith("LATCHKEY_TOKEN_AUDIENCE: must be one word or URL")

@@ -1,0 +1,107 @@
+"""What is asked at sign-in, of whom, and how often."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.config import Address
+from tests.config.reading import LABORATORY, PRODUCTION, read, refusal
+
+
+@pytest.mark.parametrize("scope", ["atproto", "atproto repo:app.bsky.feed.post"])
+def test_a_scope_with_atproto_is_asked_for(scope):
+    assert read(SCOPE=scope).scope == scope
+
+
+@pytest.mark.parametrize(
+    ("scope", "why"),
+    [
+        ("repo:app.bsky.feed.post", "lacks `atproto`"),
+        ("Atproto", "lacks `atproto`"),
+        ("atproto  repo:x.y.z", "single spaces"),
+        ('atproto "quoted"', "single spaces"),
+        ("atproto back\\slash", "single spaces"),
+        ("atproto\tblob:*/*", "single spaces"),
+        ("atproto atproto", "twice"),
+    ],
+)
+def test_a_scope_outside_the_grammar_is_refused(scope, why):
+    (line,) = refusal(SCOPE=scope)
+
+    assert line.startswith("LATCHKEY_SCOPE: ")
+    assert why in line
+
+
+def test_a_transitional_scope_is_worth_a_warning():
+    (warning,) = read(SCOPE="atproto transition:generic").warnings
+
+    assert "transition:generic" in warning  # requirement 8.6
+
+
+def test_a_bare_name_is_completed_with_a_suffix_of_the_operators_choice():
+    assert read().handle_suffix == ".bsky.social"
+    assert read(HANDLE_SUFFIX="Platform.org").handle_suffix == ".platform.org"
+    assert read(HANDLE_SUFFIX="none").handle_suffix is None
+
+
+def test_newcomers_may_be_offered_several_hosts_or_none():
+    settings = read(SIGNUP_HOSTS="https://bsky.social,https://eurosky.social/")
+
+    assert settings.signup_hosts == ("https://bsky.social", "https://eurosky.social")
+    assert read(SIGNUP_HOSTS="none").signup_hosts == ()
+
+
+@pytest.mark.parametrize("name", ["SIGNUP_HOSTS", "PLC_URL"])
+@pytest.mark.parametrize(
+    "origin", ["http://pds.platform.org", "https://pds.platform.org:8443"]
+)
+def test_http_and_odd_ports_are_for_the_laboratory(name, origin):
+    (line,) = refusal(PRODUCTION, **{name: origin})
+
+    assert line.endswith("must be https on the default port outside a LAB_NETWORK")
+    assert origin in str(read(LABORATORY, **{name: origin}))
+
+
+def test_name_servers_are_addresses_with_or_without_a_port():
+    settings = read(DNS_NAMESERVERS="9.9.9.9,127.0.0.1:5353,[::1]:5353,2620:fe::fe")
+
+    assert settings.dns_nameservers == (
+        Address("9.9.9.9", 53),
+        Address("127.0.0.1", 5353),
+        Address("::1", 5353),
+        Address("2620:fe::fe", 53),
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["dns.platform.org", "127.0.0.1:0", "9.9.9", "[::1"]
+)
+def test_a_name_server_without_an_address_is_refused(address):
+    (line,) = refusal(DNS_NAMESERVERS=address)
+
+    assert line.startswith("LATCHKEY_DNS_NAMESERVERS: ")
+
+
+def test_reserved_usernames_are_folded_to_lower_case():
+    assert read(RESERVED_USERNAMES="Staff,press-team").reserved_usernames == (
+        "staff",
+        "press-team",
+    )
+
+
+def test_a_reserved_name_that_nobody_could_pick_is_refused():
+    (line,) = refusal(RESERVED_USERNAMES="the staff")
+
+    assert "can be nobody's username" in line
+
+
+@pytest.mark.parametrize("rate", ["30/minute", "100 per 5 minutes", "1/second"])
+def test_a_rate_is_an_amount_in_a_time(rate):
+    assert read(RATE_LIMIT_LOGIN_PER_HOST=rate).rate_limit_login_per_host == rate
+
+
+@pytest.mark.parametrize("rate", ["30", "many", "0/minute", "30/fortnight"])
+def test_a_rate_that_means_nothing_is_refused(rate):
+    (line,) = refusal(RATE_LIMIT_LOGIN_PER_ADDRESS=rate)
+
+    assert line.startswith("LATCHKEY_RATE_LIMIT_LOGIN_PER_ADDRESS: ")

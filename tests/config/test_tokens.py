@@ -1,0 +1,88 @@
+"""Lifetimes, algorithms and keys of the platform token."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.config.reading import read, refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("15m", 900), ("24h", 86400), ("1w", 604800)]
+)
+def test_a_duration_carries_its_unit(text, seconds):
+    assert read(TOKEN_LIFETIME=text).token_lifetime == seconds
+
+
+@pytest.mark.parametrize("text", ["24", "h", "1.5h", "-1h", "24 h", "1y", "24H"])
+def test_a_duration_without_a_unit_is_refused(text):
+    (line,) = refusal(TOKEN_LIFETIME=text)
+
+    assert "write a number and a unit" in line
+
+
+def test_a_token_does_not_outlive_its_session():
+    (line,) = refusal(TOKEN_LIFETIME="2d", SESSION_LIFETIME="1d")
+
+    assert line.startswith("LATCHKEY_TOKEN_LIFETIME: must not be longer than SESSION")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("TOKEN_LIFETIME", "0h"), ("SESSION_LIFETIME", "401d")]
+)
+def test_lifetimes_have_bounds(name, text):
+    (line,) = refusal(**{name: text})
+
+    assert line.startswith(f"LATCHKEY_{name}: must be at ")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA", "eddsa"])
+def test_the_operator_chooses_the_algorithm(algorithm):
+    chosen = read(TOKEN_ALGORITHM=algorithm).token_algorithm
+
+    assert chosen.lower() == algorithm.lower()
+    assert chosen in {"RS256", "ES256", "EdDSA"}
+
+
+@pytest.mark.parametrize("algorithm", ["none", "RS512", "HS512"])
+def test_no_other_algorithm_signs(algorithm):
+    (line,) = refusal(TOKEN_ALGORITHM=algorithm)
+
+    assert "is not one of RS256, ES256, EdDSA, HS256" in line
+
+
+def test_hs256_comes_with_its_secret():
+    secret = "0123456789abcdef" * 2
+
+    settings = read(TOKEN_ALGORITHM="HS256", JWT_SECRET=secret)
+
+    assert settings.jwt_secret == secret.encode()
+
+
+def test_hs256_without_a_secret_is_refused():
+    (line,) = refusal(TOKEN_ALGORITHM="HS256")
+
+    assert line == "LATCHKEY_JWT_SECRET: is required with TOKEN_ALGORITHM=HS256"
+
+
+def test_a_secret_shorter_than_the_hash_is_refused_without_being_told():
+    (line,) = refusal(TOKEN_ALGORITHM="HS256", JWT_SECRET="canary-too-short")
+
+    assert line == "LATCHKEY_JWT_SECRET: must be at least 32 bytes; this is 16"
+
+
+def test_a_jwt_secret_without_hs256_is_refused():
+    (line,) = refusal(JWT_SECRET="0123456789abcdef" * 2)
+
+    assert line.startswith("LATCHKEY_JWT_SECRET: has no use with TOKEN_ALGORITHM=RS256")
+
+
+@pytest.mark.parametrize("name", ["SIGNING_KEY_PATH", "CLIENT_JWK_PATH"])
+def test_a_key_to_import_must_be_readable(name, tmp_path):
+    key = tmp_path / "key.pem"
+    (line,) = refusal(**{name: str(key)})
+    assert line == f"LATCHKEY_{name}: cannot read {key}: No such file or directory"
+
+    key.write_text("a key")
+
+    assert str(key) in str(read(**{name: str(key)}))
