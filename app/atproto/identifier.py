@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from .errors import IdentifierInvalid
 from .syntax import (
     Handle,
-    Origin,
+    host_of,
     is_handle,
     is_handle_resolvable,
     parse_did,
@@ -99,7 +99,10 @@ class _Reading:
         if name is not None:
             return self.of_name(name)
         origin = parse_server_url(text, allow_http=self.allow_http)
-        if not self.allow_http and not is_handle_resolvable(_host_of(origin)):
+        # Outside development a server's host has a handle's grammar, and the same
+        # top-level domains are reserved (requirement 9.2).
+        host = Handle(host_of(origin))
+        if not self.allow_http and not self._is_resolvable(host):
             raise IdentifierInvalid("the server's name is reserved")
         return Identifier(kind="server", value=origin)
 
@@ -194,9 +197,3 @@ def _name_in(url: str) -> str | None:
         if name.startswith("did:") or (marked and is_handle(name)):
             return name
     return None
-
-
-def _host_of(origin: Origin) -> Handle:
-    # Outside development a server's host is a name of a handle's grammar, and the
-    # same top-level domains are reserved (requirement 9.2).
-    return Handle(origin.removeprefix("https://").partition(":")[0])

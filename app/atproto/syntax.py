@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv6Address
 from typing import Final, NewType
+from urllib.parse import urlsplit
 
 from .errors import DidMethodUnsupported, IdentifierInvalid
 
@@ -144,6 +145,11 @@ def parse_server_url(text: str, *, allow_http: bool = False) -> Origin:
         IdentifierInvalid: as `parse_origin`, but a path, a query or a fragment is cut.
     """
     return _parse_url(text, rest=None, allow_http=allow_http)
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL that was parsed before, for rules and messages."""
+    return urlsplit(url).hostname or ""
 
 
 def _parse_url(text: str, *, rest: set[str] | None, allow_http: bool) -> Origin:
