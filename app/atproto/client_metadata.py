@@ -1,0 +1,151 @@
+"""Who this client is: the metadata it publishes, and the id that stands for it.
+
+Pure builders for section 3, one per kind of client, each judged by `client_rules.py`
+before anybody sees it. The client of an installed app (section 3d) belongs here too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlencode
+
+from .client_rules import check_client_scope, validate_client_metadata
+from .errors import ClientMetadataInvalid
+from .scopes import ATPROTO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .session import AuthMethod
+
+_LOOPBACK_REDIRECT = re.compile(
+    r"http://(?:127\.0\.0\.1|\[::1\])(?::[1-9][0-9]{0,4})?/[!-\"$-\[\]-~]*"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """What an authorization server may tell people about this client (3.9)."""
+
+    client_name: str | None = None
+    client_uri: str | None = None
+    logo_uri: str | None = None
+    tos_uri: str | None = None
+    policy_uri: str | None = None
+
+    def fields(self) -> dict[str, str]:
+        """Return those that are given."""
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientMetadata:
+    """This client, as authorization servers know it."""
+
+    client_id: str
+    redirect_uris: tuple[str, ...]
+    scope: str
+    """Everything that may ever be asked; each login asks for a part of it."""
+    auth_method: AuthMethod
+    application_type: Literal["web", "native"] = "web"
+    jwks: Mapping[str, Any] | None = None
+    presentation: Presentation = field(default_factory=Presentation)
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON to serve at `client_id` (requirements 3.6 to 3.8)."""
+        document: dict[str, Any] = {
+            "client_id": self.client_id,
+            "application_type": self.application_type,
+            "redirect_uris": list(self.redirect_uris),
+            "scope": self.scope,
+            "response_types": ["code"],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "dpop_bound_access_tokens": True,
+            "token_endpoint_auth_method": self.auth_method,
+            **self.presentation.fields(),
+        }
+        if self.jwks is not None:
+            document |= {"token_endpoint_auth_signing_alg": "ES256", "jwks": self.jwks}
+        return document
+
+
+def build_confidential_web_client(
+    *,
+    client_id: str,
+    redirect_uris: Sequence[str],
+    scope: str,
+    jwks: Mapping[str, Any],
+    presentation: Presentation | None = None,
+) -> ClientMetadata:
+    """Return a web client that authenticates with its keys (requirements 3.14 to 3.17).
+
+    The keys stand in the document itself: one fetch fewer for every server, and never
+    a document without its keys (requirement 3.19).
+
+    Raises:
+        ClientMetadataInvalid: servers would refuse it.
+    """
+    metadata = ClientMetadata(
+        client_id=client_id,
+        redirect_uris=tuple(redirect_uris),
+        scope=scope,
+        auth_method="private_key_jwt",
+        jwks=jwks,
+        presentation=presentation or Presentation(),
+    )
+    validate_client_metadata(metadata.document())
+    return metadata
+
+
+def build_public_web_client(
+    *,
+    client_id: str,
+    redirect_uris: Sequence[str],
+    scope: str,
+    presentation: Presentation | None = None,
+) -> ClientMetadata:
+    """Return a web client without keys; its sessions are short (requirement 3.20).
+
+    Raises:
+        ClientMetadataInvalid: servers would refuse it.
+    """
+    metadata = ClientMetadata(
+        client_id=client_id,
+        redirect_uris=tuple(redirect_uris),
+        scope=scope,
+        auth_method="none",
+        presentation=presentation or Presentation(),
+    )
+    validate_client_metadata(metadata.document())
+    return metadata
+
+
+def build_loopback_client(
+    *, redirect_uris: Sequence[str], scope: str = ATPROTO
+) -> ClientMetadata:
+    """Return the client of loopback development, whose id says all of it (3.26).
+
+    No document is published: servers derive it from the id, in which the redirect URIs
+    and the scope always stand, because their defaults fit nobody (3.27).
+
+    Raises:
+        ClientMetadataInvalid: a redirect URI that is not on 127.0.0.1 or [::1] by
+            number (3.28), or a scope that may not be asked.
+    """
+    if not redirect_uris or len(set(redirect_uris)) != len(redirect_uris):
+        raise ClientMetadataInvalid("redirect_uris: at least one, each once")
+    for uri in redirect_uris:
+        if _LOOPBACK_REDIRECT.fullmatch(uri) is None:
+            raise ClientMetadataInvalid(f"redirect_uri {uri} is not a loopback address")
+    check_client_scope(scope)
+    query = [("scope", scope), *(("redirect_uri", uri) for uri in redirect_uris)]
+    return ClientMetadata(
+        client_id="http://localhost?" + urlencode(query, quote_via=quote),
+        redirect_uris=tuple(redirect_uris),
+        scope=scope,
+        auth_method="none",
+        application_type="native",
+    )
