@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BROWSER = "a browser"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 REDIRECTS = {301, 302, 303, 307, 308}
+FETCH_METADATA = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 NEAR = {"none": 0, "same-origin": 1, "same-site": 2, "cross-site": 3}
 
 
@@ -86,13 +87,9 @@ class Browser:
         """Open the sign-in page."""
         return self.visits("/auth/login?" + urlencode(query))
 
-    def visits(
-        self, url: str, *, site: str = "none", accept: str = "text/html"
-    ) -> Page:
+    def visits(self, url: str, *, site: str = "none", **options: Any) -> Page:
         """Go to a URL, ours or another, and follow where it leads."""
-        arrived = self.navigates(
-            "GET", urljoin(self.home, url), site=site, accept=accept
-        )
+        arrived = self.navigates("GET", urljoin(self.home, url), site=site, **options)
         assert isinstance(arrived, Page), arrived.url
         return arrived
 
@@ -114,13 +111,20 @@ class Browser:
     def submits(
         self, page: Page, form: Form, fields: Mapping[str, str]
     ) -> Page | AtHost:
-        """Send a form of a page, with the Origin that the page's policy allows."""
+        """Send a form as browsers do.
+
+        The page's Referrer-Policy decides about the Origin header (Fetch §3.2), and its
+        `form-action` holds for the redirects that follow as well.
+        """
         assert form.method == "post", form
         policy = page.headers.get("Referrer-Policy", "")
         origin = "null" if policy == "no-referrer" else None
-        return self.posts(
+        arrived = self.posts(
             urljoin(page.url, form.action), {**form.fields, **fields}, origin=origin
         )
+        if not arrived.url.startswith(self.home):
+            assert page.lets_forms_lead_to(arrived.url), f"blocked: {arrived.url}"
+        return arrived
 
     def posts(
         self,
@@ -185,11 +189,7 @@ class Browser:
         cookie = self.jar.header(url, method=method, cross_site=cross)
         sent = CaseInsensitiveDict({"Accept": accept, "User-Agent": FIREFOX})
         if self.fetch_metadata:
-            sent |= {
-                "Sec-Fetch-Site": site,
-                "Sec-Fetch-Mode": "navigate",
-                "Sec-Fetch-Dest": "document",
-            }
+            sent.update({**FETCH_METADATA, "Sec-Fetch-Site": site})
         if cookie:
             sent["Cookie"] = cookie
         sent.update(headers or {})
@@ -212,8 +212,7 @@ class Browser:
         if server is None:
             return Page(self, url, Answer())
         page = server.open(url, device=self.device)
-        if isinstance(page, DeadEnd):
-            raise AssertionError(f"{host} shows an error: {page.reason}")
+        assert not isinstance(page, DeadEnd), f"{host} shows: {page.reason}"
         if isinstance(page, SentBack):
             return self.is_sent_back(page)
         return AtHost(self, url, page)

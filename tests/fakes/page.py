@@ -118,6 +118,19 @@ class Page:
                 return form
         raise AssertionError(f"no form with {name!r} on {self.url}: {self.text}")
 
+    @property
+    def policy(self) -> dict[str, list[str]]:
+        """The Content-Security-Policy, by directive."""
+        directives = self.headers.get("Content-Security-Policy", "").split(";")
+        words = [directive.split() for directive in directives if directive.strip()]
+        return {first: rest for first, *rest in words}
+
+    def lets_forms_lead_to(self, url: str) -> bool:
+        """Tell whether `form-action` allows a redirect there (as Chromium asks)."""
+        allowed = self.policy.get("form-action", ["*"])
+        scheme, origin = url.split(":", maxsplit=1)[0], "/".join(url.split("/")[:3])
+        return bool({"*", f"{scheme}:", origin} & set(allowed))
+
     def submits(self, form: Form, **fields: str) -> Page | AtHost:
         """Fill in a form and send it."""
         return self.browser.submits(self, form, fields)
