@@ -94,6 +94,4 @@ def is_bound(expected: str | None, secrets: Collection[str] | None) -> bool:
     """
     if expected is None or secrets is None:
         return expected is None and secrets is None
-    return any(
-        [hmac.compare_digest(expected, fingerprint(secret)) for secret in secrets]
-    )
+    return any(hmac.compare_digest(expected, fingerprint(held)) for held in secrets)

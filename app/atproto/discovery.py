@@ -18,7 +18,8 @@ from .metadata import AuthorizationServer, parse_protected_resource
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .security import HTTP, Deadline, NetworkPolicy, Response
+    from .http import HTTP, Deadline, Response
+    from .policy import NetworkPolicy
     from .stores import Cache
     from .syntax import Origin
 
@@ -73,7 +74,7 @@ class ServerDiscovery:
             pds, PROTECTED_RESOURCE, deadline=deadline, fresh=fresh
         )
         issuer = parse_protected_resource(document, origin=pds, policy=self._policy)
-        self._remember(pds, PROTECTED_RESOURCE, document, seen_at)
+        self._remember(pds, PROTECTED_RESOURCE, document=document, seen_at=seen_at)
         found = self._issuer(issuer, deadline=deadline, fresh=fresh)
         found.server.require_protected_resource(pds)
         return Discovered(
@@ -109,7 +110,7 @@ class ServerDiscovery:
             issuer, AUTHORIZATION_SERVER, deadline=deadline, fresh=fresh
         )
         server = AuthorizationServer.parse(document, issuer, self._policy)
-        self._remember(issuer, AUTHORIZATION_SERVER, document, seen_at)
+        self._remember(issuer, AUTHORIZATION_SERVER, document=document, seen_at=seen_at)
         return Discovered(server=server, verified_at=seen_at)
 
     def _document(
@@ -130,7 +131,7 @@ class ServerDiscovery:
         return read_document(response), seen_at
 
     def _remember(
-        self, origin: str, path: str, document: Mapping[str, Any], seen_at: float
+        self, origin: str, path: str, *, document: Mapping[str, Any], seen_at: float
     ) -> None:
         lifetime = seen_at + FRESH_FOR - self._clock()
         entry = json.dumps({"document": document, "seen_at": seen_at})

@@ -16,8 +16,8 @@ from .proofs import build_dpop_proof
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .http import HTTP, Deadline, Response
     from .keys import SigningKey
-    from .security import HTTP, Deadline, Response
     from .stores import Cache
 
 ANSWER_LIMIT = 64_000
@@ -62,7 +62,7 @@ class DPoPSender:
         place = f"nonce:{_origin(url)}"
         nonce = self._cache.get(place) or nonce
         for first in (True, False):
-            response = self._attempt(url, form, key, deadline, nonce)
+            response = self._attempt(url, form, key, deadline=deadline, nonce=nonce)
             fresh = _nonce_of(response)
             if fresh is not None:
                 self._cache.put(place, fresh, lifetime=NONCE_LIFETIME)
@@ -78,6 +78,7 @@ class DPoPSender:
         url: str,
         form: Callable[[float], Mapping[str, str]],
         key: SigningKey,
+        *,
         deadline: Deadline,
         nonce: str | None,
     ) -> Response:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .discovery import ServerDiscovery
+    from .http import Deadline
     from .identifier import Identifier
-    from .identity import Identity, IdentityResolver
+    from .identity import IdentityResolver
     from .metadata import AuthorizationServer
-    from .security import Deadline
 
 EVIDENCE_LIFETIME = 600.0
 """Seconds for which evidence serves to make a session (requirements 1.28 and 6.14)."""

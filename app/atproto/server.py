@@ -19,6 +19,7 @@ from .errors import (
     DocumentInvalid,
     HostFailing,
     HostUnreachable,
+    KeyUnavailable,
     ServerInvalid,
 )
 from .proofs import build_client_assertion
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .dpop import DPoPSender
-    from .keys import SigningKey
+    from .http import Deadline, Response
+    from .keys import ClientKeys, SigningKey
     from .metadata import AuthorizationServer
-    from .security import Deadline, Response
+    from .session import OAuthSession
+    from .stores import AuthRequest
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,40 @@ class Binding:
         return fields
 
 
+class Bindings:
+    """Finds what a flow or a session is pinned to; `keys` is None for a public client.
+
+    The keys are asked each time, so that a new one is used without a restart (3.18).
+    """
+
+    def __init__(self, keys: Callable[[], ClientKeys] | None) -> None:
+        self._keys = keys
+
+    def newest_kid(self) -> str | None:
+        """Return the key id that a new flow is pinned to."""
+        return None if self._keys is None else self._keys().primary().kid
+
+    def of(self, owner: AuthRequest | OAuthSession) -> Binding:
+        """Return the binding of a flow or session (requirement 7.3).
+
+        Raises:
+            KeyUnavailable: its client key is gone; nothing may be sent with another,
+                which would end the session at its host (7.4).
+        """
+        return Binding(
+            client_id=owner.client_id,
+            client_key=self._client_key(owner),
+            dpop_key=owner.dpop_key,
+        )
+
+    def _client_key(self, owner: AuthRequest | OAuthSession) -> SigningKey | None:
+        if owner.auth_method == "none":
+            return None
+        if self._keys is None or owner.client_kid is None:
+            raise KeyUnavailable(owner.client_kid or "")
+        return self._keys().get(owner.client_kid)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A JSON answer and the DPoP nonce that came with it."""
@@ -93,8 +130,8 @@ class ServerAgent:
         self,
         server: AuthorizationServer,
         form: Mapping[str, str],
-        binding: Binding,
         *,
+        binding: Binding,
         deadline: Deadline,
     ) -> tuple[str, str]:
         """Push an authorization request; return its `request_uri` and the nonce.
@@ -171,11 +208,11 @@ class ServerAgent:
 
     def revoke(
         self,
-        issuer: str,
-        endpoint: str,
         tokens: Mapping[str, str | None],
         binding: Binding,
         *,
+        issuer: str,
+        endpoint: str,
         deadline: Deadline,
     ) -> None:
         """Revoke tokens, best effort: `tokens` maps a token type hint to a token.

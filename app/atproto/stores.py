@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthRequest:
-    """A login that waits for its callback (requirement 4.18); times in epoch seconds."""
+    """A login that waits for its callback (4.18); times in epoch seconds."""
 
     state: str = field(repr=False)
     binding: str | None = field(repr=False)
