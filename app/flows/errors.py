@@ -5,6 +5,10 @@
     ├── UsernameReserved     on the reserved list, or looks like a name on it
     ├── UsernameTaken        somebody has it, or a name that looks like it
     ├── TooManyRequests      a rate limit; `retry_after` says for how long
+    ├── PromptRefused        not a prompt that a login may ask for
+    ├── NotSignedIn          no live session stands behind this request
+    ├── AccountDisabled      the platform has shut this account
+    ├── SignupFinished       this person has a username already
     ├── SigningKeyRefused    a key that cannot join its ring
     └── StorageFailed        the database refused or did not answer: our own fault
 
@@ -50,6 +54,33 @@ class TooManyRequests(FlowError):
         super().__init__(f"the {kind} limit is reached for {retry_after:.0f} s")
         self.kind = kind
         self.retry_after = retry_after
+
+
+class PromptRefused(FlowError):
+    """Not a prompt of ours, or `create` at a host that is not offered for it."""
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__(f"prompt {prompt[:40]!r} is not accepted here")
+
+
+class NotSignedIn(FlowError):
+    """No live session stands behind this request."""
+
+
+class AccountDisabled(FlowError):
+    """The platform has shut this account; who it is was proved all the same."""
+
+    def __init__(self, did: str) -> None:
+        super().__init__(f"{did} is disabled")
+        self.did = did
+
+
+class SignupFinished(FlowError):
+    """This person has a username already, and keeps it."""
+
+    def __init__(self, did: str) -> None:
+        super().__init__(f"{did} has a username")
+        self.did = did
 
 
 class SigningKeyRefused(FlowError):

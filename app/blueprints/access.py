@@ -1,0 +1,82 @@
+"""Who may reach a view: every view wears exactly one mark, checked before it runs.
+
+`page`      a document that a person opens; changes nothing
+`form`      changes something: only our own pages may send it (requirement 9.8)
+`callback`  the answer of an authorization server: bound by state and cookie instead
+`api`       JSON for programs; no cookie is set
+`document`  public and the same for everybody
+`probe`     for the operator's monitoring
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from flask import Flask, current_app, request
+
+from .context import site
+
+Mark = Literal["page", "form", "callback", "api", "document", "probe"]
+View = TypeVar("View", bound=Callable[..., Any])
+
+MARK = "access_mark"
+
+
+class CrossSite(Exception):
+    """A form that none of our own pages sent."""
+
+
+def access(mark: Mark) -> Callable[[View], View]:
+    """Mark a view; goes directly above `def`, below the route."""
+
+    def wear(view: View) -> View:
+        setattr(view, MARK, mark)
+        return view
+
+    return wear
+
+
+def mark_of(endpoint: str | None) -> Mark | None:
+    """Return the mark of the view that an endpoint leads to."""
+    view = current_app.view_functions.get(endpoint or "")
+    return getattr(view, MARK, None)
+
+
+def require_access() -> None:
+    """Refuse a form from elsewhere, before anything of it is read.
+
+    Raises:
+        CrossSite: another site, a sibling host included, sent it; or nothing says
+            that we did.
+    """
+    if mark_of(request.endpoint) == "form" and not _is_from_us():
+        raise CrossSite("a form that none of our pages sent")
+
+
+def _is_from_us() -> bool:
+    """Tell whether one of our own pages sent this request.
+
+    Browsers say so in Sec-Fetch-Site, which no page can forge; those that do not, in
+    Origin. `null` is what our pages with `Referrer-Policy: no-referrer` send.
+    """
+    origin = request.headers.get("Origin")
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is None:
+        return origin == site().public_url
+    return fetch_site == "same-origin" and origin in {None, "null", site().public_url}
+
+
+def is_from_elsewhere() -> bool:
+    """Tell whether another site caused this navigation, or may have (GET /auth/logout).
+
+    Speculative loads count as elsewhere: nobody has asked for anything yet.
+    """
+    if request.headers.get("Sec-Purpose") or request.headers.get("Purpose"):
+        return True
+    return request.headers.get("Sec-Fetch-Site") not in {"same-origin", "none"}
+
+
+def init_app(app: Flask) -> None:
+    """Check the mark before every request."""
+    app.before_request(require_access)

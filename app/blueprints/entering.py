@@ -1,0 +1,24 @@
+"""What a browser gets once its session is proved: cookies, and the way on."""
+
+from __future__ import annotations
+
+from flask import Response, redirect, url_for
+
+from app.flows.session import SignedIn
+
+from . import cookies
+from .context import site
+
+
+def enter(signed_in: SignedIn, return_to: str) -> Response:
+    """Send a signed-in person on with a fresh token; a newcomer to the last step."""
+    if signed_in.token is None:
+        return see_other(url_for("signup.show"))
+    response = see_other(return_to or site().landing_url)
+    cookies.set_platform_token(response, signed_in.token)
+    return response
+
+
+def see_other(location: str) -> Response:
+    """Redirect so that the next request is a GET (RFC 9110 §15.4.4)."""
+    return redirect(location, code=303, Response=Response)  # type: ignore[return-value]

@@ -1,0 +1,76 @@
+"""Security headers, the same on every answer, and the one name we answer under."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from .access import mark_of
+from .context import site
+
+HSTS = "max-age=31536000"
+
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+def content_security_policy(*, is_secure: bool) -> str:
+    """Return the policy of every page: our own files, no inline anything, no frames.
+
+    `form-action` names schemes because Chromium applies it to redirects as well, and a
+    login's POST ends in one to the person's own host.
+    """
+    hosts = "https:" if is_secure else "https: http:"
+    return (
+        "default-src 'none'; style-src 'self'; script-src 'self'; "
+        "img-src 'self' data:; connect-src 'self'; "
+        f"form-action 'self' {hosts}; frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
+def set_headers(response: Response) -> Response:
+    """Set what a view has not set itself."""
+    here = site()
+    headers = response.headers
+    headers.setdefault(
+        "Content-Security-Policy", content_security_policy(is_secure=here.is_secure)
+    )
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Referrer-Policy", _referrer_policy())
+    headers.setdefault("Permissions-Policy", PERMISSIONS)
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cache-Control", "no-store")
+    if here.is_secure:
+        headers.setdefault("Strict-Transport-Security", HSTS)
+    return response
+
+
+def _referrer_policy() -> str:
+    """Our own pages may know where a form came from; a callback's URL is nobody's.
+
+    `same-origin` rather than `no-referrer`, which would make browsers send
+    `Origin: null` with our own forms (requirement 6.20 for the callback).
+    """
+    return "no-referrer" if mark_of(request.endpoint) == "callback" else "same-origin"
+
+
+def require_own_name() -> BaseResponse | None:
+    """Lead a developer's browser from localhost to the address of PUBLIC_URL.
+
+    Cookies set on `localhost` would be missing at the callback, which comes to the IP
+    literal (requirement 3.28). Nothing of the Host header gets into the address.
+    """
+    here = site()
+    asked = urlsplit(f"//{request.host}").hostname
+    if here.is_secure or asked != "localhost" or request.method not in {"GET", "HEAD"}:
+        return None
+    query = f"?{request.query_string.decode('ascii', 'replace')}"
+    return redirect(here.public_url + request.path + (query if query != "?" else ""))
+
+
+def init_app(app: Flask) -> None:
+    """Set the headers of every answer."""
+    app.before_request(require_own_name)
+    app.after_request(set_headers)

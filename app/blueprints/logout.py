@@ -1,0 +1,55 @@
+"""GET and POST /auth/logout."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from . import cookies
+from .access import access, is_from_elsewhere
+from .context import flows, site
+from .login import host_name
+
+bp = Blueprint("logout", __name__)
+
+
+@bp.get("/auth/logout")
+@access("page")
+def show() -> Response:
+    """Sign out whoever came here by themselves; ask when another site led here."""
+    return_to = site().returns.parse(request.args.get("return_to"))
+    signed_in = flows().renew.renew(cookies.session_secret())
+    if signed_in is None or not is_from_elsewhere():
+        return _signed_out(return_to)
+    page = render_template(
+        "logout.html",
+        page_title="Sign out?",
+        user=signed_in.user
+        or {
+            "username": signed_in.session.handle or signed_in.session.did,
+            "handle": None,
+        },
+        return_to=return_to,
+    )
+    return make_response(page)
+
+
+@bp.post("/auth/logout")
+@access("form")
+def submit() -> Response:
+    """Sign out: here at once, at the host as far as it can be reached."""
+    return _signed_out(site().returns.parse(request.form.get("return_to")))
+
+
+def _signed_out(return_to: str) -> Response:
+    asked = flows().logout.logout(
+        secret=cookies.session_secret(), token=cookies.platform_token()
+    )
+    page = render_template(
+        "signed_out.html",
+        page_title="Signed out",
+        host=host_name(asked) if asked else None,
+        return_to=return_to,
+    )
+    response = make_response(page)
+    cookies.clear_signed_in(response)
+    return response

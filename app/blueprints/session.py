@@ -1,0 +1,34 @@
+"""GET /auth/session: whom a platform token names."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from . import cookies
+from .access import access
+from .context import flows
+
+bp = Blueprint("session", __name__)
+
+
+@bp.get("/auth/session")
+@access("api")
+def show() -> Response:
+    """Answer for the Bearer token, else for the cookie."""
+    identified = flows().identify.identify(_bearer() or cookies.platform_token())
+    claims, session = identified.claims, identified.session
+    return jsonify(
+        did=claims.did,
+        handle=claims.handle,
+        username=claims.username,
+        session_id=claims.sid,
+        issued_at=claims.issued_at,
+        expires_at=claims.expires_at,
+        session_expires_at=int(session.expires_at),
+    )
+
+
+def _bearer() -> str | None:
+    """Return the token of `Authorization: Bearer` (RFC 6750 §2.1)."""
+    given = request.authorization
+    return given.token if given is not None and given.type == "bearer" else None

@@ -1,0 +1,108 @@
+"""The sign-in session: one person on one device, and the tokens it gives out.
+
+The session outlives the platform token and renews it without a visit to the person's
+host. Ending it is what signing out means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.tokens.issuer import TokenIssuer
+from app.tokens.verifier import TokenVerifier, VerifiedClaims
+
+from .errors import AccountDisabled, NotSignedIn
+from .ports import Session, Sessions, User, Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A live session and, unless its person is still a newcomer, a fresh token."""
+
+    session: Session
+    user: User | None
+    token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueToken:
+    """Mint the platform token of a session."""
+
+    users: Users
+    issuer: TokenIssuer
+
+    def issue(self, session: Session) -> SignedIn:
+        """Return the session with its token; a newcomer has none yet.
+
+        Raises:
+            AccountDisabled: the platform has shut this account.
+        """
+        user = self.users.get(session.did)
+        if user is None:
+            return SignedIn(session=session, user=None, token=None)
+        if user.disabled_at is not None:
+            raise AccountDisabled(user.did)
+        token = self.issuer.issue(
+            did=user.did, sid=session.sid, handle=user.handle, username=user.username
+        )
+        return SignedIn(session=session, user=user, token=token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewToken:
+    """A fresh token for a session that lives (GET /auth/login)."""
+
+    sessions: Sessions
+    tokens: IssueToken
+    clock: Callable[[], float]
+
+    def renew(self, secret: str | None) -> SignedIn | None:
+        """Return the session behind a cookie's secret with a fresh token, or None.
+
+        Raises:
+            AccountDisabled: the platform has shut this account.
+        """
+        session = self.sessions.by_secret(secret) if secret else None
+        if session is None:
+            return None
+        self.sessions.touch(session.sid, self.clock())
+        return self.tokens.issue(session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """Whom a platform token names, and the session that still stands behind it."""
+
+    claims: VerifiedClaims
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identify:
+    """GET /auth/session."""
+
+    verifier: TokenVerifier
+    sessions: Sessions
+    users: Users
+
+    def identify(self, token: str | None) -> Identified:
+        """Return who a platform token names, if its session still lives.
+
+        Raises:
+            NotSignedIn: no token, or its session is unknown or ended.
+            TokenInvalid: not a token of ours, or not any more.
+            AccountDisabled: the platform has shut this account.
+        """
+        if not token:
+            raise NotSignedIn("no token")
+        claims = self.verifier.verify(token)
+        session = self.sessions.get(claims.sid)
+        if session is None or session.did != claims.did:
+            raise NotSignedIn("the session has ended")
+        user = self.users.get(claims.did)
+        if user is None:
+            raise NotSignedIn("the account is gone")
+        if user.disabled_at is not None:
+            raise AccountDisabled(user.did)
+        return Identified(claims=claims, session=session)

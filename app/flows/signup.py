@@ -1,0 +1,109 @@
+"""A newcomer picks a username: once for each DID, first come first served.
+
+Only a session whose DID was proved gets here. It lasts as any session does, so leaving
+the page loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .destination import Destination
+from .errors import NotSignedIn, SignupFinished
+from .ports import Audit, Session, Sessions, User, Users
+from .session import IssueToken, SignedIn
+from .usernames import Usernames
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """A proved account that has no username yet, and one to suggest to it."""
+
+    session: Session
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignupDone:
+    """The newcomer is a user now, and goes where the login was for."""
+
+    signed_in: SignedIn
+    return_to: str = field(default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseUsername:
+    """GET and POST /auth/signup."""
+
+    sessions: Sessions
+    users: Users
+    usernames: Usernames
+    tokens: IssueToken
+    audit: Audit
+    clock: Callable[[], float]
+
+    def newcomer(self, secret: str | None) -> Newcomer:
+        """Return who is about to choose, with a name that is free right now.
+
+        Raises:
+            NotSignedIn: no live session: the DID has to be proved first.
+            SignupFinished: this person has a username already.
+        """
+        session = self._session(secret)
+        if self.users.get(session.did) is not None:
+            raise SignupFinished(session.did)
+        return Newcomer(
+            session=session,
+            suggestion=self.usernames.suggest(session.handle, self.users.taken),
+        )
+
+    def choose(self, secret: str | None, typed: str) -> SignupDone:
+        """Create the account under this username and issue its first token.
+
+        The database decides a race: one person gets the name. A second try of the same
+        person is answered like the first.
+
+        Raises:
+            NotSignedIn: no live session.
+            UsernameInvalid, UsernameReserved, UsernameTaken: choose another.
+        """
+        session = self._session(secret)
+        destination = _destination_of(session)
+        existing = self.users.get(session.did)
+        if existing is None:
+            existing = self._add(session, typed)
+        self.sessions.finish_signup(session.sid)
+        return SignupDone(
+            signed_in=self.tokens.issue(session), return_to=destination.return_to
+        )
+
+    def _add(self, session: Session, typed: str) -> User:
+        name = self.usernames.parse(typed)
+        now = self.clock()
+        user = User(
+            did=session.did,
+            handle=session.handle,
+            username=name.username,
+            created_at=now,
+            handle_checked_at=now,
+        )
+        added = self.users.add(user, skeleton=name.skeleton)
+        self.audit.record("signed_up", now=now, did=session.did, sid=session.sid)
+        log.info("%s signed up", session.did)
+        return added
+
+    def _session(self, secret: str | None) -> Session:
+        session = self.sessions.by_secret(secret) if secret else None
+        if session is None:
+            raise NotSignedIn("sign-up needs a proved account")
+        return session
+
+
+def _destination_of(session: Session) -> Destination:
+    if session.destination is None:
+        return Destination(return_to="")
+    return Destination.unpack(session.destination)
