@@ -1,5 +1,6 @@
-"""Secrets at rest: AES-256-GCM under keys derived from SECRET_KEY (requirement 7.23).
+"""Secrets at rest: sealed when they are needed again, hashed when only compared.
 
+Sealed is AES-256-GCM under keys derived from SECRET_KEY (requirement 7.23).
 The place of a value is its associated data, so that a sealed value moved to another
 row, column or table does not open. A sealed value is `v1.KEY.BYTES`: KEY names the key
 that opens it, so that after a rotation the fallbacks open what they sealed. Nonces are
@@ -8,6 +9,7 @@ random: good for some four thousand million values under one key.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -32,6 +34,11 @@ KEY_ID_BYTES = 4
 def place(table: str, *identity: str, column: str = "secrets") -> str:
     """Name the place of a value; no two places share a name."""
     return json.dumps([table, *identity, column])
+
+
+def hashed(secret: str) -> str:
+    """Return SHA-256 in hexadecimal; enough for secrets that are random and long."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Cipher:
@@ -77,7 +84,7 @@ def _split(sealed: str) -> tuple[str, str, str]:
 
 
 def _derive(secret: bytes) -> tuple[str, AESGCM]:
-    # One derivation for both: the id is as secret-independent as a hash of the key.
+    # The id is other output of the same derivation: it tells nothing about the key.
     material = HKDF(
         algorithm=SHA256(),
         length=KEY_BYTES + KEY_ID_BYTES,

@@ -1,0 +1,98 @@
+"""The cache that workers and nodes share: what one learns warms the others' logins.
+
+Two levels: a few seconds in memory, then the table. The first is short because another
+process may have replaced or forgotten the entry (a newer nonce, a handle that moved;
+requirement 1.29); the second bounds nothing but the entry's own lifetime.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from app.atproto.memory import MemoryCache
+from app.flows.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy import TextClause
+
+    from app.atproto.stores import Cache
+    from app.stores.database import Database
+
+log = logging.getLogger(__name__)
+
+MEMORY_LIFETIME: Final = 5.0
+MEMORY_ENTRIES: Final = 5_000
+
+GET = text("""
+    SELECT value, expires_at FROM cache_entries WHERE key = :key AND expires_at > :now
+""")
+PUT = text("""
+    INSERT INTO cache_entries (key, value, expires_at)
+    VALUES (:key, :value, :expires_at)
+    ON CONFLICT (key) DO UPDATE
+        SET value = excluded.value, expires_at = excluded.expires_at
+""")
+DELETE = text("DELETE FROM cache_entries WHERE key = :key")
+
+
+class SqlCache:
+    """Cached documents and nonces in memory and in a table.
+
+    A cache may forget, so a table that does not answer is no error of a login: it is
+    logged and costs the login a few requests.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._memory = MemoryCache(clock, max_entries=MEMORY_ENTRIES)
+
+    def get(self, key: str) -> str | None:
+        """Return the value unless its lifetime is over."""
+        remembered = self._memory.get(key)
+        if remembered is not None:
+            return remembered
+        try:
+            return self._read(key)
+        except StorageFailed as error:
+            log.warning("cache not read: %s", error)
+            return None
+
+    def put(self, key: str, value: str, *, lifetime: float) -> None:
+        """Keep a value for `lifetime` seconds at most."""
+        self._memory.put(key, value, lifetime=min(lifetime, MEMORY_LIFETIME))
+        row = {"key": key, "value": value, "expires_at": int(self._clock() + lifetime)}
+        self._write(PUT, row)
+
+    def delete(self, key: str) -> None:
+        """Forget a value."""
+        self._memory.delete(key)
+        self._write(DELETE, {"key": key})
+
+    def _read(self, key: str) -> str | None:
+        now = self._clock()
+        with self._database.read() as connection:
+            row = connection.execute(GET, {"key": key, "now": now}).one_or_none()
+        if row is None:
+            return None
+        lifetime = min(row.expires_at - now, MEMORY_LIFETIME)
+        self._memory.put(key, row.value, lifetime=lifetime)
+        return str(row.value)
+
+    def _write(self, statement: TextClause, row: Mapping[str, object]) -> None:
+        try:
+            with self._database.write(durable=False) as connection:
+                connection.execute(statement, row)
+        except StorageFailed as error:
+            log.warning("cache not written: %s", error)
+
+
+if TYPE_CHECKING:
+
+    def _fits(cache: SqlCache) -> Cache:
+        return cache

@@ -1,0 +1,98 @@
+"""OAuth sessions: what a host granted, keyed by DID and session id (6.19).
+
+Tokens, DPoP key and nonces are sealed for their row (requirement 7.23).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from app.atproto.keys import SigningKey
+from app.atproto.session import OAuthSession
+from app.stores.rows import SealedFields, row_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
+    from app.atproto.stores import SessionStore
+    from app.atproto.syntax import Did
+    from app.stores.cipher import Cipher
+    from app.stores.database import Database
+
+SECRETS = ("dpop_key", "access_token", "refresh_token", "as_nonce", "pds_nonce")
+
+PUT = text("""
+    INSERT INTO oauth_sessions (
+        did, session_id, handle, issuer, pds, client_id, auth_method, client_kid,
+        client_thumbprint, scope, token_endpoint, revocation_endpoint, secrets,
+        expires_at, created_at, refreshed_at, verified_at
+    ) VALUES (
+        :did, :session_id, :handle, :issuer, :pds, :client_id, :auth_method,
+        :client_kid, :client_thumbprint, :scope, :token_endpoint,
+        :revocation_endpoint, :secrets, :expires_at, :created_at, :refreshed_at,
+        :verified_at
+    )
+    ON CONFLICT (did, session_id) DO UPDATE SET
+        handle = excluded.handle, issuer = excluded.issuer, pds = excluded.pds,
+        client_id = excluded.client_id, auth_method = excluded.auth_method,
+        client_kid = excluded.client_kid,
+        client_thumbprint = excluded.client_thumbprint, scope = excluded.scope,
+        token_endpoint = excluded.token_endpoint,
+        revocation_endpoint = excluded.revocation_endpoint,
+        secrets = excluded.secrets, expires_at = excluded.expires_at,
+        created_at = excluded.created_at, refreshed_at = excluded.refreshed_at,
+        verified_at = excluded.verified_at
+""")
+GET = text("SELECT * FROM oauth_sessions WHERE did = :did AND session_id = :session_id")
+DELETE = text(
+    "DELETE FROM oauth_sessions WHERE did = :did AND session_id = :session_id"
+    " RETURNING *"
+)
+
+
+class SqlSessionStore:
+    """OAuth sessions in a table."""
+
+    def __init__(self, database: Database, cipher: Cipher) -> None:
+        self._database = database
+        self._sealed = SealedFields(cipher, "oauth_sessions", SECRETS)
+
+    def put(self, session: OAuthSession) -> None:
+        """Keep a session; replaces the one with the same DID and session id."""
+        row = {**row_of(session), "dpop_key": session.dpop_key.private_jwk()}
+        sealed = self._sealed.seal(row, session.did, session.session_id)
+        with self._database.write() as connection:
+            connection.execute(PUT, sealed)
+
+    def get(self, did: Did, session_id: str) -> OAuthSession | None:
+        """Return the session, or None."""
+        with self._database.read() as connection:
+            result = connection.execute(GET, _key(did, session_id))
+            found = result.mappings().one_or_none()
+        return self._session_of(found)
+
+    def delete(self, did: Did, session_id: str) -> OAuthSession | None:
+        """Delete and return the session in one step, or None."""
+        with self._database.write() as connection:
+            result = connection.execute(DELETE, _key(did, session_id))
+            deleted = result.mappings().one_or_none()
+        return self._session_of(deleted)
+
+    def _session_of(self, row: RowMapping | None) -> OAuthSession | None:
+        if row is None:
+            return None
+        fields = self._sealed.open(row, row["did"], row["session_id"])
+        fields["dpop_key"] = SigningKey.from_jwk(fields["dpop_key"])
+        return OAuthSession(**fields)
+
+
+def _key(did: Did, session_id: str) -> dict[str, Any]:
+    return {"did": did, "session_id": session_id}
+
+
+if TYPE_CHECKING:
+
+    def _fits(store: SqlSessionStore) -> SessionStore:
+        return store

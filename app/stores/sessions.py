@@ -1,0 +1,95 @@
+"""Sign-in sessions. Of the cookie's secret only a hash is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.flows.ports import Session
+from app.stores.cipher import hashed
+from app.stores.rows import row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import TextClause
+
+    from app.flows.ports import Sessions
+    from app.stores.database import Database
+
+ADD = text("""
+    INSERT INTO sessions (
+        sid, secret_hash, did, handle, oauth_session_id, device, destination,
+        created_at, seen_at, expires_at, ended_at
+    ) VALUES (
+        :sid, :secret_hash, :did, :handle, :oauth_session_id, :device, :destination,
+        :created_at, :seen_at, :expires_at, :ended_at
+    )
+""")
+COLUMNS = """
+    SELECT sid, did, handle, oauth_session_id, device, destination,
+           created_at, seen_at, expires_at, ended_at
+    FROM sessions
+"""
+LIVE = "ended_at IS NULL AND expires_at > :now"
+GET = text(f"{COLUMNS} WHERE sid = :sid AND {LIVE}")
+BY_SECRET = text(f"{COLUMNS} WHERE secret_hash = :secret_hash AND {LIVE}")
+TOUCH = text("""
+    UPDATE sessions SET seen_at = :now
+    WHERE sid = :sid AND seen_at < :now AND ended_at IS NULL AND expires_at > :now
+""")
+END = text("""
+    UPDATE sessions SET ended_at = :now
+    WHERE sid = :sid AND ended_at IS NULL AND expires_at > :now
+""")
+FINISH_SIGNUP = text("UPDATE sessions SET destination = NULL WHERE sid = :sid")
+
+
+class SqlSessions:
+    """Sign-in sessions in a table."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, session: Session, *, secret: str) -> None:
+        """Create the session; of the cookie's secret only a hash is kept."""
+        row = {**row_of(session), "secret_hash": hashed(secret)}
+        with self._database.write() as connection:
+            connection.execute(ADD, row)
+
+    def by_secret(self, secret: str) -> Session | None:
+        """Return the session of a cookie, unless it is unknown, ended or expired."""
+        return self._live(BY_SECRET, secret_hash=hashed(secret))
+
+    def get(self, sid: str) -> Session | None:
+        """Return the session, unless it is unknown, ended or expired."""
+        return self._live(GET, sid=sid)
+
+    def touch(self, sid: str, now: float) -> None:
+        """Note that the session was used; a live session only moves forward."""
+        with self._database.write(durable=False) as connection:
+            connection.execute(TOUCH, {"sid": sid, "now": int(now)})
+
+    def end(self, sid: str, now: float) -> bool:
+        """End the session; False when it was not live. Only one caller hears True."""
+        with self._database.write() as connection:
+            return connection.execute(END, {"sid": sid, "now": int(now)}).rowcount == 1
+
+    def finish_signup(self, sid: str) -> None:
+        """Clear the destination: the newcomer has an account now."""
+        with self._database.write() as connection:
+            connection.execute(FINISH_SIGNUP, {"sid": sid})
+
+    def _live(self, statement: TextClause, **key: str) -> Session | None:
+        with self._database.read() as connection:
+            result = connection.execute(statement, {**key, "now": int(self._clock())})
+            row = result.mappings().one_or_none()
+        return None if row is None else Session(**row)
+
+
+if TYPE_CHECKING:
+
+    def _fits(sessions: SqlSessions) -> Sessions:
+        return sessions

@@ -1,0 +1,91 @@
+"""The accounts of the platform, one for each DID."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, text
+
+from app.flows.errors import UsernameTaken
+from app.flows.ports import User
+from app.stores.rows import row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+    from app.atproto.syntax import Did, Handle
+    from app.flows.ports import Users
+    from app.stores.database import Database
+
+GET = text("""
+    SELECT did, handle, username, created_at, handle_checked_at, disabled_at
+    FROM users WHERE did = :did
+""")
+TAKEN = text("SELECT skeleton FROM users WHERE skeleton IN :skeletons").bindparams(
+    bindparam("skeletons", expanding=True)
+)
+# Whatever is in the way, the DID's own account or somebody's name: the row that is
+# there decides, and it is looked at afterwards.
+ADD = text("""
+    INSERT INTO users (
+        did, handle, username, skeleton, created_at, handle_checked_at, disabled_at
+    ) VALUES (
+        :did, :handle, :username, :skeleton, :created_at, :handle_checked_at,
+        :disabled_at
+    )
+    ON CONFLICT DO NOTHING
+""")
+SET_HANDLE = text("""
+    UPDATE users SET handle = :handle, handle_checked_at = :now WHERE did = :did
+""")
+
+
+class SqlUsers:
+    """Accounts in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, did: Did) -> User | None:
+        """Return the account of a DID, disabled ones too."""
+        with self._database.read() as connection:
+            return _get(connection, did)
+
+    def taken(self, skeletons: Collection[str]) -> frozenset[str]:
+        """Return those of the skeletons that belong to somebody."""
+        with self._database.read() as connection:
+            result = connection.execute(TAKEN, {"skeletons": list(skeletons)})
+            return frozenset(result.scalars())
+
+    def add(self, user: User, *, skeleton: str) -> User:
+        """Create the account, or return the one that the DID has already.
+
+        Raises:
+            UsernameTaken: another DID has the name or one that looks like it.
+        """
+        with self._database.write() as connection:
+            connection.execute(ADD, {**row_of(user), "skeleton": skeleton})
+            added = _get(connection, user.did)
+        if added is None:
+            raise UsernameTaken(user.username)
+        return added
+
+    def set_handle(self, did: Did, handle: Handle | None, now: float) -> None:
+        """Note the handle as verified now; None when the DID has none that holds."""
+        with self._database.write() as connection:
+            connection.execute(
+                SET_HANDLE, {"did": did, "handle": handle, "now": int(now)}
+            )
+
+
+def _get(connection: Connection, did: Did) -> User | None:
+    row = connection.execute(GET, {"did": did}).mappings().one_or_none()
+    return None if row is None else User(**row)
+
+
+if TYPE_CHECKING:
+
+    def _fits(users: SqlUsers) -> Users:
+        return users
