@@ -25,7 +25,7 @@ from tests.lab.certificates import make_certificates
 from tests.lab.dnsd import HandleDns
 from tests.lab.front_door import start_front_door
 from tests.lab.hosts import named
-from tests.lab.processes import Processes, answers, session
+from tests.lab.processes import Processes, answers, get, session
 
 LAB = Path(__file__).parent
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
@@ -67,21 +67,28 @@ class Network:
         """Create an account; its handle resolves by TXT, or else by HTTPS alone."""
         handle = f"{name}.{self.handle_domain}"
         password = password or secrets.token_urlsafe(12)
-        answer = self.call(
-            "com.atproto.server.createAccount",
-            {"handle": handle, "password": password, "email": f"{name}@mail.test"},
-        )
-        if handle not in HTTPS_HANDLES:
-            self.dns.names.publish(handle, answer["did"])
-        return Account(answer["did"], handle, password)
-
-    def call(self, method: str, body: Mapping[str, str]) -> dict[str, str]:
-        """Call an XRPC procedure of the PDS that needs no authorization."""
+        wanted = {"handle": handle, "password": password, "email": f"{name}@mail.test"}
         with session(self.ca) as http:
-            answer = http.post(f"{self.pds_url}/xrpc/{method}", json=body, timeout=30)
+            url = f"{self.pds_url}/xrpc/com.atproto.server.createAccount"
+            answer = http.post(url, json=wanted, timeout=30)
+        return self._published(handle, password, answer)
+
+    def adopt(self, name: str, *, password: str) -> Account:
+        """Publish the handle of an account that somebody made on the PDS's pages."""
+        handle = f"{name}.{self.handle_domain}"
+        method = "com.atproto.identity.resolveHandle"
+        answer = get(f"{self.pds_url}/xrpc/{method}?handle={handle}", ca=self.ca)
+        return self._published(handle, password, answer)
+
+    def _published(
+        self, handle: str, password: str, answer: requests.Response
+    ) -> Account:
         if answer.status_code != 200:
-            raise requests.HTTPError(f"{method}: {answer.status_code} {answer.text}")
-        return answer.json()
+            raise requests.HTTPError(f"{handle}: {answer.status_code} {answer.text}")
+        did: str = answer.json()["did"]
+        if handle not in HTTPS_HANDLES:
+            self.dns.names.publish(handle, did)
+        return Account(did, handle, password)
 
 
 @contextmanager

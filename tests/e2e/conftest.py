@@ -1,0 +1,109 @@
+"""DEV and PROD-LIKE, each brought up once for all tests that ask for it.
+
+`lab` runs a test in both. PROD-LIKE binds port 443 and writes /etc/hosts, so it needs
+root; without, its tests are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.e2e.laboratory import Laboratory
+from tests.e2e.vault import Vault
+from tests.e2e.visitor import Visitor
+from tests.lab.certificates import trust_in_chromium
+from tests.lab.network import Account, Network, dev_network, prod_like_network
+from tests.lab.service import Service, start_in_development, start_in_production
+
+CHROMIUM = "/usr/bin/chromium"
+# Without the background switches each start looks for hosts of its maker's.
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def dev(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Laboratory]:
+    directory = tmp_path_factory.mktemp("dev")
+    with dev_network(directory) as network:
+        service = start_in_development(network, port=network.ports["service"])
+        with _laboratory("dev", network, service, playwright) as laboratory:
+            yield laboratory
+
+
+@pytest.fixture(scope="session")
+def prod_like(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Laboratory]:
+    if os.geteuid() != 0:
+        pytest.skip("PROD-LIKE binds port 443 and writes /etc/hosts: run it as root")
+    directory = tmp_path_factory.mktemp("prod")
+    with prod_like_network(directory) as network:
+        service = start_in_production(network)
+        with _laboratory("prod-like", network, service, playwright) as laboratory:
+            yield laboratory
+
+
+@pytest.fixture(params=["dev", "prod_like"])
+def lab(request: pytest.FixtureRequest) -> Laboratory:
+    laboratory: Laboratory = request.getfixturevalue(request.param)
+    return laboratory
+
+
+@pytest.fixture
+def visitor(lab: Laboratory) -> Iterator[Visitor]:
+    with lab.visitor() as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def account(lab: Laboratory) -> Account:
+    return lab.new_account()
+
+
+@contextmanager
+def _laboratory(
+    name: str, network: Network, service: Service, playwright: Playwright
+) -> Iterator[Laboratory]:
+    """Open a browser in a home of its own, and look for leaks when all is done."""
+    home = network.directory / "home"
+    home.mkdir()
+    if network.ca:
+        trust_in_chromium(home, network.ca)
+    browser = _launch(playwright, home)
+    try:
+        laboratory = Laboratory(name, network, service, Vault.of(service), browser)
+        yield laboratory
+    finally:
+        browser.close()
+    assert laboratory.leaks() == []
+
+
+def _launch(playwright: Playwright, home: Path) -> Browser:
+    environment: dict[str, str | float | bool] = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+    }
+    return playwright.chromium.launch(
+        executable_path=CHROMIUM, args=SWITCHES, env=environment
+    )

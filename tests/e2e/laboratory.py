@@ -1,0 +1,75 @@
+"""One network with the service in it, and the people who visit it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser
+
+from tests.e2e.vault import Vault
+from tests.e2e.visitor import Visitor
+from tests.lab.network import Account, Network
+from tests.lab.service import Service
+
+
+@dataclass
+class Laboratory:
+    """Everything a test needs, and the secrets that nobody may find afterwards."""
+
+    name: str
+    network: Network
+    service: Service
+    vault: Vault
+    browser: Browser
+    secrets: set[str] = field(default_factory=set)
+
+    @property
+    def client_authenticates(self) -> bool:
+        """Whether the service is a confidential client here."""
+        return self.network.ca is not None
+
+    def new_account(self, prefix: str = "a") -> Account:
+        """Create an account under a name that nobody has had."""
+        account = self.network.create_account(f"{prefix}{secrets.token_hex(4)}")
+        self.secrets.add(account.password)
+        return account
+
+    @contextmanager
+    def visitor(self, **options: Any) -> Iterator[Visitor]:
+        """Open a fresh browser profile; what it saw joins the secrets."""
+        context = self.browser.new_context(locale="en-US", **options)
+        context.set_default_timeout(15_000)
+        visitor = Visitor(
+            context, context.new_page(), self.service.url, self.network.pds_url
+        )
+        try:
+            yield visitor
+        finally:
+            self.secrets.update(visitor.secrets())
+            context.close()
+
+    def leaks(self) -> list[str]:
+        """Return where a secret stands that should not: log files and database."""
+        self.secrets.update(self.vault.secrets())
+        logs = self.network.directory.glob("logs/*.log")
+        texts = [(p.name, p.read_text(errors="replace")) for p in self._own(logs)]
+        return find(self.secrets, [*texts, *self.vault.contents()])
+
+    def _own(self, logs: Iterator[Path]) -> Iterator[Path]:
+        """Leave out what the host and the directory wrote about themselves."""
+        return (log for log in logs if log.stem not in {"pds", "plc"})
+
+
+def find(secrets: set[str], texts: list[tuple[str, str]]) -> list[str]:
+    """Return which secret stands in which text, without repeating the secret."""
+    return [
+        f"{secret[:4]}... ({len(secret)} characters) is in {name}"
+        for name, text in texts
+        for secret in sorted(secrets)
+        if secret in text
+    ]

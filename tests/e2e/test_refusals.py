@@ -1,0 +1,101 @@
+"""Answers that sign nobody in: a no, another account, another browser."""
+
+from __future__ import annotations
+
+from tests.e2e import host
+from tests.e2e.laboratory import Laboratory
+from tests.e2e.visitor import Visitor
+from tests.lab.network import Account
+
+
+def assert_nobody_is_signed_in(visitor: Visitor) -> None:
+    assert visitor.token is None
+    assert not [name for name in visitor.cookies() if name.endswith("latchkey-session")]
+    assert visitor.whoami().status == 401
+
+
+def test_a_person_who_denies_sees_the_form_again_with_what_they_typed(
+    visitor: Visitor, account: Account
+) -> None:
+    visitor.open_login()
+    visitor.identify_as(account.handle)
+    host.sign_in(visitor.page, account)
+
+    host.deny(visitor.page)
+    visitor.come_back()
+
+    assert visitor.error == "access_denied"
+    assert visitor.page.locator(".notice.neutral").is_visible()
+    assert visitor.page.input_value("input#identifier") == account.handle
+    assert_nobody_is_signed_in(visitor)
+
+
+def test_a_person_who_cancels_can_sign_in_after_all(
+    visitor: Visitor, account: Account
+) -> None:
+    visitor.open_login(return_to="/auth/session")
+    visitor.identify_as(account.handle)
+
+    host.cancel(visitor.page)
+    visitor.come_back()
+
+    assert visitor.error == "access_denied"
+    assert_nobody_is_signed_in(visitor)
+    visitor.press("Sign in")
+    visitor.approve(account)
+    visitor.choose_username(account.handle.partition(".")[0])
+    assert visitor.path == "/auth/session"
+
+
+def test_an_account_that_was_not_asked_for_is_refused(
+    lab: Laboratory, visitor: Visitor, account: Account
+) -> None:
+    another = lab.new_account()
+    visitor.open_login()
+    visitor.identify_as(account.handle)
+
+    host.sign_in_as_another(visitor.page, another)
+    host.authorize(visitor.page)
+    visitor.come_back()
+
+    assert visitor.error == "account_mismatch"
+    assert_nobody_is_signed_in(visitor)
+    assert lab.vault.oauth_sessions(another.did) == []
+
+
+def test_a_login_begun_in_one_browser_cannot_be_finished_in_another(
+    lab: Laboratory, visitor: Visitor, account: Account
+) -> None:
+    begun = visitor.page.request.post(
+        f"{visitor.service_url}/auth/login",
+        form={"identifier": account.handle},
+        headers={"Origin": visitor.service_url, "Sec-Fetch-Site": "same-origin"},
+        max_redirects=0,
+    )
+
+    with lab.visitor() as other:
+        other.page.goto(begun.headers["location"])
+        other.approve(account)
+
+        assert other.error == "wrong_browser"
+        assert_nobody_is_signed_in(other)
+        callback = other.page.url
+
+    # The answer was not used up: it is still good where the login began.
+    visitor.page.goto(callback)
+    assert visitor.path == "/auth/signup"
+
+
+def test_a_state_that_nobody_began_is_refused(visitor: Visitor) -> None:
+    answer = visitor.open(f"/auth/callback?state={'s' * 43}&iss=x&code=y")
+
+    assert answer is not None
+    assert answer.status == 400
+    assert visitor.error == "login_expired"
+    assert_nobody_is_signed_in(visitor)
+
+
+def test_sign_up_without_a_proved_account_leads_to_login(visitor: Visitor) -> None:
+    visitor.open("/auth/signup")
+
+    assert visitor.path == "/auth/login"

@@ -1,0 +1,72 @@
+"""What the service has stored, read with its own stores and its own key."""
+
+from __future__ import annotations
+
+import sqlite3
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.atproto.keys import SigningKey
+from app.atproto.session import OAuthSession
+from app.stores.cipher import Cipher
+from app.stores.database import Database, open_database
+from app.stores.keys import SqlSigningKeys
+from app.stores.oauth_sessions import SqlSessionStore
+from tests.lab.service import Service
+
+SESSIONS = "SELECT did, session_id FROM oauth_sessions WHERE did LIKE ?"
+
+
+@dataclass(frozen=True)
+class Vault:
+    """The database of a running service, opened beside it."""
+
+    path: Path
+    secret_key: str
+    database: Database
+    cipher: Cipher
+
+    @classmethod
+    def of(cls, service: Service) -> Vault:
+        """Open the database of a service."""
+        key_file = Path(service.environment["LATCHKEY_SECRET_KEY_FILE"])
+        secret_key = key_file.read_text().strip()
+        return cls(
+            path=service.database,
+            secret_key=secret_key,
+            database=open_database(service.environment["LATCHKEY_DATABASE_URL"]),
+            cipher=Cipher(urlsafe_b64decode(secret_key + "=")),
+        )
+
+    def oauth_sessions(self, did: str = "%") -> list[OAuthSession]:
+        """Return the OAuth sessions of one account, or of all."""
+        store = SqlSessionStore(self.database, self.cipher)
+        with closing(sqlite3.connect(self.path)) as connection:
+            keys = connection.execute(SESSIONS, (did,)).fetchall()
+        found = [store.get(did, session_id) for did, session_id in keys]
+        return [session for session in found if session is not None]
+
+    def client_key(self) -> SigningKey:
+        """Return the key that the service signs its client assertions with."""
+        return SqlSigningKeys(self.database, self.cipher).list("client")[0].key
+
+    def secrets(self) -> Iterator[str]:
+        """Yield everything that must be sealed, in clear."""
+        yield self.secret_key
+        for session in self.oauth_sessions():
+            yield session.access_token
+            yield session.refresh_token or session.access_token
+            yield session.dpop_key.private_jwk()["d"]
+        keys = SqlSigningKeys(self.database, self.cipher)
+        for ring in ("platform", "client"):
+            yield from (stored.key.private_jwk()["d"] for stored in keys.list(ring))
+
+    def contents(self) -> Iterator[tuple[str, str]]:
+        """Yield the name and the text of a dump, and of every file of the database."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            yield "a dump", "\n".join(connection.iterdump())
+        for path in self.path.parent.glob(f"{self.path.name}*"):
+            yield path.name, path.read_bytes().decode("latin-1")

@@ -1,0 +1,132 @@
+"""A person at one browser: what they type, press and see on our pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from playwright.sync_api import APIResponse, BrowserContext, Page, Response
+
+from tests.e2e import host
+from tests.lab.network import Account
+
+PLATFORM_TOKEN = "platform_token"
+REMEMBERED = "latchkey-accounts"
+SECRET_PARAMETERS = {"code", "state"}
+
+
+@dataclass
+class Visitor:
+    """One browser profile, and the traffic that it has seen."""
+
+    context: BrowserContext
+    page: Page
+    service_url: str
+    host_url: str
+    responses: list[Response] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("response", self.responses.append)
+
+    # --- what they do -----------------------------------------------------------
+
+    def open(self, path: str) -> Response | None:
+        """Open a page of ours."""
+        return self.page.goto(self.service_url + path)
+
+    def open_login(self, **query: str) -> Response | None:
+        """Open the sign-in page."""
+        return self.open("/auth/login" + (f"?{urlencode(query)}" if query else ""))
+
+    def identify_as(self, identifier: str) -> None:
+        """Type an identifier and press Sign in."""
+        self.page.fill("input#identifier", identifier)
+        self.press("Sign in")
+        self.page.wait_for_load_state()
+
+    def approve(self, account: Account) -> None:
+        """Sign in and say yes at the host, and come back."""
+        host.sign_in(self.page, account)
+        host.authorize(self.page)
+        self.come_back()
+
+    def come_back(self) -> None:
+        """Wait until the browser has left the host."""
+        self.page.wait_for_url(lambda url: not url.startswith(self.host_url))
+        self.page.wait_for_load_state()
+
+    def sign_in(self, account: Account, **query: str) -> None:
+        """Sign in with a handle, up to the page that follows the callback."""
+        self.open_login(**query)
+        self.identify_as(account.handle)
+        self.approve(account)
+
+    def choose_username(self, username: str) -> None:
+        """Fill in the sign-up page."""
+        self.page.fill("input#username", username)
+        self.press("Continue")
+        self.page.wait_for_load_state()
+
+    def become(self, account: Account, username: str) -> None:
+        """Sign in for the first time."""
+        self.sign_in(account)
+        self.choose_username(username)
+
+    def sign_out(self) -> None:
+        """Press Sign out on the account page."""
+        self.open("/auth/account")
+        self.press("Sign out")
+        self.page.wait_for_load_state()
+
+    def press(self, name: str) -> None:
+        """Press the button with exactly this name."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    # --- what they see ----------------------------------------------------------
+
+    @property
+    def heading(self) -> str:
+        """The page's one heading of the first level."""
+        return self.page.locator("h1").inner_text()
+
+    @property
+    def error(self) -> str | None:
+        """The error code that the page carries, if any."""
+        return self.page.locator("main").get_attribute("data-error")
+
+    @property
+    def path(self) -> str:
+        """The path of the page that is shown."""
+        return urlsplit(self.page.url).path
+
+    @property
+    def token(self) -> str | None:
+        """The platform token that the browser holds."""
+        return self.cookies().get(PLATFORM_TOKEN)
+
+    def cookies(self) -> dict[str, str]:
+        """The cookies that the service receives: name and value."""
+        return {c["name"]: c["value"] for c in self.context.cookies(self.service_url)}
+
+    def whoami(self) -> APIResponse:
+        """Ask the service who it thinks this is."""
+        return self.page.request.get(f"{self.service_url}/auth/session")
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret of a sign-in that has passed through this browser."""
+        for response in self.responses:
+            if not response.url.startswith(self.service_url):
+                continue
+            parameters = parse_qsl(urlsplit(response.url).query)
+            yield from (v for name, v in parameters if name in SECRET_PARAMETERS)
+            for header in response.headers_array():
+                if header["name"].lower() == "set-cookie":
+                    yield from _cookie_secret(header["value"])
+
+
+def _cookie_secret(header: str) -> Iterator[str]:
+    """Yield the value of a Set-Cookie header, unless it is cleared or no secret."""
+    name, _, value = header.partition(";")[0].partition("=")
+    if value and not name.endswith(REMEMBERED):
+        yield value

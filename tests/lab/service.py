@@ -1,0 +1,118 @@
+"""Latchkey itself in a laboratory: set up by its own command, served by gunicorn.
+
+It runs as in production: a process of its own with the shipped `gunicorn.conf.py`,
+nothing but its settings in the environment, and the keys that `init` made.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.network import SIGN_IN, Network
+from tests.lab.processes import Program, answers
+
+ROOT = Path(__file__).parents[2]
+PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+COMMAND_WITHIN = 60.0
+PLATFORM = "Meadow"
+COOKIE_DOMAIN = "platform.internal"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: where it answers, what it was told, where its files are."""
+
+    url: str
+    environment: Mapping[str, str]
+    database: Path
+    program: Program
+
+
+def start_in_development(network: Network, *, port: int) -> Service:
+    """Start loopback development: no domain, no TLS, one setting for the port."""
+    url = f"http://127.0.0.1:{port}"
+    return _start(network, "latchkey", url, {"LATCHKEY_BIND": f"127.0.0.1:{port}"})
+
+
+def start_in_production(
+    network: Network, *, host: str = SIGN_IN, workers: int = 3
+) -> Service:
+    """Start a confidential client behind the front door, for a whole domain."""
+    url = f"https://{host}"
+    settings = {
+        "LATCHKEY_PUBLIC_URL": url,
+        "LATCHKEY_COOKIE_DOMAIN": COOKIE_DOMAIN,
+        "LATCHKEY_CA_BUNDLE": str(network.ca),
+        "LATCHKEY_TRUSTED_PROXIES": "1",
+        "LATCHKEY_BIND": f"127.0.0.1:{network.ports[host]}",
+        "WEB_CONCURRENCY": str(workers),
+    }
+    return _start(network, host, url, settings)
+
+
+def _start(
+    network: Network, name: str, url: str, settings: Mapping[str, str]
+) -> Service:
+    directory = network.directory / name
+    directory.mkdir()
+    database = directory / "latchkey.db"
+    environment = {
+        **_laboratory(network),
+        "PATH": PATH,
+        "HOME": str(directory),
+        "LATCHKEY_PLATFORM_NAME": PLATFORM,
+        "LATCHKEY_DATABASE_URL": f"sqlite:///{database}",
+        "LATCHKEY_SECRET_KEY_FILE": str(_secret_key(directory)),
+        **settings,
+    }
+    _run(["flask", "--app", "wsgi", "init"], environment)
+    program = network.processes.start(
+        name,
+        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"],
+        environment=environment,
+        healthy=answers(f"{url}/readyz", ca=network.ca),
+        directory=ROOT,
+    )
+    return Service(url, environment, database, program)
+
+
+def _laboratory(network: Network) -> dict[str, str]:
+    """Return the settings that put the service into this network."""
+    return {
+        "LATCHKEY_LAB_NETWORK": "on",
+        "LATCHKEY_PLC_URL": network.plc_url,
+        "LATCHKEY_DNS_NAMESERVERS": f"127.0.0.1:{network.dns.port}",
+        "LATCHKEY_HANDLE_SUFFIX": f".{network.handle_domain}",
+        "LATCHKEY_SIGNUP_HOSTS": network.pds_url,
+        # Everybody here comes from one address and lives at one host.
+        "LATCHKEY_RATE_LIMIT_LOGIN_PER_ADDRESS": "1000/minute",
+        "LATCHKEY_RATE_LIMIT_LOGIN_PER_HOST": "1000/minute",
+    }
+
+
+def _secret_key(directory: Path) -> Path:
+    path = directory / "secret-key"
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_urlsafe(32))
+    return path
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    """Run one of the service's own commands to its end."""
+    completed = subprocess.run(
+        [sys.executable, "-m", *command],
+        env=dict(environment),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_WITHIN,
+        check=False,
+    )
+    if completed.returncode != 0:
+        output = completed.stdout + completed.stderr
+        raise RuntimeError(f"`{' '.join(command)}` failed:\n{output}")
