@@ -3,47 +3,103 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input
-COOLDOWN ?= 7 days
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-# Where each stamp sits there is an environment that matches the lock it is newer than.
+# A stamp is newer than the lock that its packages came from.
 RUNTIME := $(VENV)/.runtime-installed
-TOOLS   := $(VENV)/.tools-installed
+TOOLS := $(VENV)/.tools-installed
 
 .PHONY: help
-help: ## list the targets (this)
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## list the targets (this one)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# --- set-up ---------------------------------------------------------------------
+# --- use --------------------------------------------------------------------------------
+
+.PHONY: run
+run: $(RUNTIME) ## set up if needed and serve http://127.0.0.1:8000 (settings: .env)
+	@if [ -f .env ]; then set -a; . ./.env; set +a; fi; \
+	$(BIN)/flask --app wsgi init && exec $(BIN)/python -m gunicorn wsgi:app
+
+.PHONY: lab
+lab: $(TOOLS) ## the reference PDS, a PLC directory and two accounts beside the service
+	@tests/lab/install
+	@exec $(BIN)/python tests/lab/up
+
+# --- set-up -----------------------------------------------------------------------------
 
 .PHONY: venv
-venv: $(TOOLS) ## the environment in .venv: service and tools, every artifact by its hash
+venv: $(TOOLS) ## the environment in .venv: service and tools, every package by its hash
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Latchkey needs Python 3.11 or newer; '$(PYTHON)' is not. Try: sudo apt install python3 python3-venv" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
-	  echo "Python's venv module is missing. Install it with: sudo apt install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	  echo "Latchkey needs Python 3.11 or newer as '$(PYTHON)'." >&2; \
+	  echo "On Debian: sudo apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python's venv module is missing." >&2; \
+	  echo "On Debian: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Making the environment in $(VENV) (about a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME): requirements.txt | $(BIN)/python
-	$(PIP) install --quiet --require-hashes --no-deps -r requirements.txt
+	@echo "Installing the service's packages ..."
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements.txt
 	@touch $@
 
 $(TOOLS): tests/requirements.txt $(RUNTIME)
-	$(PIP) install --quiet --require-hashes --no-deps -r tests/requirements.txt
+	@echo "Installing the tools' packages ..."
+	@$(PIP) install --quiet --require-hashes --no-deps -r tests/requirements.txt
 	@touch $@
 
-# --- dependencies ---------------------------------------------------------------
+# --- gates ------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(TOOLS) ## unit and journey tests, without network
+	@$(BIN)/python -m pytest -q
+
+.PHONY: check
+check: $(TOOLS) ## format, lint, types, import contracts, tests with branch coverage
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
+
+.PHONY: e2e
+e2e: $(TOOLS) ## the service against the real reference PDS with a real browser
+	@tests/lab/install
+	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
+
+.PHONY: bench
+bench: $(TOOLS) ## what one sign-in costs: requests, hops, CPU time
+	@$(BIN)/python -m tests.bench
+
+# --- upkeep -----------------------------------------------------------------------------
+
+.PHONY: fix
+fix: $(TOOLS) ## format the code and mend what the linter can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: docs-config
+docs-config: $(RUNTIME) ## write .env.example and docs/configuration.md from the settings
+	@$(BIN)/python -m app.config
+
+# Packages younger than the cooldown are left alone: a hijacked release is mostly noticed
+# within days.
+COOLDOWN ?= 7 days
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --exclude-newer "$(COOLDOWN)" --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock" pyproject.toml
 
 .PHONY: lock
 lock: ## recompile the hashed locks from pyproject.toml (needs uv)
-	$(UV_COMPILE) pyproject.toml -o requirements.txt
-	$(UV_COMPILE) --group dev -c requirements.txt -o tests/requirements.txt
-
-UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --exclude-newer "$(COOLDOWN)" --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	@command -v uv >/dev/null || { echo "uv is missing: pipx install uv" >&2; exit 1; }
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --group dev --constraint requirements.txt --output-file tests/requirements.txt

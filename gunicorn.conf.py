@@ -1,0 +1,100 @@
+"""How gunicorn serves Latchkey: `gunicorn wsgi:app` in this directory reads this file.
+
+gevent workers, so that a sign-in that waits for somebody's slow host keeps nobody else
+waiting: our client metadata must be served while our own request to the authorization
+server is still open (requirement 3.13). Blocking sockets become cooperative only if
+they are replaced before anything imports them; hence the order below.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import logging
+import re
+import sys
+from pathlib import Path
+
+from gunicorn import glogging
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from app.config import Settings, SettingsInvalid
+from app.logs import TEXT, JsonFormatter, TextFormatter
+
+try:
+    settings = Settings.from_environment()
+except SettingsInvalid as error:
+    sys.exit(str(error))
+
+FORMATTER = JsonFormatter() if settings.log_format == "json" else TextFormatter(TEXT)
+QUERY = re.compile(r"\?[^\s'\"]*")
+
+
+class QueryFilter(logging.Filter):
+    """Cuts query strings from whatever gunicorn has to say about a request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the codes and states of callback URLs."""
+        record.msg, record.args = QUERY.sub("?...", record.getMessage()), None
+        return True
+
+
+class Logger(glogging.Logger):
+    """gunicorn's logger without query strings, which hold secrets (requirement 9.22).
+
+    The path is logged as it came, percent-encoded: decoded, it could hold a line feed
+    and forge a line.
+    """
+
+    def setup(self, cfg):
+        """Set up as usual, then filter, and write lines like the application's."""
+        super().setup(cfg)
+        self.error_log.addFilter(QueryFilter())
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(FORMATTER)
+
+    def atoms(self, resp, req, environ, request_time):
+        """Return what the access log may say."""
+        path = environ["RAW_URI"].partition("?")[0]
+        return {**super().atoms(resp, req, environ, request_time), "U": path}
+
+
+wsgi_app = "wsgi:app"
+bind = str(settings.bind)
+proc_name = "latchkey"
+umask = 0o007  # a unix socket is for our own group, which the proxy joins
+
+# WEB_CONCURRENCY sets the number of workers; one is enough to never block. The
+# application is loaded once, before the fork: its memory is shared, and a wrong setting
+# ends the start instead of every worker in turn. It opens no connection until asked.
+worker_class = "gevent"
+worker_connections = 2000
+preload_app = True
+
+# A worker that cannot even report for half a minute is ended. On a restart, requests
+# under way may finish: none waits for a foreign host longer than 10 seconds.
+timeout = 30
+graceful_timeout = 30
+keepalive = 75  # longer than proxies keep their idle connections to us
+
+# Only Werkzeug's ProxyFix reads X-Forwarded-*, and it counts TRUSTED_PROXIES.
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
+forwarder_headers = ""
+control_socket_disable = True
+
+limit_request_line = 8190  # a callback URL with a long state and error text fits
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+logger_class = Logger
+loglevel = settings.log_level
+errorlog = "-"
+accesslog = "-"
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms'
+
+
+def when_ready(server):
+    """Say where to go."""
+    server.log.info("Latchkey is ready: %s/auth/login", settings.public_url)
