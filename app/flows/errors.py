@@ -88,7 +88,7 @@ class SigningKeyRefused(FlowError):
 
 
 class StorageFailed(FlowError):
-    """The database refused or did not answer.
+    """The storage refused, did not answer, or holds what it cannot open.
 
     Says nothing about what is stored: no flow takes it for an absence.
     """

@@ -7,14 +7,12 @@ StoreError
 
 from __future__ import annotations
 
-
-class StoreError(Exception):
-    """Base of the storage's own failures."""
+from app.flows.errors import StorageFailed
 
 
-class DatabaseURLInvalid(StoreError):
+class DatabaseURLInvalid(Exception):
     """The URL names no database that can be opened. Never holds its password."""
 
 
-class CipherError(StoreError):
+class CipherError(StorageFailed):
     """A sealed value was changed, moved, or sealed under a key that we do not have."""

@@ -1,0 +1,165 @@
+"""The key ring of the platform token: one key signs, all published ones verify.
+
+A ring is a snapshot and never changes; `app.flows.keys` replaces it. Owns what JOSE
+there is in this package. A key verifies with its own algorithm only, so a token cannot
+choose how it is checked (RFC 8725 §3.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, Self
+
+import jwt
+
+from app.atproto.keys import SigningKey
+
+from .errors import TokenInvalid
+
+TYP: Final = "JWT"
+"""Header `typ`. Not `at+jwt`: RFC 9068 demands a `client_id` that no login of ours has.
+Whatever else a platform key may sign carries another type."""
+
+_JWS = jwt.PyJWS()
+
+
+class Signer(Protocol):
+    """What signs: a private key, or a secret that is shared."""
+
+    @property
+    def kid(self) -> str:
+        """The key id in the header of what it signs."""
+
+    @property
+    def alg(self) -> str:
+        """Its one algorithm."""
+
+    def sign(
+        self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return a compact JWS over the claims."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSecret:
+    """The HS256 secret of a platform with one service; it is never published."""
+
+    kid: str
+    _secret: bytes = field(repr=False)
+    alg: str = "HS256"
+
+    @classmethod
+    def of(cls, secret: bytes) -> Self:
+        """Name the secret by its RFC 7638 thumbprint.
+
+        The thumbprint tells nobody more than a signature does: either can only be
+        compared with guesses, and the settings take no secret worth guessing at.
+        """
+        jwk = json.dumps({"k": _base64url(secret), "kty": "oct"}, separators=(",", ":"))
+        kid = _base64url(hashlib.sha256(jwk.encode()).digest())
+        return cls(kid=kid, _secret=secret)
+
+    def jwk(self) -> dict[str, str]:
+        """Return the secret as a JWK, to verify with."""
+        return {"kty": "oct", "k": _base64url(self._secret), "alg": self.alg}
+
+    def sign(
+        self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return a compact JWS over the claims."""
+        return jwt.encode(
+            dict(claims), self._secret, algorithm=self.alg, headers=dict(headers or {})
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyingKey:
+    """A key that checks signatures of one algorithm; parsed once."""
+
+    kid: str
+    _native: jwt.PyJWK = field(repr=False)
+
+    def open(self, token: str) -> tuple[dict[str, Any], bytes]:
+        """Return header and payload of a token that this key signed.
+
+        Raises:
+            TokenInvalid: the signature is wrong, or of another algorithm.
+        """
+        try:
+            opened = _JWS.decode_complete(
+                token, self._native, algorithms=[self._native.algorithm_name]
+            )
+        except jwt.PyJWTError as error:
+            raise TokenInvalid(f"signature: {error}") from error
+        return opened["header"], opened["payload"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRing:
+    """A snapshot of the platform's keys."""
+
+    signing: Signer | None
+    published: tuple[SigningKey, ...] = ()
+    _verifying: Mapping[str, VerifyingKey] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, signing: SigningKey | None, published: tuple[SigningKey, ...]) -> Self:
+        """Make a ring; the signing key is published too, or nobody could verify."""
+        if signing is not None and signing not in published:
+            published = (signing, *published)
+        keys = [_verifying(key.kid, key.public_jwk()) for key in published]
+        return cls(
+            signing=signing,
+            published=published,
+            _verifying={key.kid: key for key in keys},
+        )
+
+    @classmethod
+    def of_secret(cls, secret: bytes) -> Self:
+        """Make the ring of HS256: one secret, nothing to publish."""
+        shared = SharedSecret.of(secret)
+        verifying = _verifying(shared.kid, shared.jwk())
+        return cls(signing=shared, _verifying={shared.kid: verifying})
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the JWK set to publish: public parts with `use`, `alg` and `kid`."""
+        return {"keys": [key.public_jwk() for key in self.published]}
+
+    def verifying(self, kid: str) -> VerifyingKey:
+        """Return the key with this id.
+
+        Raises:
+            TokenInvalid: it is not, or no longer, one of ours.
+        """
+        try:
+            return self._verifying[kid]
+        except KeyError:
+            raise TokenInvalid("signed with a key that is not in the ring") from None
+
+
+def claimed_kid(token: str) -> str:
+    """Return the key id that a token claims; nothing of it is verified yet.
+
+    Raises:
+        TokenInvalid: the token has no readable header, or no key id in it.
+    """
+    try:
+        kid = _JWS.get_unverified_header(token).get("kid")
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        # json gives up on deep nesting with RecursionError: a stranger's doing too.
+        raise TokenInvalid("no JWT header") from error
+    if not isinstance(kid, str):
+        raise TokenInvalid("no key id")
+    return kid
+
+
+def _verifying(kid: str, jwk: dict[str, Any]) -> VerifyingKey:
+    return VerifyingKey(kid=kid, _native=jwt.PyJWK(jwk))
+
+
+def _base64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
