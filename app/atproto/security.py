@@ -139,6 +139,10 @@ class SafeHTTP:
             response = self._call(call)
         return response
 
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._session.close()
+
     def _follow(self, call: _Call, location: str) -> _Call:
         """Return the call after a redirect; headers meant for one host stay there."""
         try:

@@ -1,0 +1,426 @@
+"""Connections: where they go, whom they trust, how long they wait, and when they serve.
+
+Requirements 9.2, 9.3 and 6.8, against real servers on loopback.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from app.atproto import sockets
+from app.atproto.errors import HostUnknown, HostUnreachable, UnsafeURL
+from app.atproto.security import NetworkPolicy
+from tests.atproto.doors import HOST, Door
+from tests.fakes.certificates import Authority
+from tests.fakes.hostile import (
+    HostileServer,
+    SilentServer,
+    drips,
+    hangs_up,
+    head,
+    says,
+    sends,
+)
+
+LAB = NetworkPolicy.lab()
+
+
+@pytest.fixture
+def door():
+    with Door(LAB) as door:
+        yield door
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+# --- addresses --------------------------------------------------------------------
+
+
+class LoopbackIsPublic(NetworkPolicy):
+    """Takes 127.0.0.1 for the internet; everything else is judged as ever."""
+
+    def check_address(self, address, *, host=""):
+        if address != "127.0.0.1":
+            NetworkPolicy().check_address(address, host=host)
+
+
+REBINDING = LoopbackIsPublic(allow_http=True, allow_any_port=True, allow_private=True)
+
+
+def test_a_name_that_is_rebound_leads_nowhere():
+    with (
+        HostileServer(says(close=True)) as public,
+        Door(REBINDING, ["127.0.0.1"], ["::1"]) as door,
+    ):
+        door.get(public)
+        with pytest.raises(UnsafeURL, match="::1"):
+            door.get(public)
+
+        assert public.connections == 1
+
+
+def test_a_name_is_resolved_once_for_a_connection():
+    """Were it resolved again to connect, the second answer would be contacted."""
+    with (
+        HostileServer(says(b"inside"), address="::1") as inside,
+        Door(LoopbackIsPublic.lab(), ["127.0.0.1"], ["::1"]) as door,
+        pytest.raises(HostUnreachable, match="refused"),
+    ):
+        door.get(inside)
+
+    assert door.resolve.asked == [HOST]
+    assert inside.connections == 0
+
+
+def test_the_next_address_is_tried_when_the_first_refuses():
+    with HostileServer(says()) as server, Door(LAB, ["::1", "127.0.0.1"]) as door:
+        assert door.get(server).status == 200
+
+
+def test_ipv6_is_spoken():
+    with HostileServer(says(), address="::1") as server, Door(LAB, ["::1"]) as door:
+        assert door.get(server).status == 200
+
+
+def test_a_name_without_address_is_an_unknown_host():
+    with Door(LAB, []) as door, pytest.raises(HostUnknown):
+        door.get(nowhere())
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (socket.EAI_NONAME, HostUnknown),
+        (socket.EAI_NODATA, HostUnknown),
+        (socket.EAI_AGAIN, HostUnreachable),
+        (socket.EAI_FAIL, HostUnreachable),
+    ],
+)
+def test_no_such_name_is_told_from_a_failure_of_dns(code, error):
+    def resolve(host, port):
+        raise socket.gaierror(code, "as getaddrinfo says it")
+
+    with Door(LAB, resolve=resolve) as door, pytest.raises(HostUnreachable) as caught:
+        door.get(nowhere())
+
+    assert type(caught.value) is error
+    assert not caught.value.sent
+
+
+def test_a_lookup_without_end_ends_with_the_deadline():
+    given_up = Event()
+    try:
+        with (
+            Door(LAB, resolve=lambda *_: given_up.wait(10)) as door,
+            pytest.raises(HostUnreachable, match="in time"),
+        ):
+            door.get(nowhere(), seconds=0.2)
+    finally:
+        given_up.set()
+
+
+def test_only_so_many_lookups_wait_at_once(monkeypatch):
+    monkeypatch.setattr(sockets, "LOOKUPS_AT_ONCE", 1)
+    given_up = Event()
+    try:
+        with Door(LAB, resolve=lambda *_: given_up.wait(10)) as door:
+            for _ in range(2):
+                with pytest.raises(HostUnreachable, match="in time"):
+                    door.get(nowhere(), seconds=0.2)
+    finally:
+        given_up.set()
+
+
+def test_a_resolver_that_breaks_is_not_swallowed():
+    def resolve(host, port):
+        raise ZeroDivisionError
+
+    with Door(LAB, resolve=resolve) as door, pytest.raises(ZeroDivisionError):
+        door.get(nowhere())
+
+
+def test_the_system_resolves_loopback():
+    with HostileServer(says()) as server, Door(LAB, resolve=None) as door:
+        assert door.get(server, host="127.0.0.1").status == 200
+
+
+def nowhere():
+    """Return a server that has closed."""
+    with HostileServer(says()) as server:
+        pass
+    return server
+
+
+# --- TLS --------------------------------------------------------------------------
+
+
+def trusting(authority, **options):
+    return Door(LAB, ca_bundle=str(authority.bundle), **options)
+
+
+def test_a_trusted_certificate_with_the_right_name_is_accepted(authority):
+    tls = authority.context_for(HOST)
+    with HostileServer(says(), tls=tls) as server, trusting(authority) as door:
+        assert door.get(server, scheme="https").status == 200
+
+    assert server.server_names == [HOST]
+    assert server.requests[0].headers["Host"] == f"{HOST}:{server.port}"
+
+
+def test_a_certificate_for_another_name_is_refused(authority):
+    tls = authority.context_for("evil.host.dev")
+    with (
+        HostileServer(says(), tls=tls) as server,
+        trusting(authority) as door,
+        pytest.raises(HostUnreachable, match="certificate is refused") as caught,
+    ):
+        door.post(server, scheme="https")
+
+    assert not caught.value.sent
+    assert server.requests == []
+
+
+def test_a_certificate_of_nobody_is_refused(authority, tmp_path):
+    tls = Authority(tmp_path, "Nobody").context_for(HOST)
+    with (
+        HostileServer(says(), tls=tls) as server,
+        trusting(authority) as door,
+        pytest.raises(HostUnreachable, match="certificate is refused"),
+    ):
+        door.get(server, scheme="https")
+
+    assert server.requests == []
+
+
+def test_certificates_of_the_environment_are_ignored(authority, tmp_path, monkeypatch):
+    nobody = Authority(tmp_path, "Nobody")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(nobody.bundle))
+    tls = nobody.context_for(HOST)
+    with (
+        HostileServer(says(), tls=tls) as server,
+        trusting(authority) as door,
+        pytest.raises(HostUnreachable, match="certificate is refused"),
+    ):
+        door.get(server, scheme="https")
+
+
+def test_a_private_authority_is_not_trusted_by_default(authority):
+    tls = authority.context_for(HOST)
+    with (
+        HostileServer(says(), tls=tls) as server,
+        Door(LAB) as door,
+        pytest.raises(HostUnreachable, match="certificate is refused"),
+    ):
+        door.get(server, scheme="https")
+
+
+def test_two_names_at_one_address_do_not_share_a_connection(authority):
+    tls = authority.context_for(HOST, "other.host.dev")
+    with HostileServer(says(), tls=tls) as server, trusting(authority) as door:
+        door.get(server, scheme="https")
+        door.get(server, scheme="https", host="other.host.dev")
+
+    assert server.server_names == [HOST, "other.host.dev"]
+
+
+def test_what_is_not_tls_is_no_connection(authority):
+    with (
+        HostileServer(says()) as server,
+        trusting(authority) as door,
+        pytest.raises(HostUnreachable, match="TLS failed") as caught,
+    ):
+        door.get(server, scheme="https")
+
+    assert not caught.value.sent
+
+
+HANDSHAKE = b"\x16\x03\x03\x40\x00"  # the beginning of a long handshake record
+
+
+def test_a_dripping_handshake_ends_with_the_deadline(authority):
+    with (
+        SilentServer(drips(HANDSHAKE)) as server,
+        trusting(authority) as door,
+        pytest.raises(HostUnreachable, match="in time") as caught,
+    ):
+        door.get(server, scheme="https", seconds=0.3)
+
+    assert not caught.value.sent
+
+
+def test_drips_inside_tls_end_with_the_deadline(authority):
+    tls = authority.context_for(HOST)
+    with (
+        HostileServer(drips(head()), tls=tls) as server,
+        trusting(authority) as door,
+        pytest.raises(HostUnreachable, match="in time") as caught,
+    ):
+        door.get(server, scheme="https", seconds=0.5)
+
+    assert caught.value.sent
+
+
+# --- connections that serve again (6.8) -------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_one_connection_serves_many_requests(authority, scheme):
+    tls = authority.context_for(HOST) if scheme == "https" else None
+    with HostileServer(says(), tls=tls) as server, trusting(authority) as door:
+        for _ in range(5):
+            door.get(server, scheme=scheme)
+            door.post(server, scheme=scheme)
+
+    assert server.connections == 1
+    assert door.resolve.asked == [HOST]
+
+
+def test_a_connection_that_was_not_read_to_its_end_serves_no_more(door):
+    with HostileServer(says(status=302, Location="/x"), says(b"clean")) as server:
+        door.get(server)
+
+        assert door.get(server).body == b"clean"
+
+
+def test_bytes_that_nobody_asked_for_are_no_answer_to_the_next_request(door):
+    both = head(Content_Length="2") + b"{}" + head(Content_Length="4") + b"evil"
+    with HostileServer(lambda sock: sock.sendall(both), says(b"true")) as server:
+        door.get(server)
+
+        assert door.get(server).body == b"true"
+
+
+def test_a_connection_that_the_host_has_closed_is_not_used(door):
+    with HostileServer(says(close=True)) as server:
+        door.post(server)
+        server.settle()
+        door.post(server)
+
+    assert len(server.requests) == 2
+    assert server.connections == 2
+
+
+def test_a_get_is_sent_again_when_its_kept_connection_breaks(door):
+    with HostileServer(says(), hangs_up, says(b"again")) as server:
+        door.get(server)
+
+        assert door.get(server).body == b"again"
+    assert server.connections == 2
+
+
+def test_a_get_is_sent_again_only_once(door):
+    with HostileServer(says(), hangs_up) as server:
+        door.get(server)
+        with pytest.raises(HostUnreachable):
+            door.get(server)
+
+    assert len(server.requests) == 3
+
+
+def test_a_get_on_a_new_connection_is_not_sent_again(door):
+    with HostileServer(hangs_up) as server, pytest.raises(HostUnreachable):
+        door.get(server)
+
+    assert len(server.requests) == 1
+
+
+def test_a_post_is_never_sent_again(door):
+    with HostileServer(says(), hangs_up) as server:
+        door.post(server)
+        with pytest.raises(HostUnreachable) as caught:
+            door.post(server)
+
+    assert caught.value.sent
+    assert len(server.requests) == 2
+
+
+def test_a_post_that_never_left_says_so(door):
+    with pytest.raises(HostUnreachable, match="refused") as caught:
+        door.post(nowhere())
+
+    assert not caught.value.sent
+
+
+def test_a_post_whose_answer_is_lost_says_so(door):
+    with HostileServer(sends([])) as server, pytest.raises(HostUnreachable) as caught:
+        door.post(server)
+
+    assert caught.value.sent
+
+
+def test_a_connection_is_left_before_the_host_would_close_it(door):
+    with HostileServer(says(Keep_Alive="timeout=1")) as server:
+        door.post(server)
+        door.post(server)
+
+    assert server.connections == 2
+
+
+def test_a_connection_that_the_host_keeps_for_long_serves_again(door):
+    with HostileServer(says(Keep_Alive="timeout=30, max=100")) as server:
+        door.post(server)
+        door.post(server)
+
+    assert server.connections == 1
+
+
+# --- gevent -----------------------------------------------------------------------
+
+GREEN = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+import gevent
+sys.path.insert(0, {root!r})
+from app.atproto.errors import HostUnreachable
+from app.atproto.security import Deadline, NetworkPolicy, SafeHTTP
+http = SafeHTTP(
+    policy=NetworkPolicy.lab(), user_agent="green", ca_bundle={bundle!r},
+    resolve=lambda host, port: ["127.0.0.1"],
+)
+ticks = []
+def tick():
+    while True:
+        ticks.append(1)
+        gevent.sleep(0.01)
+gevent.spawn(tick)
+for url in {urls!r}:
+    try:
+        http.request("GET", url, deadline=Deadline.after(0.4), limit=10)
+        print("answered")
+    except HostUnreachable as error:
+        print(error.reason if len(ticks) > 5 else "everything else stood still")
+    ticks.clear()
+print(http.request("GET", {honest!r}, deadline=Deadline.after(5), limit=10).body)
+http.close()
+"""
+
+
+def test_time_limits_hold_under_gevent(authority):
+    tls = authority.context_for(HOST)
+    with (
+        SilentServer(drips(HANDSHAKE)) as handshake,
+        HostileServer(drips(b"HTTP/1.1 200 Whatever\r\nX: "), tls=tls) as header,
+        HostileServer(says(b"honest"), tls=authority.context_for(HOST)) as honest,
+    ):
+        script = GREEN.format(
+            root=str(Path(__file__).parents[2]),
+            bundle=str(authority.bundle),
+            urls=[f"https://{HOST}:{server.port}/" for server in (handshake, header)],
+            honest=f"https://{HOST}:{honest.port}/",
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", script],
+            capture_output=True, text=True, timeout=20, check=False,
+        )  # fmt: skip
+
+    assert done.stdout.splitlines() == ["no answer in time"] * 2 + ["b'honest'"], done
