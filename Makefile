@@ -66,7 +66,7 @@ check: $(TOOLS) ## format, lint, types, import contracts, tests with branch cove
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --cache-dir .cache/imports
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/codespell
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
@@ -96,10 +96,14 @@ docs-config: $(RUNTIME) ## write .env.example and docs/configuration.md from the
 COOLDOWN ?= 7 days
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --exclude-newer "$(COOLDOWN)" --no-emit-index-url --no-emit-find-links \
-  --custom-compile-command "make lock" pyproject.toml
+  --custom-compile-command "make lock"
 
 .PHONY: lock
 lock: ## recompile the hashed locks from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "uv is missing: pipx install uv" >&2; exit 1; }
-	$(COMPILE) --output-file requirements.txt
-	$(COMPILE) --group dev --constraint requirements.txt --output-file tests/requirements.txt
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt \
+	  --output-file tests/requirements.txt
+	$(COMPILE) --group deploy --output-file ansible/requirements-deploy.txt
+	$(COMPILE) --group deploy-test --constraint ansible/requirements-deploy.txt \
+	  --output-file tests/deploy/requirements.txt

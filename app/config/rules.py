@@ -24,7 +24,7 @@ from .problems import PREFIX, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .settings import Settings
+    from .derived import Derived
 
 SYMMETRIC = "HS256"
 SHORTEST_TOKEN = 60
@@ -32,7 +32,7 @@ LONGEST_SESSION = 400 * 86400  # no browser keeps a cookie longer
 DEVELOPMENT_PORT = 8000
 
 
-def completions(settings: Settings) -> Iterator[tuple[str, object]]:
+def completions(settings: Derived) -> Iterator[tuple[str, object]]:
     """Yield the fields whose default is another field's value."""
     public_url = settings.public_url
     if not public_url:
@@ -46,7 +46,7 @@ def completions(settings: Settings) -> Iterator[tuple[str, object]]:
         yield "token_audience", public_url
 
 
-def problems(settings: Settings) -> Iterator[Problem]:
+def problems(settings: Derived) -> Iterator[Problem]:
     """Yield every broken rule."""
     yield from _cookie(settings)
     yield from _laboratory(settings)
@@ -61,7 +61,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
     )
 
 
-def advice(settings: Settings) -> Iterator[str]:
+def advice(settings: Derived) -> Iterator[str]:
     """Yield a line for each thing that is probably not meant."""
     transitional = [s for s in settings.scope.split() if s.startswith("transition:")]
     if transitional:  # requirement 8.6
@@ -82,7 +82,7 @@ def advice(settings: Settings) -> Iterator[str]:
         )
 
 
-def _cookie(settings: Settings) -> Iterator[Problem]:
+def _cookie(settings: Derived) -> Iterator[Problem]:
     name, domain = settings.cookie_name, settings.cookie_domain
     if name.startswith("__Host-") and domain:
         reason = "a __Host- cookie cannot have COOKIE_DOMAIN"
@@ -107,7 +107,7 @@ def _unfit_to_share(domain: str, host: str) -> str:
     return ""
 
 
-def _laboratory(settings: Settings) -> Iterator[Problem]:
+def _laboratory(settings: Derived) -> Iterator[Problem]:
     host = settings.host
     if settings.lab_network and is_on_the_public_internet(host):
         reason = f"{host} is a name of the public internet, where no laboratory stands"
@@ -117,7 +117,7 @@ def _laboratory(settings: Settings) -> Iterator[Problem]:
         yield Problem("public_url", reason, ("lab_network",))
 
 
-def _hosts_of_others(settings: Settings) -> Iterator[Problem]:
+def _hosts_of_others(settings: Derived) -> Iterator[Problem]:
     if settings.lab_network:
         return
     named = [("signup_hosts", origin) for origin in settings.signup_hosts]
@@ -127,7 +127,7 @@ def _hosts_of_others(settings: Settings) -> Iterator[Problem]:
             yield Problem(name, reason, ("lab_network",))
 
 
-def _landing(settings: Settings) -> Iterator[Problem]:
+def _landing(settings: Derived) -> Iterator[Problem]:
     parts = urlsplit(settings.landing_url)
     host, domain = parts.hostname, settings.cookie_domain
     if host is None:
@@ -140,7 +140,7 @@ def _landing(settings: Settings) -> Iterator[Problem]:
         yield Problem("landing_url", f"{host} is not among RETURN_HOSTS", concerns)
 
 
-def _lifetimes(settings: Settings) -> Iterator[Problem]:
+def _lifetimes(settings: Derived) -> Iterator[Problem]:
     if settings.token_lifetime < SHORTEST_TOKEN:
         yield Problem("token_lifetime", "must be at least 1m")
     if settings.token_lifetime > settings.session_lifetime:
@@ -151,7 +151,7 @@ def _lifetimes(settings: Settings) -> Iterator[Problem]:
         yield Problem("session_lifetime", reason)
 
 
-def _secrets(settings: Settings) -> Iterator[Problem]:
+def _secrets(settings: Derived) -> Iterator[Problem]:
     if settings.secret_key is None and settings.is_secure:
         reason = (
             "is required with https; make one with: python3 -c "

@@ -1,0 +1,69 @@
+"""What follows from the operator's decisions, worked out in one place.
+
+Nobody else puts a URL of ours together or asks what kind of installation this is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .addresses import host_of
+from .variables import Variables
+
+VERSION = "0.1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived(Variables):
+    """The variables and their consequences."""
+
+    @property
+    def host(self) -> str:
+        """Our own host, without port."""
+        return host_of(self.public_url)
+
+    @property
+    def is_loopback_development(self) -> bool:
+        """Whether this is one developer's machine; no request can say so (3.31)."""
+        return self.public_url.startswith("http://")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach us over https, so that cookies can be `__Host-`."""
+        return not self.is_loopback_development
+
+    @property
+    def is_plain_http_allowed(self) -> bool:
+        """Whether `return_to` may be http: in loopback development and in the lab."""
+        return self.is_loopback_development or self.lab_network
+
+    @property
+    def cookie_prefix(self) -> str:
+        """What our own cookies' names begin with (requirement 9.15)."""
+        return "__Host-" if self.is_secure else ""
+
+    @property
+    def allowed_return_hosts(self) -> frozenset[str]:
+        """Exact hosts that `return_to` may lead to; those below are another matter."""
+        shared = () if self.cookie_domain is None else (self.cookie_domain,)
+        return frozenset({self.host, *shared, *self.return_hosts})
+
+    @property
+    def client_id(self) -> str:
+        """The hosted client's id (3.5); loopback development builds its own (3.26)."""
+        return self.public_url + self.client_metadata_path
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where authorization servers send people back to."""
+        return f"{self.public_url}/auth/callback"
+
+    @property
+    def user_agent(self) -> str:
+        """How we introduce ourselves to other people's servers (requirement 9.7)."""
+        contact = (
+            "loopback development"
+            if self.is_loopback_development
+            else f"+{self.public_url}"
+        )
+        return f"Latchkey/{VERSION} ({contact})"

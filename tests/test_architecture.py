@@ -1,0 +1,87 @@
+"""The layout that the README draws: what imports what, what runs without what."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted((ROOT / "app").rglob("*.py"))
+
+# Imports a package with everything below it, where some names cannot be imported: a
+# finder that stands before all others refuses them.
+IMPORT_WITHOUT = """
+import importlib
+import pkgutil
+import sys
+
+class Refuser:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ImportError(f"{name} is not at hand here")
+
+REFUSED = set(sys.argv[2:])
+sys.meta_path.insert(0, Refuser())
+package = importlib.import_module(sys.argv[1])
+for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    if not module.name.endswith(".__main__"):
+        importlib.import_module(module.name)
+"""
+
+FRAMEWORKS = ["flask", "werkzeug", "jinja2", "sqlalchemy", "grpc", "click", "gevent"]
+
+
+def import_without(module: str, refused: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", IMPORT_WITHOUT, module, *refused],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_client_library_works_without_any_framework():
+    result = import_without("app.atproto", FRAMEWORKS)
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("layer", ["app.tokens", "app.flows"])
+def test_the_rules_of_the_service_work_without_any_framework(layer):
+    result = import_without(layer, FRAMEWORKS)
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_front_end_does_need_its_framework():
+    result = import_without("app.blueprints", FRAMEWORKS)
+
+    assert result.returncode != 0
+    assert "is not at hand here" in result.stderr
+
+
+def test_every_import_contract_holds():
+    result = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout
+    assert " 0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "module", MODULES, ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_every_module_says_what_it_owns(module):
+    assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
