@@ -61,7 +61,6 @@ class Site:
     cookie_prefix: str
     cookie_domain: str | None
     token_lifetime: int
-    session_lifetime: int
     token_algorithm: str
     landing_url: str
     handle_suffix: str | None

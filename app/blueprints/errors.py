@@ -81,7 +81,9 @@ TABLE: dict[type[Exception], Row] = {
     flow.SignupFinished: Row("invalid_request", 400),
     flow.SigningKeyRefused: Row("internal", 500),
     flow.StorageFailed: Row("internal", 500),
-    token.TokenError: Row("not_signed_in", 401),
+    token.TokenInvalid: Row("not_signed_in", 401),
+    token.TokenExpired: Row("not_signed_in", 401),
+    token.SigningKeyMissing: Row("internal", 500),
     ReturnToInvalid: Row("invalid_return_to", 400),
     CrossSite: Row("cross_site", 403),
 }
@@ -194,7 +196,9 @@ def _facts(error: Exception) -> dict[str, str | None]:
 def _log(error: Exception, row: Row, reference: str) -> None:
     """Write one line: never a query string, a cookie or a form (requirement 9.22)."""
     line = "%s %s: %s (%s): %s"
-    values = (request.method, request.path, row.code, reference, error)
+    path = atproto.printable(request.path)
+    reason = error.name if isinstance(error, HTTPException) else error
+    values = (request.method, path, row.code, reference, reason)
     if row.code == "internal":
         log.error(line, *values, exc_info=error)
     elif isinstance(error, atproto.ClientRefused):

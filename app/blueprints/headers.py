@@ -64,7 +64,9 @@ def require_own_name() -> BaseResponse | None:
     """
     here = site()
     asked = urlsplit(f"//{request.host}").hostname
-    if here.is_secure or asked != "localhost" or request.method not in {"GET", "HEAD"}:
+    if here.is_secure or asked != "localhost":
+        return None
+    if request.method != "GET" or mark_of(request.endpoint) not in {"page", "callback"}:
         return None
     query = f"?{request.query_string.decode('ascii', 'replace')}"
     return redirect(here.public_url + request.path + (query if query != "?" else ""))

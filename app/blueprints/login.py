@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -83,7 +84,7 @@ def submit() -> Response:
     started = flows().start_login.start(
         request.form.get("identifier", ""),
         return_to=return_to,
-        address=request.remote_addr or "",
+        address=_network(request.remote_addr or ""),
         prompt=request.form.get("prompt") or None,
     )
     response = see_other(started.url)
@@ -101,6 +102,16 @@ def _forget(return_to: str) -> Response:
     )
     cookies.forget(response, request.form["forget"])
     return response
+
+
+def _network(address: str) -> str:
+    """Return what one subscriber has: an IPv4 address, or a /64 of IPv6 (9.6)."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    bits = 64 if ip.version == 6 else 32
+    return str(ip_network((ip, bits), strict=False))
 
 
 def host_name(url: str) -> str:

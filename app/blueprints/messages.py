@@ -108,8 +108,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("handle_mismatch", ""): Row(
         "This handle and its account do not agree",
-        "{handle} points to an account that does not go by that name, so we cannot be"
-        " sure whose it is. Sign in with the handle that your profile shows now, or "
+        "{handle} points to an account that does not go by that name, so we cannot be "
+        "sure whose it is. Sign in with the handle that your profile shows now, or "
         "repair this one in your account's settings.",
         TRY_AGAIN,
     ),
@@ -122,8 +122,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("host_unreachable", "failing"): Row(
         "{host} is having trouble",
-        "It answered, but only to say that it cannot work at the moment. Your account"
-        " is not the cause. Try again in {wait}.",
+        "It answered, but only to say that it cannot work at the moment. Your account "
+        "is not the cause. Try again in {wait}.",
         TRY_AGAIN,
     ),
     ("host_unreachable", "resting"): Row(
@@ -148,8 +148,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("server_invalid", "client_refused"): Row(
         "{host} does not accept sign-ins from us",
-        "Most likely that is our mistake and not yours. The people who run {platform}"
-        " find it in their log. Try again later.",
+        "Most likely that is our mistake and not yours. The people who run {platform} "
+        "find it in their log. Try again later.",
         TRY_AGAIN,
     ),
     ("server_invalid", "unfinished"): Row(
@@ -175,8 +175,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ("wrong_browser", ""): Row(
         "Continue in the browser where you started",
         "This sign-in began in another browser or app, or cookies are blocked here. "
-        "Go back to where you began, or start again here. If this page returns, allow"
-        " cookies for this site.",
+        "Go back to where you began, or start again here. If this page returns, allow "
+        "cookies for this site.",
         ("Start again here", "/auth/login"),
     ),
     ("wrong_browser", "host_cookies"): Row(
@@ -187,8 +187,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("issuer_mismatch", ""): Row(
         "The answer came from the wrong server",
-        "The server that answered is not the one that speaks for this account, so you"
-        " are not signed in. If your account has just moved to another host, start "
+        "The server that answered is not the one that speaks for this account, so you "
+        "are not signed in. If your account has just moved to another host, start "
         "again.",
         START_AGAIN,
     ),
@@ -224,8 +224,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("username_reserved", ""): Row(
         "{username} is reserved",
-        "This name, or one that looks the same, is kept for {platform} itself. Please"
-        " choose another.",
+        "This name, or one that looks the same, is kept for {platform} itself. Please "
+        "choose another.",
         CHOOSE_NAME,
     ),
     # --- who may do what

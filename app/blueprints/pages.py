@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from .context import site
 
 
 def iso_time(epoch: float) -> str:
@@ -21,3 +28,26 @@ FILTERS: dict[str, Callable[[float], str]] = {
     "iso_time": iso_time,
     "plain_time": plain_time,
 }
+
+
+def init_app(app: Flask) -> None:
+    """Give every template the platform's name, and static files lasting addresses."""
+    version = _digest(Path(app.static_folder or ""))
+    app.jinja_env.filters.update(FILTERS)
+
+    @app.context_processor
+    def name_the_platform() -> dict[str, str]:
+        return {"platform_name": site().platform_name}
+
+    @app.url_defaults
+    def name_the_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static":
+            values["v"] = version
+
+
+def _digest(folder: Path) -> str:
+    """Return what changes when any static file does: caches may keep them for long."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

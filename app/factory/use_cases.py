@@ -1,0 +1,94 @@
+"""The use cases with their collaborators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from app.atproto.client import OAuthClient
+from app.atproto.identifier import parse_identifier
+from app.atproto.policy import NetworkPolicy
+from app.blueprints.context import Flows
+from app.config import Settings
+from app.flows.callback import FinishLogin
+from app.flows.keys import KeyRings
+from app.flows.login import StartLogin
+from app.flows.logout import EndSession, Logout
+from app.flows.ports import RateLimit
+from app.flows.session import Identify, IssueToken, RenewToken
+from app.flows.signup import ChooseUsername
+from app.flows.usernames import Usernames
+from app.tokens.issuer import TokenIssuer
+from app.tokens.verifier import TokenVerifier
+
+from .storage import Stores
+
+
+def open_flows(
+    settings: Settings,
+    stores: Stores,
+    client: OAuthClient,
+    *,
+    rings: KeyRings,
+    limits: RateLimit,
+    policy: NetworkPolicy,
+    clock: Callable[[], float],
+) -> Flows:
+    """Return one use case for each thing a visitor can do."""
+    verifier = TokenVerifier(
+        ring=rings.platform,
+        issuer=settings.public_url,
+        audience=settings.token_audience,
+        clock=clock,
+    )
+    tokens = IssueToken(
+        users=stores.users,
+        issuer=TokenIssuer(
+            ring=rings.platform,
+            issuer=settings.public_url,
+            audience=settings.token_audience,
+            lifetime=settings.token_lifetime,
+            clock=clock,
+        ),
+    )
+    ending = EndSession(
+        client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
+    )
+    return Flows(
+        start_login=StartLogin(
+            client=client,
+            limits=limits,
+            scope=settings.scope,
+            redirect_uri=settings.redirect_uri,
+            read_identifier=partial(
+                parse_identifier,
+                handle_suffix=settings.handle_suffix,
+                allow_http=policy.allow_http,
+                allow_test=policy.allow_test_names,
+            ),
+            signup_hosts=settings.signup_hosts,
+        ),
+        finish_login=FinishLogin(
+            client=client,
+            sessions=stores.sessions,
+            users=stores.users,
+            tokens=tokens,
+            ending=ending,
+            audit=stores.audit,
+            clock=clock,
+            session_lifetime=settings.session_lifetime,
+        ),
+        choose_username=ChooseUsername(
+            sessions=stores.sessions,
+            users=stores.users,
+            usernames=Usernames.load(settings.reserved_usernames),
+            tokens=tokens,
+            audit=stores.audit,
+            clock=clock,
+        ),
+        renew=RenewToken(sessions=stores.sessions, tokens=tokens, clock=clock),
+        identify=Identify(
+            verifier=verifier, sessions=stores.sessions, users=stores.users
+        ),
+        logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
+    )

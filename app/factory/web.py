@@ -1,0 +1,84 @@
+"""The Flask application: routes, pages, headers, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.blueprints import (
+    access,
+    account,
+    callback,
+    errors,
+    headers,
+    health,
+    login,
+    logout,
+    pages,
+    session,
+    signup,
+    well_known,
+)
+from app.blueprints.context import SignupHost, Site
+from app.blueprints.redirects import ReturnPolicy
+from app.config import Settings
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+STATIC_LIFETIME = 365 * 24 * 3600
+"""Seconds; addresses of static files change with their content."""
+
+MAX_FORM = 64 * 1024
+"""Bytes of a request body: our forms are a few hundred."""
+
+VIEWS = (login, callback, signup, logout, account, session, well_known, health)
+
+
+def site_of(settings: Settings, clock: Callable[[], float]) -> Site:
+    """Return what pages, cookies and redirects need to know."""
+    return Site(
+        public_url=settings.public_url,
+        platform_name=settings.platform_name,
+        is_secure=settings.is_secure,
+        cookie_name=settings.cookie_name,
+        cookie_prefix=settings.cookie_prefix,
+        cookie_domain=settings.cookie_domain,
+        token_lifetime=settings.token_lifetime,
+        token_algorithm=settings.token_algorithm,
+        landing_url=settings.landing_url,
+        handle_suffix=settings.handle_suffix,
+        signup_hosts=tuple(
+            SignupHost(url=url, name=urlsplit(url).hostname or url)
+            for url in settings.signup_hosts
+        ),
+        returns=ReturnPolicy(
+            public_url=settings.public_url,
+            hosts=settings.allowed_return_hosts,
+            below=settings.cookie_domain,
+            allow_http=settings.is_plain_http_allowed,
+        ),
+        clock=clock,
+    )
+
+
+def open_flask(settings: Settings) -> Flask:
+    """Return the Flask application with its routes; `context` is still to be given."""
+    app = Flask("app", template_folder=TEMPLATES, static_url_path="/auth/static")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_FORM
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_LIFETIME
+    # No redirect of werkzeug's own, which would be built from the Host header.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    for view in VIEWS:
+        app.register_blueprint(view.bp)
+    for aspect in (headers, access, errors, pages):
+        aspect.init_app(app)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies
+        )
+    return app

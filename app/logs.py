@@ -1,0 +1,64 @@
+"""How the log looks: a line per event, for people or for machines.
+
+What is logged is decided where it happens; nothing secret gets there (requirement
+9.22). A line feed inside a message never begins another line.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Literal
+
+TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+# Libraries that tell more about each request than an operator wants to read, and more
+# than may be written: urllib3 logs the path and query of what it fetches.
+QUIET = ("urllib3", "requests", "dns", "sqlalchemy")
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people, in UTC; a traceback follows its line."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - inherited
+        """Return one line whatever the message holds."""
+        return _one_line(super().formatMessage(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, for a log collector."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the event as JSON."""
+        event = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        return json.dumps(event, ensure_ascii=True)
+
+
+def configure(*, level: str, style: Literal["text", "json"] | str) -> None:
+    """Send everything to standard error; calling it again changes the settings only."""
+    root = logging.getLogger()
+    handler = next((h for h in root.handlers if h.name == "latchkey"), None)
+    if handler is None:
+        handler = logging.StreamHandler()
+        handler.name = "latchkey"
+        root.addHandler(handler)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter(TEXT))
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", "\\r").replace("\n", "\\n")
