@@ -23,6 +23,7 @@ from .errors import (
     ServerInvalid,
 )
 from .proofs import build_client_assertion
+from .session import OAuthSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from .http import Deadline, Response
     from .keys import ClientKeys, SigningKey
     from .metadata import AuthorizationServer
-    from .session import OAuthSession
     from .stores import AuthRequest
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,13 @@ class Bindings:
             return None
         if self._keys is None or owner.client_kid is None:
             raise KeyUnavailable(owner.client_kid or "")
-        return self._keys().get(owner.client_kid)
+        key = self._keys().get(owner.client_kid)
+        if (
+            isinstance(owner, OAuthSession)
+            and owner.client_thumbprint != key.thumbprint
+        ):
+            raise KeyUnavailable(key.kid)  # the kid names another key by now
+        return key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
