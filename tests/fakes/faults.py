@@ -6,9 +6,8 @@ done on the fake clock, so that ten slow seconds cost no time.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 from werkzeug.datastructures import Headers
@@ -92,38 +91,6 @@ class Waits(Fault):
         self.clock.advance(min(self.seconds, timeout))
         if self.seconds >= timeout:
             raise requests.ReadTimeout(f"{sent.host} took {self.seconds} s")
-
-
-@dataclass
-class Drips(Fault):
-    """One byte at a time, each just inside the read timeout."""
-
-    clock: FakeClock
-    seconds: float = 1.0
-
-    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
-        stream = _Drip(answer.body, self.clock, self.seconds)
-        headers = Headers(answer.headers)
-        headers.remove("Content-Length")
-        return Answer(answer.status, headers, stream=stream)
-
-
-class _Drip(io.RawIOBase):
-    def __init__(self, body: bytes, clock: FakeClock, seconds: float) -> None:
-        self._rest = body
-        self._clock = clock
-        self._seconds = seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._rest:
-            return 0
-        self._clock.advance(self._seconds)
-        buffer[:1] = self._rest[:1]
-        self._rest = self._rest[1:]
-        return 1
 
 
 @dataclass

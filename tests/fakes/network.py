@@ -83,8 +83,6 @@ class Answer:
     status: int = 200
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
-    stream: Any = None
-    """A readable object in place of `body`, for answers that drip or never end."""
 
     def json(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.body)
@@ -238,7 +236,7 @@ class FakeNetwork(BaseAdapter):
 
 def _raw(answer: Answer) -> HTTPResponse:
     return HTTPResponse(
-        body=answer.stream or BytesIO(answer.body),
+        body=BytesIO(answer.body),
         headers=HTTPHeaderDict(list(answer.headers)),
         status=answer.status,
         reason=reasons.get(answer.status, "Unknown"),
