@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.config import Settings
 from tests.fakes.world import World
+from tests.service import Service, close, copied, development, prepare, production
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.fakes.browser import Browser
     from tests.fakes.clock import FakeClock
     from tests.fakes.network import FakeNetwork
+    from tests.service import Prepared
 
 
 @pytest.fixture
@@ -29,3 +36,39 @@ def clock(world: World) -> FakeClock:
 def network(world: World) -> FakeNetwork:
     """The wire between us and the hosts, and its log."""
     return world.network
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Keys, and a database that holds them: made once."""
+    return prepare(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture
+def open_service(
+    world: World, prepared: Prepared, tmp_path: Path
+) -> Iterator[Callable[..., Service]]:
+    """Open the application, with other settings than usual where a test says so."""
+    opened: list[Service] = []
+
+    def open_one(*, loopback: bool = False, **changes: Any) -> Service:
+        database = copied(prepared, tmp_path)
+        usual = (development if loopback else production)(database)
+        opened.append(Service(world, Settings(**{**usual, **changes})))
+        return opened[-1]
+
+    yield open_one
+    for service in opened:
+        close(service.app)
+
+
+@pytest.fixture
+def service(open_service: Callable[..., Service]) -> Service:
+    """The application as a platform runs it, on the fake network."""
+    return open_service()
+
+
+@pytest.fixture
+def browser(service: Service) -> Browser:
+    """A browser that nobody has used before."""
+    return service.browser()

@@ -1,0 +1,137 @@
+"""The whole application on the fake network, with a database and keys of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm
+
+from app.atproto.policy import NetworkPolicy
+from app.atproto.security import SafeHTTP
+from app.config import Settings
+from app.factory import Outside, create_app
+from tests.fakes.browser import Browser
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask import Flask
+
+    from tests.fakes.network import Answer
+    from tests.fakes.world import World
+
+HOME = "https://auth.platform.cafe"
+LOOPBACK = "http://127.0.0.1:8000"
+SECRET_KEY = bytes(range(32))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is made once for all tests: keys, and a database that holds them."""
+
+    platform_key: Path
+    client_key: Path
+    database: Path
+
+
+def prepare(folder: Path) -> Prepared:
+    """Make the keys (an RSA key is slow to make) and run `init` on a database."""
+    prepared = Prepared(
+        platform_key=folder / "platform.pem",
+        client_key=folder / "client.jwk",
+        database=folder / "prepared.db",
+    )
+    pem = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    prepared.platform_key.write_bytes(pem)
+    jwk = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True)
+    prepared.client_key.write_text(json.dumps({**jwk, "kid": "client-of-the-tests"}))
+    settings = Settings(
+        **production(prepared.database),
+        signing_key_path=prepared.platform_key,
+        client_jwk_path=prepared.client_key,
+    )
+    app = create_app(settings)
+    result = app.test_cli_runner().invoke(args=["init"])
+    assert result.exit_code == 0, result.output
+    close(app)
+    return prepared
+
+
+def production(database: Path) -> dict[str, Any]:
+    """Return the settings of a platform on a domain of its own."""
+    return {
+        "public_url": HOME,
+        "platform_name": "The Platform",
+        "cookie_domain": "platform.cafe",
+        "return_hosts": ("play.elsewhere.cafe",),
+        "signup_hosts": ("https://as.skyhost.social",),
+        "secret_key": SECRET_KEY,
+        "database_url": f"sqlite:///{database}",
+        "rate_limit_login_per_address": "1000/minute",
+        "rate_limit_login_per_host": "1000/minute",
+    }
+
+
+def development(database: Path) -> dict[str, Any]:
+    """Return the settings of loopback development."""
+    shared = production(database)
+    kept = ("secret_key", "database_url", "signup_hosts")
+    return {name: shared[name] for name in kept}
+
+
+class Service:
+    """A running Latchkey: its application, its place on the network, its browsers."""
+
+    def __init__(self, world: World, settings: Settings) -> None:
+        self.world = world
+        self.settings = settings
+        self.home = settings.public_url
+        self.app = _application(world, settings)
+        world.network.serve(self.home.partition("//")[2], self.app)
+
+    def browser(self, **options: Any) -> Browser:
+        """Open a browser that nobody has used before."""
+        return Browser(self.world, self.home, **options)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask as a program does: no cookies, no browser headers."""
+        browser = self.browser(fetch_metadata=False)
+        return browser.requests(
+            "GET", self.home + path, accept="application/json", headers=headers
+        )
+
+
+def _application(world: World, settings: Settings) -> Flask:
+    http = SafeHTTP(
+        policy=NetworkPolicy(),
+        user_agent=settings.user_agent,
+        adapter=world.network,
+        monotonic=world.clock.monotonic,
+    )
+    return create_app(
+        settings, outside=Outside(http=http, txt=world.dns, clock=world.clock)
+    )
+
+
+def copied(prepared: Prepared, folder: Path) -> Path:
+    """Return a database of one's own, as `init` leaves it."""
+    return shutil.copy(prepared.database, folder / "latchkey.db")
+
+
+def close(app: Flask) -> None:
+    """Close what the application keeps open."""
+    database = app.extensions["latchkey"].documents.checks["database"].__self__
+    database.close()
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if one.name == "latchkey"]:
+        root.removeHandler(handler)
