@@ -9,7 +9,7 @@ from what was imported, so coordinates have their full width (RFC 7518 §6.2.1.2
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -54,10 +54,10 @@ class SigningKey:
     def generate(cls, alg: Algorithm = "ES256", kid: str | None = None) -> Self:
         """Make a new key; its kid is the thumbprint unless one is given."""
         if alg == "ES256":
-            return cls._of(ECKey.generate_key("P-256"), kid)
+            return cls._of(ECKey.generate_key("P-256").private_key, kid)
         if alg == "RS256":
-            return cls._of(RSAKey.generate_key(RSA_BITS), kid)
-        return cls._of(OKPKey.generate_key("Ed25519"), kid)
+            return cls._of(RSAKey.generate_key(RSA_BITS).private_key, kid)
+        return cls._of(OKPKey.generate_key("Ed25519").private_key, kid)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
@@ -73,8 +73,9 @@ class SigningKey:
             key = JWKRegistry.import_key(dict(jwk))
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
             raise ValueError("not a usable private JWK") from None
-        signing = cls._of(key, jwk.get("kid"))
-        if jwk.get("use", "sig") != "sig" or jwk.get("alg", signing.alg) != signing.alg:
+        signing = cls._of(key.private_key, jwk.get("kid"))
+        declared = (jwk.get("use", "sig"), jwk.get("alg", signing.alg))
+        if declared != ("sig", signing.alg) or "sign" not in jwk.get("key_ops", "sign"):
             raise ValueError(f"the JWK is not declared for signing with {signing.alg}")
         return signing
 
@@ -89,11 +90,11 @@ class SigningKey:
             native = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError):
             raise ValueError("not an unencrypted private key in PEM") from None
-        return cls._of(_wrapped(native), kid)
+        return cls._of(native, kid)
 
     @classmethod
-    def _of(cls, key: Key, kid: object) -> Self:
-        native, alg = _usable(key.private_key)
+    def _of(cls, private: object, kid: object) -> Self:
+        native, alg = _usable(private)
         if kid is not None and (not isinstance(kid, str) or not kid):
             raise ValueError("the key's kid is not a name")
         own = _wrapped(native)
@@ -193,9 +194,9 @@ def _usable(native: object) -> tuple[PrivateKey, Algorithm]:
     )
 
 
-def _wrapped(native: object) -> Key:
+def _wrapped(native: PrivateKey) -> Key:
     if isinstance(native, EllipticCurvePrivateKey):
         return ECKey.import_key(native)
     if isinstance(native, RSAPrivateKey):
         return RSAKey.import_key(native)
-    return OKPKey.import_key(cast("Ed25519PrivateKey", native))
+    return OKPKey.import_key(native)

@@ -65,7 +65,10 @@ def test_every_generic_scope_is_one_word_of_a_scope() -> None:
         assert parse_scope(case["scope"]) == (case["scope"],)
 
 
-@given(st.lists(st.from_regex(r"\A[!#-\[\]-~]+\Z"), min_size=1, unique=True))
+VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"\\')
+
+
+@given(st.lists(st.text(VISIBLE, min_size=1), min_size=1, unique=True))
 def test_words_survive_being_written_and_read(words: list[str]) -> None:
     assert parse_scope(" ".join(words)) == tuple(words)
 
