@@ -1,0 +1,96 @@
+"""Runs gunicorn with the shipped configuration, on a socket in a directory."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS_WITHIN = 30.0
+
+
+class LocalConnection(HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("latchkey", timeout=ANSWERS_WITHIN)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running gunicorn: where it listens, and what it has logged so far."""
+
+    path: Path
+    log: Path
+
+    def get(self, target: str, headers: dict[str, str] | None = None) -> str:
+        connection = LocalConnection(self.path)
+        try:
+            connection.request("GET", target, headers=headers or {})
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def send(self, request: bytes) -> bytes:
+        """Send bytes that need not be HTTP and return the answer up to its end."""
+        connection = LocalConnection(self.path)
+        connection.connect()
+        with connection.sock as raw:
+            raw.sendall(request)
+            raw.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: raw.recv(4096), b""))
+
+
+def start_gunicorn(
+    application: str, settings: dict[str, str], log: IO[str]
+) -> subprocess.Popen[str]:
+    """Start gunicorn with nothing but these settings in its environment."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", application],
+        cwd=ROOT,
+        env={"PATH": os.defpath, **settings},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@contextmanager
+def serving(application: str, directory: Path) -> Iterator[Server]:
+    """Serve an application until the block ends; its log is complete afterwards."""
+    server = Server(path=directory / "http.sock", log=directory / "log")
+    with server.log.open("w") as log:
+        settings = {"LATCHKEY_BIND": f"unix:{server.path}"}
+        process = start_gunicorn(application, settings, log)
+        try:
+            _wait_until_ready(server, process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(ANSWERS_WITHIN)
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[str]) -> None:
+    for _ in range(300):
+        if "is ready" in server.log.read_text():
+            return
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        raise RuntimeError(f"gunicorn ended:\n{server.log.read_text()}")
+    raise RuntimeError(f"gunicorn is not ready:\n{server.log.read_text()}")

@@ -1,0 +1,83 @@
+"""What gunicorn.conf.py promises, seen on a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.serving.server import Server, serving, start_gunicorn
+
+CANARY = "canary-code"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving("tests.serving.echo:app", tmp_path_factory.mktemp("run")) as server:
+        yield server
+
+
+def test_a_waiting_request_keeps_no_other_one_waiting(server):
+    """One worker is enough for our metadata to be fetched meanwhile (3.13)."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(server.get, "/wait")
+        server.get("/")
+
+        assert not waiting.done()
+        assert server.get("/release") == "releasing"
+        assert waiting.result() == "released"
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl"]
+)
+def test_the_server_itself_trusts_no_forwarded_scheme(server, header):
+    value = "on" if header.endswith("Ssl") else "https"
+
+    assert server.get("/", {header: value}) == "http "
+
+
+def test_a_request_cannot_choose_its_mount_point(server):
+    assert server.get("/", {"SCRIPT_NAME": "/evil"}) == "http "
+
+
+def test_no_query_string_is_logged_whatever_happens(tmp_path: Path):
+    """Callback URLs carry codes and states (requirement 9.22)."""
+    callback = f"/auth/callback?code={CANARY}"
+    with serving("tests.serving.echo:app", tmp_path) as server:
+        server.get(callback)
+        server.get("/", {"Referer": f"https://auth.platform.internal{callback}"})
+        server.get(f"/fail?code={CANARY}")
+        answer = server.send(f"GET {callback} HTTP/9\r\n\r\n".encode())
+
+    log = server.log.read_text()
+
+    assert b" 400 " in answer
+    assert '"GET /auth/callback" 200' in log
+    assert "Error handling request GET /fail?..." in log
+    assert "Invalid request" in log
+    assert CANARY not in log
+
+
+def test_a_line_feed_in_a_path_forges_no_line(tmp_path: Path):
+    with serving("tests.serving.echo:app", tmp_path) as server:
+        server.get("/x%0Aforged")
+
+    log = server.log.read_text()
+
+    assert "forged" in log
+    assert not any(line.startswith("forged") for line in log.splitlines())
+
+
+def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        process = start_gunicorn("wsgi:app", {"LATCHKEY_BIND": "here"}, output)
+        code = process.wait(30)
+
+    assert code == 1
+    assert log.read_text().splitlines() == [
+        "LATCHKEY_BIND: 'here' is no IP address with a port, as in 127.0.0.1:8000"
+    ]
