@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.atproto.errors import AccessDenied, StateUnknown, printable
+from app.atproto.errors import (
+    AccessDenied,
+    AtprotoError,
+    AuthorizationFailed,
+    StateUnknown,
+    printable,
+)
 from app.flows.destination import Destination
 
 from . import cookies
@@ -12,30 +18,54 @@ from .access import access
 from .context import flows
 from .entering import enter
 from .errors import Failure, error_page, shows_failure
-from .login import host_name, login_page
+from .login import begin, host_name, login_page
 
 bp = Blueprint("callback", __name__)
 
 
-def show_failed(failure: Failure) -> Response | str:
-    """Show why nobody was signed in, with a way to try again that loses nothing.
+# A host that could not do what `prompt` asked may do without (requirement 4.10).
+PROMPT_REFUSALS = frozenset(
+    {
+        "account_selection_required",
+        "consent_required",
+        "interaction_required",
+        "login_required",
+    }
+)
 
-    An answered login that comes again, by a reload or the back button, sends a person
-    who is signed in on.
-    """
+
+def show_failed(failure: Failure) -> Response | str:
+    """Show why nobody was signed in, with a way to try again that loses nothing."""
     error = failure.error
-    if isinstance(error, StateUnknown):
+    packed = error.app_state if isinstance(error, AtprotoError) else None
+    if packed is None:
+        return _unrecognised(failure)
+    aim = Destination.unpack(packed)
+    if _deserves_another_try(error, aim):
+        return begin(aim.identifier, return_to=aim.return_to, prompt=None)
+    if isinstance(error, AccessDenied):
+        return login_page(
+            identifier=aim.identifier, return_to=aim.return_to, failure=failure
+        )
+    return error_page(failure)
+
+
+def _unrecognised(failure: Failure) -> Response | str:
+    """Send on who is signed in already: a reload or the back button brought them."""
+    if isinstance(failure.error, StateUnknown):
         signed_in = flows().renew.renew(cookies.session_secret())
         if signed_in is not None:
             return enter(signed_in, "")
-    if isinstance(error, AccessDenied) and error.app_state:
-        destination = Destination.unpack(error.app_state)
-        return login_page(
-            identifier=destination.identifier,
-            return_to=destination.return_to,
-            failure=failure,
-        )
     return error_page(failure)
+
+
+def _deserves_another_try(error: Exception, aim: Destination) -> bool:
+    """Tell whether to ask again without a prompt; never more than once (4.10)."""
+    return (
+        isinstance(error, AuthorizationFailed)
+        and error.code in PROMPT_REFUSALS
+        and aim.prompt != ""
+    )
 
 
 @bp.get("/auth/callback")

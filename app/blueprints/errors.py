@@ -142,8 +142,8 @@ def row_for(error: Exception) -> Row:
         return _authorization_row(error)
     if isinstance(error, atproto.IdentifierInvalid) and error.suggestion:
         return Row("invalid_identifier", 400, "email")
-    if isinstance(error, flow.TooManyRequests) and error.kind == "host":
-        return Row("too_many_requests", 429, "host")
+    if isinstance(error, flow.TooManyRequests) and error.kind != "address":
+        return Row("too_many_requests", 429, error.kind)
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind]
@@ -214,13 +214,22 @@ def handle(error: Exception) -> Response:
     if _wants_json():
         response = _json(failure)
     else:
-        view = current_app.view_functions.get(request.endpoint or "")
-        show = getattr(view, SHOW, error_page)
-        response = make_response(show(failure))
+        failure, response = _shown(failure)
     if response.status_code < 400 and failure.status >= 400 and not response.location:
         response.status_code = failure.status
     _set_headers(response, failure)
     return response
+
+
+def _shown(failure: Failure) -> tuple[Failure, Response]:
+    """Show a failure as its view wants it; plainly when that fails as well."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    show = getattr(view, SHOW, error_page)
+    try:
+        return failure, make_response(show(failure))
+    except Exception as error:  # noqa: BLE001 - named, logged and shown like any other
+        second = failure_of(error)
+        return second, make_response(error_page(second))
 
 
 def error_page(failure: Failure) -> str:

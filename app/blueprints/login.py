@@ -81,11 +81,20 @@ def submit() -> Response:
     return_to = site().returns.parse(request.form.get("return_to"))
     if "forget" in request.form:
         return _forget(return_to)
-    started = flows().start_login.start(
+    return begin(
         request.form.get("identifier", ""),
         return_to=return_to,
-        address=_network(request.remote_addr or ""),
         prompt=request.form.get("prompt") or None,
+    )
+
+
+def begin(identifier: str, *, return_to: str, prompt: str | None) -> Response:
+    """Begin a login and send the browser, with the flow's secret, to the host."""
+    started = flows().start_login.start(
+        identifier,
+        return_to=return_to,
+        address=_network(request.remote_addr or ""),
+        prompt=prompt,
     )
     response = see_other(started.url)
     cookies.begin_flow(response, state=started.state, secret=started.secret)

@@ -254,6 +254,12 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "Nothing is wrong with your account.",
         TRY_AGAIN,
     ),
+    ("too_many_requests", "service"): Row(
+        "Please wait {wait}",
+        "Very many people are signing in just now, so we have slowed down. Nothing is "
+        "wrong with your account.",
+        TRY_AGAIN,
+    ),
     # --- the rest of HTTP
     ("invalid_request", ""): Row(
         "We could not read that request",

@@ -15,10 +15,12 @@ class Destination:
     """Where a person wanted to go, and what they had typed.
 
     `return_to` was judged when it arrived: a path of ours or a URL of the platform.
+    `prompt` is what the host was asked for; it decides whether one more try is due.
     """
 
     return_to: str
     identifier: str = ""
+    prompt: str = ""
 
     def pack(self) -> str:
         """Return it as text, for the auth request or a newcomer's session."""

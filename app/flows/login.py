@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 
 from app.atproto.client import OAuthClient
 from app.atproto.identifier import Identifier
 from app.atproto.security import Deadline
 
 from .destination import Destination
-from .errors import PromptRefused
+from .errors import PromptRefused, TooManyRequests
 from .ports import RateLimit
 
 log = logging.getLogger(__name__)
 
 LOGIN_BUDGET = 9.0
 """Seconds for all of resolving, discovery and PAR: an answer comes within ten."""
+
+MOST_AT_ONCE = 100
+"""Logins of one process that may wait for slow hosts at once (requirement 9.6): the
+rest of the service stays free to answer."""
+
+RETRY_AFTER = 5.0
+"""Seconds after which a place is likely to be free."""
 
 PROMPTS = frozenset({"create", "login", "consent", "select_account"})
 """What may be asked of the person's host; never `none`, which a form cannot need."""
@@ -48,6 +57,9 @@ class StartLogin:
     redirect_uri: str
     read_identifier: Callable[[str], Identifier]
     signup_hosts: Collection[str]
+    slots: BoundedSemaphore = field(
+        default_factory=lambda: BoundedSemaphore(MOST_AT_ONCE)
+    )
 
     def start(
         self, typed: str, *, return_to: str, address: str, prompt: str | None = None
@@ -55,7 +67,8 @@ class StartLogin:
         """Push an authorization request for what was typed.
 
         Raises:
-            TooManyRequests: this address, or the host in question, has had enough.
+            TooManyRequests: this address, or the host in question, has had enough, or
+                too many logins wait already.
             PromptRefused: not a prompt of ours, or `create` without a sign-up host.
             IdentifierInvalid: with a `suggestion` where there is one.
             AtprotoError: in one of its other kinds, from the network.
@@ -64,20 +77,33 @@ class StartLogin:
         identifier = self.read_identifier(typed)
         self._check_prompt(prompt, identifier)
         secret = secrets.token_urlsafe(32)
-        destination = Destination(return_to=return_to, identifier=typed)
-        authorization = self.client.authorize(
-            identifier,
-            scope=self.scope,
-            redirect_uri=self.redirect_uri,
-            deadline=Deadline.after(LOGIN_BUDGET),
-            prompt=prompt,
-            app_state=destination.pack(),
-            binding=secret,
+        destination = Destination(
+            return_to=return_to, identifier=typed, prompt=prompt or ""
         )
+        with self._slot():
+            authorization = self.client.authorize(
+                identifier,
+                scope=self.scope,
+                redirect_uri=self.redirect_uri,
+                deadline=Deadline.after(LOGIN_BUDGET),
+                prompt=prompt,
+                app_state=destination.pack(),
+                binding=secret,
+            )
         log.info("login began: %s at %s", identifier.kind, authorization.issuer)
         return LoginStarted(
             url=authorization.url, state=authorization.state, secret=secret
         )
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """Hold one of the places for logins that wait for other people's servers."""
+        if not self.slots.acquire(blocking=False):
+            raise TooManyRequests("service", retry_after=RETRY_AFTER)
+        try:
+            yield
+        finally:
+            self.slots.release()
 
     def _check_prompt(self, prompt: str | None, identifier: Identifier) -> None:
         if prompt is not None and prompt not in PROMPTS:
