@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import Text, bindparam, text
 
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User
@@ -24,7 +24,7 @@ GET = text("""
     FROM users WHERE did = :did
 """)
 TAKEN = text("SELECT skeleton FROM users WHERE skeleton IN :skeletons").bindparams(
-    bindparam("skeletons", expanding=True)
+    bindparam("skeletons", expanding=True, type_=Text)
 )
 # Whatever is in the way, the DID's own account or somebody's name: the row that is
 # there decides, and it is looked at afterwards.

@@ -1,0 +1,79 @@
+"""The databases that every store is tried on, empty for each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.stores.cipher import Cipher
+from app.stores.database import Database, open_database
+from tests.stores.cluster import postgresql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECRET_KEY = bytes(range(32))
+
+
+@pytest.fixture
+def cipher() -> Cipher:
+    return Cipher(SECRET_KEY)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/latchkey.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: str) -> Iterator[str]:
+    """A database without tables."""
+    database = open_database(postgres_cluster)
+    yield postgres_cluster
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    database.close()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_url: str) -> Iterator[Database]:
+    yield from _with_tables(sqlite_url)
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    yield from _with_tables(postgres_url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of database; a test that asks for it runs once with each."""
+    return request.param
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest) -> str:
+    """A database without tables."""
+    return request.getfixturevalue(f"{backend}_url")
+
+
+@pytest.fixture
+def database(backend: str, request: pytest.FixtureRequest) -> Database:
+    """A database with all tables and nothing in them."""
+    return request.getfixturevalue(f"{backend}_database")
+
+
+def _with_tables(url: str) -> Iterator[Database]:
+    opened = open_database(url)
+    opened.apply_schema()
+    yield opened
+    opened.close()

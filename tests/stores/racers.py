@@ -1,0 +1,109 @@
+"""What a process does in a race; a module of its own, for new processes to import.
+
+Each racer reports that it is ready, waits for the others, runs, and sends its outcome.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from app.flows.errors import UsernameTaken
+from app.flows.keys import PrepareKeys
+from app.stores.audit import SqlAudit
+from app.stores.auth_requests import SqlStateStore
+from app.stores.cipher import Cipher
+from app.stores.database import Database, open_database
+from app.stores.keys import SqlSigningKeys
+from app.stores.users import SqlUsers
+from tests.fakes.clock import NOON, FakeClock
+from tests.stores.samples import user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.atproto.syntax import Did
+
+SECRET_KEY = bytes(range(32))
+TIMEOUT = 60.0
+
+
+def race(
+    racer: Callable[[Database, Any], Any], url: str, inputs: Sequence[Any]
+) -> list:
+    """Run the racer in one process for each input and return what they report."""
+    # Forked from a process that has imported this module and nothing else has run in.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    barrier = context.Barrier(len(inputs))
+    lanes = [context.Pipe(duplex=False) for _ in inputs]
+    processes = [
+        context.Process(target=_run, args=(racer, url, given, barrier, lane[1]))
+        for given, lane in zip(inputs, lanes, strict=True)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        return [_outcome(receiving) for receiving, _ in lanes]
+    finally:
+        for process in processes:
+            process.join(TIMEOUT)
+            process.kill()
+            process.close()
+
+
+def _outcome(receiving: Any) -> Any:
+    if not receiving.poll(TIMEOUT):
+        raise TimeoutError("a racer did not come home")
+    return receiving.recv()
+
+
+def _run(racer: Any, url: str, given: Any, barrier: Any, sending: Any) -> None:
+    database = open_database(url)
+    barrier.wait(TIMEOUT)
+    sending.send(racer(database, given))
+    database.close()
+
+
+def take_all(database: Database, states: Sequence[str]) -> list[str]:
+    """Try to take every state; return those that this process got."""
+    store = SqlStateStore(database, Cipher(SECRET_KEY), FakeClock())
+    return [state for state in states if store.take(state) is not None]
+
+
+def sign_up(database: Database, person: tuple[Did, str]) -> str:
+    """Ask for a username; return the one that the DID has afterwards, or nothing."""
+    did, username = person
+    try:
+        wanted = user(did=did, username=username)
+        return SqlUsers(database).add(wanted, skeleton="allce").username
+    except UsernameTaken:
+        return ""
+
+
+def make_first_key(database: Database, ring: Any) -> str | None:
+    """Prepare a ring; return the id of the key that this process made."""
+    keys = SqlSigningKeys(database, Cipher(SECRET_KEY))
+    made = PrepareKeys(keys=keys, audit=SqlAudit(database), clock=lambda: NOON).prepare(
+        ring, "ES256"
+    )
+    return made and made.kid
+
+
+def apply_schema(database: Database, _: object) -> bool:
+    """Create the tables."""
+    database.apply_schema()
+    return True
+
+
+def count_up(database: Database, times: int) -> int:
+    """Read a number and write the next one, over and over."""
+    for _ in range(times):
+        with database.write() as connection:
+            value = connection.scalar(text("SELECT expires_at FROM cache_entries"))
+            connection.execute(
+                text("UPDATE cache_entries SET expires_at = :next"), {"next": value + 1}
+            )
+    return times

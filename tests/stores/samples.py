@@ -1,0 +1,105 @@
+"""Records to store, with secrets that can be found again in a dump."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from app.atproto.keys import Algorithm, SigningKey
+from app.atproto.session import OAuthSession
+from app.atproto.stores import AuthRequest
+from app.atproto.syntax import Did, Handle, Origin
+from app.flows.ports import Session, User
+from tests.fakes.clock import NOON
+
+ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
+BOB = Did("did:plc:bobbbbbbbbbbbbbbbbbbbbbb")
+
+
+def key(alg: Algorithm = "ES256", name: str = "first") -> SigningKey:
+    """Return a key, the same for the same name: making RSA keys takes a while."""
+    return _key(alg, name)
+
+
+@cache
+def _key(alg: Algorithm, _name: str) -> SigningKey:
+    return SigningKey.generate(alg)
+
+
+def auth_request(state: str = "canary-state", **changes: Any) -> AuthRequest:
+    request = AuthRequest(
+        state=state,
+        binding="b" * 64,
+        issuer="https://auth.test",
+        server={"issuer": "https://auth.test", "token_endpoint": "https://auth.test/t"},
+        did=ALICE,
+        handle=Handle("alice.test"),
+        pds=Origin("https://pds.test"),
+        login_hint="alice.test",
+        redirect_uri="https://app.test/auth/callback",
+        code_verifier="canary-code-verifier",
+        dpop_key=key(name="dpop"),
+        client_id="https://app.test/client.json",
+        auth_method="private_key_jwt",
+        client_kid="client-key",
+        scope="atproto",
+        as_nonce="canary-as-nonce",
+        evidence_at=NOON - 1,
+        app_state="canary-app-state",
+        created_at=NOON,
+        expires_at=NOON + 3600,
+    )
+    return replace(request, **changes)
+
+
+def oauth_session(**changes: Any) -> OAuthSession:
+    session = OAuthSession(
+        did=ALICE,
+        session_id="grant-1",
+        handle=Handle("alice.test"),
+        issuer="https://auth.test",
+        pds=Origin("https://pds.test"),
+        client_id="https://app.test/client.json",
+        auth_method="private_key_jwt",
+        client_kid="client-key",
+        client_thumbprint="thumbprint",
+        dpop_key=key(name="dpop"),
+        access_token="canary-access-token",
+        refresh_token="canary-refresh-token",
+        scope="atproto",
+        expires_at=NOON + 300,
+        token_endpoint="https://auth.test/token",
+        revocation_endpoint="https://auth.test/revoke",
+        as_nonce="canary-as-nonce",
+        pds_nonce="canary-pds-nonce",
+        created_at=NOON,
+        refreshed_at=NOON,
+        verified_at=NOON - 5,
+    )
+    return replace(session, **changes)
+
+
+def session(**changes: Any) -> Session:
+    made = Session(
+        sid="sid-1",
+        did=ALICE,
+        handle=Handle("alice.test"),
+        oauth_session_id="grant-1",
+        device="Firefox on Linux",
+        created_at=NOON,
+        seen_at=NOON,
+        expires_at=NOON + 30 * 86_400,
+    )
+    return replace(made, **changes)
+
+
+def user(**changes: Any) -> User:
+    made = User(
+        did=ALICE,
+        handle=Handle("alice.test"),
+        username="alice",
+        created_at=NOON,
+        handle_checked_at=NOON,
+    )
+    return replace(made, **changes)

@@ -1,0 +1,67 @@
+"""Several processes at once: the database decides, and nobody fails for waiting."""
+
+from __future__ import annotations
+
+from app.stores.auth_requests import SqlStateStore
+from app.stores.keys import SqlSigningKeys
+from app.stores.users import SqlUsers
+from tests.stores import racers
+from tests.stores.racers import race
+from tests.stores.samples import ALICE, BOB, auth_request
+
+PROCESSES = 4
+STATES = 500
+
+
+def test_a_state_is_taken_exactly_once_however_many_race_for_it(
+    database, database_url, cipher, clock
+):
+    states = [f"state-{number}" for number in range(STATES)]
+    store = SqlStateStore(database, cipher, clock)
+    for state in states:
+        store.put(auth_request(state))
+
+    taken = race(racers.take_all, database_url, [states] * PROCESSES)
+
+    assert sorted(state for lot in taken for state in lot) == sorted(states)
+
+
+def test_of_two_people_racing_for_a_username_one_gets_it(database, database_url):
+    names = race(racers.sign_up, database_url, [(ALICE, "alice"), (BOB, "a1ice")])
+
+    users = SqlUsers(database)
+    winners = [name for name in names if name]
+    assert len(winners) == 1
+    assert [u.username for u in (users.get(ALICE), users.get(BOB)) if u] == winners
+
+
+def test_a_person_racing_herself_gets_one_account_twice(database, database_url):
+    wishes = [(ALICE, "alice"), (ALICE, "a1ice"), (ALICE, "al1ce")]
+
+    names = race(racers.sign_up, database_url, wishes)
+
+    assert set(names) == {SqlUsers(database).get(ALICE).username}
+
+
+def test_processes_that_start_together_make_one_first_key(
+    database, database_url, cipher
+):
+    made = race(racers.make_first_key, database_url, ["platform"] * PROCESSES)
+
+    (stored,) = SqlSigningKeys(database, cipher).list("platform")
+    assert [kid for kid in made if kid] == [stored.kid]
+
+
+def test_processes_that_start_together_make_one_schema(database_url):
+    assert all(race(racers.apply_schema, database_url, [None] * PROCESSES))
+
+
+def test_writers_in_several_processes_wait_for_each_other(sqlite_database, sqlite_url):
+    with sqlite_database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO cache_entries VALUES ('n', '', 0)")
+
+    race(racers.count_up, sqlite_url, [100] * PROCESSES)
+
+    with sqlite_database.read() as connection:
+        total = connection.exec_driver_sql("SELECT expires_at FROM cache_entries")
+        assert total.scalar() == 100 * PROCESSES

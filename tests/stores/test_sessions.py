@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from app.flows.errors import StorageFailed
+from app.stores.sessions import SqlSessions
+from tests.stores.samples import session
+
+SECRET = "canary-session-secret"
+
+
+@pytest.fixture
+def sessions(database, clock):
+    return SqlSessions(database, clock)
+
+
+def test_a_session_is_found_by_its_secret_and_by_its_id(sessions):
+    sessions.add(session(), secret=SECRET)
+
+    assert sessions.by_secret(SECRET) == session()
+    assert sessions.get("sid-1") == session()
+
+
+def test_neither_the_id_nor_the_hash_serves_as_the_secret(sessions, database):
+    sessions.add(session(), secret=SECRET)
+    with database.read() as connection:
+        stored = connection.exec_driver_sql("SELECT secret_hash FROM sessions").scalar()
+
+    assert sessions.by_secret("sid-1") is None
+    assert sessions.by_secret(stored) is None
+
+
+def test_a_session_is_gone_at_the_end_of_its_life(sessions, clock):
+    sessions.add(session(expires_at=clock() + 60), secret=SECRET)
+    clock.advance(59)
+
+    assert sessions.get("sid-1") is not None
+
+    clock.advance(1)
+
+    assert sessions.get("sid-1") is None
+    assert sessions.by_secret(SECRET) is None
+
+
+def test_an_ended_session_is_gone_and_ends_once(sessions, clock):
+    sessions.add(session(), secret=SECRET)
+
+    assert sessions.end("sid-1", clock()) is True
+    assert sessions.end("sid-1", clock()) is False
+    assert sessions.get("sid-1") is None
+    assert sessions.by_secret(SECRET) is None
+
+
+def test_ending_one_session_leaves_the_others(sessions, clock):
+    sessions.add(session(), secret=SECRET)
+    sessions.add(session(sid="sid-2"), secret="other")
+    sessions.end("sid-1", clock())
+
+    assert sessions.by_secret("other") == session(sid="sid-2")
+
+
+def test_what_expired_or_never_was_cannot_be_ended(sessions, clock):
+    sessions.add(session(expires_at=clock()), secret=SECRET)
+
+    assert sessions.end("sid-1", clock()) is False
+    assert sessions.end("unknown", clock()) is False
+
+
+def test_a_used_session_is_seen_later_and_never_earlier(sessions, clock):
+    sessions.add(session(), secret=SECRET)
+    sessions.touch("sid-1", clock() + 10)
+    sessions.touch("sid-1", clock() + 5)
+
+    assert sessions.get("sid-1").seen_at == clock() + 10
+
+
+def test_signing_up_clears_the_destination(sessions):
+    sessions.add(session(destination='{"return_to": "/"}'), secret=SECRET)
+
+    assert sessions.get("sid-1").destination == '{"return_to": "/"}'
+
+    sessions.finish_signup("sid-1")
+
+    assert sessions.get("sid-1").destination is None
+
+
+def test_a_secret_belongs_to_one_session(sessions):
+    sessions.add(session(), secret=SECRET)
+
+    with pytest.raises(StorageFailed):
+        sessions.add(session(sid="sid-2"), secret=SECRET)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select, table, text
+
+from app.stores.audit import SqlAudit
+from app.stores.auth_requests import SqlStateStore
+from app.stores.cache import SqlCache
+from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.sessions import SqlSessions
+from app.stores.sweep import LIMIT, SqlExpired
+from tests.stores.samples import ALICE, BOB, auth_request, oauth_session, session
+
+
+@pytest.fixture
+def expired(database):
+    return SqlExpired(database)
+
+
+@pytest.fixture
+def grants(database, cipher):
+    return SqlSessionStore(database, cipher)
+
+
+@pytest.fixture
+def sessions(database, clock):
+    return SqlSessions(database, clock)
+
+
+def count(database, name):
+    with database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(table(name)))
+
+
+def fill_cache(database, number):
+    rows = [{"key": f"key-{n}", "expires_at": n} for n in range(number)]
+    insert = text("INSERT INTO cache_entries VALUES (:key, '', :expires_at)")
+    with database.write() as connection:
+        connection.execute(insert, rows)
+
+
+def test_expired_auth_requests_go_and_waiting_ones_stay(
+    expired, database, cipher, clock
+):
+    states = SqlStateStore(database, cipher, clock)
+    states.put(auth_request("over", expires_at=clock()))
+    states.put(auth_request("waiting", expires_at=clock() + 1))
+
+    assert expired.delete("auth_requests", clock()) == 1
+    assert states.get("waiting") is not None
+    assert count(database, "oauth_auth_requests") == 1
+
+
+def test_a_step_deletes_a_bounded_number_the_oldest_first(expired, database):
+    fill_cache(database, LIMIT + 3)
+
+    assert expired.delete("cache_entries", 10_000) == LIMIT
+    with database.read() as connection:
+        left = connection.exec_driver_sql("SELECT key FROM cache_entries").scalars()
+        assert set(left) == {f"key-{LIMIT + n}" for n in range(3)}
+    assert expired.delete("cache_entries", 10_000) == 3
+    assert expired.delete("cache_entries", 10_000) == 0
+
+
+def test_a_cached_value_is_swept_when_its_lifetime_is_over(expired, database, clock):
+    cache = SqlCache(database, clock)
+    cache.put("over", "1", lifetime=10)
+    cache.put("fresh", "2", lifetime=20)
+
+    assert expired.delete("cache_entries", clock() + 10) == 1
+    assert cache.get("fresh") == "2"
+
+
+def test_ended_and_expired_sessions_go_and_live_ones_stay(
+    expired, database, sessions, clock
+):
+    sessions.add(session(sid="live"), secret="1")
+    sessions.add(session(sid="ended"), secret="2")
+    sessions.add(session(sid="ended-late"), secret="3")
+    sessions.add(session(sid="expired", expires_at=clock() - 100), secret="4")
+    sessions.end("ended", clock() - 50)
+    sessions.end("ended-late", clock())
+
+    assert expired.delete("ended_sessions", clock() - 50) == 1
+    assert expired.delete("expired_sessions", clock() - 100) == 1
+    with database.read() as connection:
+        left = connection.exec_driver_sql("SELECT sid FROM sessions").scalars()
+        assert set(left) == {"live", "ended-late"}
+
+
+def test_old_audit_events_go(expired, database, clock):
+    audit = SqlAudit(database)
+    audit.record("old", now=clock() - 100)
+    audit.record("recent", now=clock())
+
+    assert expired.delete("audit_events", clock() - 100) == 1
+    assert count(database, "audit_events") == 1
+
+
+def orphans(expired, clock, **bounds):
+    bounds = {"created_before": clock(), "now": clock(), "limit": 10, **bounds}
+    return expired.orphans(**bounds)
+
+
+def test_a_grant_whose_session_lives_is_no_orphan(expired, grants, sessions, clock):
+    grants.put(oauth_session())
+    sessions.add(session(), secret="1")
+
+    assert orphans(expired, clock) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"did": BOB},
+        {"oauth_session_id": "grant-2"},
+        {"oauth_session_id": None},
+        {"expires_at": 1.0},
+        {"ended_at": 1.0},
+    ],
+)
+def test_a_grant_without_a_live_session_of_its_own_is_an_orphan(
+    expired, grants, sessions, clock, other
+):
+    grants.put(oauth_session())
+    sessions.add(session(**other), secret="1")
+
+    assert orphans(expired, clock) == [(ALICE, "grant-1")]
+
+
+def test_a_young_grant_may_be_waiting_for_its_session(expired, grants, clock):
+    grants.put(oauth_session(created_at=clock()))
+
+    assert orphans(expired, clock, created_before=clock() - 1) == []
+
+
+def test_orphans_come_oldest_first_and_no_more_than_asked(expired, grants, clock):
+    for number in range(3):
+        grants.put(oauth_session(session_id=f"g{number}", created_at=10.0 - number))
+
+    assert orphans(expired, clock, limit=2) == [(ALICE, "g2"), (ALICE, "g1")]
