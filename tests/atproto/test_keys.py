@@ -44,7 +44,7 @@ def pem(native: Any, format_: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
     return encoded
 
 
-# --- what a key looks like from outside ----------------------------------------------
+# --- what a key looks like from outside -----------------------------------------
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
@@ -143,7 +143,7 @@ def _key_with_a_short_x() -> tuple[ec.EllipticCurvePrivateKey, dict[str, Any]]:
     raise AssertionError("no key with a leading zero byte")
 
 
-# --- names --------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------
 
 
 RFC_7638_KEY = {
@@ -188,7 +188,7 @@ def test_a_thumbprint_hashes_the_required_members_and_nothing_else() -> None:
     assert unb64(KEYS["ES256"].thumbprint) == sha256(text.encode()).digest()
 
 
-# --- reading keys --------------------------------------------------------------------
+# --- reading keys ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
@@ -310,7 +310,7 @@ def test_what_is_no_private_pem_is_refused() -> None:
             SigningKey.from_pem(text)
 
 
-# --- signing -------------------------------------------------------------------------
+# --- signing --------------------------------------------------------------------
 
 
 def _public_key(jwk: dict[str, Any]) -> Any:
@@ -363,7 +363,7 @@ def test_signing_changes_neither_claims_nor_headers() -> None:
     assert (claims, headers) == ({"a": 1}, {"typ": "dpop+jwt"})
 
 
-# --- the client's keys ----------------------------------------------------------------
+# --- the client's keys ----------------------------------------------------------
 
 
 def test_the_newest_key_is_for_new_sessions_and_old_ones_keep_theirs() -> None:

@@ -27,7 +27,7 @@ from . import vectors
 PLC = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 
 
-# --- handles ---------------------------------------------------------------------
+# --- handles --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/handle_syntax_valid.txt"))
@@ -128,7 +128,7 @@ def test_a_reserved_word_is_only_reserved_at_the_end(text: str) -> None:
     assert is_handle_resolvable(parse_handle(text))
 
 
-# --- DIDs ------------------------------------------------------------------------
+# --- DIDs -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/did_syntax_valid.txt"))
@@ -240,7 +240,7 @@ def test_a_did_web_is_served_by_its_host_over_https() -> None:
     )
 
 
-# --- origins ---------------------------------------------------------------------
+# --- origins --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
