@@ -54,7 +54,8 @@ def open_service(
     def open_one(*, loopback: bool = False, **changes: Any) -> Service:
         database = copied(prepared, tmp_path)
         usual = (development if loopback else production)(database)
-        opened.append(Service(world, Settings(**{**usual, **changes})))
+        settings = Settings(**{**usual, **changes})
+        opened.append(Service(world, settings, compiled=prepared.compiled))
         return opened[-1]
 
     yield open_one

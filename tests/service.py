@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jinja2 import FileSystemBytecodeCache
 from jwt.algorithms import ECAlgorithm
 
 from app.atproto.policy import NetworkPolicy
@@ -38,6 +41,7 @@ class Prepared:
     platform_key: Path
     client_key: Path
     database: Path
+    compiled: Path
 
 
 def prepare(folder: Path) -> Prepared:
@@ -46,7 +50,9 @@ def prepare(folder: Path) -> Prepared:
         platform_key=folder / "platform.pem",
         client_key=folder / "client.jwk",
         database=folder / "prepared.db",
+        compiled=folder / "templates",
     )
+    prepared.compiled.mkdir()
     pem = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -92,16 +98,26 @@ def development(database: Path) -> dict[str, Any]:
 class Service:
     """A running Latchkey: its application, its place on the network, its browsers."""
 
-    def __init__(self, world: World, settings: Settings) -> None:
+    def __init__(self, world: World, settings: Settings, *, compiled: Path) -> None:
         self.world = world
         self.settings = settings
         self.home = settings.public_url
         self.app = _application(world, settings)
+        # Templates are compiled once for all tests: that is most of opening a service.
+        self.app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
         world.network.serve(self.home.partition("//")[2], self.app)
 
     def browser(self, **options: Any) -> Browser:
         """Open a browser that nobody has used before."""
         return Browser(self.world, self.home, **options)
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Look into (or change) the database behind the application's back."""
+        path = self.settings.database_url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, timeout=5)) as connection:
+            found = connection.execute(statement, values).fetchall()
+            connection.commit()
+        return found
 
     def get(self, path: str, **headers: str) -> Answer:
         """Ask as a program does: no cookies, no browser headers."""

@@ -122,7 +122,7 @@ class Browser:
         arrived = self.posts(
             urljoin(page.url, form.action), {**form.fields, **fields}, origin=origin
         )
-        if not arrived.url.startswith(self.home):
+        if not arrived.url.startswith(f"{self.home}/"):
             assert page.lets_forms_lead_to(arrived.url), f"blocked: {arrived.url}"
         return arrived
 

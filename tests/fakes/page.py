@@ -21,6 +21,7 @@ class Form:
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
+    visible: set[str] = field(default_factory=set)
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -61,6 +62,8 @@ class _Reader(HTMLParser):
                 form.fields[name] = value or "on"
         elif tag in {"input", "textarea"}:
             form.fields[name] = value
+            if given.get("type") != "hidden":
+                form.visible.add(name)
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in {"script", "style"}
@@ -112,11 +115,23 @@ class Page:
         return self._reader.tags
 
     def form_with(self, name: str) -> Form:
-        """Return the form that has a field (or button) of this name."""
+        """Return the form in which a person can fill in a field of this name."""
         for form in self.forms:
-            if name in form.fields or name in dict(form.buttons):
+            if name in form.visible:
                 return form
         raise AssertionError(f"no form with {name!r} on {self.url}: {self.text}")
+
+    def form_that_says(self, **fields: str) -> Form:
+        """Return the form that is filled in already, such as a button alone."""
+        for form in self.forms:
+            if fields.items() <= {**form.fields, **dict(form.buttons)}.items():
+                return form
+        raise AssertionError(f"no form says {fields} on {self.url}: {self.text}")
+
+    def presses(self, **fields: str) -> Page | AtHost:
+        """Press the button of a form that is filled in already."""
+        form = self.form_that_says(**fields)
+        return self.submits(form, **{**dict(form.buttons), **fields})
 
     @property
     def policy(self) -> dict[str, list[str]]:
