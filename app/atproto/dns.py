@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 DNS_PORT = 53
 
+PER_SERVER = 1.0
+"""Seconds that one server gets before the next one is asked: within the three of a
+handle's lookup there is room for a server that is down (requirement 1.17)."""
+
 
 class TxtLookup(Protocol):
     """Looks up TXT records."""
@@ -48,6 +52,7 @@ class DnsTxtLookup:
             dns.resolver.NoResolverConfiguration: the system has none configured.
         """
         self._resolver = Resolver(configure=nameservers is None)
+        self._resolver.timeout = PER_SERVER
         servers = nameservers or [
             (str(server), DNS_PORT) for server in self._resolver.nameservers
         ]
