@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template, request
 
-from app.flows.errors import NotSignedIn, SignupFinished
+from app.flows.errors import (
+    NotSignedIn,
+    SignupFinished,
+    UsernameInvalid,
+    UsernameReserved,
+    UsernameTaken,
+)
 from app.flows.signup import Newcomer
 
 from . import cookies
 from .access import access
 from .context import flows
 from .entering import enter, see_other
-from .errors import Failure, shows_failure
+from .errors import Failure, error_page, shows_failure
 
 bp = Blueprint("signup", __name__)
+
+NAME_REFUSALS = (UsernameInvalid, UsernameReserved, UsernameTaken)
+"""What another name can mend; anything else has a page of its own."""
 
 
 def signup_page(
@@ -32,10 +41,10 @@ def signup_page(
 
 def show_again(failure: Failure) -> Response | str:
     """Show the form with the name that did not work; a stranger goes to login."""
-    if isinstance(failure.error, NotSignedIn):
+    if isinstance(failure.error, NotSignedIn | SignupFinished):
         return see_other("/auth/login")
-    if isinstance(failure.error, SignupFinished):
-        return see_other("/auth/login")
+    if not isinstance(failure.error, NAME_REFUSALS):
+        return error_page(failure)
     newcomer = flows().choose_username.newcomer(cookies.session_secret())
     return signup_page(newcomer, request.form.get("username", ""), failure)
 
