@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.config import Settings
 from tests.fakes.world import World
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from tests.fakes.clock import FakeClock
     from tests.fakes.network import FakeNetwork
     from tests.service import Prepared
+
+# Properties are about truth, not speed: a busy machine fails no test.
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture
