@@ -187,7 +187,11 @@ class HandleResolver:
                 redirects=MOST_REDIRECTS,
                 timeout=LOOKUP_LIMIT,
             )
-        except (HostUnknown, ResponseTooLarge):
+        except ResponseTooLarge:
+            return None
+        except HostUnknown as unknown:
+            if unknown.host != handle:  # some other host, to which it redirects
+                raise
             return None
         if response.status in {404, 410}:
             return None

@@ -179,15 +179,15 @@ class IdentityResolver:
 
     def _parse(self, entry: dict[str, Any]) -> Identity:
         handle = entry["handle"]
-        lab = self._policy
+        policy = self._policy
         return Identity(
             did=parse_did(
                 entry["did"],
-                allow_localhost=lab.allow_http,
-                allow_test=lab.allow_test_names,
+                allow_localhost=policy.allow_http,
+                allow_test=policy.allow_test_names,
             ),
             handle=None if handle is None else parse_handle(handle),
-            pds=parse_origin(entry["pds"], allow_http=lab.allow_http),
+            pds=parse_origin(entry["pds"], allow_http=policy.allow_http),
             resolved_at=float(entry["resolved_at"]),
         )
 
