@@ -1,0 +1,164 @@
+"""Signing out: here at once, at the host as far as it can be reached (7.19)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fakes import faults
+from tests.fakes.browser import Browser
+from tests.fakes.network import FakeNetwork
+from tests.fakes.world import World
+from tests.service import HOME, Service
+
+ALICE = "alice.skyhost.social"
+REVOKE = "https://as.skyhost.social/oauth/revoke"
+SESSION = "__Host-latchkey-session"
+
+
+@pytest.fixture
+def alice(browser: Browser) -> Browser:
+    browser.signs_in(ALICE, username="alice")
+    return browser
+
+
+def test_a_sign_out_ends_the_session_and_the_grant(
+    alice: Browser, world: World
+) -> None:
+    page = alice.signs_out()
+
+    assert page.status == 200
+    assert alice.jar.get("platform_token") is None
+    assert alice.jar.get(SESSION) is None
+    assert alice.visits("/auth/session").status == 401
+    assert world.skyhost.server.grants.alive(world.alice.did) == []
+
+
+def test_a_refresh_at_the_host_fails_afterwards(
+    alice: Browser, service: Service, world: World
+) -> None:
+    """The proof that the host was asked properly: 200 alone proves nothing."""
+    server = world.skyhost.server
+    grant = server.grants.alive(world.alice.did)[0]
+
+    alice.signs_out()
+
+    with pytest.raises(Exception, match="Invalid refresh token"):
+        server.grants.of_refresh_token(grant.refresh_token)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Refuses(),
+        faults.DropsAnswer(),
+        faults.bad_gateway(),
+        faults.too_many(),
+        faults.a_page(404),
+    ],
+    ids=str,
+)
+def test_a_host_that_does_not_answer_keeps_nobody_signed_in(
+    alice: Browser, network: FakeNetwork, service: Service, fault: Any
+) -> None:
+    network.lay(REVOKE, fault)
+
+    page = alice.signs_out()
+
+    assert page.status == 200
+    assert alice.visits("/auth/session").status == 401
+    assert service.rows("SELECT * FROM oauth_sessions") == []
+
+
+def test_a_slow_host_keeps_nobody_waiting_long(
+    alice: Browser, network: FakeNetwork, world: World
+) -> None:
+    network.lay(REVOKE, faults.Waits(world.clock, 600))
+    began = world.clock.monotonic()
+
+    assert alice.signs_out().status == 200
+    assert world.clock.monotonic() - began <= 15
+
+
+def test_a_token_that_was_copied_is_refused_after_signing_out(
+    alice: Browser, service: Service
+) -> None:
+    """The session behind a token is looked at, not its expiry alone."""
+    cookie = alice.jar.get("platform_token")
+    assert cookie is not None
+    alice.signs_out()
+
+    answer = service.get("/auth/session", Authorization=f"Bearer {cookie.value}")
+
+    assert answer.status == 401
+
+
+def test_a_copied_session_cookie_is_worth_nothing_afterwards(
+    alice: Browser, service: Service
+) -> None:
+    cookie = alice.jar.get(SESSION)
+    assert cookie is not None
+    alice.signs_out()
+    thief = service.browser()
+    thief.jar.receive(HOME, [f"{SESSION}={cookie.value}; Path=/; Secure"])
+
+    assert thief.opens_login().form_with("identifier")
+
+
+def test_the_platform_token_alone_signs_out_as_well(
+    alice: Browser, service: Service, world: World
+) -> None:
+    """When the session's own cookie is gone, the token still names the session."""
+    token = alice.jar.get("platform_token")
+    assert token is not None
+    other = service.browser()
+    header = f"platform_token={token.value}; Domain=platform.cafe; Path=/; Secure"
+    other.jar.receive(HOME, [header])
+
+    other.signs_out()
+
+    assert alice.visits("/auth/session").status == 401
+    assert world.skyhost.server.grants.alive(world.alice.did) == []
+
+
+@pytest.mark.parametrize("value", ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
+def test_a_token_that_is_none_signs_nobody_out(
+    alice: Browser, service: Service, value: str
+) -> None:
+    other = service.browser()
+    header = f"platform_token={value}; Domain=platform.cafe; Path=/; Secure"
+    other.jar.receive(HOME, [header])
+
+    assert other.signs_out().status == 200
+    assert alice.visits("/auth/session").status == 200
+
+
+def test_signing_out_twice_is_no_error(alice: Browser, network: FakeNetwork) -> None:
+    alice.signs_out()
+    network.forget()
+
+    assert alice.signs_out().status == 200
+    assert network.sent() == []
+
+
+def test_a_stranger_may_press_the_button_too(browser: Browser) -> None:
+    assert browser.signs_out().status == 200
+
+
+def test_after_signing_out_one_can_sign_in_again(alice: Browser) -> None:
+    alice.signs_out()
+
+    assert alice.signs_in(ALICE).url == f"{HOME}/auth/account"
+
+
+def test_signing_out_where_the_client_key_has_gone(
+    alice: Browser, service: Service, network: FakeNetwork
+) -> None:
+    """7.4: nothing can be said to the host; the session ends here all the same."""
+    service.rows("UPDATE oauth_sessions SET client_kid = 'gone'")
+    network.forget()
+
+    assert alice.signs_out().status == 200
+    assert network.sent(path="/oauth/revoke") == []
+    assert alice.visits("/auth/session").status == 401

@@ -1,0 +1,350 @@
+"""The platform's token and cookies: what is in them, and how anybody verifies them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from jwt.algorithms import RSAAlgorithm
+
+from app.config import SettingsInvalid
+from tests.fakes.browser import Browser
+from tests.fakes.cookies import Cookie
+from tests.fakes.dpop import digest
+from tests.fakes.world import World
+from tests.service import HOME, Prepared, Service
+
+ALICE = "alice.skyhost.social"
+
+
+def cookie_of(browser: Browser, name: str = "platform_token") -> Cookie:
+    cookie = browser.jar.get(name)
+    assert cookie is not None
+    return cookie
+
+
+def verified(service: Service, token: str, **options: Any) -> dict[str, Any]:
+    """Verify as another service does: by the published keys, at the fake time."""
+    jwks = jwt.PyJWKSet.from_dict(service.get("/.well-known/jwks.json").json())
+    header = jwt.get_unverified_header(token)
+    undated = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        jwks[header["kid"]].key,
+        algorithms=["RS256"],
+        issuer=HOME,
+        audience=HOME,
+        options={"require": ["exp", "iat", "nbf", "sub", "jti", "sid"], **undated},
+    )
+    return claims
+
+
+@pytest.fixture
+def alice(browser: Browser) -> Browser:
+    browser.signs_in(ALICE, username="alice")
+    return browser
+
+
+def test_a_sibling_verifies_the_cookie_offline(
+    alice: Browser, service: Service, world: World
+) -> None:
+    claims = verified(service, cookie_of(alice).value)
+
+    now = int(world.clock())
+    assert claims["sub"] == world.alice.did
+    assert claims["handle"] == ALICE
+    assert claims["username"] == "alice"
+    assert claims["iat"] == claims["nbf"] == now
+    assert claims["exp"] == now + 24 * 3600
+    assert set(claims) == {
+        "iss",
+        "sub",
+        "aud",
+        "iat",
+        "nbf",
+        "exp",
+        "jti",
+        "sid",
+        "handle",
+        "username",
+    }
+
+
+def test_the_header_names_the_key_by_its_thumbprint(
+    alice: Browser, service: Service
+) -> None:
+    """RFC 7638."""
+    header = jwt.get_unverified_header(cookie_of(alice).value)
+    (jwk,) = service.get("/.well-known/jwks.json").json()["keys"]
+
+    assert header["alg"] == "RS256"
+    assert header["typ"]
+    assert header["kid"] == jwk["kid"]
+    members = {name: jwk[name] for name in ("e", "kty", "n")}
+    assert jwk["kid"] == digest(json.dumps(members, separators=(",", ":")))
+
+
+def test_only_public_halves_of_the_platforms_keys_are_published(
+    service: Service, prepared: Prepared
+) -> None:
+    """Never the client's keys, never a private part (9.23)."""
+    jwks = service.get("/.well-known/jwks.json").json()
+
+    assert [jwk["kty"] for jwk in jwks["keys"]] == ["RSA"]
+    for jwk in jwks["keys"]:
+        assert set(jwk) == {"kty", "n", "e", "kid", "alg", "use"}
+    pem = prepared.platform_key.read_bytes()
+    private = jwt.algorithms.RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
+    assert RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)["n"] == jwk["n"]
+
+
+def test_no_token_of_the_host_is_in_ours(alice: Browser, world: World) -> None:
+    """7.22, 9.15: the cookie carries only ours."""
+    grant = world.skyhost.server.grants.alive(world.alice.did)[0]
+    held = " ".join(cookie.value for cookie in alice.jar)
+
+    assert grant.access_token not in held
+    assert grant.refresh_token not in held
+
+
+def test_every_token_is_another(alice: Browser, service: Service, world: World) -> None:
+    first = verified(service, cookie_of(alice).value)
+    world.clock.advance(60)
+    alice.visits("/auth/login")
+    second = verified(service, cookie_of(alice).value)
+
+    assert first["jti"] != second["jti"]
+    assert first["sid"] == second["sid"]
+    assert second["exp"] == first["exp"] + 60
+
+
+def test_who_am_i_by_cookie_and_by_header(
+    alice: Browser, service: Service, world: World
+) -> None:
+    token = cookie_of(alice).value
+    claims = verified(service, token)
+
+    by_cookie = alice.visits("/auth/session").json
+    by_header = service.get("/auth/session", Authorization=f"Bearer {token}").json()
+
+    assert by_cookie == by_header
+    assert by_cookie == {
+        "did": world.alice.did,
+        "handle": ALICE,
+        "username": "alice",
+        "session_id": claims["sid"],
+        "issued_at": claims["iat"],
+        "expires_at": claims["exp"],
+        "session_expires_at": int(world.clock()) + 30 * 24 * 3600,
+    }
+
+
+def forged(service: Service, prepared: Prepared, **changes: Any) -> str:
+    """Sign with the right key, and say something else."""
+    now = int(service.world.clock())
+    claims = {
+        "iss": HOME,
+        "sub": service.world.alice.did,
+        "aud": HOME,
+        "iat": now,
+        "nbf": now,
+        "exp": now + 60,
+        "jti": "x",
+        "sid": service.rows("SELECT sid FROM sessions")[0][0],
+        "handle": None,
+        "username": "alice",
+    }
+    (jwk,) = service.get("/.well-known/jwks.json").json()["keys"]
+    headers = {"kid": jwk["kid"], "typ": "JWT", **changes.pop("headers", {})}
+    key = changes.pop("key", prepared.platform_key.read_bytes())
+    algorithm = changes.pop("algorithm", "RS256")
+    wanted = {n: v for n, v in {**claims, **changes}.items() if v is not ...}
+    return jwt.encode(wanted, key, algorithm=algorithm, headers=headers)
+
+
+def test_a_token_of_the_right_make_is_taken(
+    alice: Browser, service: Service, prepared: Prepared
+) -> None:
+    """So that the refusals below are for what they change."""
+    real = jwt.get_unverified_header(cookie_of(alice).value)
+    token = forged(service, prepared, headers={"typ": real["typ"]})
+
+    assert service.get("/auth/session", Authorization=f"Bearer {token}").status == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "https://evil.cafe"},
+        {"aud": "https://app.platform.cafe"},
+        {"aud": [HOME]},
+        {"exp": 1},
+        {"nbf": 4_000_000_000},
+        {"iat": 4_000_000_000},
+        {"sub": "did:plc:somebodyelse"},
+        {"sid": "unknown"},
+        {"sid": ...},
+        {"sub": ...},
+        {"exp": ...},
+        {"headers": {"typ": "at+other"}},
+        {"headers": {"kid": "unknown"}},
+        {
+            "headers": {"jwk": {"kty": "oct", "k": "YQ"}},
+            "key": "a" * 32,
+            "algorithm": "HS256",
+        },
+        {"algorithm": "RS512"},
+        {"algorithm": "PS256"},
+        {"algorithm": "none", "key": None},
+    ],
+    ids=str,
+)
+def test_a_token_that_we_would_not_make_is_refused(
+    alice: Browser, service: Service, prepared: Prepared, changes: dict[str, Any]
+) -> None:
+    """Exact algorithm, issuer, audience and type; a living session behind it."""
+    real = jwt.get_unverified_header(cookie_of(alice).value)
+    headers = {"typ": real["typ"], **changes.get("headers", {})}
+    token = forged(service, prepared, **{**changes, "headers": headers})
+
+    answer = service.get("/auth/session", Authorization=f"Bearer {token}")
+
+    assert answer.status == 401
+    assert answer.json()["error"] == "not_signed_in"
+
+
+def test_the_public_key_is_no_shared_secret(
+    alice: Browser, service: Service, prepared: Prepared
+) -> None:
+    """The classic confusion: HS256 with the RSA public key as its secret."""
+    (jwk,) = service.get("/.well-known/jwks.json").json()["keys"]
+    body = cookie_of(alice).value.split(".")[1]
+    header = jwt.utils.base64url_encode(
+        json.dumps({"alg": "HS256", "typ": "JWT", "kid": jwk["kid"]}).encode()
+    ).decode()
+    signed = f"{header}.{body}"
+    mac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    signature = mac.sign(signed.encode(), json.dumps(jwk).encode())
+    token = f"{signed}.{jwt.utils.base64url_encode(signature).decode()}"
+
+    assert service.get("/auth/session", Authorization=f"Bearer {token}").status == 401
+
+
+def test_a_token_ends_on_time(alice: Browser, service: Service, world: World) -> None:
+    token = cookie_of(alice).value
+    world.clock.advance(24 * 3600)
+
+    assert service.get("/auth/session", Authorization=f"Bearer {token}").status == 401
+
+
+# --- cookies --------------------------------------------------------------------------
+
+
+def test_cookies_in_production(alice: Browser, world: World) -> None:
+    """9.15: ours `__Host-`, the token for the parent domain; all bounded."""
+    token = cookie_of(alice)
+    assert token.domain == "platform.cafe"
+    assert not token.host_only
+    assert token.expires_at == world.clock() + 24 * 3600
+    ours = [cookie for cookie in alice.jar if cookie.name != "platform_token"]
+    assert ours
+    for cookie in [*ours, token]:
+        assert cookie.secure
+        assert cookie.http_only
+        assert cookie.same_site == "Lax"
+        assert cookie.path == "/"
+        assert cookie.expires_at is not None
+    assert all(cookie.name.startswith("__Host-") for cookie in ours)
+
+
+def test_a_flows_cookie_lives_as_long_as_the_flow(
+    browser: Browser, world: World
+) -> None:
+    """9.12, 9.13."""
+    browser.opens_login().types(ALICE)
+
+    (flow,) = [cookie for cookie in browser.jar if "flow" in cookie.name]
+    assert flow.name.startswith("__Host-")
+    assert flow.secure
+    assert flow.http_only
+    assert flow.same_site == "Lax"
+    assert flow.expires_at == world.clock() + 3600
+
+
+def test_cookies_in_loopback_development(
+    open_service: Callable[..., Service],
+) -> None:
+    """9.15: no Secure and no prefix, or a browser would drop them over http."""
+    service = open_service(loopback=True)
+    browser = service.browser()
+
+    arrived = browser.signs_in(ALICE, username="alice")
+
+    assert arrived.url == "http://127.0.0.1:8000/auth/account"
+    cookies = list(browser.jar)
+    assert cookies
+    for cookie in cookies:
+        assert not cookie.secure
+        assert cookie.http_only
+        assert cookie.same_site == "Lax"
+        assert cookie.host_only
+        assert not cookie.name.startswith("__")
+
+
+def test_without_a_domain_the_token_stays_with_its_host(
+    open_service: Callable[..., Service],
+) -> None:
+    browser = open_service(cookie_domain=None).browser()
+    browser.signs_in(ALICE, username="alice")
+
+    assert cookie_of(browser).host_only
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+def test_the_algorithm_is_a_setting(
+    open_service: Callable[..., Service], algorithm: str
+) -> None:
+    service = open_service(token_algorithm=algorithm)
+    assert service.app.test_cli_runner().invoke(args=["init"]).exit_code == 0
+    browser = service.browser()
+    browser.signs_in(ALICE, username="alice")
+
+    token = cookie_of(browser).value
+    jwks = jwt.PyJWKSet.from_dict(service.get("/.well-known/jwks.json").json())
+    key = jwks[jwt.get_unverified_header(token)["kid"]]
+    undated = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    claims = jwt.decode(
+        token, key.key, algorithms=[algorithm], audience=HOME, options=undated
+    )
+    assert claims["username"] == "alice"
+
+
+def test_a_shared_secret_publishes_no_key(
+    open_service: Callable[..., Service],
+) -> None:
+    secret = b"a secret of forty bytes, for one service"
+    service = open_service(token_algorithm="HS256", jwt_secret=secret)
+    browser = service.browser()
+    browser.signs_in(ALICE, username="alice")
+
+    assert service.get("/.well-known/jwks.json").json() == {"keys": []}
+    undated = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    claims = jwt.decode(
+        cookie_of(browser).value,
+        secret,
+        algorithms=["HS256"],
+        audience=HOME,
+        options=undated,
+    )
+    assert claims["username"] == "alice"
+    assert browser.visits("/auth/session").status == 200
+
+
+def test_a_public_suffix_cannot_hold_the_cookie(
+    open_service: Callable[..., Service],
+) -> None:
+    with pytest.raises(SettingsInvalid, match="public suffix"):
+        open_service(cookie_domain="cafe")
