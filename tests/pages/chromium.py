@@ -6,17 +6,16 @@ tests need no port and no page can reach another host.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, Route
 
 ORIGIN = "https://login.meadow.example"
-EXECUTABLE = shutil.which("chromium")
+EXECUTABLE = "/usr/bin/chromium"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -29,12 +28,8 @@ FLAGS = [
 ]
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
-        yield browser
-        browser.close()
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
 
 
 @contextmanager
@@ -48,16 +43,15 @@ def visitor(browser: Browser, app: Flask, **options: Any) -> Iterator[BrowserCon
         if f"{url.scheme}://{url.netloc}" != ORIGIN:
             route.abort("addressunreachable")
             return
-        reply = client.open(
+        with client.open(
             url.path,
             method=route.request.method,
             query_string=url.query,
             data=route.request.post_data_buffer,
             headers={"Content-Type": route.request.headers.get("content-type", "")},
-        )
-        route.fulfill(
-            status=reply.status_code, headers=dict(reply.headers), body=reply.data
-        )
+        ) as reply:
+            status, headers, body = reply.status_code, dict(reply.headers), reply.data
+        route.fulfill(status=status, headers=headers, body=body)
 
     context.route("**/*", answer)
     yield context

@@ -11,14 +11,11 @@ from pathlib import Path
 from flask import Flask, Response, render_template, request
 from jinja2 import StrictUndefined
 
+from app.blueprints.headers import content_security_policy
 from app.blueprints.pages import FILTERS
 from tests.pages.samples import everything
 
 ROOT = Path(__file__).parents[2]
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'"
-)
 
 
 def create_preview() -> Flask:
@@ -48,7 +45,8 @@ def create_preview() -> Flask:
 
     @app.after_request
     def guard(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = POLICY
+        policy = content_security_policy(is_secure=True)
+        response.headers["Content-Security-Policy"] = policy
         return response
 
     return app

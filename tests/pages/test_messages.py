@@ -1,0 +1,165 @@
+"""The words of every failure (UX.md rule 9, requirement 10.2)."""
+
+import re
+
+import pytest
+
+from app.blueprints.messages import LONGEST_FACT, MESSAGES, message_for
+
+# The codes of DESIGN.md section 7; requirement 10.2 forbids to tell anything finer.
+CODES = {
+    "invalid_identifier",
+    "handle_not_found",
+    "account_not_found",
+    "handle_mismatch",
+    "host_unreachable",
+    "host_without_oauth",
+    "server_invalid",
+    "access_denied",
+    "login_expired",
+    "wrong_browser",
+    "issuer_mismatch",
+    "account_mismatch",
+    "cross_site",
+    "invalid_return_to",
+    "username_taken",
+    "username_invalid",
+    "username_reserved",
+    "not_signed_in",
+    "account_disabled",
+    "too_many_requests",
+    "invalid_request",
+    "not_found",
+    "method_not_allowed",
+    "too_large",
+    "internal",
+}
+JARGON = re.compile(
+    r"\b(PDS|DPoP|PAR|JSON|HTTP|issuer|state|token|nonce|scope|metadata|exception"
+    r"|invalid|error|forbidden|denied|unauthorized)\b",
+    re.IGNORECASE,
+)
+every_row = pytest.mark.parametrize(("code", "variant"), MESSAGES)
+
+
+def test_every_code_of_the_design_has_words():
+    assert {code for code, variant in MESSAGES if not variant} == CODES
+
+
+def test_a_variant_narrows_a_code_that_exists():
+    assert {code for code, variant in MESSAGES if variant} <= CODES
+
+
+@every_row
+def test_words_are_sentences_even_when_no_fact_is_known(code, variant):
+    message = message_for(code, variant=variant)
+
+    assert message.title[0].isupper()
+    assert message.title[-1] not in ".!"
+    assert message.text[0].isupper()
+    assert message.text.endswith(".")
+    assert not re.search(r"[{}]|  ", message.title + message.text)
+
+
+@every_row
+def test_words_need_no_dictionary_of_the_protocol(code, variant):
+    message = message_for(code, variant=variant)
+
+    assert not JARGON.search(message.title + " " + message.text)
+
+
+@every_row
+def test_every_failure_offers_a_next_step(code, variant):
+    step = message_for(code, variant=variant).next_step
+
+    assert step.label
+    assert step.href in {"/auth/login", "/auth/signup", "/auth/account"}
+
+
+def test_saying_no_is_not_an_error():
+    assert message_for("access_denied").tone == "neutral"
+    assert message_for("handle_not_found").tone == "error"
+
+
+def test_an_unknown_code_is_our_mistake():
+    with pytest.raises(KeyError):
+        message_for("no_such_code")
+
+
+def test_facts_stand_where_they_belong():
+    message = message_for("account_mismatch", handle="a.example", host="pds.example")
+
+    assert "as a.example" in message.text
+    assert "at pds.example" in message.text
+
+
+def test_a_host_that_opens_a_sentence_keeps_its_small_letters():
+    assert message_for(
+        "server_invalid", host="pds.example", variant="unfinished"
+    ).title == ("pds.example could not finish the sign-in")
+    assert message_for("server_invalid", variant="unfinished").title.startswith(
+        "The server"
+    )
+
+
+def test_a_fact_is_never_read_as_a_template():
+    message = message_for("handle_not_found", handle="{host}{0.__class__}")
+
+    assert message.title == "Nobody has the handle {host}{0.__class__}"
+
+
+def test_marks_that_hide_or_turn_text_are_dropped():
+    message = message_for(
+        "handle_not_found", handle="\u202ea\u200bb\r\nc\x00.example\u2066"
+    )
+
+    assert message.title == "Nobody has the handle abc.example"
+
+
+def test_a_fact_that_is_nothing_but_marks_counts_as_unknown():
+    assert message_for("handle_not_found", handle="\u202e \n").title == (
+        "Nobody has the handle this handle"
+    )
+
+
+def test_an_endless_fact_is_cut():
+    message = message_for("host_unreachable", host="x" * 10_000)
+
+    assert "x" * LONGEST_FACT + "…" in message.title
+    assert len(message.title) < LONGEST_FACT + 50
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "1 second"),
+        (0.2, "1 second"),
+        (1, "1 second"),
+        (1.1, "2 seconds"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (61, "2 minutes"),
+        (600, "10 minutes"),
+    ],
+)
+def test_a_wait_is_said_in_words_and_never_too_short(seconds, words):
+    message = message_for("too_many_requests", retry_after=seconds)
+
+    assert message.title == f"Please wait {words}"
+
+
+def test_return_to_rides_along_to_the_sign_in_form():
+    step = message_for(
+        "login_expired", return_to="https://a.example/x?y=1&z=ü"
+    ).next_step
+
+    assert (
+        step.href
+        == "/auth/login?return_to=https%3A%2F%2Fa.example%2Fx%3Fy%3D1%26z%3D%C3%BC"
+    )
+
+
+def test_return_to_stays_away_from_other_links():
+    step = message_for("username_taken", return_to="https://a.example/").next_step
+
+    assert step.href == "/auth/signup"
