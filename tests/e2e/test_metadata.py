@@ -43,7 +43,7 @@ def test_one_worker_answers_the_host_while_its_own_par_waits(
     with lab.visitor() as visitor:
         visitor.become(account, account.handle.partition(".")[0])
 
-        assert visitor.whoami().json()["did"] == account.did
+        assert visitor.whoami()["did"] == account.did
     asked = requests_of_the_host(prod_like, SIGN_IN_ONE_WORKER)
     assert f'{SIGN_IN_ONE_WORKER} GET /oauth-client-metadata.json 200 "node"' in asked
     assert lab.leaks() == []

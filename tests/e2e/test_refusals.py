@@ -11,7 +11,7 @@ from tests.lab.network import Account
 def assert_nobody_is_signed_in(visitor: Visitor) -> None:
     assert visitor.token is None
     assert not [name for name in visitor.cookies() if name.endswith("latchkey-session")]
-    assert visitor.whoami().status == 401
+    assert visitor.whoami()["error"] == "not_signed_in"
 
 
 def test_a_person_who_denies_sees_the_form_again_with_what_they_typed(
@@ -66,15 +66,10 @@ def test_an_account_that_was_not_asked_for_is_refused(
 def test_a_login_begun_in_one_browser_cannot_be_finished_in_another(
     lab: Laboratory, visitor: Visitor, account: Account
 ) -> None:
-    begun = visitor.page.request.post(
-        f"{visitor.service_url}/auth/login",
-        form={"identifier": account.handle},
-        headers={"Origin": visitor.service_url, "Sec-Fetch-Site": "same-origin"},
-        max_redirects=0,
-    )
+    authorization_url = visitor.begin_without_following(account.handle)
 
     with lab.visitor() as other:
-        other.page.goto(begun.headers["location"])
+        other.page.goto(authorization_url)
         other.approve(account)
 
         assert other.error == "wrong_browser"

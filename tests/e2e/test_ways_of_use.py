@@ -19,7 +19,7 @@ def test_everything_works_without_our_script(
     visitor.context.route(f"{lab.service.url}/**/*.js", lambda route: route.abort())
 
     visitor.become(account, account.handle.partition(".")[0])
-    assert visitor.whoami().json()["did"] == account.did
+    assert visitor.whoami()["did"] == account.did
     visitor.sign_out()
 
     assert visitor.heading == "You are signed out"

