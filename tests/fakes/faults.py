@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import requests
 from werkzeug.datastructures import Headers
 
+from app.atproto.errors import HostUnreachable
+
 from .network import Answer, Fault
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class Refuses(Fault):
     """The connection is refused; no byte of the request has left."""
 
     def before(self, sent: Sent, timeout: float) -> None:
-        raise requests.ConnectTimeout(f"connection to {sent.host} timed out")
+        raise HostUnreachable(sent.host, "connection refused")
 
 
 @dataclass

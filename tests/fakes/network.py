@@ -23,6 +23,8 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from app.atproto.errors import HostUnknown, HostUnreachable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -112,13 +114,17 @@ class _Laid:
 
 
 class FakeNetwork(BaseAdapter):
-    """Dispatch by host name; a host that is not here refuses the connection."""
+    """Dispatch by host name; a name that is not here has no address.
+
+    Whatever goes wrong before a byte is sent is raised as the door's own connections
+    raise it, which `requests` lets through.
+    """
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
         self.clock = clock
         self.log: list[Sent] = []
-        self._hosts: dict[str, WSGIApp] = {}
+        self._hosts: dict[str, WSGIApp | None] = {}
         self._faults: dict[str, list[_Laid]] = {}
         self._lock = threading.RLock()
 
@@ -129,8 +135,8 @@ class FakeNetwork(BaseAdapter):
         self._hosts[host] = app
 
     def unplug(self, host: str) -> None:
-        """Take a host off the network: connections are refused from now on."""
-        del self._hosts[host]
+        """Pull a host's plug: connections are refused from now on."""
+        self._hosts[host] = None
 
     def lay(self, url: str, fault: Fault, *, times: int | None = None) -> None:
         """Lay a fault over a URL (without query), for the next `times` requests."""
@@ -196,6 +202,8 @@ class FakeNetwork(BaseAdapter):
 
     def deliver(self, sent: Sent, *, timeout: float) -> Answer:
         """Carry one request to its host and the answer back."""
+        if sent.host not in self._hosts:
+            raise HostUnknown(sent.host)
         with self._lock:
             self.log.append(sent)
             faults = self._take_faults(sent.url.split("?")[0].split("#")[0])
@@ -217,9 +225,9 @@ class FakeNetwork(BaseAdapter):
         return faults
 
     def _ask(self, sent: Sent) -> Answer:
-        app = self._hosts.get(sent.host)
+        app = self._hosts[sent.host]
         if app is None:
-            raise requests.ConnectionError(f"connection to {sent.host} refused")
+            raise HostUnreachable(sent.host, "connection refused")
         parts = urlsplit(sent.url)
         builder = EnvironBuilder(
             method=sent.method,

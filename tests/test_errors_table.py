@@ -1,0 +1,90 @@
+"""Every failure has a row: a code of the contract, its status, and words of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.atproto.errors import AtprotoError
+from app.blueprints.access import CrossSite
+from app.blueprints.errors import HTTP_CODES, TABLE, row_for
+from app.blueprints.messages import MESSAGES
+from app.blueprints.redirects import ReturnToInvalid
+from app.flows.errors import FlowError
+from app.tokens.errors import TokenError
+
+CONTRACT: dict[str, set[int]] = {
+    "invalid_identifier": {400},
+    "handle_not_found": {400},
+    "account_not_found": {400},
+    "handle_mismatch": {400},
+    "host_unreachable": {504, 502},
+    "host_without_oauth": {400},
+    "server_invalid": {502},
+    "access_denied": {400},
+    "login_expired": {400},
+    "wrong_browser": {403},
+    "issuer_mismatch": {403},
+    "account_mismatch": {403},
+    "cross_site": {403},
+    "invalid_return_to": {400},
+    "username_taken": {400},
+    "username_invalid": {400},
+    "username_reserved": {400},
+    "not_signed_in": {401},
+    "account_disabled": {403},
+    "too_many_requests": {429},
+    "invalid_request": {400},
+    "not_found": {404},
+    "method_not_allowed": {405},
+    "too_large": {413},
+    "internal": {500},
+}
+"""The codes and statuses that others build on."""
+
+
+def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield the classes of a tree that nothing in their own module refines.
+
+    A store may refine `StorageFailed` for itself: that has the row of its parent.
+    """
+    below = [one for one in kind.__subclasses__() if one.__module__ == kind.__module__]
+    if not below:
+        yield kind
+    for one in below:
+        yield from leaves(one)
+
+
+LEAVES = [
+    *leaves(AtprotoError),
+    *leaves(FlowError),
+    *leaves(TokenError),
+    CrossSite,
+    ReturnToInvalid,
+]
+
+
+@pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
+def test_every_failure_has_a_row(kind: type[Exception]) -> None:
+    assert kind in TABLE
+
+
+@pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.__name__)
+def test_every_row_keeps_the_contract(kind: type[Exception]) -> None:
+    row = TABLE[kind]
+
+    assert row.status in CONTRACT[row.code]
+    assert (row.code, row.variant) in MESSAGES
+
+
+def test_every_code_of_the_contract_can_happen() -> None:
+    rows = [*TABLE.values(), *HTTP_CODES.values(), row_for(RuntimeError())]
+
+    assert {row.code for row in rows} == set(CONTRACT)
+
+
+def test_what_nobody_foresaw_is_our_own_fault() -> None:
+    row = row_for(ZeroDivisionError())
+
+    assert (row.code, row.status) == ("internal", 500)
