@@ -1,0 +1,109 @@
+"""Runs the playbook against the machine, from a checkout that a test may change."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.deploy.machine import Machine
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TOOLS = REPOSITORY / "var/deploy/venv/bin"
+RECAP = re.compile(r"^machine +: (?P<counts>.*)$", re.MULTILINE)
+LONGEST_RUN = 900
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the playbook came to."""
+
+    output: str
+    counts: dict[str, int]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every task did."""
+        return self.counts["failed"] == 0 and self.counts["unreachable"] == 0
+
+    @property
+    def changes(self) -> list[str]:
+        """Return the names of the tasks that changed something."""
+        blocks = re.split(
+            r"^(?:TASK|RUNNING HANDLER) \[", self.output, flags=re.MULTILINE
+        )
+        changed = re.compile(r"^changed: ", re.MULTILINE)
+        return [b.partition("]")[0] for b in blocks[1:] if changed.search(b)]
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """The playbook, its inventory and the checkout that it deploys."""
+
+    workplace: Path
+    machine: Machine
+    source: Path
+    settings: dict[str, str]
+
+    def run(self, *options: str, **settings: object) -> Run:
+        """Run the playbook, with some settings changed, and say what came of it."""
+        inventory = self.workplace / "inventory.json"
+        inventory.write_text(json.dumps(self._inventory(settings)))
+        command = [f"{TOOLS}/ansible-playbook", f"--inventory={inventory}"]
+        answer = subprocess.run(
+            [*command, *options, "site.yml"],
+            check=False,
+            cwd=REPOSITORY / "ansible",
+            env={"PATH": os.environ["PATH"], "HOME": str(self.workplace)},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_RUN,
+            stdin=subprocess.DEVNULL,
+        )
+        recap = RECAP.search(answer.stdout)
+        assert recap, answer.stdout + answer.stderr
+        counts = dict(pair.split("=") for pair in recap["counts"].split())
+        return Run(answer.stdout, {name: int(count) for name, count in counts.items()})
+
+    def commit(self, path: str, content: str) -> str:
+        """Commit one file to the checkout and return the name of that release."""
+        (self.source / path).write_text(content)
+        self._git("commit", "--quiet", "--message", "A change", "--", path)
+        return self.release()
+
+    def release(self) -> str:
+        """Return the name under which the checkout would be released."""
+        return self._git("rev-parse", "--short=12", "HEAD")
+
+    def go_back_to(self, release: str) -> None:
+        """Leave out the commits since a release."""
+        self._git("reset", "--quiet", "--hard", release)
+
+    def _git(self, *command: str) -> str:
+        who = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+        answer = subprocess.run(
+            ["git", "-C", self.source, *who, *command],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return answer.stdout.strip()
+
+    def _inventory(self, settings: dict[str, object]) -> dict[str, object]:
+        options = [
+            "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            f"-o ProxyCommand={shlex.quote(self.machine.ssh_proxy())}",
+        ]
+        variables = {
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(self.workplace / "ssh_key"),
+            "ansible_ssh_common_args": " ".join(options),
+            "deploy_source": str(self.source),
+            "proxy_tls": "internal",
+            "latchkey_settings": {**self.settings, **settings},
+        }
+        return {"latchkey": {"hosts": {"machine": {}}, "vars": variables}}

@@ -1,0 +1,122 @@
+"""What one run of the playbook leaves on a bare machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.deployment import HOST, Deployment
+
+# A process in the sandbox of the administrative commands, which is the service's.
+CONFINED = (
+    "systemd-run --quiet --pipe --wait --collect --unit=latchkey-command-probe"
+    " --working-directory=/opt/latchkey/current -- "
+)
+PYTHON = "/opt/latchkey/current/venv/bin/python -c"
+ATTEMPTS = {
+    "change its own code": "touch /opt/latchkey/current/app/__init__.py",
+    "change its own settings": "touch /etc/latchkey/latchkey.env",
+    "read the secret key's file": "cat /etc/latchkey/secret_key",
+    "write to the system": "touch /usr/local/bin/x",
+    "read the operator's files": "ls /root",
+    "run what it has written": "sh -c 'cp /bin/true /var/lib/latchkey/x"
+    " && /var/lib/latchkey/x'",
+    "see other people's processes": "test -e /proc/1",
+    "make memory writable and executable": f"{PYTHON} 'import mmap; mmap.mmap(-1, 4096,"
+    " prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)'",
+    "listen to the network": f"{PYTHON} 'import socket;"
+    " socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'",
+    "become another user": f"{PYTHON} 'import os; os.setuid(0)'",
+    "make a namespace": "unshare --user true",
+}
+
+
+def test_the_world_reaches_a_service_that_is_alive(deployment: Deployment):
+    answer = deployment.public("/healthz")
+
+    assert answer.status == 200
+
+
+def test_the_service_can_serve(deployment: Deployment):
+    assert deployment.direct("/readyz").status == 200
+
+
+def test_client_metadata_speak_of_the_public_address(deployment: Deployment):
+    answer = deployment.public("/oauth-client-metadata.json")
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == ["application/json"]
+    assert answer.json()["client_id"] == f"https://{HOST}/oauth-client-metadata.json"
+
+
+def test_a_setting_arrives_with_its_quotes_and_dollars(deployment: Deployment):
+    name = deployment.public("/oauth-client-metadata.json").json()["client_name"]
+
+    assert name == deployment.playbook.settings["PLATFORM_NAME"]
+
+
+def test_the_second_run_changes_nothing(deployment: Deployment):
+    second = deployment.playbook.run()
+
+    assert second.succeeded, second.output
+    assert second.changes == []
+    assert second.counts["changed"] == 0
+
+
+def test_a_dry_run_of_the_same_changes_nothing_either(deployment: Deployment):
+    dry = deployment.playbook.run("--check", "--diff")
+
+    assert dry.succeeded, dry.output
+    assert dry.changes == []
+
+
+def test_every_process_of_the_service_runs_under_its_own_account(
+    deployment: Deployment,
+):
+    users = deployment.machine.output("pgrep -f bin/gunicorn | xargs ps -o user= -p")
+
+    assert set(users.split()) == {"latchkey"}
+
+
+def test_the_secret_key_is_for_root_alone(deployment: Deployment):
+    mode = deployment.machine.output("stat -c '%U %a %s' /etc/latchkey/secret_key")
+
+    assert mode == "root 600 44"
+
+
+def test_the_secret_key_is_no_part_of_any_environment(deployment: Deployment):
+    main = deployment.machine.show("latchkey.service", "MainPID")
+
+    environment = deployment.machine.output(f"tr '\\0' '\\n' < /proc/{main}/environ")
+
+    secret = deployment.machine.output("cat /etc/latchkey/secret_key")
+    assert secret not in environment
+    assert "LATCHKEY_SECRET_KEY_FILE=/run/credentials/" in environment
+
+
+def test_what_is_stored_is_for_the_service_alone(deployment: Deployment):
+    listing = deployment.machine.output("find /var/lib/latchkey -printf '%u %m %P\\n'")
+
+    owners = {line.split()[0] for line in listing.splitlines()}
+    open_to_others = [
+        line for line in listing.splitlines() if int(line.split()[1], 8) & 0o077
+    ]
+    assert "latchkey.db" in listing
+    assert owners == {"latchkey"}
+    assert open_to_others == []
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS.keys())
+def test_the_sandbox_does_not_let_the_service(deployment: Deployment, attempt: str):
+    outside = deployment.machine.run(
+        f"systemd-run --quiet --pipe --wait --collect -- {attempt}", check=False
+    )
+    inside = deployment.machine.run(CONFINED + attempt, check=False)
+
+    assert outside.returncode == 0, "the attempt proves nothing if it always fails"
+    assert inside.returncode != 0
+
+
+def test_the_sandbox_lets_it_write_its_state(deployment: Deployment):
+    attempt = "sh -c 'touch /var/lib/latchkey/x && rm /var/lib/latchkey/x'"
+
+    assert deployment.machine.run(CONFINED + attempt).returncode == 0

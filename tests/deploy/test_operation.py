@@ -1,0 +1,82 @@
+"""A machine in use: timers, reboots, reloads, commands and back-ups."""
+
+from __future__ import annotations
+
+import re
+
+from tests.deploy.deployment import Deployment
+from tests.deploy.playbook import REPOSITORY
+
+OPERATORS_PAGE = REPOSITORY / "docs/deployment.md"
+
+
+def test_the_sweep_runs_to_its_end_in_its_sandbox(deployment: Deployment):
+    deployment.machine.run("systemctl start latchkey-sweep.service")
+
+    assert deployment.machine.show("latchkey-sweep.service", "Result") == "success"
+
+
+def test_the_timer_knows_when_it_will_sweep_next(deployment: Deployment):
+    timer = "latchkey-sweep.timer"
+
+    assert deployment.machine.show(timer, "ActiveState") == "active"
+    assert deployment.machine.show(timer, "NextElapseUSecRealtime")
+
+
+def test_a_reload_keeps_the_first_process_and_serves_on(deployment: Deployment):
+    before = deployment.machine.show("latchkey.service", "MainPID")
+
+    deployment.machine.run("systemctl reload latchkey.service")
+
+    assert deployment.direct("/readyz").status == 200
+    assert deployment.machine.show("latchkey.service", "MainPID") == before
+
+
+def test_a_stop_is_clean(deployment: Deployment):
+    deployment.machine.run("systemctl stop latchkey.service")
+    result = deployment.machine.show("latchkey.service", "Result")
+    status = deployment.machine.show("latchkey.service", "ExecMainStatus")
+    deployment.machine.run("systemctl start latchkey.service")
+
+    assert (result, status) == ("success", "0")
+
+
+def test_the_first_request_starts_a_stopped_service(deployment: Deployment):
+    deployment.machine.run("systemctl stop latchkey.service")
+
+    assert deployment.direct("/healthz").status == 200
+
+
+def test_commands_report_their_failure(deployment: Deployment):
+    answer = deployment.machine.run("latchkey no-such-command", check=False)
+
+    assert answer.returncode == 2
+    assert "No such command" in answer.stderr
+
+
+def test_everything_comes_back_after_a_reboot(deployment: Deployment):
+    deployment.machine.reboot()
+
+    assert deployment.public("/healthz").status == 200
+    assert deployment.direct("/readyz").status == 200
+    assert deployment.machine.show("latchkey-sweep.timer", "ActiveState") == "active"
+    assert deployment.machine.output("systemctl --failed --quiet --no-legend") == ""
+
+
+def test_the_back_up_that_the_operators_page_describes_can_be_read(
+    deployment: Deployment,
+):
+    page = OPERATORS_PAGE.read_text()
+    script = re.search(r"<!-- back-up -->\n+```sh\n(.*?)```", page, re.DOTALL)
+    assert script
+
+    deployment.machine.run(script[1].replace("sudo ", ""))
+
+    tables = (
+        "python3 -c 'import sqlite3; print(sqlite3.connect("
+        '"/root/latchkey-backup/latchkey.db").execute("select count(*) from'
+        " sqlite_master\").fetchone()[0])'"
+    )
+    assert int(deployment.machine.output(tables)) > 0
+    kept = deployment.machine.output("ls /root/latchkey-backup")
+    assert set(kept.split()) >= {"latchkey.db", "latchkey.env", "secret_key"}

@@ -1,0 +1,59 @@
+"""What can be judged without a machine, and what systemd judges by itself."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.deploy.deployment import Deployment
+from tests.deploy.playbook import REPOSITORY, TOOLS
+
+UNITS = "latchkey.service latchkey.socket latchkey-sweep.service latchkey-sweep.timer"
+# Of 10; what is left is the network, the shared root and unix sockets.
+MOST_EXPOSED = 1.2
+
+
+def test_playbook_and_roles_keep_the_production_rules_of_ansible_lint():
+    answer = subprocess.run(
+        [TOOLS / "ansible-lint", "--strict", "--nocolor"],
+        check=False,
+        cwd=REPOSITORY / "ansible",
+        env={"PATH": f"{TOOLS}:/usr/bin:/bin", "HOME": str(REPOSITORY / "var/deploy")},
+        capture_output=True,
+        text=True,
+    )
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_example_inventory_is_one_that_ansible_reads():
+    answer = subprocess.run(
+        [TOOLS / "ansible-inventory", "-i", "inventory.example.yml", "--graph"],
+        check=False,
+        cwd=REPOSITORY / "ansible",
+        capture_output=True,
+        text=True,
+    )
+
+    assert "auth.example.org" in answer.stdout, answer.stderr
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(deployment: Deployment):
+    answer = deployment.machine.run(f"systemd-analyze verify {UNITS} caddy.service")
+
+    assert answer.stdout + answer.stderr == ""
+
+
+@pytest.mark.parametrize("unit", ["latchkey.service", "latchkey-sweep.service"])
+def test_unit_is_hardly_exposed_by_the_measure_of_systemd(
+    deployment: Deployment, unit: str
+):
+    report = deployment.machine.output(f"systemd-analyze security --no-pager {unit}")
+
+    verdict = report.splitlines()[-1]
+    exposure = re.search(r"exposure level for \S+: ([0-9.]+)", verdict)
+    print(verdict)
+    assert exposure
+    assert float(exposure[1]) <= MOST_EXPOSED
