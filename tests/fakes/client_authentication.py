@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
 
+from app.atproto.errors import HostUnreachable
+
 from .dpop import UNDATED, thumbprint
 from .refusal import Refusal
 
@@ -95,7 +97,11 @@ class Clients:
         expires_at, document = self._kept.get(url, (0.0, None))
         if expires_at > self._clock():
             return document
-        document = _fetched(self._fetch(url), url)
+        try:
+            answer = self._fetch(url)
+        except HostUnreachable as error:
+            raise Refusal("invalid_client_metadata", str(error)) from error
+        document = _fetched(answer, url)
         self._kept[url] = (self._clock() + KEPT, document)
         return document
 
