@@ -102,8 +102,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: ## recompile the hashed locks from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "uv is missing: pipx install uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml --output-file requirements.txt
-	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt \
-	  --output-file tests/requirements.txt
+	$(COMPILE) --group dev --constraint requirements.txt --output-file tests/requirements.txt
 	$(COMPILE) --group deploy --output-file ansible/requirements-deploy.txt
 	$(COMPILE) --group deploy-test --constraint ansible/requirements-deploy.txt \
 	  --output-file tests/deploy/requirements.txt
