@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from limits import parse
@@ -42,15 +43,24 @@ class LimitsRateLimit:
     ) -> None:
         self._rates = {kind: parse(rate) for kind, rate in rates.items()}
         self._clock = clock
-        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._shared = SlidingWindowCounterRateLimiter(
-            storage_from_string(
-                storage,
-                wrap_exceptions=True,
-                socket_timeout=STORAGE_TIMEOUT,
-                socket_connect_timeout=STORAGE_TIMEOUT,
-            )
+        self._storage = storage
+
+    # Both are made by the first try, in the process that serves it: a memory storage
+    # starts a timer, and timers do not survive the fork into workers.
+
+    @cached_property
+    def _own(self) -> SlidingWindowCounterRateLimiter:
+        return SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    @cached_property
+    def _shared(self) -> SlidingWindowCounterRateLimiter:
+        storage = storage_from_string(
+            self._storage,
+            wrap_exceptions=True,
+            socket_timeout=STORAGE_TIMEOUT,
+            socket_connect_timeout=STORAGE_TIMEOUT,
         )
+        return SlidingWindowCounterRateLimiter(storage)
 
     def hit(self, kind: LimitKind, key: str) -> None:
         """Count one try.

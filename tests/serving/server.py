@@ -70,11 +70,14 @@ def start_gunicorn(
 
 
 @contextmanager
-def serving(application: str, directory: Path) -> Iterator[Server]:
-    """Serve an application until the block ends; its log is complete afterwards."""
+def serving(application: str, directory: Path, **more: str) -> Iterator[Server]:
+    """Serve an application until the block ends; its log is complete afterwards.
+
+    Keyword arguments are further variables of its environment.
+    """
     server = Server(path=directory / "http.sock", log=directory / "log")
     with server.log.open("w") as log:
-        settings = {"LATCHKEY_BIND": f"unix:{server.path}"}
+        settings = {"LATCHKEY_BIND": f"unix:{server.path}", **more}
         process = start_gunicorn(application, settings, log)
         try:
             _wait_until_ready(server, process)

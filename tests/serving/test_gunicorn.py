@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -69,6 +71,24 @@ def test_a_line_feed_in_a_path_forges_no_line(tmp_path: Path):
 
     assert "forged" in log
     assert not any(line.startswith("forged") for line in log.splitlines())
+
+
+def test_workers_take_over_what_was_loaded_before_them(tmp_path: Path):
+    """Nothing that a fork breaks, such as a thread or a connection, is made earlier."""
+    settings = {
+        "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
+        "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),
+        "WEB_CONCURRENCY": "2",
+    }
+    with serving("wsgi:app", tmp_path, **settings) as server:
+        answers = [json.loads(server.get("/healthz")) for _ in range(4)]
+
+    log = server.log.read_text()
+
+    assert [answer["status"] for answer in answers] == ["ok"] * 4
+    assert log.count("Booting worker") == 2
+    assert "Traceback" not in log
+    assert "Error" not in log
 
 
 def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
