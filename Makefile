@@ -76,6 +76,10 @@ e2e: $(TOOLS) ## the service against the real reference PDS with a real browser
 	@tests/lab/install
 	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
 
+.PHONY: deploy-test
+deploy-test: $(TOOLS) ## the playbook on a Debian machine made for it (takes root)
+	@tests/deploy/run -q
+
 .PHONY: bench
 bench: $(TOOLS) ## what one sign-in costs: requests, hops, CPU time
 	@$(BIN)/python -m tests.bench
