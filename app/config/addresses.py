@@ -71,13 +71,14 @@ def public_origin(text: str) -> Origin:
     host = host_of(parsed)
     if parsed.startswith("http://"):
         if host not in LOOPBACK_HOSTS:
+            # Requirement 3.28: the literals, never the name localhost.
             raise Refused(
                 f"{text!r} must be https; only http://127.0.0.1:PORT and "
-                "http://[::1]:PORT, for development, go without (requirement 3.28)"
+                "http://[::1]:PORT, for development, go without"
             )
         return parsed
     if urlsplit(parsed).port is not None:
-        raise Refused(f"{text!r} must not have a port (requirement 3.1)")
+        raise Refused(f"{text!r} must not have a port: a client_id has none")
     _refuse_unreachable(host)
     return parsed
 
@@ -86,13 +87,13 @@ def _refuse_unreachable(host: str) -> None:
     """Refuse a host where no server looks for client metadata (requirement 3.2)."""
     labels = host.split(".")
     if ":" in host or labels[-1].isdecimal():
-        raise Refused(f"{host} is an address; a name is needed (requirement 3.2)")
+        raise Refused(f"{host} is an address; a name is needed")
     if len(labels) < 2:
-        raise Refused(f"{host} is a single word, no full name (requirement 3.2)")
+        raise Refused(f"{host} is a single word; servers look for a full name")
     if labels[-1] in UNREACHABLE_TLDS - {"test"} or any(
         is_below(host, domain) or host == domain for domain in _REFUSED_DOMAINS
     ):
-        raise Refused(f"{host} is a name that servers refuse (requirement 3.2)")
+        raise Refused(f"{host} is a name that servers refuse")
 
 
 def host(text: str) -> str:

@@ -113,7 +113,7 @@ def _laboratory(settings: Derived) -> Iterator[Problem]:
         reason = f"{host} is a name of the public internet, where no laboratory stands"
         yield Problem("lab_network", reason, ("public_url",))
     if host.endswith(".test") and not settings.lab_network:
-        reason = f"{host} is known in a LAB_NETWORK only (requirement 3.2)"
+        reason = f"{host} is known in a LAB_NETWORK only"
         yield Problem("public_url", reason, ("lab_network",))
 
 
