@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .errors import ScopeInvalid
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ATPROTO: Final = "atproto"
 """In every scope; alone it means signing in and nothing else."""
@@ -29,13 +26,3 @@ def parse_scope(text: str) -> tuple[str, ...]:
     if _SCOPE.fullmatch(text) is None:
         raise ScopeInvalid("not a scope")
     return tuple(dict.fromkeys(text.split(" ")))
-
-
-def is_sign_in(scopes: Iterable[str]) -> bool:
-    """Tell whether these scopes allow nothing but to know who signed in."""
-    return set(scopes) == {ATPROTO}
-
-
-def transitional(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Return the scopes that the network means to retire, to warn of (8.6)."""
-    return tuple(scope for scope in scopes if scope.startswith("transition:"))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.atproto.errors import ScopeInvalid
-from app.atproto.scopes import is_sign_in, parse_scope, transitional
+from app.atproto.scopes import parse_scope
 
 from . import vectors
 
@@ -71,16 +71,3 @@ VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"
 @given(st.lists(st.text(VISIBLE, min_size=1), min_size=1, unique=True))
 def test_words_survive_being_written_and_read(words: list[str]) -> None:
     assert parse_scope(" ".join(words)) == tuple(words)
-
-
-def test_atproto_alone_is_signing_in() -> None:
-    assert is_sign_in(parse_scope("atproto"))
-    assert not is_sign_in(parse_scope("atproto transition:generic"))
-    assert not is_sign_in(parse_scope("transition:generic"))
-
-
-def test_transitional_scopes_are_found() -> None:
-    """8.6."""
-    scope = parse_scope("atproto transition:generic repo:* transition:email")
-
-    assert transitional(scope) == ("transition:generic", "transition:email")
