@@ -51,7 +51,7 @@ TABLE: dict[type[Exception], Row] = {
     atproto.AccountNotFound: Row("account_not_found", 400),
     atproto.HandleMismatch: Row("handle_mismatch", 400),
     atproto.HostUnreachable: Row("host_unreachable", 504),
-    atproto.HostUnknown: Row("host_unreachable", 504),
+    atproto.HostUnknown: Row("host_unreachable", 504, "unknown"),
     atproto.HostFailing: Row("host_unreachable", 502, "failing"),
     atproto.HostResting: Row("host_unreachable", 504, "resting"),
     atproto.HostWithoutOAuth: Row("host_without_oauth", 400),

@@ -116,8 +116,14 @@ MESSAGES: dict[tuple[str, str], Row] = {
     # --- other people's servers
     ("host_unreachable", ""): Row(
         "We cannot reach {host} right now",
-        "It did not answer in time. That says nothing about your account. Try again "
-        "in a moment.",
+        "No answer came from it. That says nothing about your account. Try again in a "
+        "moment.",
+        TRY_AGAIN,
+    ),
+    ("host_unreachable", "unknown"): Row(
+        "We cannot find {host}",
+        "No server goes by that name at the moment. Please look for a typing mistake; "
+        "if there is none, try again later. That says nothing about your account.",
         TRY_AGAIN,
     ),
     ("host_unreachable", "failing"): Row(
