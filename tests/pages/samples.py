@@ -8,8 +8,11 @@ from typing import Any
 
 from app.blueprints.messages import MESSAGES, message_for
 
-LONG_HANDLE = ".".join(["a-rather-long-first-label-that-never-ends"] * 6)[:249] + ".org"
-LONG_HOST = "pds." + "an-uncommonly-long-name-of-a-host." * 4 + "example.com"
+LONG_HANDLE = ".".join(  # 253 characters, the longest there is
+    ["w" * 63, "a-name-with-hyphens-in-it-that-goes-on-and-on-and", "m" * 63, "i" * 63]
+    + ["example.com"]
+)
+LONG_HOST = f"pds.{'an-uncommonly-long-name-' * 2}of-a-host.{'o' * 63}.example.com"
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 REFERENCE = "7f3k-92qd"
 BSKY = {"url": "https://bsky.social", "name": "bsky.social"}
