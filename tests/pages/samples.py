@@ -8,10 +8,9 @@ from typing import Any
 
 from app.blueprints.messages import MESSAGES, message_for
 
-LONG_HANDLE = ".".join(  # 253 characters, the longest there is
-    ["w" * 63, "a-name-with-hyphens-in-it-that-goes-on-and-on-and", "m" * 63, "i" * 63]
-    + ["example.com"]
-)
+HYPHENATED = "a-name-with-hyphens-in-it-that-goes-on-and-on-and"
+# 253 characters, the longest there is.
+LONG_HANDLE = f"{'w' * 63}.{HYPHENATED}.{'m' * 63}.{'i' * 63}.example.com"
 LONG_HOST = f"pds.{'an-uncommonly-long-name-' * 2}of-a-host.{'o' * 63}.example.com"
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 REFERENCE = "7f3k-92qd"
