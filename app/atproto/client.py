@@ -26,8 +26,10 @@ from .errors import (
     AtprotoError,
     BrowserMismatch,
     ClientRefused,
+    IssuerMismatch,
     KeyUnavailable,
     StateUnknown,
+    SubjectMismatch,
 )
 from .exchange import CodeExchange
 from .keys import SigningKey
@@ -185,7 +187,11 @@ class OAuthClient:
             code = answer.code_for(request.issuer)
             session = self._exchange.redeem(request, code, deadline=deadline)
         except AtprotoError as error:
+            if isinstance(error, IssuerMismatch | SubjectMismatch):
+                # Perhaps what we knew of the account was old: look again next time.
+                self._evidence.forget(request)
             error.app_state = request.app_state
+            error.issuer = request.issuer
             raise
         return Completed(session=session, app_state=request.app_state)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .identifier import Identifier
     from .identity import IdentityResolver
     from .metadata import AuthorizationServer
+    from .stores import AuthRequest
 
 EVIDENCE_LIFETIME = 600.0
 """Seconds for which evidence serves to make a session (requirements 1.28 and 6.14)."""
@@ -106,7 +107,22 @@ class EvidenceCollector:
             seen_at=min(identity.resolved_at, found.verified_at),
         )
 
-    def forget(self, evidence: Evidence) -> None:
-        """Drop what caches say of this account (requirement 1.29)."""
-        self._identities.forget(evidence.did, evidence.handle)
-        self._servers.forget(evidence.pds, evidence.issuer)
+    def forget(self, request: AuthRequest) -> None:
+        """Drop what caches say of the account that was named (requirement 1.29)."""
+        evidence = evidence_of(request)
+        if evidence is not None:
+            self._identities.forget(evidence.did, evidence.handle)
+            self._servers.forget(evidence.pds, evidence.issuer)
+
+
+def evidence_of(request: AuthRequest) -> Evidence | None:
+    """Return what was seen when a login began, if it named an account."""
+    if request.did is None or request.pds is None or request.evidence_at is None:
+        return None
+    return Evidence(
+        did=request.did,
+        handle=request.handle,
+        pds=request.pds,
+        issuer=request.issuer,
+        seen_at=request.evidence_at,
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .authorization import code_form
 from .dpop import host_of
 from .errors import SubjectMismatch
-from .evidence import Evidence
+from .evidence import evidence_of
 from .http import Deadline
 from .metadata import AuthorizationServer
 from .session import OAuthSession, TokenSet, parse_token_set
@@ -21,7 +21,7 @@ from .session import OAuthSession, TokenSet, parse_token_set
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .evidence import EvidenceCollector
+    from .evidence import Evidence, EvidenceCollector
     from .server import Answer, Binding, Bindings, ServerAgent
     from .stores import AuthRequest, SessionStore
     from .syntax import Did
@@ -96,7 +96,7 @@ class CodeExchange:
 
         For an account that was named, the proof begins now, beside the exchange.
         """
-        named = _evidence_of(request)
+        named = evidence_of(request)
         if named is None:
             return lambda did: self._evidence.renew(
                 did, issuer=request.issuer, held=None, deadline=deadline
@@ -165,17 +165,4 @@ def _session_of(
         created_at=now,
         refreshed_at=now,
         verified_at=evidence.seen_at,
-    )
-
-
-def _evidence_of(request: AuthRequest) -> Evidence | None:
-    """Return what was seen when the login began, if it named an account."""
-    if request.did is None or request.pds is None or request.evidence_at is None:
-        return None
-    return Evidence(
-        did=request.did,
-        handle=request.handle,
-        pds=request.pds,
-        issuer=request.issuer,
-        seen_at=request.evidence_at,
     )

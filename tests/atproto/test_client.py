@@ -364,6 +364,28 @@ def test_an_error_of_another_issuer_is_an_attack(library: Library) -> None:
         library.finishes(bent(url, iss="https://as.evil.social"))
 
 
+@pytest.mark.parametrize("lie", ["callback_iss", "subject"])
+def test_what_was_known_of_an_account_is_looked_up_again_after_a_mismatch(
+    library: Library, network: FakeNetwork, world: World, lie: str
+) -> None:
+    """1.29: perhaps it was old; the next login asks everybody."""
+    liar = world.rosie.did if lie == "subject" else "https://as.elsewhere.social"
+    setattr(world.skyhost.server.lies, lie, liar)
+    url = library.approved(ALICE)
+    with pytest.raises((IssuerMismatch, SubjectMismatch)):
+        library.finishes(url)
+    network.forget()
+
+    library.begins(ALICE)
+
+    asked = {one.path for one in network.sent(method="GET")}
+    assert {
+        f"/{world.alice.did}",
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-authorization-server",
+    } <= asked
+
+
 def test_a_denial_is_a_denial(library: Library, network: FakeNetwork) -> None:
     """6.4: and it ends the flow."""
     url = library.at_host(library.begins(ALICE, app_state="here")).denies().url
