@@ -119,6 +119,16 @@ class ChangesJSON(Fault):
 
 
 @dataclass
+class ChangesStatus(Fault):
+    """The right answer under another status."""
+
+    status: int
+
+    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
+        return Answer(self.status, answer.headers, answer.body)
+
+
+@dataclass
 class ChangesHeader(Fault):
     """A header of the answer is another, or gone (None)."""
 
