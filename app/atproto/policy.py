@@ -157,7 +157,7 @@ def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             return is_public(inner)
         if ip not in _IPV6_UNICAST or ip.scope_id is not None:
             return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return ip.is_global and not ip.is_multicast
 
 
 def _is_address(host: str) -> bool:

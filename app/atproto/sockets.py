@@ -97,9 +97,9 @@ class TimedResolver:
     those threads is bounded.
     """
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, *, at_once: int = LOOKUPS_AT_ONCE) -> None:
         self._resolve = resolve
-        self._slots = BoundedSemaphore(LOOKUPS_AT_ONCE)
+        self._slots = BoundedSemaphore(at_once)
 
     def __call__(self, host: str, port: int, *, timeout: float) -> Sequence[str]:
         """Return the addresses of a host.

@@ -87,7 +87,7 @@ def test_the_parts_are_named():
         "https://[::1/",
         "https://[127.0.0.1]/",
         "https://[fe80::1%25eth0]/",
-        "https://" + "a" * LONGEST_URL + ".dev/",
+        "https://bsky.social/" + "a" * LONGEST_URL,
     ],
 )
 def test_what_parsers_disagree_about_is_refused(url):

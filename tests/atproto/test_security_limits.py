@@ -103,7 +103,7 @@ def test_a_compressed_answer_is_refused(door, encoding):
         HostileServer(says(BOMB, Content_Encoding=encoding)) as server,
         pytest.raises(ServerInvalid, match="compressed"),
     ):
-        door.get(server)
+        door.get(server, headers={"Accept-Encoding": "gzip"})
 
     assert server.requests[0].headers["Accept-Encoding"] == "identity"
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 
-from app.atproto import sockets
 from app.atproto.errors import HostUnknown, HostUnreachable, UnsafeURL
 from app.atproto.security import NetworkPolicy
+from app.atproto.sockets import TimedResolver
 from tests.atproto.doors import HOST, Door
 from tests.fakes.certificates import Authority
 from tests.fakes.hostile import (
@@ -128,16 +131,49 @@ def test_a_lookup_without_end_ends_with_the_deadline():
         given_up.set()
 
 
-def test_only_so_many_lookups_wait_at_once(monkeypatch):
-    monkeypatch.setattr(sockets, "LOOKUPS_AT_ONCE", 1)
+def test_the_time_of_a_lookup_counts():
+    def resolve(host, port):
+        time.sleep(0.4)
+        return ["127.0.0.1"]
+
+    def answer(sock):
+        time.sleep(0.4)
+        says(b"")(sock)
+
+    with (
+        HostileServer(answer) as server,
+        Door(LAB, resolve=resolve) as door,
+        pytest.raises(HostUnreachable, match="in time"),
+    ):
+        door.get(server, seconds=0.6)
+
+
+def test_only_so_many_lookups_wait_at_once():
     given_up = Event()
+    lookup = TimedResolver(lambda *_: given_up.wait(10), at_once=1)
     try:
-        with Door(LAB, resolve=lambda *_: given_up.wait(10)) as door:
-            for _ in range(2):
-                with pytest.raises(HostUnreachable, match="in time"):
-                    door.get(nowhere(), seconds=0.2)
+        with pytest.raises(TimeoutError):
+            lookup(HOST, 443, timeout=0.1)
+        with pytest.raises(TimeoutError, match="too many"):
+            lookup(HOST, 443, timeout=0.1)
     finally:
         given_up.set()
+
+
+def test_a_lookup_that_ends_makes_room_for_the_next():
+    lookup = TimedResolver(lambda *_: ["127.0.0.1"], at_once=1)
+
+    for _ in range(20):
+        assert wait_for(lookup) == ["127.0.0.1"]
+
+
+def wait_for(lookup):
+    """Look up; a slot is free a moment after the answer is there."""
+    for _ in range(200):
+        with suppress(TimeoutError):
+            return lookup(HOST, 443, timeout=5)
+        Event().wait(0.01)
+    raise AssertionError("no slot is free")
 
 
 def test_a_resolver_that_breaks_is_not_swallowed():
@@ -233,14 +269,25 @@ def test_two_names_at_one_address_do_not_share_a_connection(authority):
 
 
 def test_what_is_not_tls_is_no_connection(authority):
+    def answer(sock):
+        sock.recv(4096)
+        sock.sendall(b"HTTP/1.1 400 This is plain HTTP\r\n\r\n")
+
     with (
-        HostileServer(says()) as server,
+        SilentServer(answer) as server,
         trusting(authority) as door,
         pytest.raises(HostUnreachable, match="TLS failed") as caught,
     ):
         door.get(server, scheme="https")
 
     assert not caught.value.sent
+
+
+def test_a_bundle_that_requests_would_look_for_is_not_needed(authority, monkeypatch):
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", "/nowhere.pem")
+    tls = authority.context_for(HOST)
+    with HostileServer(says(), tls=tls) as server, trusting(authority) as door:
+        assert door.get(server, scheme="https").status == 200
 
 
 HANDSHAKE = b"\x16\x03\x03\x40\x00"  # the beginning of a long handshake record
@@ -324,6 +371,25 @@ def test_a_get_is_sent_again_only_once(door):
             door.get(server)
 
     assert len(server.requests) == 3
+
+
+def test_a_get_is_sent_again_on_a_new_connection(door):
+    both_are_here = Barrier(2)
+
+    def answer(sock):
+        both_are_here.wait(5)
+        says()(sock)
+
+    with (
+        HostileServer(answer, answer, hangs_up) as server,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        list(threads.map(lambda _: door.get(server), range(2)))
+        with pytest.raises(HostUnreachable):
+            door.get(server)
+
+    assert len(server.requests) == 4
+    assert server.connections == 3  # two kept, and not the second one of them again
 
 
 def test_a_get_on_a_new_connection_is_not_sent_again(door):
