@@ -232,8 +232,11 @@ BROKEN: dict[str, list[object]] = {
 def test_a_document_that_servers_would_refuse_is_refused(
     name: str, value: object
 ) -> None:
-    with pytest.raises(ClientMetadataInvalid):
-        validate_client_metadata(confidential(**{name: value}))
+    """And the message says which field it is."""
+    document = confidential(**{"client_uri": REMOVED, name: value})
+
+    with pytest.raises(ClientMetadataInvalid, match=name):
+        validate_client_metadata(document)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +257,13 @@ def test_a_document_that_servers_would_refuse_is_refused(
 )
 def test_a_document_that_servers_take_is_taken(changed: dict[str, object]) -> None:
     validate_client_metadata(confidential(**changed))
+
+
+@pytest.mark.parametrize("uri", ["http://app.platform.cafe/jwks.json", "jwks.json", 7])
+def test_keys_are_fetched_over_https(uri: object) -> None:
+    """3.14."""
+    with pytest.raises(ClientMetadataInvalid, match="jwks_uri must be"):
+        validate_client_metadata(confidential(jwks=REMOVED, jwks_uri=uri))
 
 
 def test_a_public_client_has_no_algorithm() -> None:
