@@ -42,11 +42,13 @@ import re
 class AtprotoError(Exception):
     """Base of every failure this library reports.
 
-    `app_state` is what the application gave to `authorize`, once a callback was matched
-    to its auth request: a failed login can be offered again without asking everything.
+    Once a callback was matched to its auth request, `app_state` is what the application
+    gave to `authorize` and `issuer` whom it had asked: a failed login can be explained,
+    and offered again without asking everything.
     """
 
     app_state: str | None = None
+    issuer: str | None = None
 
 
 class IdentifierInvalid(AtprotoError):

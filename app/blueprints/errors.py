@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, jsonify, make_response, request
 from flask import render_template as render
@@ -171,26 +172,31 @@ def failure_of(error: Exception) -> Failure:
         row.code,
         variant=row.variant,
         retry_after=getattr(error, "retry_after", None),
-        return_to=_return_to(error),
+        return_to=_aim(error).return_to,
         platform=site().platform_name,
         **_facts(error),
     )
     return Failure(error=error, message=message, status=row.status, reference=reference)
 
 
-def _return_to(error: Exception) -> str:
-    """Return where a login that failed was to lead, so that a new one leads there."""
+def _aim(error: Exception) -> Destination:
+    """Return what a login that failed was for, as far as it was recognised."""
     packed = error.app_state if isinstance(error, atproto.AtprotoError) else None
-    return Destination.unpack(packed).return_to if packed else ""
+    return Destination.unpack(packed) if packed else Destination(return_to="")
 
 
 def _facts(error: Exception) -> dict[str, str | None]:
-    names = ("host", "handle", "did", "suggestion", "method", "username")
-    return {
-        name: value
-        for name in names
-        if isinstance(value := getattr(error, name, None), str)
+    """Return what is known: whom the login was asked of, then the failure's own."""
+    issuer = error.issuer if isinstance(error, atproto.AtprotoError) else None
+    facts: dict[str, str | None] = {
+        "host": urlsplit(issuer or "").hostname,
+        "handle": _aim(error).identifier,
     }
+    for name in ("host", "handle", "did", "suggestion", "method", "username"):
+        value = getattr(error, name, None)
+        if isinstance(value, str):
+            facts[name] = value
+    return facts
 
 
 def _log(error: Exception, row: Row, reference: str) -> None:
