@@ -70,7 +70,7 @@ preload_app = True
 # under way may finish: none waits for a foreign host longer than 10 seconds.
 timeout = 30
 graceful_timeout = 30
-keepalive = 75  # longer than proxies keep their idle connections to us
+keepalive = 5  # a restart waits for idle connections as well, so not for long
 
 # Only Werkzeug's ProxyFix reads X-Forwarded-*, and it counts TRUSTED_PROXIES.
 forwarded_allow_ips = ""

@@ -15,6 +15,7 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS_WITHIN = 30.0
+ENDS_WITHIN = 60.0  # gunicorn itself ends a worker that does not after 30
 
 
 class LocalConnection(HTTPConnection):
@@ -83,8 +84,17 @@ def serving(application: str, directory: Path, **more: str) -> Iterator[Server]:
             _wait_until_ready(server, process)
             yield server
         finally:
-            process.terminate()
-            process.wait(ANSWERS_WITHIN)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(ENDS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _wait_until_ready(server: Server, process: subprocess.Popen[str]) -> None:

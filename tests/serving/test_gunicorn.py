@@ -73,20 +73,19 @@ def test_a_line_feed_in_a_path_forges_no_line(tmp_path: Path):
     assert not any(line.startswith("forged") for line in log.splitlines())
 
 
-def test_workers_take_over_what_was_loaded_before_them(tmp_path: Path):
+def test_a_worker_takes_over_what_was_loaded_before_it(tmp_path: Path):
     """Nothing that a fork breaks, such as a thread or a connection, is made earlier."""
     settings = {
         "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
         "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),
-        "WEB_CONCURRENCY": "2",
     }
     with serving("wsgi:app", tmp_path, **settings) as server:
-        answers = [json.loads(server.get("/healthz")) for _ in range(4)]
+        answer = json.loads(server.get("/healthz"))
 
     log = server.log.read_text()
 
-    assert [answer["status"] for answer in answers] == ["ok"] * 4
-    assert log.count("Booting worker") == 2
+    assert answer["status"] == "ok"
+    assert "Booting worker" in log
     assert "Traceback" not in log
     assert "Error" not in log
 
