@@ -96,7 +96,7 @@ class FinishLogin:
     ) -> SignedIn:
         now = self.clock()
         user = self.users.get(granted.did)
-        if user is not None and granted.handle is not None:
+        if user is not None:  # None too: a name that holds no longer is not shown
             self.users.set_handle(granted.did, granted.handle, now)
         session = Session(
             sid=secrets.token_urlsafe(16),

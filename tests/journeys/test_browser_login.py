@@ -553,6 +553,20 @@ def test_a_renamed_account_is_shown_by_its_new_handle(
     assert other.visits("/auth/session").json["username"] == "alice"
 
 
+def test_a_handle_that_moved_on_is_shown_no_longer(
+    service: Service, browser: Browser, world: World
+) -> None:
+    """1.22, 1.30: at the next login it is not verified, so the token names none."""
+    browser.signs_in(ALICE, username="alice")
+    world.clock.advance(600)
+    world.home(ALICE).did = world.bob.did
+    other = service.browser()
+
+    other.opens_login().types(world.alice.did).approves(ALICE)
+
+    assert other.visits("/auth/session").json["handle"] is None
+
+
 def test_an_account_whose_handle_is_dead_signs_in_by_did(
     browser: Browser, world: World
 ) -> None:
