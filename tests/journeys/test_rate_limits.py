@@ -127,6 +127,37 @@ def test_without_proxies_a_forged_address_changes_nothing(
     assert answer.status == 429
 
 
+def test_logins_that_wait_leave_room_for_everybody_else(
+    service: Service, browser: Browser
+) -> None:
+    """So many at once wait for slow hosts; one more is told to come again."""
+    slots = service.app.extensions["latchkey"].flows.start_login.slots
+    taken = 0
+    while slots.acquire(blocking=False):
+        taken += 1
+
+    page = starts(browser)
+
+    assert isinstance(page, Page)
+    assert (page.status, page.error) == (429, "too_many_requests")
+    assert int(page.headers["Retry-After"]) <= 10
+    assert service.get("/.well-known/jwks.json").status == 200
+    for _ in range(taken):
+        slots.release()
+    assert isinstance(page.tries(ALICE), AtHost)
+
+
+def test_a_login_that_fails_gives_its_place_back(
+    service: Service, browser: Browser, world: World
+) -> None:
+    slots = service.app.extensions["latchkey"].flows.start_login.slots
+    free = slots._value
+    for typed in ("two words", "nobody.paints.ink", ALICE):
+        starts(browser, typed)
+
+    assert slots._value == free
+
+
 def test_a_host_is_not_hammered_through_us(
     open_service: Callable[..., Service], world: World
 ) -> None:
