@@ -148,9 +148,9 @@ class Dialer:
         failure: OSError = TimeoutError("the time is over")
         addresses = self._addresses(host, port, timeout)[:MOST_ADDRESSES]
         for position, address in enumerate(addresses):
-            share = (ends - time.monotonic()) / (len(addresses) - position)
+            left = max(ends - time.monotonic(), 0.001)
             try:
-                sock = _connect(address, port, share)
+                sock = _connect(address, port, left / (len(addresses) - position))
             except OSError as error:
                 failure = error
             else:
@@ -173,8 +173,6 @@ class Dialer:
 
 
 def _connect(address: str, port: int, timeout: float) -> BudgetSocket:
-    if timeout <= 0:
-        raise TimeoutError("the time is over")
     is_v6 = ipaddress.ip_address(address).version == 6
     sock = BudgetSocket(socket.AF_INET6 if is_v6 else socket.AF_INET)
     try:
@@ -194,7 +192,7 @@ def explain(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
+        return f"TLS failed: {getattr(error, 'reason', None) or error.strerror}"
     if isinstance(error, socket.gaierror):
         return "DNS failed"
     return (error.strerror or type(error).__name__).lower()

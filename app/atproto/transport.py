@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .sockets import Dialer
 
 POOLS = 128
-CONNECTIONS_PER_HOST = 16
+CONNECTIONS_PER_HOST = 32
 
 LONGEST_IDLE = 60.0
 """Seconds after which a kept connection is not trusted: something on the way may have
@@ -94,7 +94,7 @@ class _TLSConnection(_Connection, HTTPSConnection):
     def _open(self, timeout: float) -> None:
         super()._open(timeout)
         if self.ssl_context is None or not self.ssl_context.check_hostname:
-            raise ssl.SSLError("certificates would not be verified")
+            raise ssl.SSLError(1, "certificates would not be verified")
         raw: Any = self.sock
         self.sock = SSLTransport(raw, self.ssl_context, server_hostname=self.host)
         self.is_verified = True

@@ -181,6 +181,19 @@ def test_redirects_share_one_time_limit():
     assert len(network.urls) == 3  # at 0, 4 and 8 seconds of 10
 
 
+def test_the_time_limit_holds_with_a_stand_in_for_the_network():
+    clock = FakeClock()
+    network = OneAnswer(body=b"x", before=lambda: clock.advance(11))
+    deadline = Deadline.after(10, clock.monotonic)
+    with (
+        Door(NetworkPolicy(), adapter=network) as door,
+        pytest.raises(HostUnreachable, match="in time") as caught,
+    ):
+        door.http.request("GET", f"https://{HOST}/", deadline=deadline, limit=1)
+
+    assert caught.value.sent
+
+
 def test_when_the_time_is_over_nobody_is_asked(door):
     with HostileServer(says()) as server:
         with pytest.raises(HostUnreachable) as caught:

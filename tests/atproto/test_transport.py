@@ -6,6 +6,7 @@ Requirements 9.2, 9.3 and 6.8, against real servers on loopback.
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ import pytest
 
 from app.atproto.errors import HostUnknown, HostUnreachable, UnsafeURL
 from app.atproto.security import NetworkPolicy
-from app.atproto.sockets import TimedResolver
+from app.atproto.sockets import BudgetSocket, Dialer, TimedResolver
+from app.atproto.transport import Pools
 from tests.atproto.doors import HOST, Door
 from tests.fakes.certificates import Authority
 from tests.fakes.hostile import (
@@ -196,6 +198,50 @@ def nowhere():
     return server
 
 
+# --- budgets ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dripped():
+    """A budget socket that gets one byte after the other."""
+    with (
+        SilentServer(drips(b"xx", pause=0.02)) as server,
+        BudgetSocket(socket.AF_INET) as sock,
+    ):
+        sock.settimeout(5)
+        sock.connect(("127.0.0.1", server.port))
+        yield sock
+
+
+@pytest.mark.parametrize("name", ["recv", "recv_into", "sendall"])
+def test_nothing_is_done_on_a_budget_that_is_over(dripped, name):
+    dripped.recv(1)  # there is more to read
+    dripped.settimeout(0.01)
+    time.sleep(0.02)
+
+    with pytest.raises(TimeoutError):
+        getattr(dripped, name)(1 if name == "recv" else bytearray(1))
+
+
+def test_a_budget_does_not_grow_with_what_arrives(dripped):
+    dripped.settimeout(0.2)
+
+    def receive_all():
+        while dripped.recv(1):
+            pass
+
+    with pytest.raises(TimeoutError):
+        receive_all()
+
+
+def test_a_new_budget_counts_from_now(dripped):
+    dripped.settimeout(0.01)
+    time.sleep(0.02)
+    dripped.settimeout(5)
+
+    assert dripped.recv(1) == b"x"
+
+
 # --- TLS --------------------------------------------------------------------------
 
 
@@ -257,6 +303,18 @@ def test_a_private_authority_is_not_trusted_by_default(authority):
         pytest.raises(HostUnreachable, match="certificate is refused"),
     ):
         door.get(server, scheme="https")
+
+
+def test_a_context_that_verifies_no_name_is_not_used(authority):
+    context = ssl.create_default_context(cafile=str(authority.bundle))
+    context.check_hostname = False
+    dial = Dialer(lambda *_: ["127.0.0.1"], lambda *_: None)
+    with HostileServer(says(), tls=authority.context_for(HOST)) as server:
+        pool = Pools(dial, context).connection_from_host(HOST, server.port, "https")
+        with pool, pytest.raises(HostUnreachable, match="verified"):
+            pool.urlopen("GET", "/", timeout=5.0)
+
+    assert server.requests == []
 
 
 def test_two_names_at_one_address_do_not_share_a_connection(authority):
