@@ -17,7 +17,7 @@ from typing import Any
 
 from flask import Response, request
 
-from app.atproto.errors import IdentifierInvalid
+from app.atproto.errors import IdentifierInvalid, printable
 from app.atproto.syntax import parse_did, parse_handle
 from app.flows.session import SignedIn
 
@@ -152,7 +152,8 @@ def _remembered(entry: Any) -> RememberedAccount | None:
         return RememberedAccount(
             did=parse_did(entry["did"]),
             handle=None if handle is None else parse_handle(handle),
-            host=None if host is None else parse_handle(host),
+            # Any name of a server, in loopback development `localhost`.
+            host=None if host is None else printable(host),
         )
     except (KeyError, TypeError, IdentifierInvalid):
         return None
