@@ -10,6 +10,14 @@ from playwright.sync_api import Page
 
 from tests.lab.network import Account
 
+DROP_LOGIN_HINT = """
+let asked
+Object.defineProperty(window, '__authorizeData', {
+  set(given) { asked = { ...given, loginHint: undefined } },
+  get() { return asked },
+})
+"""
+
 
 def sign_in(page: Page, account: Account, *, remember: bool = False) -> None:
     """Type the password of the account that was asked for."""
@@ -23,13 +31,9 @@ def sign_in_from_welcome(page: Page, account: Account) -> None:
     _submit_password(page, account, remember=False)
 
 
-def sign_in_as_another(page: Page, account: Account) -> None:
-    """Sign in with an account that was not asked for."""
-    page.wait_for_selector("input[name=username]")
-    name = page.locator("input[name=username]")
-    name.evaluate("field => { field.readOnly = false }")
-    name.fill(account.handle)
-    _submit_password(page, account, remember=False)
+def forget_who_was_asked_for(page: Page) -> None:
+    """Make the host's pages offer every account: others than the reference PDS do."""
+    page.add_init_script(DROP_LOGIN_HINT)
 
 
 def sign_up(page: Page, name: str, *, password: str) -> None:

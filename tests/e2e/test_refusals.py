@@ -51,10 +51,11 @@ def test_an_account_that_was_not_asked_for_is_refused(
     lab: Laboratory, visitor: Visitor, account: Account
 ) -> None:
     another = lab.new_account()
+    host.forget_who_was_asked_for(visitor.page)
     visitor.open_login()
     visitor.identify_as(account.handle)
 
-    host.sign_in_as_another(visitor.page, another)
+    host.sign_in_from_welcome(visitor.page, another)
     host.authorize(visitor.page)
     visitor.come_back()
 
@@ -82,7 +83,9 @@ def test_a_login_begun_in_one_browser_cannot_be_finished_in_another(
 
 
 def test_a_state_that_nobody_began_is_refused(visitor: Visitor) -> None:
-    answer = visitor.open(f"/auth/callback?state={'s' * 43}&iss=x&code=y")
+    answer = visitor.open(
+        f"/auth/callback?state={'s' * 43}&iss=x&code=cod-nobody-gave-this-code"
+    )
 
     assert answer is not None
     assert answer.status == 400
