@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from jinja2 import Environment
 
 from .context import site
 
@@ -30,10 +31,16 @@ FILTERS: dict[str, Callable[[float], str]] = {
 }
 
 
+def prepare(environment: Environment) -> None:
+    """Teach the templates our filters, and to leave no lines where tags stood."""
+    environment.filters.update(FILTERS)
+    environment.trim_blocks = environment.lstrip_blocks = True
+
+
 def init_app(app: Flask) -> None:
     """Give every template the platform's name, and static files lasting addresses."""
     version = _digest(Path(app.static_folder or ""))
-    app.jinja_env.filters.update(FILTERS)
+    prepare(app.jinja_env)
 
     @app.context_processor
     def name_the_platform() -> dict[str, str]:

@@ -12,7 +12,7 @@ from flask import Flask, Response, render_template, request
 from jinja2 import StrictUndefined
 
 from app.blueprints.headers import content_security_policy
-from app.blueprints.pages import FILTERS
+from app.blueprints.pages import prepare
 from tests.pages.samples import everything
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def create_preview() -> Flask:
         static_folder=str(ROOT / "app" / "static"),
     )
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.filters.update(FILTERS)
+    prepare(app.jinja_env)
     app.jinja_env.globals["platform_name"] = "Meadow"
     samples = {sample.name: sample for sample in everything()}
 
