@@ -100,7 +100,6 @@ class SafeHTTP:
         and `adapter` for the network itself, with the address checks.
         """
         self._policy = policy
-        self._monotonic = monotonic
         self._breaker = breaker or Breaker(monotonic=monotonic)
         if adapter is None:
             context = ssl.create_default_context(cafile=ca_bundle)
