@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -154,7 +153,6 @@ class KeyRings:
         self._algorithm = algorithm
         self._token_lifetime = token_lifetime
         self._shared = None if secret is None else KeyRing.of_secret(secret)
-        self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
         self._tried_at = 0.0
         self._failing = False
@@ -183,13 +181,7 @@ class KeyRings:
         snapshot = self._snapshot
         if snapshot is None:
             return self._load()
-        # One caller reloads; the others do not wait for it, nor for a slow database.
-        if self._is_due() and self._lock.acquire(blocking=False):
-            try:
-                return self._reload(snapshot)
-            finally:
-                self._lock.release()
-        return snapshot
+        return self._reload(snapshot) if self._is_due() else snapshot
 
     def _is_due(self) -> bool:
         # Also when the clock was set back.
@@ -207,6 +199,7 @@ class KeyRings:
         return snapshot
 
     def _load(self) -> _Snapshot:
+        # Noted first: while one caller waits for the database, the others do not.
         now = self._tried_at = self._clock()
         gone = now - self._token_lifetime - 2 * RELOAD_EVERY
         platform = [

@@ -115,7 +115,7 @@ def open_database(url: str) -> Database:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # Not chained: SQLAlchemy's message repeats the URL with its password.
+        # Not chained: the reason may quote a part of the URL, the password's part too.
         raise DatabaseURLInvalid("not a database URL") from None
     match parsed.get_backend_name():
         case "sqlite":

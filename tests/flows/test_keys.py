@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from app.atproto.errors import KeyUnavailable
 from app.atproto.keys import SigningKey
 from app.flows.errors import SigningKeyRefused, StorageFailed
 from app.flows.keys import RELOAD_EVERY, KeyRings, PrepareKeys, parse_signing_key
@@ -309,6 +311,8 @@ def test_the_client_signs_with_its_active_key_and_announces_the_next(rings, keys
 
     assert client.primary() == key("active")
     assert client.get(key("retired").kid) == key("retired")
+    with pytest.raises(KeyUnavailable):
+        client.get(key("next").kid)
     assert {jwk["kid"] for jwk in client.public_jwks()["keys"]} == {
         key(name).kid for name in ("active", "next", "retired")
     }
@@ -420,21 +424,31 @@ def test_without_ever_having_seen_the_database_there_are_no_keys(rings, keys):
 
 
 def test_nobody_waits_while_somebody_else_reloads(keys, clock):
-    class SlowKeys(FakeKeys):
-        """A database whose answer to one caller is awaited by another."""
+    def ask():
+        answers.append(rings.platform().signing)
+
+    class BusyKeys(FakeKeys):
+        """A database that answers when another caller was served meanwhile."""
 
         def list(self, ring):
-            if self.reads > 1:
-                seen.append(rings.platform().signing)
+            if self.reads == 2:  # the second load has begun
+                other.start()
+                other.join(5)
             return super().list(ring)
 
-    seen = []
-    slow = SlowKeys([stored("first")])
+    answers = []
+    other = threading.Thread(target=ask)
     rings = KeyRings(
-        keys=slow, clock=clock, algorithm="ES256", token_lifetime=TOKEN_LIFETIME
+        keys=BusyKeys([stored("first")]),
+        clock=clock,
+        algorithm="ES256",
+        token_lifetime=TOKEN_LIFETIME,
     )
     rings.platform()
     clock.advance(RELOAD_EVERY)
-    rings.platform()
+    ask()
+    waited = other.is_alive()
+    other.join()
 
-    assert set(seen) == {key("first")}
+    assert not waited
+    assert answers == [key("first")] * 2

@@ -104,6 +104,7 @@ def test_a_closed_database_opens_again_when_it_is_used(database):
         "sqlite:///file:x?mode=memory&uri=true",
         "mysql://root:canary@localhost/x",
         "postgresql://user:canary@host:port/x",
+        "postgresql://user:p@ss:canary",
         "sqlite:////dev/null/latchkey.db",
     ],
 )

@@ -262,12 +262,22 @@ def test_no_three_parts_make_the_verifier_fail_in_another_way(parts):
         verifier_of(ring_of(ES), FakeClock()).verify(token)
 
 
-def test_a_token_of_the_longest_length_is_read(clock, verifier):
-    token = signed(claims_at(clock))
-    padded = signed(claims_at(clock, x="x" * 5_000))
+def test_a_long_token_is_read_and_one_that_is_too_long_is_not(clock, verifier):
+    long = signed(claims_at(clock, x="x" * 5_000))
+    too_long = signed(claims_at(clock, x="x" * 7_000))
 
-    assert len(token) < len(padded) < MAX_LENGTH
-    assert verifier.verify(padded).did == ALICE
+    assert len(long) < MAX_LENGTH < len(too_long)
+    assert verifier.verify(long).did == ALICE
+    with pytest.raises(TokenInvalid, match="form"):
+        verifier.verify(too_long)
+
+
+@pytest.mark.parametrize("rest", ["\ud800.c", "\N{SNOWMAN}.c", "a.\ud800", "a", ""])
+def test_a_good_header_before_something_else_is_invalid(clock, verifier, rest):
+    header = signed(claims_at(clock)).partition(".")[0]
+
+    with pytest.raises(TokenInvalid):
+        verifier.verify(f"{header}.{rest}")
 
 
 @pytest.mark.parametrize("typ", ["at+jwt", "revocations+jwt", "jwt", "", None])
