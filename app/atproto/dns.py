@@ -65,9 +65,8 @@ class DnsTxtLookup:
         """Return the text of each TXT record of a name, as `TxtLookup` says."""
         try:
             answer = self._resolver.resolve(
-                name + ".",
+                name + ".",  # absolute: no search domain of this machine is tried
                 "TXT",
-                search=False,
                 lifetime=max(timeout, 0.0),
                 raise_on_no_answer=False,
             )

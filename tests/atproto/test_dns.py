@@ -201,14 +201,6 @@ def test_an_answer_too_long_for_udp_comes_over_tcp(server: NameServer) -> None:
     assert [protocol for protocol, _ in server.asked] == ["udp", "tcp"]
 
 
-def test_search_domains_of_this_machine_are_left_alone(server: NameServer) -> None:
-    lookup = DnsTxtLookup([server.serve()])
-
-    lookup("_atproto.alice", timeout=3.0)
-
-    assert server.asked == [("udp", "_atproto.alice")]
-
-
 def test_a_name_too_long_for_dns_is_a_failure_and_no_crash(server: NameServer) -> None:
     lookup = DnsTxtLookup([server.serve()])
 
