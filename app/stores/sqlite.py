@@ -66,7 +66,7 @@ def lock_schema(_connection: Connection) -> None:
 
 
 def _make_file(url: URL) -> None:
-    if not url.database or url.database.startswith(":") or "mode=memory" in str(url):
+    if not url.database or url.database.startswith((":", "file:")):
         raise DatabaseURLInvalid("sqlite needs a file: processes share the database")
     path = Path(url.database)
     try:
