@@ -21,18 +21,7 @@ from tests.e2e.visitor import Visitor
 from tests.lab.certificates import trust_in_chromium
 from tests.lab.network import Account, Network, dev_network, prod_like_network
 from tests.lab.service import Service, start_in_development, start_in_production
-
-CHROMIUM = "/usr/bin/chromium"
-# Without the background switches each start looks for hosts of its maker's.
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.pages.chromium import EXECUTABLE, FLAGS
 
 
 def pytest_configure() -> None:
@@ -111,5 +100,5 @@ def _launch(playwright: Playwright, home: Path) -> Browser:
         "HOME": str(home),
     }
     return playwright.chromium.launch(
-        executable_path=CHROMIUM, args=SWITCHES, env=environment
+        executable_path=EXECUTABLE, args=FLAGS, env=environment
     )

@@ -77,6 +77,20 @@ def test_logout_takes_both_cookies_and_ends_the_token(
     assert answer.status_code == 401
 
 
+def test_a_link_on_another_site_signs_nobody_out(
+    visitor: Visitor, account: Account
+) -> None:
+    visitor.become(account, account.handle.partition(".")[0])
+
+    visitor.be_sent_from_another_site("/auth/logout")
+
+    assert visitor.heading == "Sign out of Meadow?"
+    assert visitor.whoami()["did"] == account.did
+    visitor.press("Sign out")
+    visitor.page.wait_for_load_state()
+    assert visitor.heading == "You are signed out"
+
+
 def test_logout_answers_even_when_nobody_is_signed_in(visitor: Visitor) -> None:
     visitor.open("/auth/logout")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.vault import Vault
-from tests.e2e.visitor import Visitor
 from tests.lab.network import SIGN_IN, SIGN_IN_ONE_WORKER
 from tests.lab.processes import get
 from tests.lab.service import start_in_production
@@ -56,11 +55,3 @@ def test_each_metadata_document_names_itself(prod_like: Laboratory) -> None:
         assert answer.json()["client_id"] == prod_like.service.url + path
         assert answer.headers["Content-Type"].partition(";")[0] == "application/json"
         assert answer.history == []
-
-
-def test_the_form_is_served_to_a_browser_under_the_platforms_name(
-    visitor: Visitor,
-) -> None:
-    visitor.open_login()
-
-    assert visitor.heading == "Sign in to Meadow"

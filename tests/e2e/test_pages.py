@@ -100,6 +100,13 @@ def signed_out(lab: Laboratory, visitor: Visitor, account: Account) -> None:
     visitor.sign_out()
 
 
+def logout_asked_by_another_site(
+    lab: Laboratory, visitor: Visitor, account: Account
+) -> None:
+    account_page(lab, visitor, account)
+    visitor.be_sent_from_another_site("/auth/logout")
+
+
 def error_login_expired(lab: Laboratory, visitor: Visitor, account: Account) -> None:
     visitor.open(
         f"/auth/callback?state={'s' * 43}&iss=x&code=cod-nobody-gave-this-code"
@@ -136,6 +143,7 @@ WAYS: dict[Way, str | None] = {
     signup_with_a_reserved_name: "username_reserved",
     account_page: None,
     signed_out: None,
+    logout_asked_by_another_site: None,
     error_login_expired: "login_expired",
     error_wrong_account: "account_mismatch",
     error_return_to: "invalid_return_to",

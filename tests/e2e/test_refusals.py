@@ -97,3 +97,24 @@ def test_sign_up_without_a_proved_account_leads_to_login(visitor: Visitor) -> No
     visitor.open("/auth/signup")
 
     assert visitor.path == "/auth/login"
+
+
+def test_a_form_on_another_site_begins_no_login(
+    visitor: Visitor, account: Account
+) -> None:
+    visitor.be_sent_from_another_site("/auth/login", identifier=account.handle)
+
+    assert visitor.error == "cross_site"
+    assert visitor.path == "/auth/login"
+    assert_nobody_is_signed_in(visitor)
+
+
+def test_a_form_on_another_site_signs_nobody_out(
+    visitor: Visitor, account: Account
+) -> None:
+    visitor.become(account, account.handle.partition(".")[0])
+
+    visitor.be_sent_from_another_site("/auth/logout", return_to="/")
+
+    assert visitor.error == "cross_site"
+    assert visitor.whoami()["did"] == account.did

@@ -133,6 +133,18 @@ def test_a_name_without_a_dot_is_completed(visitor: Visitor, account: Account) -
     assert visitor.path == "/auth/signup"
 
 
+def test_a_handle_that_its_own_host_alone_vouches_for_signs_in(
+    prod_like: Laboratory,
+) -> None:
+    # No TXT record: https://alice.pds.test/.well-known/atproto-did has to do.
+    alice = prod_like.network.create_account("alice")
+    with prod_like.visitor() as visitor:
+        visitor.sign_in(alice)
+
+        assert visitor.path == "/auth/signup"
+        assert alice.handle in visitor.page.inner_text("main")
+
+
 def test_a_did_signs_in(visitor: Visitor, account: Account) -> None:
     visitor.open_login()
 

@@ -21,6 +21,16 @@ BEGIN_A_LOGIN = """async (identifier) => {
     const body = new URLSearchParams({ identifier })
     await fetch('/auth/login', { method: 'POST', body, redirect: 'manual' })
 }"""
+SEND = """([action, fields]) => {
+    const form = document.createElement('form')
+    form.action = action
+    form.method = Object.keys(fields).length ? 'post' : 'get'
+    for (const [name, value] of Object.entries(fields)) {
+        form.append(Object.assign(document.createElement('input'), { name, value }))
+    }
+    document.body.append(form)
+    form.submit()
+}"""
 
 
 @dataclass
@@ -95,6 +105,12 @@ class Visitor:
         self.open("/auth/account")
         self.press("Sign out")
         self.page.wait_for_load_state()
+
+    def be_sent_from_another_site(self, path: str, **form: str) -> None:
+        """Follow another site's link to us; with fields, let its form be sent."""
+        self.page.goto(f"{self.host_url}/xrpc/_health")
+        with self.page.expect_navigation():
+            self.page.evaluate(SEND, [self.service_url + path, form])
 
     def press(self, name: str) -> None:
         """Press the button with exactly this name."""

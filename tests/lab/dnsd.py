@@ -36,20 +36,16 @@ class HandleNames(BaseResolver):
 
 
 class HandleDns:
-    """Serves the zone over UDP and TCP while its block runs."""
+    """Serves the zone over UDP while its block runs."""
 
     def __init__(self) -> None:
         self.names = HandleNames()
         quiet = DNSLogger("-request,-reply,-truncated,-error,-data")
-        self._udp = DNSServer(self.names, address="127.0.0.1", port=0, logger=quiet)
-        self.port: int = self._udp.server.server_address[1]
-        self._tcp = DNSServer(
-            self.names, address="127.0.0.1", port=self.port, tcp=True, logger=quiet
-        )
+        self._server = DNSServer(self.names, address="127.0.0.1", port=0, logger=quiet)
+        self.port: int = self._server.server.server_address[1]
 
     def __enter__(self) -> Self:
-        self._udp.start_thread()
-        self._tcp.start_thread()
+        self._server.start_thread()
         return self
 
     def __exit__(
@@ -58,6 +54,5 @@ class HandleDns:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for server in (self._udp, self._tcp):
-            server.stop()
-            server.server.server_close()
+        self._server.stop()
+        self._server.server.server_close()

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab.processes import NotHealthy, Processes
+
+ROOT = Path(__file__).parents[2]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+NOTHING: dict[str, str] = {}
+
+
+def always() -> bool:
+    return True
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_program_ends_with_the_block(tmp_path):
+    with Processes(tmp_path) as processes:
+        program = processes.start("p", SLEEP, environment=NOTHING, healthy=always)
+        assert is_running(program.process.pid)
+
+    assert not is_running(program.process.pid)
+
+
+def test_programs_end_when_the_block_fails(tmp_path):
+    started = []
+
+    def interrupted() -> None:
+        with Processes(tmp_path) as processes:
+            program = processes.start("p", SLEEP, environment=NOTHING, healthy=always)
+            started.append(program.process.pid)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert not is_running(started[0])
+
+
+def test_a_program_that_ends_early_is_reported_with_its_last_words(tmp_path):
+    command = [sys.executable, "-c", "import sys; sys.exit('no such setting')"]
+
+    with (
+        pytest.raises(NotHealthy, match="no such setting"),
+        Processes(tmp_path) as processes,
+    ):
+        processes.start("p", command, environment=NOTHING, healthy=lambda: False)
+
+
+def test_a_program_sees_no_variable_but_those_it_is_given(tmp_path):
+    command = [sys.executable, "-c", "import os; print(sorted(os.environ))"]
+
+    with Processes(tmp_path) as processes:
+        program = processes.start(
+            "p", command, environment={"ONLY": "this"}, healthy=always
+        )
+        program.process.wait(10)
+
+    assert "'ONLY'" in program.log.read_text()
+    assert "'PATH'" not in program.log.read_text()
+
+
+OWNER = """
+import os, sys, time
+from pathlib import Path
+from tests.lab.processes import Processes
+with Processes(Path(sys.argv[1])) as processes:
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    program = processes.start("p", sleep, environment={}, healthy=lambda: True)
+    print(program.process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_program_does_not_outlive_a_run_that_is_killed(tmp_path):
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    with owner.stdout:
+        pid = int(owner.stdout.readline())
+
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.wait(10)
+
+    for _ in range(100):
+        if not is_running(pid):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the program is still running")
