@@ -127,9 +127,9 @@ class IdentityResolver:
 
     def forget(self, did: Did, handle: Handle | None = None) -> None:
         """Drop what is remembered of an account (requirement 1.29)."""
-        self._cache.delete(_key(did))
-        if handle is not None:
-            self._cache.delete(_key(handle))
+        for name in (did, handle):
+            if name is not None:
+                self._cache.delete(_key(name))
 
     def _from_handle(
         self, handle: Handle, began: float, deadline: Deadline

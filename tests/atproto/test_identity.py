@@ -336,6 +336,18 @@ def test_what_was_forgotten_is_asked_again(
     assert resolver.did(alice.did).pds == world.garden.pds.origin
 
 
+def test_an_account_without_a_handle_can_be_forgotten_too(
+    resolver: Resolver, alice: Person, world: World
+) -> None:
+    world.publish(alice, world.skyhost, alsoKnownAs=[])
+    found = resolver.did(alice.did)
+    world.publish(alice, world.skyhost)
+
+    resolver.identities.forget(found.did, found.handle)
+
+    assert resolver.did(alice.did).handle == alice.handle
+
+
 def test_not_found_is_not_remembered(resolver: Resolver, world: World) -> None:
     """1.20: people mend their DNS and try again."""
     world.home("carol.dev")
