@@ -59,7 +59,8 @@ def open_service(
     opened: list[Service] = []
 
     def open_one(*, loopback: bool = False, **changes: Any) -> Service:
-        database = copied(prepared, tmp_path)
+        algorithm = changes.get("token_algorithm", "ES256")
+        database = copied(prepared, tmp_path, algorithm=algorithm)
         usual = (development if loopback else production)(database)
         settings = Settings(**{**usual, **changes})
         opened.append(Service(world, settings, compiled=prepared.compiled))

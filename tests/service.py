@@ -22,6 +22,7 @@ from app.factory import Outside, create_app
 from tests.fakes.browser import Browser
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from flask import Flask
@@ -36,11 +37,16 @@ SECRET_KEY = bytes(range(32))
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is made once for all tests: keys, and a database that holds them."""
+    """What is made once for all tests: keys, and databases that hold them.
+
+    Reading an RSA key costs as much as a whole login, so the services of most tests
+    sign with ES256; those that are about tokens or secrets take RS256, as platforms do.
+    """
 
     platform_key: Path
     client_key: Path
-    database: Path
+    databases: Mapping[str, Path]
+    """By the algorithm of the platform's key."""
     compiled: Path
 
 
@@ -49,7 +55,7 @@ def prepare(folder: Path) -> Prepared:
     prepared = Prepared(
         platform_key=folder / "platform.pem",
         client_key=folder / "client.jwk",
-        database=folder / "prepared.db",
+        databases={alg: folder / f"{alg}.db" for alg in ("ES256", "RS256")},
         compiled=folder / "templates",
     )
     prepared.compiled.mkdir()
@@ -61,16 +67,21 @@ def prepare(folder: Path) -> Prepared:
     prepared.platform_key.write_bytes(pem)
     jwk = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True)
     prepared.client_key.write_text(json.dumps({**jwk, "kid": "client-of-the-tests"}))
-    settings = Settings(
-        **production(prepared.database),
-        signing_key_path=prepared.platform_key,
-        client_jwk_path=prepared.client_key,
-    )
-    app = create_app(settings)
+    _initialise(prepared, "ES256")
+    _initialise(prepared, "RS256", signing_key_path=prepared.platform_key)
+    return prepared
+
+
+def _initialise(prepared: Prepared, algorithm: str, **changes: Any) -> None:
+    settings = {**production(prepared.databases[algorithm]), **changes}
+    settings |= {
+        "token_algorithm": algorithm,
+        "client_jwk_path": prepared.client_key,
+    }
+    app = create_app(Settings(**settings))
     result = app.test_cli_runner().invoke(args=["init"])
     assert result.exit_code == 0, result.output
     close(app)
-    return prepared
 
 
 def production(database: Path) -> dict[str, Any]:
@@ -82,6 +93,7 @@ def production(database: Path) -> dict[str, Any]:
         "return_hosts": ("play.elsewhere.cafe",),
         "signup_hosts": ("https://as.skyhost.social",),
         "secret_key": SECRET_KEY,
+        "token_algorithm": "ES256",
         "database_url": f"sqlite:///{database}",
         "rate_limit_login_per_address": "1000/minute",
         "rate_limit_login_per_host": "1000/minute",
@@ -91,7 +103,7 @@ def production(database: Path) -> dict[str, Any]:
 def development(database: Path) -> dict[str, Any]:
     """Return the settings of loopback development."""
     shared = production(database)
-    kept = ("secret_key", "database_url", "signup_hosts")
+    kept = ("secret_key", "token_algorithm", "database_url", "signup_hosts")
     return {name: shared[name] for name in kept}
 
 
@@ -139,9 +151,10 @@ def _application(world: World, settings: Settings) -> Flask:
     )
 
 
-def copied(prepared: Prepared, folder: Path) -> Path:
+def copied(prepared: Prepared, folder: Path, *, algorithm: str = "ES256") -> Path:
     """Return a database of one's own, as `init` leaves it."""
-    return shutil.copy(prepared.database, folder / "latchkey.db")
+    database = prepared.databases.get(algorithm, prepared.databases["ES256"])
+    return shutil.copy(database, folder / "latchkey.db")
 
 
 def close(app: Flask) -> None:

@@ -43,6 +43,12 @@ def verified(service: Service, token: str, **options: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
+def service(open_service: Callable[..., Service]) -> Service:
+    """The application with the algorithm that platforms have unless they say so."""
+    return open_service(token_algorithm="RS256")
+
+
+@pytest.fixture
 def alice(browser: Browser) -> Browser:
     browser.signs_in(ALICE, username="alice")
     return browser

@@ -159,6 +159,12 @@ class Run:
 
 
 @pytest.fixture
+def service(open_service: Callable[..., Service]) -> Service:
+    """The application with the key whose private half is looked for."""
+    return open_service(token_algorithm="RS256")
+
+
+@pytest.fixture
 def run(service: Service, prepared: Prepared) -> Run:
     return Run(service, prepared)
 
@@ -236,7 +242,7 @@ def test_the_log_of_a_full_run_holds_no_secret(
     style: str,
 ) -> None:
     """At the most talkative level, tracebacks of our own faults included."""
-    service = open_service(log_level="debug", log_format=style)
+    service = open_service(log_level="debug", log_format=style, token_algorithm="RS256")
     caplog.set_level(logging.DEBUG)
     run = Run(service, prepared)
 
