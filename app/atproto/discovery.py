@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from .errors import DocumentInvalid, HostFailing, HostWithoutOAuth
 from .metadata import AuthorizationServer, parse_protected_resource
+from .syntax import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,7 +146,7 @@ def read_document(response: Response) -> dict[str, Any]:
         HostFailing: 5xx or 429: try later.
         DocumentInvalid: another status, another content type, or no JSON object.
     """
-    host = urlsplit(response.url).hostname or ""
+    host = host_of(response.url)
     if response.status == 404:
         raise HostWithoutOAuth(host)
     if response.status == 429 or response.status >= 500:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from .errors import ServerInvalid, printable
 from .proofs import build_dpop_proof
+from .syntax import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,11 +127,6 @@ def oauth_error(response: Response) -> tuple[str, str]:
     return printable(document.get("error")), printable(
         document.get("error_description")
     )
-
-
-def host_of(url: str) -> str:
-    """Return the host name of a URL that was checked before, for messages."""
-    return urlsplit(url).hostname or ""
 
 
 def _origin(url: str) -> str:

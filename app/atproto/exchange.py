@@ -11,12 +11,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from .authorization import code_form
-from .dpop import host_of
 from .errors import SubjectMismatch
 from .evidence import evidence_of
 from .http import Deadline
 from .metadata import AuthorizationServer
 from .session import OAuthSession, TokenSet, parse_token_set
+from .syntax import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

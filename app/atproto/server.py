@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .dpop import host_of, oauth_error
+from .dpop import oauth_error
 from .errors import (
     AtprotoError,
     ClientRefused,
@@ -24,6 +24,7 @@ from .errors import (
 )
 from .proofs import build_client_assertion
 from .session import OAuthSession
+from .syntax import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
