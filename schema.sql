@@ -107,7 +107,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS signing_keys_one_of_each
 
 -- What happened to accounts, sessions and keys; appended to and never changed.
 CREATE TABLE IF NOT EXISTS audit_events (
-    -- Begins with the time in milliseconds: sorts in the order of events.
+    -- Begins with the time in microseconds: sorts in the order of events.
     id         TEXT   PRIMARY KEY,
     event      TEXT   NOT NULL,
     did        TEXT,

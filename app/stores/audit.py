@@ -50,8 +50,8 @@ class SqlAudit:
 
 
 def _event_id(now: float) -> str:
-    # Twelve digits of milliseconds sort like the time until the year 10889.
-    return f"{int(now * 1000):012x}{secrets.token_hex(10)}"
+    # Microseconds in fourteen digits sort like the time until the year 4253.
+    return f"{int(now * 1_000_000):014x}{secrets.token_hex(9)}"
 
 
 if TYPE_CHECKING:
