@@ -90,7 +90,7 @@ def _refuse_unreachable(host: str) -> None:
         raise Refused(f"{host} is an address; a name is needed")
     if len(labels) < 2:
         raise Refused(f"{host} is a single word; servers look for a full name")
-    if labels[-1] in UNREACHABLE_TLDS - {"test"} or any(
+    if labels[-1] in UNREACHABLE_TLDS or any(
         is_below(host, domain) or host == domain for domain in _REFUSED_DOMAINS
     ):
         raise Refused(f"{host} is a name that servers refuse")

@@ -112,9 +112,6 @@ def _laboratory(settings: Derived) -> Iterator[Problem]:
     if settings.lab_network and is_on_the_public_internet(host):
         reason = f"{host} is a name of the public internet, where no laboratory stands"
         yield Problem("lab_network", reason, ("public_url",))
-    if host.endswith(".test") and not settings.lab_network:
-        reason = f"{host} is known in a LAB_NETWORK only"
-        yield Problem("public_url", reason, ("lab_network",))
 
 
 def _hosts_of_others(settings: Derived) -> Iterator[Problem]:

@@ -120,6 +120,8 @@ def scope(text: str) -> str:
         raise Refused("must be printable words with single spaces between them")
     if "atproto" not in scopes:
         raise Refused("lacks `atproto`, without which no server signs anybody in")
+    if "openid" in scopes:
+        raise Refused("names `openid`, which no server takes")  # requirement 3.10
     if len(set(scopes)) != len(scopes):
         raise Refused("names a scope twice")  # requirement 3.6
     return text

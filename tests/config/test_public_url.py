@@ -83,7 +83,7 @@ def test_a_bare_slash_after_the_origin_is_forgiven():
         ("https://192.0.2.7", "is an address"),
         ("https://127.0.0.1", "is an address"),
         ("https://[2001:db8::1]", "is an address"),
-        ("https://auth.platform.test", "LAB_NETWORK"),
+        ("https://auth.platform.test", "servers refuse"),
         ("https://auth.platform.local", "servers refuse"),
         ("https://auth.platform.localhost", "servers refuse"),
         ("https://auth.platform.invalid", "servers refuse"),
@@ -102,10 +102,11 @@ def test_a_public_url_that_no_server_would_take_is_refused(url, why):
     assert why in line
 
 
-def test_a_name_of_the_test_domain_serves_in_a_laboratory():
-    settings = read(LABORATORY, PUBLIC_URL="https://auth.platform.test")
+def test_a_laboratory_changes_nothing_about_names_that_servers_refuse():
+    """3.2: the reference takes no client_id under .test, in no network."""
+    (line,) = refusal(LABORATORY, PUBLIC_URL="https://auth.platform.test")
 
-    assert settings.host == "auth.platform.test"
+    assert "servers refuse" in line
 
 
 def test_every_absolute_url_comes_from_the_public_url():

@@ -23,6 +23,7 @@ def test_a_scope_with_atproto_is_asked_for(scope):
         ("atproto back\\slash", "single spaces"),
         ("atproto\tblob:*/*", "single spaces"),
         ("atproto atproto", "twice"),
+        ("atproto openid", "openid"),
     ],
 )
 def test_a_scope_outside_the_grammar_is_refused(scope, why):
