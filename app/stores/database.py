@@ -49,7 +49,10 @@ class Dialect(Protocol):
 class Database:
     """Where the stores read and write."""
 
-    def __init__(self, url: URL, dialect: Dialect) -> None:
+    def __init__(
+        self, url: URL, dialect: Dialect, *, writer_timeout: float = WRITER_TIMEOUT
+    ) -> None:
+        self._writer_timeout = writer_timeout
         self._dialect = dialect
         self._engine = dialect.create(url)
         self._reader = dialect.reading(self._engine)
@@ -98,7 +101,7 @@ class Database:
         if self._writer is None:
             yield
             return
-        if not self._writer.acquire(timeout=WRITER_TIMEOUT):
+        if not self._writer.acquire(timeout=self._writer_timeout):
             raise StorageFailed("another writer of this process takes too long")
         try:
             yield

@@ -10,10 +10,11 @@ import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from app.flows.errors import StorageFailed
-from app.stores.database import open_database
+from app.stores import sqlite
+from app.stores.database import Database, open_database
 from app.stores.errors import DatabaseURLInvalid
 
 ADD = text("INSERT INTO cache_entries VALUES (:key, '', 0)")
@@ -120,6 +121,13 @@ def test_a_server_that_is_down_is_a_storage_failure(tmp_path):
 
     with pytest.raises(StorageFailed):
         database.ping()
+
+
+def test_postgresql_without_its_driver_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(DatabaseURLInvalid, match="extra `postgres`"):
+        open_database("postgresql://user@host/x")
 
 
 # --- PostgreSQL ---------------------------------------------------------------------
@@ -239,6 +247,25 @@ def test_writers_of_one_process_queue_and_nobody_fails(sqlite_database):
         thread.join()
 
     assert len(keys(sqlite_database)) == 8 * 25
+
+
+def test_a_writer_does_not_queue_forever(sqlite_database, sqlite_url):
+    database = Database(make_url(sqlite_url), sqlite, writer_timeout=0.05)
+    failures = []
+
+    def write_too():
+        try:
+            add(database, "late")
+        except StorageFailed as error:
+            failures.append(str(error))
+
+    with database.write():
+        second = threading.Thread(target=write_too)
+        second.start()
+        second.join()
+    database.close()
+
+    assert failures == ["another writer of this process takes too long"]
 
 
 def run(script, *arguments):
