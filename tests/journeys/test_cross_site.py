@@ -199,6 +199,18 @@ def test_every_answer_wears_the_security_headers(
             assert "'none'" in answer.headers["Content-Security-Policy"], path
 
 
+@pytest.mark.parametrize("query", ["", "?state=unknown&code=x", "?state=a&state=b"])
+def test_the_address_of_a_callback_is_told_to_nobody(
+    visitor: Browser, query: str
+) -> None:
+    """6.20: it holds a code, and a page about a failure links and loads."""
+    page = visitor.visits(f"/auth/callback{query}", site="cross-site")
+
+    assert page.error
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_run_nothing_that_is_not_ours(signed_in: Browser, path: str) -> None:
     """Strict policy, no inline script or style, no frame, nothing from elsewhere."""
