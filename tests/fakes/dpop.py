@@ -61,6 +61,8 @@ class ProofChecker:
 
     def __init__(self, nonces: NonceSource, clock: Callable[[], float]) -> None:
         self.nonces = nonces
+        self.shortest_jti = 16
+        """Characters of base64url: 96 bits, which not every client takes care of."""
         self.wants_another_nonce = False
         """A server that is never content (the attack of requirement 5.8)."""
         self._clock = clock
@@ -87,7 +89,7 @@ class ProofChecker:
         now, iat, jti = self._clock(), claims.get("iat"), claims.get("jti")
         if not isinstance(iat, int) or not -OLDEST <= iat - now <= FURTHEST_AHEAD:
             raise _invalid("iat is out of the window")
-        if not isinstance(jti, str) or len(jti) < 16:
+        if not isinstance(jti, str) or len(jti) < self.shortest_jti:
             raise _invalid("jti has fewer than 96 bits")
         if jti in self._seen:
             raise _invalid("DPoP proof replayed")

@@ -45,8 +45,8 @@ class Host:
 class World:
     """Everything outside of the client: network, names, hosts and people."""
 
-    def __init__(self) -> None:
-        self.clock = FakeClock()
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.network = FakeNetwork(self.clock)
         self.dns = FakeDns()
         self.plc = FakePlc()
