@@ -154,7 +154,9 @@ def _application(world: World, settings: Settings) -> Flask:
 def copied(prepared: Prepared, folder: Path, *, algorithm: str = "ES256") -> Path:
     """Return a database of one's own, as `init` leaves it."""
     database = prepared.databases.get(algorithm, prepared.databases["ES256"])
-    return shutil.copy(database, folder / "latchkey.db")
+    copy = folder / "latchkey.db"
+    shutil.copy(database, copy)
+    return copy
 
 
 def close(app: Flask) -> None:

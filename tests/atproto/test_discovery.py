@@ -30,11 +30,6 @@ RESOURCE = "https://pds.skyhost.social/.well-known/oauth-protected-resource"
 SERVER = "https://as.skyhost.social/.well-known/oauth-authorization-server"
 
 
-@pytest.fixture
-def library(world: World) -> Library:
-    return Library(world)
-
-
 def pushed(network: FakeNetwork) -> int:
     return len(network.sent(path="/oauth/par"))
 

@@ -18,11 +18,6 @@ ALICE = "alice.skyhost.social"
 PAR = "https://as.skyhost.social/oauth/par"
 
 
-@pytest.fixture
-def library(world: World) -> Library:
-    return Library(world)
-
-
 def test_a_first_request_is_answered_with_a_nonce_and_sent_again(
     library: Library, network: FakeNetwork
 ) -> None:

@@ -29,11 +29,6 @@ ALICE = "alice.skyhost.social"
 PAR = "https://as.skyhost.social/oauth/par"
 
 
-@pytest.fixture
-def library(world: World) -> Library:
-    return Library(world)
-
-
 def only_push(network: FakeNetwork) -> Any:
     return network.sent(path="/oauth/par")[-1]
 

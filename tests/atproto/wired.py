@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from werkzeug.wrappers import Request
 
@@ -22,8 +22,10 @@ from app.atproto.keys import ClientKeys, SigningKey
 from app.atproto.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.atproto.security import Deadline, NetworkPolicy, SafeHTTP
 from app.atproto.server import ServerAgent
+from tests.fakes.browser import query_of
 from tests.fakes.consent import ConsentPage
 from tests.fakes.directory import json_response
+from tests.fakes.faults import REMOVED
 from tests.fakes.world import PLC, World
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from app.atproto.client import Completed
     from app.atproto.session import OAuthSession
     from app.atproto.stores import AuthRequest
+    from tests.fakes.network import FakeNetwork
 
 HOST = "auth.platform.cafe"
 CLIENT_ID = f"https://{HOST}/oauth-client-metadata.json"
@@ -164,6 +167,24 @@ class Library:
         """Go through a whole login; return the session."""
         url = self.approved(identifier, account=account, **options)
         return self.finishes(url).session
+
+    def nothing_lives(self) -> bool:
+        """Tell whether no session is kept here, and no grant is alive anywhere."""
+        servers = self.world.servers.values()
+        alive = [one for server in servers for one in server.grants.all if one.alive]
+        return not alive and not self.sessions._sessions
+
+
+def bent(url: str, **changes: object) -> str:
+    """Return a callback URL with other parameters, or without (`REMOVED`)."""
+    query = {**query_of(url), **changes}
+    wanted = {name: value for name, value in query.items() if value is not REMOVED}
+    return f"{CALLBACK}?{urlencode(wanted)}"
+
+
+def token_requests(network: FakeNetwork) -> int:
+    """Return how often a code was sent."""
+    return len(network.sent(path="/oauth/token"))
 
 
 class Remembering(MemoryStateStore):

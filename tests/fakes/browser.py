@@ -106,6 +106,10 @@ class Browser:
         assert isinstance(arrived, Page)
         return arrived
 
+    def is_signed_in(self) -> bool:
+        """Tell whether the service knows who this is."""
+        return self.visits("/auth/session", accept="application/json").status == 200
+
     # --- forms --------------------------------------------------------------------
 
     def submits(

@@ -236,7 +236,7 @@ def test_nobody_waits_for_dns_when_https_has_answered(
     held = world.dns.holds(f"_atproto.{ALICE}")
 
     try:
-        assert browser.opens_login().types(ALICE)
+        assert browser.opens_login().types(ALICE).approves().url == SIGNUP
     finally:
         held.set()
 

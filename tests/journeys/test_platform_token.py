@@ -13,7 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 from app.config import SettingsInvalid
 from tests.fakes.browser import Browser
 from tests.fakes.cookies import Cookie
-from tests.fakes.dpop import digest
+from tests.fakes.dpop import UNDATED, digest
 from tests.fakes.world import World
 from tests.service import HOME, Prepared, Service
 
@@ -30,14 +30,13 @@ def verified(service: Service, token: str, **options: Any) -> dict[str, Any]:
     """Verify as another service does: by the published keys, at the fake time."""
     jwks = jwt.PyJWKSet.from_dict(service.get("/.well-known/jwks.json").json())
     header = jwt.get_unverified_header(token)
-    undated = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
     claims: dict[str, Any] = jwt.decode(
         token,
         jwks[header["kid"]].key,
         algorithms=["RS256"],
         issuer=HOME,
         audience=HOME,
-        options={"require": ["exp", "iat", "nbf", "sub", "jti", "sid"], **undated},
+        options={**UNDATED, "require": ["exp", "iat", "nbf", "sub", "jti", "sid"]},
     )
     return claims
 
@@ -103,8 +102,8 @@ def test_only_public_halves_of_the_platforms_keys_are_published(
     for jwk in jwks["keys"]:
         assert set(jwk) == {"kty", "n", "e", "kid", "alg", "use"}
     pem = prepared.platform_key.read_bytes()
-    private = jwt.algorithms.RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
-    assert RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)["n"] == jwk["n"]
+    private = RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
+    assert RSAAlgorithm.to_jwk(private, as_dict=True)["n"] == jwk["n"]
 
 
 def test_no_token_of_the_host_is_in_ours(alice: Browser, world: World) -> None:
@@ -321,9 +320,8 @@ def test_the_algorithm_is_a_setting(
     token = cookie_of(browser).value
     jwks = jwt.PyJWKSet.from_dict(service.get("/.well-known/jwks.json").json())
     key = jwks[jwt.get_unverified_header(token)["kid"]]
-    undated = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
     claims = jwt.decode(
-        token, key.key, algorithms=[algorithm], audience=HOME, options=undated
+        token, key.key, algorithms=[algorithm], audience=HOME, options=UNDATED
     )
     assert claims["username"] == "alice"
 
@@ -337,13 +335,12 @@ def test_a_shared_secret_publishes_no_key(
     browser.signs_in(ALICE, username="alice")
 
     assert service.get("/.well-known/jwks.json").json() == {"keys": []}
-    undated = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
     claims = jwt.decode(
         cookie_of(browser).value,
         secret,
         algorithms=["HS256"],
         audience=HOME,
-        options=undated,
+        options=UNDATED,
     )
     assert claims["username"] == "alice"
     assert browser.visits("/auth/session").status == 200
