@@ -61,11 +61,12 @@ class DPoPSender:
             HostUnreachable: nothing of use answered.
         """
         place = f"nonce:{_origin(url)}"
-        nonce = self._cache.get(place) or nonce
+        known = self._cache.get(place)
+        nonce = known or nonce
         for first in (True, False):
             response = self._attempt(url, form, key, deadline=deadline, nonce=nonce)
             fresh = _nonce_of(response)
-            if fresh is not None:
+            if fresh is not None and fresh != known:
                 self._cache.put(place, fresh, lifetime=NONCE_LIFETIME)
             if not _asks_for_nonce(response):
                 return response, fresh

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.atproto.errors import IdentifierInvalid
+from app.flows.ports import User
 
 from . import cookies
 from .access import access
@@ -24,6 +25,7 @@ def login_page(
     identifier: str = "",
     return_to: str = "",
     prompt: str = "",
+    signed_in: User | None = None,
     failure: Failure | None = None,
 ) -> str:
     """Render the form with whatever is known already."""
@@ -42,7 +44,7 @@ def login_page(
         signup_hosts=here.signup_hosts,
         handle_suffix=here.handle_suffix or "",
         notice=failure.notice() if failure else None,
-        signed_in=None,
+        signed_in=signed_in,
     )
 
 
@@ -66,11 +68,15 @@ def show() -> Response | str:
     """Show the form; whoever is signed in goes straight on with a fresh token."""
     return_to = site().returns.parse(request.args.get("return_to"))
     prompt = request.args.get("prompt", "")
-    signed_in = None if prompt else flows().renew.renew(cookies.session_secret())
-    if signed_in is not None:
+    signed_in = flows().renew.renew(cookies.session_secret())
+    if signed_in is not None and not prompt:
         return enter(signed_in, return_to)
-    identifier = request.args.get("identifier", "")
-    return login_page(identifier=identifier, return_to=return_to, prompt=prompt)
+    return login_page(
+        identifier=request.args.get("identifier", ""),
+        return_to=return_to,
+        prompt=prompt,
+        signed_in=signed_in.user if signed_in else None,
+    )
 
 
 @bp.post("/auth/login")

@@ -92,3 +92,14 @@ def test_another_error_is_not_tried_again(
     assert isinstance(page, Page)
     assert (page.status, page.error) == (502, "host_unreachable")
     assert network.sent() == []
+
+
+def test_who_is_asked_again_while_signed_in_may_go_on_as_before(
+    browser: Browser,
+) -> None:
+    browser.signs_in(ALICE, username="alice")
+
+    page = browser.opens_login(prompt="login", return_to="/auth/account?from=here")
+
+    assert "Continue as alice" in page.text
+    assert "/auth/login?return_to=/auth/account%3Ffrom%3Dhere" in page.links
