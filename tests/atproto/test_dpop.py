@@ -87,7 +87,8 @@ def test_a_stale_nonce_costs_one_round_trip(
 def test_a_server_that_is_never_content_is_asked_twice(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.8: no loop."""
+    """5.8: no loop, though each answer brings a new nonce."""
+    world.skyhost.server.nonces.rotates_every_answer = True
     world.skyhost.server.proofs.wants_another_nonce = True
 
     with pytest.raises(ServerInvalid):
@@ -103,6 +104,20 @@ def test_the_same_nonce_again_is_not_worth_a_try(
     network.forget()
     world.skyhost.server.proofs.wants_another_nonce = True
     world.skyhost.server.lies.repeats_nonce = True
+
+    with pytest.raises(ServerInvalid):
+        library.begins(ALICE)
+    assert len(network.sent(path="/oauth/par")) == 1
+
+
+def test_a_challenge_without_nonce_is_an_error_later_too(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """5.8: the nonce that we had is no answer to it."""
+    library.begins(ALICE)
+    network.forget()
+    world.skyhost.server.proofs.wants_another_nonce = True
+    world.skyhost.server.lies.forgets_nonce = True
 
     with pytest.raises(ServerInvalid):
         library.begins(ALICE)

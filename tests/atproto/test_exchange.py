@@ -93,7 +93,7 @@ def test_a_server_that_stays_away_ends_the_login(
         (faults.redirect("https://evil.social/token", 307), ServerInvalid),
         (faults.Swells(100_000), ResponseTooLarge),
         (faults.Says(200, b"[]", {"Content-Type": "application/json"}), ServerInvalid),
-        (faults.Says(201, b"{}", {"Content-Type": "application/json"}), ServerInvalid),
+        (faults.ChangesStatus(201), ServerInvalid),
     ],
     ids=str,
 )

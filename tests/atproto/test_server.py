@@ -222,7 +222,7 @@ def test_a_prompt_that_the_server_does_not_know_is_left_out(
 
     library.begins("https://as.skyhost.social", prompt="create")
 
-    assert "prompt" not in only_push(network).form
+    assert not any("prompt" in one.form for one in network.sent(path="/oauth/par"))
 
 
 def test_a_prompt_is_tried_once_where_nothing_is_said_about_it(
