@@ -102,4 +102,4 @@ def test_who_is_asked_again_while_signed_in_may_go_on_as_before(
     page = browser.opens_login(prompt="login", return_to="/auth/account?from=here")
 
     assert "Continue as alice" in page.text
-    assert "/auth/login?return_to=/auth/account%3Ffrom%3Dhere" in page.links
+    assert "/auth/login?return_to=%2Fauth%2Faccount%3Ffrom%3Dhere" in page.links
