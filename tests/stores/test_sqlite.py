@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+
+import pytest
+from sqlalchemy import make_url
+
+from app.flows.errors import StorageFailed
+from app.stores import sqlite
+from app.stores.database import Database, open_database
+from tests.stores.entries import ADD, add, keys
+
+
+def pragma(connection, name):
+    return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def test_sqlite_logs_ahead_checks_keys_and_waits_for_its_lock(sqlite_database):
+    with sqlite_database.read() as connection:
+        assert pragma(connection, "journal_mode") == "wal"
+        assert pragma(connection, "foreign_keys") == 1
+        assert pragma(connection, "busy_timeout") == 5_000
+
+
+@pytest.mark.parametrize("order", [(True, False, True), (False, True, False)])
+def test_sqlite_waits_for_the_disk_where_it_matters(sqlite_database, order):
+    full, normal = 2, 1
+    for durable in order:
+        with sqlite_database.write(durable=durable) as connection:
+            expected = full if durable else normal
+            assert pragma(connection, "synchronous") == expected
+
+
+def test_the_file_of_sqlite_is_private_and_its_folder_is_made(tmp_path):
+    file = tmp_path / "var" / "deep" / "latchkey.db"
+    database = open_database(f"sqlite:///{file}")
+    database.apply_schema()
+    modes = {stat.S_IMODE(made.stat().st_mode) for made in file.parent.iterdir()}
+    database.close()
+
+    assert modes == {0o600}
+
+
+def test_connections_are_kept(sqlite_database):
+    with sqlite_database.write() as connection:
+        connection.exec_driver_sql("CREATE TEMP TABLE of_this_connection (x TEXT)")
+
+    with sqlite_database.read() as connection:
+        connection.exec_driver_sql("SELECT x FROM of_this_connection")
+
+
+def test_a_writer_waits_for_another_process_that_writes(sqlite_database, tmp_path):
+    other = sqlite3.connect(
+        tmp_path / "latchkey.db", isolation_level=None, check_same_thread=False
+    )
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.2, other.execute, ["COMMIT"])
+    release.start()
+
+    add(sqlite_database, "waited")
+
+    release.join()
+    other.close()
+    assert keys(sqlite_database) == {"waited"}
+
+
+def test_a_write_begins_with_the_lock_so_that_what_it_read_stays_true(
+    sqlite_database, tmp_path
+):
+    other = sqlite3.connect(tmp_path / "latchkey.db", timeout=0, isolation_level=None)
+    with sqlite_database.write() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM cache_entries")
+
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("INSERT INTO cache_entries VALUES ('other', '', 0)")
+        connection.execute(ADD, {"key": "ours"})
+    other.close()
+
+    assert keys(sqlite_database) == {"ours"}
+
+
+def test_writers_of_one_process_queue_and_nobody_fails(sqlite_database):
+    def work(name):
+        for number in range(25):
+            add(sqlite_database, f"{name}-{number}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(keys(sqlite_database)) == 8 * 25
+
+
+def test_a_writer_does_not_queue_forever(sqlite_database, sqlite_url):
+    database = Database(make_url(sqlite_url), sqlite, writer_timeout=0.05)
+    failures = []
+
+    def write_too():
+        try:
+            add(database, "late")
+        except StorageFailed as error:
+            failures.append(str(error))
+
+    with database.write():
+        second = threading.Thread(target=write_too)
+        second.start()
+        second.join()
+    database.close()
+
+    assert failures == ["another writer of this process takes too long"]
