@@ -142,12 +142,13 @@ def test_the_code_goes_to_the_server_of_the_start(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """6.7, 9.16: the token endpoint is the stored one, not what metadata says now."""
-    url = library.approved(ALICE)
+    page = library.at_host(library.begins(ALICE))
+    world.clock.advance(301)  # whatever was cached has gone
     world.skyhost.server.lies.metadata["token_endpoint"] = "https://evil.social/token"
 
-    library.finishes(url)
+    library.finishes(page.approves().url)
 
-    assert token_requests(network) == 1
+    assert network.sent(path="/oauth/token")[0].url == TOKEN
     assert network.sent(host="evil.social") == []
 
 
