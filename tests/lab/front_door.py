@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from string import Template
 
@@ -11,6 +12,7 @@ from tests.lab.certificates import Certificates
 from tests.lab.processes import Processes, Program
 
 TEMPLATE = Path(__file__).with_name("nginx.conf")
+PORT = 443
 SERVER = """\
     server {{
         listen 127.0.0.1:443 ssl;
@@ -18,6 +20,10 @@ SERVER = """\
         location / {{ proxy_pass http://127.0.0.1:{port}; }}
     }}
 """
+
+
+class PortTaken(Exception):
+    """The one port of https belongs to somebody else."""
 
 
 class _Configuration(Template):
@@ -32,6 +38,8 @@ def start_front_door(
     ports: Mapping[str, int],
 ) -> Program:
     """Start nginx; `ports` says where each server name (or several) is served."""
+    if _is_taken(PORT):
+        raise PortTaken(f"something else listens on 127.0.0.1:{PORT}; stop it first")
     directory.mkdir()
     configuration = directory / "nginx.conf"
     configuration.write_text(_configuration(directory, certificates, ports))
@@ -39,7 +47,7 @@ def start_front_door(
         "nginx",
         ["/usr/sbin/nginx", "-p", directory, "-c", configuration, "-e", "stderr"],
         environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        healthy=_listens(443),
+        healthy=partial(_is_taken, PORT),
     )
 
 
@@ -55,9 +63,6 @@ def _configuration(
     )
 
 
-def _listens(port: int) -> Callable[[], bool]:
-    def check() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    return check
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
