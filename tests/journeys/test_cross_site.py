@@ -48,6 +48,7 @@ STRANGERS = [
     {"origin": "https://evil.cafe", "site": "cross-site"},
     {"origin": "https://app.platform.cafe", "site": "same-site"},
     {"origin": "null", "site": "cross-site"},
+    {"origin": "null", "site": "same-site"},
     {"origin": "null", "site": "none"},
     {"origin": f"{HOME}:8443", "site": "same-site"},
     {"origin": "http://auth.platform.cafe", "site": "cross-site"},

@@ -221,6 +221,19 @@ def test_a_token_that_we_would_not_make_is_refused(
     assert answer.json()["error"] == "not_signed_in"
 
 
+def test_a_token_of_one_person_with_the_session_of_another(
+    alice: Browser, service: Service, prepared: Prepared, world: World
+) -> None:
+    """The session behind a token is its own person's."""
+    service.browser().signs_in("bob.skyhost.social", username="bobby")
+    real = jwt.get_unverified_header(cookie_of(alice).value)
+    ((sid,),) = service.rows("SELECT sid FROM sessions WHERE did = ?", world.alice.did)
+    changes = {"sub": world.bob.did, "sid": sid, "headers": {"typ": real["typ"]}}
+    token = forged(service, prepared, **changes)
+
+    assert service.get("/auth/session", Authorization=f"Bearer {token}").status == 401
+
+
 def test_the_public_key_is_no_shared_secret(
     alice: Browser, service: Service, prepared: Prepared
 ) -> None:
