@@ -15,10 +15,12 @@ import re
 import sys
 from pathlib import Path
 
+from flask import Flask
 from gunicorn import glogging
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
 
@@ -92,3 +94,10 @@ access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms'
 def when_ready(server):
     """Say where to go."""
     server.log.info("Latchkey is ready: %s/auth/login", settings.public_url)
+
+
+def post_worker_init(worker):
+    """Have the keys in memory before the first request, whatever happens later."""
+    application = worker.app.callable
+    if isinstance(application, Flask):
+        warm_up(application)

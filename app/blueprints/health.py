@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Flask, Response, jsonify
 
 from .access import access
 from .context import context
@@ -29,6 +29,18 @@ def ready() -> tuple[Response, int]:
     is_ready = all(state == "ok" for state in parts.values())
     status = "ok" if is_ready else "unavailable"
     return jsonify(status=status, checks=parts), 200 if is_ready else 503
+
+
+def warm_up(app: Flask) -> None:
+    """Ask each part once, when a worker starts.
+
+    From then on the keys are in memory, so that metadata and JWKS outlive an outage of
+    the database (requirement 3.12); and the log says at once what is missing.
+    """
+    with app.app_context():
+        parts = [name for name in context().documents.checks if _state(name) != "ok"]
+    if parts:
+        log.warning("a new deployment needs `flask --app wsgi init` first")
 
 
 def _state(name: str) -> str:

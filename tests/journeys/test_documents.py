@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.blueprints.health import warm_up
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.network import Answer, FakeNetwork, Fault, Sent
 from tests.fakes.world import THE_SERVER, World
@@ -172,6 +173,17 @@ def test_documents_are_served_with_the_database_down(
 
     assert answer.status == 200
     assert answer.body == before
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_worker_that_was_never_asked_serves_them_too(
+    service: Service, path: str
+) -> None:
+    """3.12: what a worker needs is in its memory from its start."""
+    warm_up(service.app)
+    broken(service)
+
+    assert service.get(path).status == 200
 
 
 def test_readiness_tells_what_is_missing(service: Service) -> None:

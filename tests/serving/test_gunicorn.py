@@ -87,7 +87,19 @@ def test_a_worker_takes_over_what_was_loaded_before_it(tmp_path: Path):
     assert answer["status"] == "ok"
     assert "Booting worker" in log
     assert "Traceback" not in log
-    assert "Error" not in log
+    assert " ERROR " not in log
+
+
+def test_a_worker_says_at_once_that_init_is_missing(tmp_path: Path):
+    settings = {
+        "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
+        "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),
+    }
+    with serving("wsgi:app", tmp_path, **settings) as server:
+        server.get("/healthz")
+
+    assert "not ready: keys" in server.log.read_text()
+    assert "flask --app wsgi init" in server.log.read_text()
 
 
 def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
