@@ -13,20 +13,14 @@ import re
 from dataclasses import dataclass
 
 from .errors import UnsafeURL
+from .syntax import DEFAULT_PORTS, RESERVED_TLDS
 
 LONGEST_URL = 8192
 
-RESERVED_TLDS = frozenset(
-    {
-        "alt", "arpa", "example", "internal", "invalid",
-        "local", "localhost", "onion", "test",
-    }
-)  # fmt: skip
-"""Names that no public host has (requirements 1.5 and 9.2)."""
+NOT_PUBLIC = RESERVED_TLDS | {"test"}
+"""Top-level domains that no public host has (requirements 1.5 and 9.2)."""
 
 RESERVED_DOMAINS = frozenset({"example.com", "example.net", "example.org"})
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _UNREADABLE = "a URL"
 """Stands for the host when there is none to name: the URL itself is not for logs."""
@@ -137,7 +131,7 @@ class NetworkPolicy:
             raise UnsafeURL(host, "it is not a host name")
         if self.allow_test_names:
             return
-        if len(labels) < 2 or labels[-1] in RESERVED_TLDS:
+        if len(labels) < 2 or labels[-1] in NOT_PUBLIC:
             raise UnsafeURL(host, "it is not a public name")
         if ".".join(labels[-2:]) in RESERVED_DOMAINS:
             raise UnsafeURL(host, "it is a name for documentation")
