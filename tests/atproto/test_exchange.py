@@ -222,14 +222,16 @@ def test_less_than_was_asked_is_what_counts(library: Library, world: World) -> N
     assert session.scope == "atproto"
 
 
-def test_an_expanded_permission_set_is_taken_as_granted(
-    library: Library, world: World
-) -> None:
+def test_an_expanded_permission_set_is_taken_as_granted(world: World) -> None:
     """8.9: `include:` comes back as what it stands for."""
-    granted = "atproto repo:social.skyhost.note rpc?lxm=a.b.c&aud=*"
-    world.skyhost.server.lies.granted_scope = granted
+    include = "include:social.skyhost.notes"
+    expanded = "repo:social.skyhost.note rpc?lxm=social.skyhost.list&aud=*"
+    world.skyhost.server.expands_include[include] = expanded
+    library = Library(world, scope=f"atproto {include}")
 
-    assert library.logs_in(ALICE).scope == granted
+    session = library.logs_in(ALICE, scope=f"atproto {include}")
+
+    assert session.scope == f"atproto {expanded}"
 
 
 @pytest.mark.parametrize("lifetime", [30, 3600])

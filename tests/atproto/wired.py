@@ -52,12 +52,14 @@ class Library:
         world: World,
         *,
         public: bool = False,
+        scope: str = "atproto transition:generic",
         clock: Callable[[], float] | None = None,
         before_host: Callable[[str], None] = lambda _host: None,
     ) -> None:
         self.world = world
         self.clock = clock or world.clock
         self.public = public
+        self.scope = scope
         self.keys = [SigningKey.generate("ES256")]
         self.states = Remembering(self.clock)
         self.sessions = MemorySessionStore()
@@ -104,7 +106,7 @@ class Library:
         return build_confidential_web_client(
             client_id=CLIENT_ID,
             redirect_uris=[CALLBACK, CALLBACK + "/second"],
-            scope="atproto transition:generic",
+            scope=self.scope,
             jwks=ClientKeys(self.keys).public_jwks(),
         )
 
