@@ -48,6 +48,9 @@ def where_a_browser_goes(return_to: str) -> str:
 @example("/\t/evil.cafe")
 @example("https:evil.cafe")
 @example("https://auth.platform.cafe@evil.cafe")
+@example("https://evilplatform.cafe/")
+@example("https://play.elsewhere.cafe:8443/")
+@example("http://play.elsewhere.cafe/")
 def test_what_is_accepted_leads_to_the_platform(return_to: str) -> None:
     try:
         accepted = POLICY.parse(return_to)
