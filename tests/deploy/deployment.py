@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.deploy.debian import make_root
 from tests.deploy.machine import Answer, Machine, request
-from tests.deploy.playbook import REPOSITORY, Playbook, Run
+from tests.deploy.playbook import REPOSITORY, Playbook
 
 HOST = "auth.platform.internal"
 CACHE = REPOSITORY / "var/deploy"
@@ -20,11 +20,11 @@ CACHE = REPOSITORY / "var/deploy"
 
 @dataclass(frozen=True)
 class Deployment:
-    """The machine, the playbook and what its first run came to."""
+    """The machine, the playbook and the settings that its first run put in place."""
 
     machine: Machine
     playbook: Playbook
-    first: Run
+    settings: str
 
     def direct(self, path: str, *options: str) -> Answer:
         """Ask the service itself."""
@@ -34,24 +34,21 @@ class Deployment:
         """Ask as the world does: through the proxy, over TLS."""
         return request(self.machine, f"https://{HOST}{path}", *options)
 
-    def linked_release(self) -> str:
-        """Return the name of the release that serves."""
-        return Path(self.machine.output("readlink /opt/latchkey/current")).name
-
 
 @contextmanager
 def deployed(workplace: Path) -> Iterator[Deployment]:
     """Deploy to a fresh machine, and take it down afterwards whatever happened."""
     with _machine(workplace) as machine:
-        settings = {
+        chosen = {
             "PUBLIC_URL": f"https://{HOST}",
             "PLATFORM_NAME": 'The "Platform" for $5, 100 %',
             "COOKIE_DOMAIN": "platform.internal",
         }
-        playbook = Playbook(workplace, machine, _checkout(workplace), settings)
+        playbook = Playbook(workplace, machine, _checkout(workplace), chosen)
         first = playbook.run()
         assert first.succeeded, first.output
-        yield Deployment(machine, playbook, first)
+        settings = machine.output("cat /etc/latchkey/latchkey.env")
+        yield Deployment(machine, playbook, settings)
 
 
 @contextmanager

@@ -49,10 +49,10 @@ class Playbook:
     source: Path
     settings: dict[str, str]
 
-    def run(self, *options: str, **settings: object) -> Run:
+    def run(self, *options: str, version: str = "HEAD", **settings: str) -> Run:
         """Run the playbook, with some settings changed, and say what came of it."""
         inventory = self.workplace / "inventory.json"
-        inventory.write_text(json.dumps(self._inventory(settings)))
+        inventory.write_text(json.dumps(self._inventory(version, settings)))
         command = [f"{TOOLS}/ansible-playbook", f"--inventory={inventory}"]
         answer = subprocess.run(
             [*command, *options, "site.yml"],
@@ -75,13 +75,9 @@ class Playbook:
         self._git("commit", "--quiet", "--message", "A change", "--", path)
         return self.release()
 
-    def release(self) -> str:
-        """Return the name under which the checkout would be released."""
-        return self._git("rev-parse", "--short=12", "HEAD")
-
-    def go_back_to(self, release: str) -> None:
-        """Leave out the commits since a release."""
-        self._git("reset", "--quiet", "--hard", release)
+    def release(self, version: str = "HEAD") -> str:
+        """Return the name under which a version would be released."""
+        return self._git("rev-parse", "--short=12", version)
 
     def _git(self, *command: str) -> str:
         who = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
@@ -93,7 +89,7 @@ class Playbook:
         )
         return answer.stdout.strip()
 
-    def _inventory(self, settings: dict[str, object]) -> dict[str, object]:
+    def _inventory(self, version: str, settings: dict[str, str]) -> dict[str, object]:
         options = [
             "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
             f"-o ProxyCommand={shlex.quote(self.machine.ssh_proxy())}",
@@ -103,6 +99,7 @@ class Playbook:
             "ansible_ssh_private_key_file": str(self.workplace / "ssh_key"),
             "ansible_ssh_common_args": " ".join(options),
             "deploy_source": str(self.source),
+            "deploy_version": version,
             "proxy_tls": "internal",
             "latchkey_settings": {**self.settings, **settings},
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from tests.deploy.deployment import HOST, Deployment
@@ -11,21 +13,36 @@ CONFINED = (
     "systemd-run --quiet --pipe --wait --collect --unit=latchkey-command-probe"
     " --working-directory=/opt/latchkey/current -- "
 )
-PYTHON = "/opt/latchkey/current/venv/bin/python -c"
+
+
+def python(code: str) -> str:
+    return shlex.join(["/opt/latchkey/current/venv/bin/python", "-c", code])
+
+
+def run_a_copy(directory: str) -> str:
+    copy = f"{directory}/probe"
+    script = f"trap 'rm -f {copy}' EXIT; cp /bin/true {copy}; {copy}"
+    return shlex.join(["sh", "-c", script])
+
+
 ATTEMPTS = {
+    "find the system writable": python(
+        "import os, sys; sys.exit(os.statvfs('/usr').f_flag & os.ST_RDONLY)"
+    ),
     "change its own code": "touch /opt/latchkey/current/app/__init__.py",
     "change its own settings": "touch /etc/latchkey/latchkey.env",
     "read the secret key's file": "cat /etc/latchkey/secret_key",
-    "write to the system": "touch /usr/local/bin/x",
     "read the operator's files": "ls /root",
-    "run what it has written": "sh -c 'cp /bin/true /var/lib/latchkey/x"
-    " && /var/lib/latchkey/x'",
+    "run what it has stored": run_a_copy("/var/lib/latchkey"),
+    "run what it has downloaded": run_a_copy("/tmp"),  # noqa: S108
     "see other people's processes": "test -e /proc/1",
-    "make memory writable and executable": f"{PYTHON} 'import mmap; mmap.mmap(-1, 4096,"
-    " prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)'",
-    "listen to the network": f"{PYTHON} 'import socket;"
-    " socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'",
-    "become another user": f"{PYTHON} 'import os; os.setuid(0)'",
+    "make memory writable and executable": python(
+        "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)"
+    ),
+    "listen to the network": python(
+        "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)"
+    ),
+    "become another user": python("import os; os.setuid(0)"),
     "make a namespace": "unshare --user true",
 }
 
@@ -72,7 +89,7 @@ def test_a_dry_run_of_the_same_changes_nothing_either(deployment: Deployment):
 def test_every_process_of_the_service_runs_under_its_own_account(
     deployment: Deployment,
 ):
-    users = deployment.machine.output("pgrep -f bin/gunicorn | xargs ps -o user= -p")
+    users = deployment.machine.output("pgrep -f [b]in/gunicorn | xargs ps -o user= -p")
 
     assert set(users.split()) == {"latchkey"}
 

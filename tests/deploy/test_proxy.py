@@ -9,6 +9,7 @@ import pytest
 from tests.deploy.deployment import HOST, Deployment
 from tests.deploy.machine import request
 
+COULD_NOT_CONNECT = 7  # curl's exit status
 CANARY = "canary-7f3a"
 CALLBACK = f"/auth/callback?code={CANARY}&state={CANARY}&iss=https%3A%2F%2Fpds.test"
 SECRETS = [
@@ -77,9 +78,10 @@ def test_no_log_holds_a_code_a_cookie_or_a_request_uri(
 ):
     deployment.public(CALLBACK, *SECRETS)
     deployment.public(f"/auth/native/login/{CANARY}/await")
+    request(deployment.machine, f"http://{HOST}{CALLBACK}")
 
     log = proxy_log(deployment)
-    assert '"uri":"/auth/callback"' in log
+    assert log.count('"uri":"/auth/callback"') >= 2
     assert "/auth/native/login/" in log
     assert CANARY not in log
 
@@ -91,7 +93,7 @@ def test_no_log_holds_them_when_the_service_is_down(
 
     log = proxy_log(deployment)
     assert answer.status == 502
-    assert "connection refused" in log
+    assert '"status":502' in log
     assert CANARY not in log
 
 
@@ -131,10 +133,10 @@ def test_browsers_are_told_to_stay_with_https(deployment: Deployment):
 
 
 def test_nobody_but_root_and_caddy_can_reconfigure_the_proxy(deployment: Deployment):
-    listening = deployment.machine.output("ss -ltnH")
+    usual = deployment.machine.run("curl --silent 127.0.0.1:2019/config/", check=False)
     directory = deployment.machine.output("stat -c '%U %a' /run/caddy")
 
-    assert ":2019" not in listening
+    assert usual.returncode == COULD_NOT_CONNECT
     assert directory == "caddy 700"
 
 

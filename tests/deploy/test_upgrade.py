@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.deploy.deployment import HOST, Deployment
 
+ACCEPTED = "/etc/latchkey/latchkey.env"
 # Asks through the proxy, again and again, until the file `stop` appears.
 VISITOR = f"""
 while [ ! -e /run/visitor/stop ]; do
@@ -17,121 +16,112 @@ done
 """
 
 
-@pytest.fixture
-def unchanged(deployment: Deployment) -> Iterator[str]:
-    """Give the release that serves, and bring it back with its settings afterwards."""
-    release = deployment.playbook.release()
-    yield release
-    deployment.playbook.go_back_to(release)
-    assert deployment.playbook.run().succeeded
-    assert deployment.linked_release() == release
+@pytest.fixture(scope="module")
+def newer(deployment: Deployment) -> str:
+    """Commit a harmless change and give the name of the release that holds it."""
+    wsgi = (deployment.playbook.source / "wsgi.py").read_text()
+    return deployment.playbook.commit("wsgi.py", f"{wsgi}\n# Changed.\n")
 
 
-def test_an_upgrade_refuses_nobody(deployment: Deployment, unchanged: str):
-    with_change = commit_harmless_change(deployment)
+@pytest.fixture(scope="module")
+def older(deployment: Deployment, newer: str) -> str:
+    """Give the name of the release before that one."""
+    return deployment.playbook.release(f"{newer}^")
+
+
+def test_an_upgrade_refuses_nobody_and_keeps_every_key(
+    deployment: Deployment, older: str, newer: str
+):
+    serve(deployment, older)
+    secret = deployment.machine.output("sha256sum /etc/latchkey/secret_key")
+    keys = deployment.public("/.well-known/jwks.json").json()
     start_visitor(deployment)
 
-    assert deployment.playbook.run().succeeded
+    run = deployment.playbook.run(version=newer)
 
     answers = stop_visitor(deployment)
-    assert deployment.linked_release() == with_change != unchanged
+    assert run.succeeded, run.output
+    assert running_release(deployment) == newer != older
     assert len(answers) > 10
     assert set(answers) == {"200"}
+    assert deployment.machine.output("sha256sum /etc/latchkey/secret_key") == secret
+    assert deployment.public("/.well-known/jwks.json").json() == keys
 
 
-def test_an_older_version_is_linked_again_without_being_rebuilt(
-    deployment: Deployment, unchanged: str
-):
-    commit_harmless_change(deployment)
-    assert deployment.playbook.run().succeeded
+def test_going_back_rebuilds_nothing(deployment: Deployment, older: str, newer: str):
+    serve(deployment, newer)
 
-    back = deployment.playbook.run("--extra-vars", f"deploy_version={unchanged}")
+    back = deployment.playbook.run(version=older)
 
     assert back.succeeded, back.output
-    assert deployment.linked_release() == unchanged
-    assert running_release(deployment) == unchanged
+    assert running_release(deployment) == older
     assert not [task for task in back.changes if "Install the locked" in task]
 
 
-def test_a_run_that_was_cut_short_is_made_good(deployment: Deployment, unchanged: str):
-    newer = commit_harmless_change(deployment)
-    assert deployment.playbook.run().succeeded
-    link = f"ln -sfn /opt/latchkey/releases/{unchanged} /opt/latchkey/current"
+def test_a_run_that_was_cut_short_is_made_good(
+    deployment: Deployment, older: str, newer: str
+):
+    serve(deployment, older)
+    link = f"ln -sfn /opt/latchkey/releases/{newer} /opt/latchkey/current"
     deployment.machine.run(link)
-    assert running_release(deployment) == newer
+    assert running_release(deployment) == older
 
-    run = deployment.playbook.run("--extra-vars", f"deploy_version={unchanged}")
+    run = deployment.playbook.run(version=newer)
 
     assert run.succeeded, run.output
-    assert running_release(deployment) == unchanged
+    assert running_release(deployment) == newer
 
 
 def test_a_wrong_setting_never_touches_the_running_service(
-    deployment: Deployment, unchanged: str
+    deployment: Deployment, newer: str
 ):
-    before = deployment.machine.output("sha256sum /etc/latchkey/latchkey.env")
+    serve(deployment, newer)
     process = deployment.machine.show("latchkey.service", "MainPID")
 
-    run = deployment.playbook.run(COOKIE_DOMAIN="com")
+    run = deployment.playbook.run(version=newer, COOKIE_DOMAIN="internal")
 
     assert not run.succeeded
-    assert "COOKIE_DOMAIN" in run.output
-    assert "public suffix" in run.output
-    after = deployment.machine.output("sha256sum /etc/latchkey/latchkey.env")
-    assert after == before
+    assert "internal is a public suffix" in run.output
+    assert deployment.machine.output(f"cat {ACCEPTED}") == deployment.settings
     assert deployment.machine.show("latchkey.service", "MainPID") == process
     assert deployment.direct("/readyz").status == 200
 
 
-def test_a_changed_setting_is_in_force_after_the_run(
-    deployment: Deployment, unchanged: str
+def test_changed_settings_are_in_force_after_the_run(
+    deployment: Deployment, newer: str
 ):
-    assert deployment.playbook.run(PLATFORM_NAME="Renamed").succeeded
+    serve(deployment, newer)
+    changes = {"PLATFORM_NAME": "Renamed", "BIND": "127.0.0.1:8100"}
 
+    run = deployment.playbook.run(version=newer, **changes)
+
+    assert run.succeeded, run.output
     metadata = deployment.public("/oauth-client-metadata.json").json()
     assert metadata["client_name"] == "Renamed"
+    assert "127.0.0.1:8100" in deployment.machine.show("latchkey.socket", "Listen")
+    assert deployment.machine.run("curl -s 127.0.0.1:8000", check=False).returncode
 
 
-def test_a_release_that_does_not_start_is_taken_back(
-    deployment: Deployment, unchanged: str
+def test_a_release_that_does_not_start_is_taken_back_with_its_settings(
+    deployment: Deployment, newer: str
 ):
-    deployment.playbook.commit("gunicorn.conf.py", "raise SystemExit('broken')\n")
+    serve(deployment, newer)
+    broken = deployment.playbook.commit("gunicorn.conf.py", "raise SystemExit(3)\n")
 
-    run = deployment.playbook.run(PLATFORM_NAME="Never seen")
+    run = deployment.playbook.run(version=broken, PLATFORM_NAME="Never seen")
 
     assert not run.succeeded
-    assert f"{unchanged} serves again" in run.output
-    assert deployment.linked_release() == unchanged
-    metadata = deployment.public("/oauth-client-metadata.json").json()
-    assert metadata["client_name"] == deployment.playbook.settings["PLATFORM_NAME"]
+    assert f"{newer} serves again" in run.output
+    assert running_release(deployment) == newer
+    assert deployment.machine.output(f"cat {ACCEPTED}") == deployment.settings
 
 
-def test_the_service_and_its_proxy_move_to_another_port_together(
-    deployment: Deployment, unchanged: str
-):
-    assert deployment.playbook.run(BIND="127.0.0.1:8100").succeeded
-
-    assert deployment.public("/healthz").status == 200
-    assert deployment.machine.run("curl -s 127.0.0.1:8000", check=False).returncode
-    assert "127.0.0.1:8100" in deployment.machine.show("latchkey.socket", "Listen")
-
-
-def test_secrets_survive_every_run(deployment: Deployment, unchanged: str):
-    command = "sha256sum /etc/latchkey/secret_key"
-    before = deployment.machine.output(command)
-    keys = deployment.public("/.well-known/jwks.json").json()
-    commit_harmless_change(deployment)
-
-    assert deployment.playbook.run().succeeded
-
-    assert deployment.machine.output(command) == before
-    assert deployment.public("/.well-known/jwks.json").json() == keys
-
-
-def commit_harmless_change(deployment: Deployment) -> str:
-    """Commit a remark and return the name of the release that holds it."""
-    wsgi = (deployment.playbook.source / "wsgi.py").read_text()
-    return deployment.playbook.commit("wsgi.py", f"{wsgi}\n# Changed.\n")
+def serve(deployment: Deployment, release: str) -> None:
+    """Have a release serve with the first settings, if it does not."""
+    settings = deployment.machine.output(f"cat {ACCEPTED}")
+    if (settings, running_release(deployment)) != (deployment.settings, release):
+        run = deployment.playbook.run(version=release)
+        assert run.succeeded, run.output
 
 
 def running_release(deployment: Deployment) -> str:
