@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from .stores import AuthRequest, SessionStore
     from .syntax import Did
 
-REVOCATION_BUDGET = 4.0
-"""Seconds granted to a host for revoking tokens that we refuse to keep (6.15)."""
+REVOCATION_BUDGET = 2.5
+"""Seconds granted to a host for revoking tokens that we refuse to keep (6.15), after
+the time of the callback itself: somebody waits for both."""
 
 
 class CodeExchange:

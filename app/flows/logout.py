@@ -28,10 +28,13 @@ class EndSession:
     audit: Audit
     clock: Callable[[], float]
 
-    def end(self, session: Session, *, reason: str) -> str | None:
+    def end(
+        self, session: Session, *, reason: str, budget: float = REVOCATION_BUDGET
+    ) -> str | None:
         """End the session; whatever the host answers changes nothing (7.19).
 
-        Returns the issuer that was asked to revoke its grant, if one was.
+        `budget` is the seconds that the host gets. Returns the issuer that was asked to
+        revoke its grant, if one was.
         """
         now = self.clock()
         if not self.sessions.end(session.sid, now):
@@ -48,7 +51,7 @@ class EndSession:
         return self.client.revoke(
             session.did,
             session.oauth_session_id,
-            deadline=Deadline.after(REVOCATION_BUDGET),
+            deadline=Deadline.after(budget),
         )
 
 
