@@ -538,7 +538,7 @@ def test_a_hundred_lookups_share_a_bounded_number_of_threads(
 ) -> None:
     """9.6: and the waiting ones end with their own budget."""
     before = threading.active_count()
-    web.gate = threading.Event()
+    web.gate, dns.gate = threading.Event(), threading.Event()
     busy = resolver(web, dns)
     failures: list[Exception] = []
 
