@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from .client import Cost, Latchkey, identifiers
+from .client import Cost, Latchkey, Library, identifiers
 from .hosts import Hosts, open_hosts
 from .peer import run_peer
 
@@ -40,7 +40,7 @@ def _measure(directory: Path, hosts: Hosts) -> None:
     print(f"\nwith {CONNECTION_DELAY * 1000:.0f} ms more for each new connection")
     _print_steps(latchkey, hosts, repetitions=5)
     hosts("pace", request=REQUEST_DELAY, connection=0.0)
-    _compare(hosts, cpu, latchkey.identity())
+    _compare(hosts, cpu, latchkey)
 
 
 def _print_steps(
@@ -103,18 +103,33 @@ def _median(seconds: list[float]) -> str:
     return f"{statistics.median(seconds) * 1000:.1f} ({low:.0f}-{high:.0f})"
 
 
-def _compare(hosts: Hosts, cpu: float, identity: dict[str, Any]) -> None:
+def _compare(hosts: Hosts, service: float, latchkey: Latchkey) -> None:
+    """Print the CPU time of a new person's sign-in beside the reference client's."""
+    library = Library(latchkey)
+    approve = partial(_approve, hosts)
+    alone = [library.sign_in(handle, approve) for handle in _settled(hosts)]
+    print("\nCPU of login and callback, new person on a known server")
+    print(f"{'the service: pages, cookies, sealed rows':<50}{service * 1000:.1f} ms")
+    ours = statistics.median(alone[1:])
+    print(f"{'the library alone':<50}{_median(alone[1:])} ms")
+    peer = run_peer(hosts, _settled(hosts), latchkey.identity())
+    if peer is None:
+        print("no comparison: `npm ci` in tests/bench installs the reference client")
+        return
+    print(f"{'the reference client for Node':<50}{peer * 1000:.1f} ms")
+    print(f"the library is {ours / peer:.2f} of it, the service {service / peer:.2f}")
+
+
+def _approve(hosts: Hosts, url: str) -> str:
+    return hosts("approve", url=url)
+
+
+def _settled(hosts: Hosts) -> list[str]:
+    """Return handles of people who have never signed in."""
     handles = [next(NAMES) for _ in range(REPETITIONS)]
     for handle in handles:
         hosts("settle", handle=handle, by="txt")
-    peer = run_peer(hosts, handles, identity)
-    if peer is None:
-        print("\nno comparison: `npm ci` in tests/bench installs the reference client")
-        return
-    print(
-        f"\nCPU of login and callback, new person: {cpu * 1000:.1f} ms; the reference "
-        f"client for Node {peer * 1000:.1f} ms; ratio {cpu / peer:.2f}"
-    )
+    return handles
 
 
 if __name__ == "__main__":

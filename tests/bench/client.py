@@ -8,10 +8,20 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
+from app.atproto.client import OAuthClient
+from app.atproto.discovery import ServerDiscovery
 from app.atproto.dns import DnsTxtLookup
+from app.atproto.dpop import DPoPSender
+from app.atproto.evidence import EvidenceCollector
+from app.atproto.http import Deadline
+from app.atproto.identifier import parse_identifier
+from app.atproto.identity import IdentityResolver
+from app.atproto.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.atproto.policy import NetworkPolicy
 from app.atproto.security import SafeHTTP, _Adapter
+from app.atproto.server import ServerAgent
 from app.atproto.sockets import _connect
 from app.atproto.transport import Pools
 from app.config import Settings
@@ -162,6 +172,51 @@ class Latchkey:
             raise RuntimeError(f"{response.status}: {response.get_data(as_text=True)}")
         spans = [*self.http.spans, *self.txt.spans]
         return Cost(seconds, cpu, spans), response.location
+
+
+class Library:
+    """The OAuth client without the service around it, as the peers are measured."""
+
+    def __init__(self, latchkey: Latchkey) -> None:
+        wired = latchkey.app.extensions["latchkey"].flows.start_login.client
+        http, cache = latchkey.http.inner, MemoryCache(time.time)
+        identities = IdentityResolver(
+            http=http,
+            txt=latchkey.txt.inner,
+            plc_url="https://plc.directory",
+            cache=cache,
+            clock=time.time,
+            policy=NetworkPolicy(),
+        )
+        servers = ServerDiscovery(
+            http=http, cache=cache, clock=time.time, policy=NetworkPolicy()
+        )
+        self._client = OAuthClient(
+            metadata=wired._metadata,
+            keys=wired._bindings._keys,
+            states=MemoryStateStore(time.time),
+            sessions=MemorySessionStore(),
+            evidence=EvidenceCollector(
+                identities=identities, servers=servers, clock=time.time
+            ),
+            agent=ServerAgent(DPoPSender(http=http, cache=cache, clock=time.time)),
+            clock=time.time,
+        )
+
+    def sign_in(self, handle: str, approve: Any) -> float:
+        """Sign somebody in; return the CPU seconds of both halves."""
+        there = time.process_time()
+        begun = self._client.authorize(
+            parse_identifier(handle),
+            scope="atproto",
+            redirect_uri=f"{HOME}/auth/callback",
+            deadline=Deadline.after(9),
+        )
+        there = time.process_time() - there
+        query = parse_qsl(urlsplit(approve(begun.url)).query)
+        back = time.process_time()
+        self._client.callback(query, bindings=None, deadline=Deadline.after(9))
+        return there + time.process_time() - back
 
 
 def identifiers(prefix: str) -> Iterator[str]:
