@@ -43,7 +43,11 @@ class Discovered:
 
 
 class ServerDiscovery:
-    """Finds and validates authorization servers (requirements 2.1 to 2.14)."""
+    """Finds and validates authorization servers (requirements 2.1 to 2.14).
+
+    `before_host` hears of each host whose document has to be fetched for a login, and
+    may refuse by raising: a stranger's DID document names whom it likes (9.6).
+    """
 
     def __init__(
         self,
@@ -52,11 +56,13 @@ class ServerDiscovery:
         cache: Cache,
         clock: Callable[[], float],
         policy: NetworkPolicy,
+        before_host: Callable[[str], None] = lambda _host: None,
     ) -> None:
         self._http = http
         self._cache = cache
         self._clock = clock
         self._policy = policy
+        self._before_host = before_host
 
     def from_pds(
         self, pds: Origin, *, deadline: Deadline, fresh: bool = False
@@ -120,6 +126,8 @@ class ServerDiscovery:
         if kept is not None:
             entry = json.loads(kept)
             return entry["document"], entry["seen_at"]
+        if not fresh:  # a proof belongs to a login that was counted when it began
+            self._before_host(host_of(origin))
         seen_at = self._clock()
         response = self._http.request(
             "GET",

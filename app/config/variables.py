@@ -105,7 +105,8 @@ class Variables:
     rate_limit_login_per_host: str = setting(
         values.rate,
         "60/minute",
-        "Sign-ins that may be started against one handle host or authorization server.",
+        "Sign-ins that may be started against one handle host or authorization server; "
+        "also, counted apart, how often one host may be asked for its documents.",
     )
     rate_limit_storage: str = setting(
         values.storage_url,

@@ -70,7 +70,13 @@ def open_client(
         before_host=before_host,
     )
     servers = ServerDiscovery(
-        http=outside.http, cache=stores.cache, clock=outside.clock, policy=policy
+        http=outside.http,
+        cache=stores.cache,
+        clock=outside.clock,
+        policy=policy,
+        # Counted apart: a host is asked for documents once in minutes, and each login
+        # there is counted when it is pushed.
+        before_host=lambda host: before_host(f"documents of {host}"),
     )
     sender = DPoPSender(http=outside.http, cache=stores.cache, clock=outside.clock)
     return OAuthClient(

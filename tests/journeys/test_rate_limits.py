@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.fakes.browser import AtHost, Browser
+from tests.fakes.directory import did_document
 from tests.fakes.page import Page
-from tests.fakes.world import World
+from tests.fakes.world import World, plc_did
 from tests.service import Service
 
 ALICE = "alice.skyhost.social"
@@ -187,6 +188,30 @@ def test_a_handles_host_is_counted_too(
 
     assert sum(is_limited(one) for one in arrived) == 3
     assert len(world.network.sent(host="victim.paints.ink")) == 2
+
+
+@pytest.mark.parametrize("start", ["a DID", "a typed server"])
+def test_a_host_without_oauth_is_not_hammered_either(
+    open_service: Callable[..., Service], world: World, start: str
+) -> None:
+    """A DID document may name any host as its PDS, and a person may type any."""
+    service = open_service(rate_limit_login_per_host="4/year")
+    world.home("victim.cafe")
+
+    def begins(number: int) -> Page | AtHost:
+        browser = service.browser(address=f"203.0.113.{number}")
+        if start == "a typed server":
+            return starts(browser, "https://victim.cafe")
+        did = plc_did(f"account {number}")
+        world.plc.documents[did] = did_document(
+            did, handle=None, pds="https://victim.cafe"
+        )
+        return starts(browser, did)
+
+    arrived = [begins(number) for number in range(1, 8)]
+
+    assert is_limited(arrived[-1])
+    assert len(world.network.sent(host="victim.cafe")) == 4
 
 
 def test_the_directory_is_not_counted_as_a_host(
