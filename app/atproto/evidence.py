@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 EVIDENCE_LIFETIME = 600.0
 """Seconds for which evidence serves to make a session (requirements 1.28 and 6.14)."""
 
+MOST_PROOFS = 128
+"""Proofs under way at once, in the whole process. They wait for hosts that strangers
+chose, and one that had to queue behind those would lose its time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -53,7 +57,7 @@ class EvidenceCollector:
         self._identities = identities
         self._servers = servers
         self._clock = clock
-        self._beside = ThreadPoolExecutor(thread_name_prefix="evidence")
+        self._beside = ThreadPoolExecutor(MOST_PROOFS, thread_name_prefix="evidence")
 
     def locate(
         self, identifier: Identifier, *, deadline: Deadline

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -12,12 +13,12 @@ from app.atproto.errors import (
     IssuerMismatch,
     SubjectMismatch,
 )
+from app.atproto.evidence import Evidence, EvidenceCollector
+from app.atproto.syntax import Did
 from tests.atproto.wired import Library
 from tests.fakes import faults
+from tests.fakes.network import FakeNetwork, Fault, Sent
 from tests.fakes.world import World
-
-if TYPE_CHECKING:
-    from tests.fakes.network import FakeNetwork
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
@@ -142,3 +143,39 @@ def test_a_pds_that_lost_its_resource_document_is_no_proof(
     with pytest.raises(HostWithoutOAuth):
         library.finishes(url)
     assert library.nothing_lives()
+
+
+class _Holds(Fault):
+    """Keeps requests back until the test is over."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+
+    def before(self, sent: Sent, timeout: float) -> None:
+        self.gate.wait(10)
+
+
+def test_slow_proofs_keep_nobody_elses_waiting(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """6.14: a stranger may begin many logins whose account lives at a slow host."""
+    collector = EvidenceCollector(
+        identities=library.identities, servers=library.servers, clock=library.clock
+    )
+    gate = threading.Event()
+    network.lay(f"https://plc.directory/{world.bob.did}", _Holds(gate))
+
+    def proves(did: str) -> Future[Evidence]:
+        return collector.renew(
+            Did(did),
+            issuer="https://as.skyhost.social",
+            held=None,
+            deadline=library.deadline(),
+        )
+
+    held = [proves(world.bob.did) for _ in range(40)]
+    try:
+        assert proves(world.alice.did).result(timeout=5).did == world.alice.did
+        assert not any(one.done() for one in held)
+    finally:
+        gate.set()
