@@ -16,18 +16,17 @@ from .errors import SubjectMismatch
 from .evidence import evidence_of
 from .http import Deadline
 from .metadata import AuthorizationServer
+from .server import REVOCATION_BUDGET
 from .session import OAuthSession, TokenSet, parse_token_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .bindings import Binding, Bindings
     from .evidence import Evidence, EvidenceCollector
-    from .server import Answer, Binding, Bindings, ServerAgent
+    from .server import Answer, ServerAgent
     from .stores import AuthRequest, SessionStore
     from .syntax import Did
-
-REVOCATION_BUDGET = 4.0
-"""Seconds granted to a host for revoking tokens that we refuse to keep (6.15)."""
 
 
 class CodeExchange:

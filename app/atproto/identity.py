@@ -125,6 +125,15 @@ class IdentityResolver:
         self._remember(identity)
         return identity
 
+    def locate(self, did: Did, *, deadline: Deadline) -> tuple[Origin, float]:
+        """Return where an account lives now, and since when we know.
+
+        Without caches, and without a look at its handle, which nobody needs to refresh
+        a session (requirement 7.15). Raises what `resolve` raises.
+        """
+        began = self._clock()
+        return self._dids.resolve(did, deadline=deadline).pds, began
+
     def forget(self, did: Did, handle: Handle | None = None) -> None:
         """Drop what is remembered of an account (requirement 1.29)."""
         self._cache.delete(_key(did))

@@ -8,7 +8,7 @@ later requests need without another discovery. Tokens are opaque strings (7.1).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from .errors import DocumentInvalid, IdentifierInvalid, ScopeInvalid
@@ -91,6 +91,45 @@ def parse_token_set(document: Mapping[str, Any], *, host: str) -> TokenSet:
         scope=_granted_scope(document.get("scope"), host),
         expires_in=_lifetime(document.get("expires_in"), host),
     )
+
+
+def with_tokens(
+    session: OAuthSession, document: Mapping[str, Any], *, now: float
+) -> OAuthSession:
+    """Return the session with what a refresh answered. Never raises.
+
+    The old pair is dead by now, so whatever is usable in the answer is taken and must
+    be stored before anybody judges the rest (requirements 7.5 and 7.8): a malformed
+    field costs that field, not the session.
+    """
+    access_token = document.get("access_token")
+    refresh_token = document.get("refresh_token")
+    ends = _end_of(document.get("expires_in"), now)
+    if not _is_token(access_token):
+        access_token, ends = session.access_token, now
+    return replace(
+        session,
+        access_token=access_token,
+        refresh_token=refresh_token if _is_token(refresh_token) else None,
+        scope=_scope_or(document.get("scope"), session.scope),
+        expires_at=ends,
+        refreshed_at=now,
+    )
+
+
+def _scope_or(value: object, known: str) -> str:
+    try:
+        return " ".join(parse_scope(value if isinstance(value, str) else ""))
+    except ScopeInvalid:
+        return known
+
+
+def _end_of(lifetime: object, now: float) -> float | None:
+    try:
+        seconds = _lifetime(lifetime, "")
+    except DocumentInvalid:
+        return None
+    return None if seconds is None else now + seconds
 
 
 def _is_token(value: object) -> TypeGuard[str]:
