@@ -129,10 +129,13 @@ class IdentityResolver:
         """Return where an account lives now, and since when we know.
 
         Without caches, and without a look at its handle, which nobody needs to refresh
-        a session (requirement 7.15). Raises what `resolve` raises.
+        a session (requirement 7.15); and `before_host` hears nothing, because no
+        stranger makes us ask. Raises what `resolve` raises.
         """
         began = self._clock()
-        return self._dids.resolve(did, deadline=deadline).pds, began
+        known = did.removeprefix("did:web:")
+        document = self._dids.resolve(did, deadline=deadline, counted=known)
+        return document.pds, began
 
     def forget(self, did: Did, handle: Handle | None = None) -> None:
         """Drop what is remembered of an account (requirement 1.29)."""

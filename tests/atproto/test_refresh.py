@@ -677,6 +677,22 @@ def test_after_a_move_the_account_signs_in_at_its_new_host_at_once(
     assert library.logs_in(ALICE).issuer == world.garden.server.issuer
 
 
+def test_a_refresh_is_not_counted_as_a_login(world: World) -> None:
+    """9.6: limits are for what strangers make us ask."""
+    world.settle("web.skyhost.social", world.skyhost, did="did:web:home.elsewhere.cafe")
+    heard: list[str] = []
+    library = Library(world, before_host=heard.append)
+    session = library.logs_in(
+        "did:web:home.elsewhere.cafe", account="web.skyhost.social"
+    )
+    assert "home.elsewhere.cafe" in heard
+    heard.clear()
+
+    current(library, session, rejected=session.access_token)
+
+    assert heard == []
+
+
 # --- a lost answer (7.11) -------------------------------------------------------------
 
 
