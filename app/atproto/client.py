@@ -27,6 +27,7 @@ from .callback import fingerprint, is_bound, read_callback
 from .errors import (
     AtprotoError,
     BrowserMismatch,
+    ClientMetadataInvalid,
     ClientRefused,
     IssuerMismatch,
     KeyUnavailable,
@@ -137,9 +138,12 @@ class OAuthClient:
             HostUnreachable, HostWithoutOAuth, ServerInvalid: see `errors`.
             ScopeInvalid: `scope` is malformed, lacks `atproto`, or is more than the
                 client metadata declares (requirement 4.6).
+            ClientMetadataInvalid: `redirect_uri` is not declared there.
         """
         metadata = self._metadata()
         check_scope(scope, within=metadata.scope)
+        if not metadata.is_redirect(redirect_uri):
+            raise ClientMetadataInvalid(f"{redirect_uri} is not declared")
         server, evidence = self._evidence.locate(identifier, deadline=deadline)
         now = self._clock()
         draft = AuthRequest(

@@ -17,6 +17,7 @@ from app.atproto.errors import (
     AuthorizationFailed,
     BrowserMismatch,
     CallbackMalformed,
+    ClientMetadataInvalid,
     ClientRefused,
     CodeRejected,
     HostFailing,
@@ -122,6 +123,16 @@ def test_the_exchange_repeats_what_was_pushed(
     assert exchange.form["grant_type"] == "authorization_code"
     assert exchange.form["redirect_uri"] == push.form["redirect_uri"]
     assert exchange.proof_header["jwk"] == push.proof_header["jwk"]
+
+
+def test_a_login_that_could_not_come_back_is_not_begun(
+    library: Library, network: FakeNetwork
+) -> None:
+    """3.16: the host would refuse it, later and in its own words."""
+    with pytest.raises(ClientMetadataInvalid, match="not declared"):
+        library.begins(ALICE, redirect_uri=f"{CALLBACK}/elsewhere")
+
+    assert not network.sent()
 
 
 def test_what_the_application_left_comes_back(library: Library) -> None:
