@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 AuthMethod = Literal["none", "private_key_jwt"]
 
+LONGEST_LIFE = 1e9
+"""Seconds; what is said to live longer (or infinitely) is no time that can be stored."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthSession:
@@ -157,6 +160,8 @@ def _granted_scope(value: object, host: str) -> str:
 def _lifetime(value: object, host: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise DocumentInvalid(host, "expires_in is not a positive number")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DocumentInvalid(host, "expires_in is not a number")
+    if not 0 < value <= LONGEST_LIFE:
+        raise DocumentInvalid(host, "expires_in is not the life of a token")
     return float(value)
