@@ -14,7 +14,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from .errors import RefreshBusy, SessionEnded
+from .errors import ClientRefused, RefreshBusy, SessionEnded
 from .flights import Flights
 from .http import Deadline
 from .renewal import Renewal
@@ -181,7 +181,11 @@ class SessionRefresh:
             self._bury(session)
             raise
         except BaseException as error:
-            log.warning("session of %s is not refreshed: %s", session.did, error)
+            # Refused as a client: our metadata or keys may be at fault (7.17, 10.3).
+            level = (
+                logging.ERROR if isinstance(error, ClientRefused) else logging.WARNING
+            )
+            log.log(level, "session of %s is not refreshed: %s", session.did, error)
             self._sessions.release(*key, holder=holder)
             raise
 

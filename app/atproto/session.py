@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AuthMethod = Literal["none", "private_key_jwt"]
 
 LONGEST_LIFE = 1e9
-"""Seconds; what is said to live longer (or infinitely) is no time that can be stored."""
+"""Seconds; what is said to live longer, or without end, is no time for a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

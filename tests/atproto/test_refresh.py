@@ -572,6 +572,24 @@ def test_trouble_keeps_the_session(
     assert renewed.access_token == grant_of(library).access_token
 
 
+@pytest.mark.parametrize("code", ["invalid_client", "invalid_client_metadata"])
+def test_a_refusal_of_the_client_is_an_alert(
+    library: Library,
+    session: OAuthSession,
+    network: FakeNetwork,
+    caplog: Any,
+    code: str,
+) -> None:
+    """7.17: every session will fail like this until somebody looks."""
+    network.lay(TOKEN, says(400, code))
+
+    with pytest.raises(AtprotoError):
+        current(library, session, rejected=session.access_token)
+
+    (alert,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert code in alert.getMessage()
+
+
 def test_a_refused_refresh_ends_the_session(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
