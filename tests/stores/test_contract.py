@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.atproto.files import FileSessionStore, FileStateStore
 from app.atproto.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
@@ -14,30 +15,34 @@ from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "files"])
 def backend(request):
     return request.param
 
 
 @pytest.fixture
-def states(backend, request, cipher, clock):
+def states(backend, request, cipher, clock, tmp_path):
     if backend == "memory":
         return MemoryStateStore(clock)
+    if backend == "files":
+        return FileStateStore(tmp_path, clock)
     return SqlStateStore(request.getfixturevalue("database"), cipher, clock)
 
 
 @pytest.fixture
-def sessions(backend, request, cipher):
+def sessions(backend, request, cipher, tmp_path):
     if backend == "memory":
         return MemorySessionStore()
+    if backend == "files":
+        return FileSessionStore(tmp_path)
     return SqlSessionStore(request.getfixturevalue("database"), cipher)
 
 
-@pytest.fixture
-def cache(backend, request, clock):
-    if backend == "memory":
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def cache(request, clock):
+    if request.param == "memory":
         return MemoryCache(clock)
-    return SqlCache(request.getfixturevalue("database"), clock)
+    return SqlCache(request.getfixturevalue(f"{request.param}_database"), clock)
 
 
 # --- auth requests ----------------------------------------------------------------
