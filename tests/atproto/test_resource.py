@@ -321,7 +321,9 @@ def test_a_session_with_newer_tokens_is_not_dropped(
     live.refreshing.discard(session)
 
     assert stored(library, session) == newer
-    assert live.refresh(deadline=library.deadline()).access_token != "newer"
+    began = library.clock()
+    assert live.refresh(deadline=library.deadline(100.0)).access_token != "newer"
+    assert library.clock() == began, "the lease was given back"
 
 
 def test_a_session_that_somebody_refreshes_now_is_not_dropped(
