@@ -1,5 +1,6 @@
 -- The one schema of Latchkey, inside what SQLite and PostgreSQL share. Applied at each
--- `init`: every statement may run again. Keys are text, times are epoch seconds.
+-- `init`: every statement may run again. Keys are text, times are epoch seconds. A
+-- column that joins a table later is named in app/stores/additions.py as well.
 -- A column named `secrets` is a JSON object under AES-256-GCM, bound to its table and
 -- row (app/stores/cipher.py). A column named `..._hash` is a SHA-256 in hexadecimal of
 -- a random value that only its holder knows.
@@ -64,6 +65,9 @@ CREATE TABLE IF NOT EXISTS oauth_sessions (
     created_at          BIGINT NOT NULL,
     refreshed_at        BIGINT NOT NULL,
     verified_at         BIGINT NOT NULL,
+    -- Who refreshes the session now, and until when that is to be believed (7.6).
+    lease_holder        TEXT,
+    lease_until         BIGINT,
     PRIMARY KEY (did, session_id)
 );
 CREATE INDEX IF NOT EXISTS oauth_sessions_by_creation ON oauth_sessions (created_at);

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from app.atproto.client import OAuthClient
     from tests.fakes.network import Answer
     from tests.fakes.world import World
 
@@ -118,6 +119,11 @@ class Service:
         # Templates are compiled once for all tests: that is most of opening a service.
         self.app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
         world.network.serve(self.home.partition("//")[2], self.app)
+
+    @property
+    def client(self) -> OAuthClient:
+        """The OAuth client of this service, over its own stores."""
+        return self.app.extensions["latchkey"].flows.finish_login.client
 
     def browser(self, **options: Any) -> Browser:
         """Open a browser that nobody has used before."""

@@ -1,4 +1,4 @@
-"""The OAuth client: begin a login, judge its answer, end a session.
+"""The OAuth client: begin a login, judge its answer, use a session, end it.
 
 `authorize` and `callback` are the two halves of the code flow (RFC 6749 §4.1) as the
 ATProto profile prescribes it; one auth request joins them. A session exists only when
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,20 +22,24 @@ from .authorization import (
     optional_parameters,
     par_form,
 )
+from .bindings import Bindings
 from .callback import fingerprint, is_bound, read_callback
 from .errors import (
     AtprotoError,
     BrowserMismatch,
+    ClientMetadataInvalid,
     ClientRefused,
     IssuerMismatch,
     KeyUnavailable,
+    SessionEnded,
     StateUnknown,
     SubjectMismatch,
 )
 from .exchange import CodeExchange
 from .keys import SigningKey
 from .proofs import create_verifier
-from .server import Bindings
+from .refresh import SessionRefresh
+from .resource import LiveSession
 from .stores import AuthRequest
 
 if TYPE_CHECKING:
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
     from .callback import CallbackAnswer
     from .client_metadata import ClientMetadata
+    from .dpop import DPoPSender
     from .evidence import EvidenceCollector
     from .http import Deadline
     from .identifier import Identifier
@@ -82,7 +88,9 @@ class OAuthClient:
         sessions: SessionStore,
         evidence: EvidenceCollector,
         agent: ServerAgent,
+        sender: DPoPSender,
         clock: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._metadata = metadata
         self._bindings = Bindings(keys)
@@ -90,6 +98,7 @@ class OAuthClient:
         self._sessions = sessions
         self._evidence = evidence
         self._agent = agent
+        self._sender = sender
         self._clock = clock
         self._exchange = CodeExchange(
             agent=agent,
@@ -97,6 +106,14 @@ class OAuthClient:
             bindings=self._bindings,
             sessions=sessions,
             clock=clock,
+        )
+        self._refresh = SessionRefresh(
+            agent=agent,
+            evidence=evidence,
+            bindings=self._bindings,
+            sessions=sessions,
+            clock=clock,
+            sleep=sleep,
         )
 
     def authorize(
@@ -121,9 +138,12 @@ class OAuthClient:
             HostUnreachable, HostWithoutOAuth, ServerInvalid: see `errors`.
             ScopeInvalid: `scope` is malformed, lacks `atproto`, or is more than the
                 client metadata declares (requirement 4.6).
+            ClientMetadataInvalid: `redirect_uri` is not declared there.
         """
         metadata = self._metadata()
         check_scope(scope, within=metadata.scope)
+        if not metadata.is_redirect(redirect_uri):
+            raise ClientMetadataInvalid(f"{redirect_uri} is not declared")
         server, evidence = self._evidence.locate(identifier, deadline=deadline)
         now = self._clock()
         draft = AuthRequest(
@@ -195,6 +215,28 @@ class OAuthClient:
             raise
         return Completed(session=session, app_state=request.app_state)
 
+    def restore(self, did: Did, session_id: str) -> LiveSession:
+        """Return a stored session, ready for requests to its PDS. Asks nobody.
+
+        Raises:
+            SessionEnded: there is no such session; sign in again.
+        """
+        if self._sessions.get(did, session_id) is None:
+            raise SessionEnded("unknown")
+        return LiveSession(
+            did=did,
+            session_id=session_id,
+            refreshing=self._refresh,
+            sender=self._sender,
+        )
+
+    def refresh(self, did: Did, session_id: str, *, deadline: Deadline) -> OAuthSession:
+        """Refresh a session now, due or not; requests do it by themselves.
+
+        Raises what `SessionRefresh.current` raises.
+        """
+        return self.restore(did, session_id).refresh(deadline=deadline)
+
     def revoke(self, did: Did, session_id: str, *, deadline: Deadline) -> str | None:
         """End a session here, then at its host as far as the host can be reached.
 
@@ -209,16 +251,7 @@ class OAuthClient:
         except KeyUnavailable as error:
             log.warning("session of %s is not revoked at its host: %s", did, error)
             return None
-        self._agent.revoke(
-            {
-                "refresh_token": session.refresh_token,
-                "access_token": session.access_token,
-            },
-            binding,
-            issuer=session.issuer,
-            endpoint=session.revocation_endpoint,
-            deadline=deadline,
-        )
+        self._agent.end(session, binding, deadline=deadline)
         return session.issuer
 
     def _push(

@@ -1,17 +1,20 @@
 """Who this client is: the metadata it publishes, and the id that stands for it.
 
 Pure builders for section 3, one per kind of client, each judged by `client_rules.py`
-before anybody sees it. The client of an installed app (section 3d) belongs here too.
+before anybody sees it.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
-from .client_rules import check_client_scope, validate_client_metadata
+from .client_rules import (
+    LOOPBACK_REDIRECT,
+    check_client_scope,
+    validate_client_metadata,
+)
 from .errors import ClientMetadataInvalid
 from .scopes import ATPROTO
 
@@ -19,10 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .session import AuthMethod
-
-_LOOPBACK_REDIRECT = re.compile(
-    r"http://(?:127\.0\.0\.1|\[::1\])(?::[1-9][0-9]{0,4})?/[!-\"$-\[\]-~]*"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +69,19 @@ class ClientMetadata:
         if self.jwks is not None:
             document |= {"token_endpoint_auth_signing_alg": "ES256", "jwks": self.jwks}
         return document
+
+    def is_redirect(self, uri: str) -> bool:
+        """Tell whether a login may come back to this URI.
+
+        Byte for byte one of ours; where a loopback address was declared without a
+        port, with any, because a listener takes the port that is free (3.24).
+        """
+        if uri in self.redirect_uris:
+            return True
+        loopback = LOOPBACK_REDIRECT.fullmatch(uri)
+        if loopback is None:
+            return False
+        return f"http://{loopback['host']}{loopback['path']}" in self.redirect_uris
 
 
 def build_confidential_web_client(
@@ -123,13 +135,43 @@ def build_public_web_client(
     return metadata
 
 
+def build_native_client(
+    *,
+    client_id: str,
+    redirect_uris: Sequence[str],
+    scope: str,
+    presentation: Presentation | None = None,
+) -> ClientMetadata:
+    """Return the client of an installed app, its metadata published (3.21 to 3.25).
+
+    A redirect URI is on this machine by number (`http://127.0.0.1/callback`, any port
+    unless one is written), of the scheme that is the client id's host turned round
+    (`com.example.app:/callback`), or https at that host. A mobile app behind a server
+    of its own is better off as that server's confidential client.
+
+    Raises:
+        ClientMetadataInvalid: servers would refuse it.
+    """
+    metadata = ClientMetadata(
+        client_id=client_id,
+        redirect_uris=tuple(redirect_uris),
+        scope=scope,
+        auth_method="none",
+        application_type="native",
+        presentation=presentation or Presentation(),
+    )
+    validate_client_metadata(metadata.document())
+    return metadata
+
+
 def build_loopback_client(
     *, redirect_uris: Sequence[str], scope: str = ATPROTO
 ) -> ClientMetadata:
     """Return the client of loopback development, whose id says all of it (3.26).
 
     No document is published: servers derive it from the id, in which the redirect URIs
-    and the scope always stand, because their defaults fit nobody (3.27).
+    and the scope always stand, because their defaults fit nobody (3.27). For
+    development: what is shipped publishes its metadata (3.25).
 
     Raises:
         ClientMetadataInvalid: a redirect URI that is not on 127.0.0.1 or [::1] by
@@ -138,7 +180,7 @@ def build_loopback_client(
     if not redirect_uris or len(set(redirect_uris)) != len(redirect_uris):
         raise ClientMetadataInvalid("redirect_uris: at least one, each once")
     for uri in redirect_uris:
-        if _LOOPBACK_REDIRECT.fullmatch(uri) is None:
+        if LOOPBACK_REDIRECT.fullmatch(uri) is None:
             raise ClientMetadataInvalid(f"redirect_uri {uri} is not a loopback address")
     check_client_scope(scope)
     query = [("scope", scope), *(("redirect_uri", uri) for uri in redirect_uris)]

@@ -30,11 +30,17 @@ REFUSED_FIELDS: Final = re.compile(
 )
 """Fields of OpenID Connect that the reference server refuses (requirement 3.10)."""
 
+LOOPBACK_REDIRECT: Final = re.compile(
+    r"http://(?P<host>127\.0\.0\.1|\[::1\])(?P<port>:[1-9][0-9]{0,4})?"
+    r"(?P<path>/[!-\"$-\[\]-~]*)"
+)
+"""A listener on this machine, by number and never by name (requirement 3.24)."""
+
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)+")
 
 
 def validate_client_metadata(document: Mapping[str, Any]) -> None:
-    """Judge the published metadata of a web client by section 3.
+    """Judge published client metadata by section 3.
 
     Raises:
         ClientMetadataInvalid: a server would refuse it; says which field.
@@ -46,8 +52,7 @@ def validate_client_metadata(document: Mapping[str, Any]) -> None:
     _check_authentication(document)
     if document.get("dpop_bound_access_tokens") is not True:
         raise ClientMetadataInvalid("dpop_bound_access_tokens must be true")
-    if document.get("application_type", "web") != "web":
-        raise ClientMetadataInvalid("application_type must be web")
+    _check_application_type(document)
     if document.get("subject_type", "public") != "public":
         raise ClientMetadataInvalid("subject_type must be public")
     for name in document:
@@ -84,15 +89,44 @@ def check_client_scope(scope: object) -> None:
 
 
 def _check_lists(document: Mapping[str, Any]) -> None:
-    """Check redirect URIs, response and grant types (requirements 3.6 and 3.16)."""
+    """Check redirect URIs, response and grant types (3.6, 3.16, 3.22 to 3.24)."""
+    is_native = document.get("application_type") == "native"
     for uri in _strings(document, "redirect_uris"):
-        if not _is_https(uri) or "#" in uri:
+        if is_native:
+            _check_native_redirect(uri, document["client_id"])
+        elif not _is_plain_https(uri):
             raise ClientMetadataInvalid(f"redirect_uris: {uri} is not plain https")
     if "code" not in _strings(document, "response_types"):
         raise ClientMetadataInvalid("response_types must contain code")
     grants = set(_strings(document, "grant_types"))
     if not {"authorization_code"} <= grants <= {"authorization_code", "refresh_token"}:
         raise ClientMetadataInvalid("grant_types: authorization_code, refresh_token")
+
+
+def _check_native_redirect(uri: str, client_id: str) -> None:
+    """Check that the app itself, and no other, can be at the end of a redirect."""
+    host = host_of(client_id)
+    scheme = ".".join(reversed(host.split(".")))
+    is_at_home = _is_plain_https(uri) and uri.startswith(f"https://{host}/")
+    is_own_scheme = re.fullmatch(
+        rf"{re.escape(scheme)}:/(?!/)[!-\"$-\[\]-~]*", uri, re.ASCII
+    )
+    if not (is_at_home or is_own_scheme or LOOPBACK_REDIRECT.fullmatch(uri)):
+        raise ClientMetadataInvalid(
+            f"redirect_uris: {uri} is neither {scheme}:/..., https://{host}/...,"
+            " nor on 127.0.0.1 or [::1]"
+        )
+
+
+def _check_application_type(document: Mapping[str, Any]) -> None:
+    """Check requirement 3.21: what is installed everywhere keeps no secret."""
+    kind = document.get("application_type", "web")
+    if kind not in ("web", "native"):
+        raise ClientMetadataInvalid("application_type must be web or native")
+    if kind == "native" and document.get("token_endpoint_auth_method") != "none":
+        raise ClientMetadataInvalid(
+            "application_type: a native client has no keys to authenticate with"
+        )
 
 
 def _check_presentation(document: Mapping[str, Any]) -> None:
@@ -170,6 +204,10 @@ def _strings(document: Mapping[str, Any], name: str) -> list[str]:
     ):
         raise ClientMetadataInvalid(f"{name} must be a list of strings, each once")
     return value
+
+
+def _is_plain_https(uri: str) -> bool:
+    return _is_https(uri) and "#" not in uri
 
 
 def _is_https(url: object) -> bool:

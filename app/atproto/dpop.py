@@ -7,6 +7,7 @@ proof goes out here (requirements 5.1 to 5.10).
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -29,8 +30,28 @@ NONCE_LIFETIME = 300.0
 minutes, and an old one costs one more round trip, nothing else (requirement 5.10)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A request that is sent with a proof, and what may be read of its answer.
+
+    `body` builds the body for one attempt at a given time, because neither a proof nor
+    a client assertion may be sent twice (4.13); bytes, never a stream, so that a second
+    attempt can send them again (requirement 5.13). The access token is for a resource
+    server; authorization servers refuse a proof with its hash (5.5).
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Callable[[float], bytes | None] = field(repr=False)
+    key: SigningKey = field(repr=False)
+    access_token: str | None = field(default=None, repr=False)
+    limit: int = ANSWER_LIMIT
+    timeout: float = 10.0
+
+
 class DPoPSender:
-    """Posts forms with a DPoP proof; answers one nonce challenge per request.
+    """Sends requests with a DPoP proof; answers one nonce challenge per request.
 
     Nonces are kept per origin and shared by all sessions, which servers accept (5.10);
     one of another origin is never sent (5.7).
@@ -49,22 +70,38 @@ class DPoPSender:
         *,
         deadline: Deadline,
         nonce: str | None = None,
+        timeout: float = 10.0,
+    ) -> tuple[Response, str | None]:
+        """Post a form to an authorization server, see `send`."""
+        outgoing = Outgoing(
+            method="POST",
+            url=url,
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            body=lambda now: urlencode(form(now)).encode("ascii"),
+            key=key,
+            timeout=timeout,
+        )
+        return self.send(outgoing, deadline=deadline, nonce=nonce)
+
+    def send(
+        self, outgoing: Outgoing, *, deadline: Deadline, nonce: str | None = None
     ) -> tuple[Response, str | None]:
         """Return the answer and the DPoP nonce that came with it.
 
-        `form` builds the body for one attempt at a given time, because neither a proof
-        nor a client assertion may be sent twice (4.13). `nonce` serves when the origin
-        has no newer one.
+        `nonce` serves when the origin has no newer one.
 
         Raises:
             ServerInvalid: the server is content with no nonce of its own (5.8).
             HostUnreachable: nothing of use answered.
         """
-        place = f"nonce:{_origin(url)}"
+        place = f"nonce:{_origin(outgoing.url)}"
         known = self._cache.get(place)
         nonce = known or nonce
         for first in (True, False):
-            response = self._attempt(url, form, key, deadline=deadline, nonce=nonce)
+            response = self._attempt(outgoing, deadline=deadline, nonce=nonce)
             fresh = _nonce_of(response)
             if fresh is not None and fresh != known:
                 self._cache.put(place, fresh, lifetime=NONCE_LIFETIME)
@@ -73,30 +110,33 @@ class DPoPSender:
             if not first or fresh is None or fresh == nonce:
                 break
             nonce = fresh
-        raise ServerInvalid(host_of(url), "keeps asking for another DPoP nonce")
+        raise ServerInvalid(
+            host_of(outgoing.url), "keeps asking for another DPoP nonce"
+        )
 
     def _attempt(
-        self,
-        url: str,
-        form: Callable[[float], Mapping[str, str]],
-        key: SigningKey,
-        *,
-        deadline: Deadline,
-        nonce: str | None,
+        self, outgoing: Outgoing, *, deadline: Deadline, nonce: str | None
     ) -> Response:
-        now = self._clock()
-        proof = build_dpop_proof(key, method="POST", url=url, now=now, nonce=nonce)
+        now, token = self._clock(), outgoing.access_token
+        proof = build_dpop_proof(
+            outgoing.key,
+            method=outgoing.method,
+            url=outgoing.url,
+            now=now,
+            nonce=nonce,
+            access_token=token,
+        )
+        proved = {"DPoP": proof}
+        if token is not None:
+            proved["Authorization"] = f"DPoP {token}"
         return self._http.request(
-            "POST",
-            url,
-            headers={
-                "Accept": "application/json",
-                "Content-Type": "application/x-www-form-urlencoded",
-                "DPoP": proof,
-            },
-            body=urlencode(form(now)).encode("ascii"),
+            outgoing.method,
+            outgoing.url,
+            headers={**outgoing.headers, **proved},
+            body=outgoing.body(now),
             deadline=deadline,
-            limit=ANSWER_LIMIT,
+            limit=outgoing.limit,
+            timeout=outgoing.timeout,
         )
 
 

@@ -26,6 +26,12 @@
     │   ├── AccessDenied
     │   ├── AuthorizationFailed       any other `error` of the server
     │   └── CodeRejected              the token endpoint refused the code
+    ├── SessionError                  a session that cannot be used as it is
+    │   ├── SessionEnded              it is over: sign in again; `reason` says why
+    │   ├── RefreshRejected           the token endpoint refused the refresh token
+    │   ├── RefreshBusy               its refresh goes on elsewhere: try again
+    │   ├── ScopeMissing              the account did not grant what this call needs
+    │   └── AccountUnavailable        deactivated or taken down at its host
     ├── ScopeInvalid                  not a scope we may ask for, or not granted
     ├── ClientMetadataInvalid         our own metadata breaks section 3
     └── KeyUnavailable                a session's client key is gone (7.4)
@@ -223,6 +229,64 @@ class AuthorizationFailed(CallbackRejected):
 
 class CodeRejected(CallbackRejected):
     """The token endpoint answered `invalid_grant` to the code."""
+
+
+class SessionError(AtprotoError):
+    """A session that cannot be used as it is."""
+
+
+class SessionEnded(SessionError):
+    """The session is over; only another sign-in helps (requirement 7.17).
+
+    `reason` is one of: `unknown` (no such session), `revoked` (its host ended it),
+    `moved` (another issuer speaks for the account, 7.16), `key_gone` (7.4),
+    `not_refreshable` (7.5), `lost` (a refresh whose outcome did not reach us, or could
+    not be stored: 7.9, 7.11), `subject` (its host answered for another account).
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the session is over: {reason}")
+        self.reason = reason
+
+
+class RefreshRejected(SessionError):
+    """The token endpoint answered `invalid_grant` to a refresh token.
+
+    `ambiguous` when the same token had been sent before without an answer (7.11).
+    """
+
+    def __init__(self, reason: str, *, ambiguous: bool = False) -> None:
+        super().__init__(reason)
+        self.ambiguous = ambiguous
+
+
+class RefreshBusy(SessionError):
+    """The refresh goes on, here or in another process; the session is kept."""
+
+
+class ScopeMissing(SessionError):
+    """The PDS wants a permission that was not granted (requirement 8.11).
+
+    `scope` names it as the host did, checked to be short printable ASCII; a login that
+    asks for it may help (8.10).
+    """
+
+    def __init__(self, host: str, scope: str) -> None:
+        super().__init__(f"{host} wants the scope {scope!r}")
+        self.host = host
+        self.scope = scope
+
+
+class AccountUnavailable(SessionError):
+    """The account is not served for now; not a reason to refresh (7.21).
+
+    `state` is the host's word for it: AccountDeactivated, AccountTakedown, ...
+    """
+
+    def __init__(self, host: str, state: str) -> None:
+        super().__init__(f"{host} answered {state}")
+        self.host = host
+        self.state = state
 
 
 class ScopeInvalid(AtprotoError):

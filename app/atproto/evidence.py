@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .identifier import Identifier
     from .identity import IdentityResolver
     from .metadata import AuthorizationServer
+    from .session import OAuthSession
     from .stores import AuthRequest
 
 EVIDENCE_LIFETIME = 600.0
@@ -92,6 +93,31 @@ class EvidenceCollector:
         if evidence.issuer != issuer:
             raise IssuerMismatch(f"{issuer} does not speak for {did}")
         return evidence
+
+    def confirm(
+        self, session: OAuthSession, *, deadline: Deadline
+    ) -> tuple[AuthorizationServer, Evidence]:
+        """Prove, without caches, that a session's issuer still speaks for its account.
+
+        Done before each refresh (requirement 7.15). The PDS may be another by now.
+
+        Raises:
+            IssuerMismatch: the account has moved to another issuer (7.16).
+            AccountNotFound, HostUnreachable, HostWithoutOAuth, ServerInvalid: nothing
+                was proved, and nothing disproved.
+        """
+        pds, seen_at = self._identities.locate(session.did, deadline=deadline)
+        found = self._servers.from_pds(pds, deadline=deadline, fresh=True)
+        if found.server.issuer != session.issuer:
+            self._identities.forget(session.did, session.handle)
+            raise IssuerMismatch(f"{session.issuer} speaks for {session.did} no more")
+        return found.server, Evidence(
+            did=session.did,
+            handle=session.handle,
+            pds=pds,
+            issuer=session.issuer,
+            seen_at=min(seen_at, found.verified_at),
+        )
 
     def _look(
         self, account: Did | Handle, *, deadline: Deadline, fresh: bool

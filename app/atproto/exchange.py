@@ -15,20 +15,18 @@ from .errors import SubjectMismatch
 from .evidence import evidence_of
 from .http import Deadline
 from .metadata import AuthorizationServer
+from .server import REVOCATION_BUDGET
 from .session import OAuthSession, TokenSet, parse_token_set
 from .syntax import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .bindings import Binding, Bindings
     from .evidence import Evidence, EvidenceCollector
-    from .server import Answer, Binding, Bindings, ServerAgent
+    from .server import Answer, ServerAgent
     from .stores import AuthRequest, SessionStore
     from .syntax import Did
-
-REVOCATION_BUDGET = 2.5
-"""Seconds granted to a host for revoking tokens that we refuse to keep (6.15), after
-the time of the callback itself: somebody waits for both."""
 
 
 class CodeExchange:

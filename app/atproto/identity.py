@@ -125,6 +125,18 @@ class IdentityResolver:
         self._remember(identity)
         return identity
 
+    def locate(self, did: Did, *, deadline: Deadline) -> tuple[Origin, float]:
+        """Return where an account lives now, and since when we know.
+
+        Without caches, and without a look at its handle, which nobody needs to refresh
+        a session (requirement 7.15); and `before_host` hears nothing, because no
+        stranger makes us ask. Raises what `resolve` raises.
+        """
+        began = self._clock()
+        known = did.removeprefix("did:web:")
+        document = self._dids.resolve(did, deadline=deadline, counted=known)
+        return document.pds, began
+
     def forget(self, did: Did, handle: Handle | None = None) -> None:
         """Drop what is remembered of an account (requirement 1.29)."""
         for name in (did, handle):

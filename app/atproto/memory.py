@@ -56,6 +56,7 @@ class MemorySessionStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: dict[tuple[Did, str], OAuthSession] = {}
+        self._leases: dict[tuple[Did, str], tuple[str, float]] = {}
 
     def put(self, session: OAuthSession) -> None:
         """Keep a session; replaces the one with the same DID and session id."""
@@ -70,7 +71,36 @@ class MemorySessionStore:
     def delete(self, did: Did, session_id: str) -> OAuthSession | None:
         """Delete and return the session, or None."""
         with self._lock:
+            self._leases.pop((did, session_id), None)
             return self._sessions.pop((did, session_id), None)
+
+    def lease(
+        self, did: Did, session_id: str, *, holder: str, until: float, now: float
+    ) -> OAuthSession | None:
+        """Mark the session as the holder's and return it, or None."""
+        key = did, session_id
+        with self._lock:
+            _, ends = self._leases.get(key, ("", now))
+            if key not in self._sessions or ends > now:
+                return None
+            self._leases[key] = holder, until
+            return self._sessions[key]
+
+    def replace(self, session: OAuthSession, *, holder: str) -> bool:
+        """Write the session over the one that the holder leases; end the lease."""
+        key = session.did, session.session_id
+        with self._lock:
+            if self._leases.get(key, ("", 0.0))[0] != holder:
+                return False
+            del self._leases[key]
+            self._sessions[key] = session
+            return True
+
+    def release(self, did: Did, session_id: str, *, holder: str) -> None:
+        """End the holder's lease; another's is left alone."""
+        with self._lock:
+            if self._leases.get((did, session_id), ("", 0.0))[0] == holder:
+                del self._leases[did, session_id]
 
 
 class MemoryCache:

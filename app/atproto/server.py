@@ -1,7 +1,7 @@
-"""Talking to an authorization server: PAR, the code exchange, revocation.
+"""Talking to an authorization server: PAR, code exchange, refresh, revocation.
 
 Forms go out by `DPoPSender` with the client's authentication in them (requirements 4.1
-to 4.3, 4.11 to 4.14). Nothing here decides what a login means.
+to 4.3, 4.11 to 4.14). Nothing here decides what a login or a refresh means.
 """
 
 from __future__ import annotations
@@ -19,95 +19,29 @@ from .errors import (
     DocumentInvalid,
     HostFailing,
     HostUnreachable,
-    KeyUnavailable,
+    RefreshRejected,
     ServerInvalid,
 )
-from .proofs import build_client_assertion
-from .session import OAuthSession
 from .syntax import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .bindings import Binding
     from .dpop import DPoPSender
     from .http import Deadline, Response
-    from .keys import ClientKeys, SigningKey
     from .metadata import AuthorizationServer
-    from .stores import AuthRequest
+    from .session import OAuthSession
 
 log = logging.getLogger(__name__)
 
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+REFRESH_TIMEOUT = 15.0
+"""Seconds for the answer to a refresh: longer than others get, because the answer that
+is not waited for is lost, and the session with it (requirement 7.11)."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """What one session proves itself with, from PAR to revocation (5.1, 7.3)."""
-
-    client_id: str
-    client_key: SigningKey | None = field(repr=False)
-    """None for a public client."""
-    dpop_key: SigningKey = field(repr=False)
-
-    def sign(
-        self, form: Mapping[str, str], issuer: str
-    ) -> Callable[[float], dict[str, str]]:
-        """Return what adds this client's authentication to a form, anew per attempt.
-
-        An assertion's `jti` serves once, so a second try needs a second one (4.13).
-        """
-        return partial(self._authenticated, form, issuer)
-
-    def _authenticated(
-        self, form: Mapping[str, str], issuer: str, now: float
-    ) -> dict[str, str]:
-        fields = {**form, "client_id": self.client_id}
-        if self.client_key is not None:
-            fields["client_assertion_type"] = ASSERTION_TYPE
-            fields["client_assertion"] = build_client_assertion(
-                self.client_key, client_id=self.client_id, issuer=issuer, now=now
-            )
-        return fields
-
-
-class Bindings:
-    """Finds what a flow or a session is pinned to; `keys` is None for a public client.
-
-    The keys are asked each time, so that a new one is used without a restart (3.18).
-    """
-
-    def __init__(self, keys: Callable[[], ClientKeys] | None) -> None:
-        self._keys = keys
-
-    def newest_kid(self) -> str | None:
-        """Return the key id that a new flow is pinned to."""
-        return None if self._keys is None else self._keys().primary().kid
-
-    def of(self, owner: AuthRequest | OAuthSession) -> Binding:
-        """Return the binding of a flow or session (requirement 7.3).
-
-        Raises:
-            KeyUnavailable: its client key is gone; nothing may be sent with another,
-                which would end the session at its host (7.4).
-        """
-        return Binding(
-            client_id=owner.client_id,
-            client_key=self._client_key(owner),
-            dpop_key=owner.dpop_key,
-        )
-
-    def _client_key(self, owner: AuthRequest | OAuthSession) -> SigningKey | None:
-        if owner.auth_method == "none":
-            return None
-        if self._keys is None or owner.client_kid is None:
-            raise KeyUnavailable(owner.client_kid or "")
-        key = self._keys().get(owner.client_kid)
-        if (
-            isinstance(owner, OAuthSession)
-            and owner.client_thumbprint != key.thumbprint
-        ):
-            raise KeyUnavailable(key.kid)  # the kid names another key by now
-        return key
+REVOCATION_BUDGET = 2.5
+"""Seconds granted to a host for revoking tokens that are not kept (6.15, 7.16), after
+the time of the request itself: somebody waits for both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,10 +142,65 @@ class ServerAgent:
             if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
                 raise CodeRejected(str(refusal)) from refusal
             raise refusal
-        if fresh is None:
-            # Requirement 5.9: dropping granted tokens would help nobody.
-            log.warning("token answer of %s has no DPoP nonce", host_of(endpoint))
+        _note_missing(fresh, endpoint)
         return Answer(document=response.json_object(), nonce=fresh)
+
+    def refresh(
+        self,
+        server: AuthorizationServer,
+        refresh_token: str,
+        binding: Binding,
+        *,
+        deadline: Deadline,
+        nonce: str | None,
+    ) -> Answer:
+        """Send a refresh token (requirement 7.3). Nothing here sends it again.
+
+        Raises:
+            RefreshRejected: the server answered `invalid_grant`; the grant is over.
+            ClientRefused: another refusal, which leaves the grant as it is.
+            HostUnreachable: no usable answer; when the error says that something was
+                sent, the token may be used up (requirement 7.11).
+        """
+        endpoint = server.token_endpoint
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        response, fresh = self._sender.post(
+            endpoint,
+            binding.sign(form, server.issuer),
+            binding.dpop_key,
+            deadline=deadline,
+            nonce=nonce,
+            timeout=REFRESH_TIMEOUT,
+        )
+        if response.status != 200:
+            refusal = _refusal(response)
+            if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
+                raise RefreshRejected(str(refusal)) from refusal
+            raise refusal
+        _note_missing(fresh, endpoint)
+        try:
+            return Answer(document=response.json_object(), nonce=fresh)
+        except DocumentInvalid as error:
+            # What stands in front of the host answered, or half of an answer came.
+            reason = "answered with something else than tokens"
+            raise HostUnreachable(host_of(endpoint), reason, sent=True) from error
+
+    def end(
+        self, session: OAuthSession, binding: Binding, *, deadline: Deadline
+    ) -> None:
+        """Revoke both tokens of a session, best effort (requirement 7.19)."""
+        if session.revocation_endpoint is None:
+            return
+        self.revoke(
+            {
+                "refresh_token": session.refresh_token,
+                "access_token": session.access_token,
+            },
+            binding,
+            issuer=session.issuer,
+            endpoint=session.revocation_endpoint,
+            deadline=deadline,
+        )
 
     def revoke(
         self,
@@ -247,6 +236,12 @@ class ServerAgent:
                     host_of(endpoint),
                     response.status,
                 )
+
+
+def _note_missing(nonce: str | None, endpoint: str) -> None:
+    if nonce is None:
+        # Requirement 5.9: dropping granted tokens would help nobody.
+        log.warning("token answer of %s has no DPoP nonce", host_of(endpoint))
 
 
 def _refusal(response: Response) -> AtprotoError:

@@ -8,7 +8,7 @@ later requests need without another discovery. Tokens are opaque strings (7.1).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from .errors import DocumentInvalid, IdentifierInvalid, ScopeInvalid
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .syntax import Did, Handle, Origin
 
 AuthMethod = Literal["none", "private_key_jwt"]
+
+LONGEST_LIFE = 1e9
+"""Seconds; what is said to live longer, or without end, is no time for a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,45 @@ def parse_token_set(document: Mapping[str, Any], *, host: str) -> TokenSet:
     )
 
 
+def with_tokens(
+    session: OAuthSession, document: Mapping[str, Any], *, now: float
+) -> OAuthSession:
+    """Return the session with what a refresh answered. Never raises.
+
+    The old pair is dead by now, so whatever is usable in the answer is taken and must
+    be stored before anybody judges the rest (requirements 7.5 and 7.8): a malformed
+    field costs that field, not the session.
+    """
+    access_token = document.get("access_token")
+    refresh_token = document.get("refresh_token")
+    ends = _end_of(document.get("expires_in"), now)
+    if not _is_token(access_token):
+        access_token, ends = session.access_token, now
+    return replace(
+        session,
+        access_token=access_token,
+        refresh_token=refresh_token if _is_token(refresh_token) else None,
+        scope=_scope_or(document.get("scope"), session.scope),
+        expires_at=ends,
+        refreshed_at=now,
+    )
+
+
+def _scope_or(value: object, known: str) -> str:
+    try:
+        return " ".join(parse_scope(value if isinstance(value, str) else ""))
+    except ScopeInvalid:
+        return known
+
+
+def _end_of(lifetime: object, now: float) -> float | None:
+    try:
+        seconds = _lifetime(lifetime, "")
+    except DocumentInvalid:
+        return None
+    return None if seconds is None else now + seconds
+
+
 def _is_token(value: object) -> TypeGuard[str]:
     # A token travels in a header: visible ASCII only, or it could end the line.
     return isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]+", value) is not None
@@ -118,6 +160,8 @@ def _granted_scope(value: object, host: str) -> str:
 def _lifetime(value: object, host: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise DocumentInvalid(host, "expires_in is not a positive number")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DocumentInvalid(host, "expires_in is not a number")
+    if not 0 < value <= LONGEST_LIFE:
+        raise DocumentInvalid(host, "expires_in is not the life of a token")
     return float(value)

@@ -68,7 +68,13 @@ class StateStore(Protocol):
 
 
 class SessionStore(Protocol):
-    """OAuth sessions, keyed by DID and session id."""
+    """OAuth sessions, keyed by DID and session id.
+
+    A lease says who refreshes a session now: refresh tokens serve once, and a second
+    use ends the session at its host (requirements 7.6 and 7.7). It is a mark in the
+    row, not a lock: nothing is held open while the holder speaks to the network, and a
+    holder that died is passed over once its time is up. Nobody needs it for reading.
+    """
 
     def put(self, session: OAuthSession) -> None:
         """Keep a session; replaces the one with the same DID and session id."""
@@ -78,6 +84,25 @@ class SessionStore(Protocol):
 
     def delete(self, did: Did, session_id: str) -> OAuthSession | None:
         """Delete and return the session in one step, or None."""
+
+    def lease(
+        self, did: Did, session_id: str, *, holder: str, until: float, now: float
+    ) -> OAuthSession | None:
+        """Mark the session as the holder's and return it as it is at that moment.
+
+        None when another's lease has not ended by `now`, or the session is gone; `get`
+        tells which. However many ask at once, one gets it.
+        """
+
+    def replace(self, session: OAuthSession, *, holder: str) -> bool:
+        """Write the session over the row that the holder leases, and end the lease.
+
+        One step, and never a new row: false when the session is gone or the lease is
+        another's by now (requirement 7.8).
+        """
+
+    def release(self, did: Did, session_id: str, *, holder: str) -> None:
+        """End the holder's lease; another's is left alone."""
 
 
 class Cache(Protocol):

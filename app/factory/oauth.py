@@ -88,5 +88,6 @@ def open_client(
             identities=identities, servers=servers, clock=outside.clock
         ),
         agent=ServerAgent(sender, before_host=before_host),
+        sender=sender,
         clock=outside.clock,
     )

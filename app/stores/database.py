@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from app.flows.errors import StorageFailed
 from app.stores import postgresql, sqlite
+from app.stores.additions import add_missing_columns
 from app.stores.errors import DatabaseURLInvalid
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Database:
             self._dialect.lock_schema(connection)
             for statement in _statements(SCHEMA.read_text()):
                 connection.exec_driver_sql(statement)
+            add_missing_columns(connection)
 
     def ping(self) -> None:
         """Ask the database for a sign of life. Raises `StorageFailed`."""

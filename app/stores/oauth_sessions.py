@@ -5,6 +5,7 @@ Tokens, DPoP key and nonces are sealed for their row (requirement 7.23).
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from app.stores.cipher import Cipher
     from app.stores.database import Database
 
+FIELDS = tuple(field.name for field in fields(OAuthSession))
 SECRETS = ("dpop_key", "access_token", "refresh_token", "as_nonce", "pds_nonce")
 
 PUT = text("""
@@ -46,6 +48,27 @@ PUT = text("""
         verified_at = excluded.verified_at
 """)
 GET = text("SELECT * FROM oauth_sessions WHERE did = :did AND session_id = :session_id")
+LEASE = text("""
+    UPDATE oauth_sessions SET lease_holder = :holder, lease_until = :until
+    WHERE did = :did AND session_id = :session_id
+      AND (lease_holder IS NULL OR lease_until <= :now)
+    RETURNING *
+""")
+REPLACE = text("""
+    UPDATE oauth_sessions SET
+        handle = :handle, issuer = :issuer, pds = :pds, client_id = :client_id,
+        auth_method = :auth_method, client_kid = :client_kid,
+        client_thumbprint = :client_thumbprint, scope = :scope,
+        token_endpoint = :token_endpoint, revocation_endpoint = :revocation_endpoint,
+        secrets = :secrets, expires_at = :expires_at, created_at = :created_at,
+        refreshed_at = :refreshed_at, verified_at = :verified_at,
+        lease_holder = NULL, lease_until = NULL
+    WHERE did = :did AND session_id = :session_id AND lease_holder = :holder
+""")
+RELEASE = text("""
+    UPDATE oauth_sessions SET lease_holder = NULL, lease_until = NULL
+    WHERE did = :did AND session_id = :session_id AND lease_holder = :holder
+""")
 DELETE = text(
     "DELETE FROM oauth_sessions WHERE did = :did AND session_id = :session_id"
     " RETURNING *"
@@ -61,10 +84,8 @@ class SqlSessionStore:
 
     def put(self, session: OAuthSession) -> None:
         """Keep a session; replaces the one with the same DID and session id."""
-        row = {**row_of(session), "dpop_key": session.dpop_key.private_jwk()}
-        sealed = self._sealed.seal(row, session.did, session.session_id)
         with self._database.write() as connection:
-            connection.execute(PUT, sealed)
+            connection.execute(PUT, self._row_of(session))
 
     def get(self, did: Did, session_id: str) -> OAuthSession | None:
         """Return the session, or None."""
@@ -80,12 +101,37 @@ class SqlSessionStore:
             deleted = result.mappings().one_or_none()
         return self._session_of(deleted)
 
+    def lease(
+        self, did: Did, session_id: str, *, holder: str, until: float, now: float
+    ) -> OAuthSession | None:
+        """Mark the session as the holder's and return it, or None."""
+        times = {"until": int(until), "now": int(now)}
+        wanted = {**_key(did, session_id), "holder": holder, **times}
+        with self._database.write() as connection:
+            leased = connection.execute(LEASE, wanted).mappings().one_or_none()
+        return self._session_of(leased)
+
+    def replace(self, session: OAuthSession, *, holder: str) -> bool:
+        """Write the session over the row that the holder leases; end the lease."""
+        row = {**self._row_of(session), "holder": holder}
+        with self._database.write() as connection:
+            return connection.execute(REPLACE, row).rowcount == 1
+
+    def release(self, did: Did, session_id: str, *, holder: str) -> None:
+        """End the holder's lease; another's is left alone."""
+        with self._database.write() as connection:
+            connection.execute(RELEASE, {**_key(did, session_id), "holder": holder})
+
+    def _row_of(self, session: OAuthSession) -> dict[str, Any]:
+        row = {**row_of(session), "dpop_key": session.dpop_key.private_jwk()}
+        return self._sealed.seal(row, session.did, session.session_id)
+
     def _session_of(self, row: RowMapping | None) -> OAuthSession | None:
         if row is None:
             return None
-        fields = self._sealed.open(row, row["did"], row["session_id"])
-        fields["dpop_key"] = SigningKey.from_jwk(fields["dpop_key"])
-        return OAuthSession(**fields)
+        values = self._sealed.open(row, row["did"], row["session_id"])
+        values["dpop_key"] = SigningKey.from_jwk(values["dpop_key"])
+        return OAuthSession(**{name: values[name] for name in FIELDS})
 
 
 def _key(did: Did, session_id: str) -> dict[str, Any]:

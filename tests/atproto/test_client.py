@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.atproto.wired import Library
+from app.atproto.errors import ClientMetadataInvalid
+from tests.atproto.wired import CALLBACK, Library
 from tests.fakes import faults
 from tests.fakes.faults import REMOVED
 from tests.fakes.world import World, plc_did
@@ -69,6 +70,16 @@ def test_the_exchange_repeats_what_was_pushed(
     assert exchange.form["grant_type"] == "authorization_code"
     assert exchange.form["redirect_uri"] == push.form["redirect_uri"]
     assert exchange.proof_header["jwk"] == push.proof_header["jwk"]
+
+
+def test_a_login_that_could_not_come_back_is_not_begun(
+    library: Library, network: FakeNetwork
+) -> None:
+    """3.16: the host would refuse it, later and in its own words."""
+    with pytest.raises(ClientMetadataInvalid, match="not declared"):
+        library.begins(ALICE, redirect_uri=f"{CALLBACK}/elsewhere")
+
+    assert not network.sent()
 
 
 def test_what_the_application_left_comes_back(library: Library) -> None:

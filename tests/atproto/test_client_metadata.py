@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from app.atproto.client_metadata import (
+    ClientMetadata,
     Presentation,
     build_confidential_web_client,
     build_loopback_client,
+    build_native_client,
     build_public_web_client,
 )
 from app.atproto.client_rules import validate_client_jwks, validate_client_metadata
@@ -137,6 +139,118 @@ def test_a_loopback_client_has_a_redirect_and_a_scope_of_its_own() -> None:
     for uris, scope in (([], "atproto"), ([uri, uri], "atproto"), ([uri], "repo:*")):
         with pytest.raises(ClientMetadataInvalid):
             build_loopback_client(redirect_uris=uris, scope=scope)
+
+
+# --- installed apps ---------------------------------------------------------------
+
+
+def native(*uris: str) -> ClientMetadata:
+    return build_native_client(client_id=CLIENT_ID, redirect_uris=uris, scope="atproto")
+
+
+def test_a_native_client_publishes_that_it_has_no_secret() -> None:
+    """3.21."""
+    document = native("cafe.platform.app:/callback").document()
+
+    assert document["application_type"] == "native"
+    assert document["token_endpoint_auth_method"] == "none"
+    assert not {"jwks", "jwks_uri", "token_endpoint_auth_signing_alg"} & set(document)
+
+
+def test_a_native_client_with_keys_is_refused() -> None:
+    """3.21: everybody has what is installed everywhere."""
+    document = confidential(
+        application_type="native", redirect_uris=["http://127.0.0.1/callback"]
+    )
+
+    with pytest.raises(ClientMetadataInvalid, match="application_type"):
+        validate_client_metadata(document)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "cafe.platform.app:/callback",
+        "cafe.platform.app:/",
+        "https://app.platform.cafe/callback",
+        "http://127.0.0.1/callback",
+        "http://127.0.0.1:8123/callback",
+        "http://[::1]/callback",
+    ],
+)
+def test_a_native_client_comes_back_to_its_own_app(uri: str) -> None:
+    """3.22 to 3.24."""
+    assert native(uri).redirect_uris == (uri,)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "cafe.platform.app://callback",
+        "cafe.platform.app:///callback",
+        "cafe.platform.app:callback",
+        "cafe.platform.app:/callback#f",
+        "cafe.platform.app:/call back",
+        "cafe.platform.app:/callback\n",
+        "cafeXplatform.app:/callback",
+        "cafe.platform:/callback",
+        "app.platform.cafe:/callback",
+        "cafe.platform.app.extra:/callback",
+        "myapp:/callback",
+        "https://platform.cafe/callback",
+        "https://app.platform.cafe.evil.net/callback",
+        "https://app.platform.cafe:8443/callback",
+        "https://app.platform.cafe:443/callback",
+        "https://app.platform.cafe/callback#f",
+        "https://app.platform.cafe",
+        "http://app.platform.cafe/callback",
+        "http://localhost/callback",
+        "http://127.0.0.1",
+        "http://127.0.0.1:0/callback",
+        "javascript:/alert(1)",
+    ],
+)
+def test_a_native_client_comes_back_to_nobody_else(uri: str) -> None:
+    """3.22 to 3.24; and the message says what would do."""
+    with pytest.raises(ClientMetadataInvalid, match="redirect_uris"):
+        native(uri)
+
+
+def test_a_web_client_has_no_redirects_of_an_app() -> None:
+    for uri in ("cafe.platform.app:/callback", "http://127.0.0.1/callback"):
+        with pytest.raises(ClientMetadataInvalid, match="redirect_uris"):
+            build_public_web_client(
+                client_id=CLIENT_ID, redirect_uris=[uri], scope="atproto"
+            )
+
+
+@pytest.mark.parametrize(
+    ("declared", "used", "fits"),
+    [
+        ("http://127.0.0.1/callback", "http://127.0.0.1:49152/callback", True),
+        ("http://127.0.0.1/callback", "http://127.0.0.1/callback", True),
+        ("http://[::1]/callback", "http://[::1]:49152/callback", True),
+        ("http://127.0.0.1:8123/callback", "http://127.0.0.1:8123/callback", True),
+        ("http://127.0.0.1:8123/callback", "http://127.0.0.1:8124/callback", False),
+        ("http://127.0.0.1:8123/callback", "http://127.0.0.1/callback", False),
+        ("http://127.0.0.1/callback", "http://127.0.0.1:49152/other", False),
+        ("http://127.0.0.1/callback", "http://[::1]:49152/callback", False),
+        ("http://127.0.0.1/callback", "http://localhost:49152/callback", False),
+        (
+            "http://127.0.0.1/callback",
+            "http://127.0.0.1:49152@evil.net/callback",
+            False,
+        ),
+        ("https://app.platform.cafe/cb", "https://app.platform.cafe/cb", True),
+        ("https://app.platform.cafe/cb", "https://app.platform.cafe/cb/", False),
+        ("https://app.platform.cafe/cb", "https://app.platform.cafe:8443/cb", False),
+    ],
+)
+def test_a_login_comes_back_where_the_metadata_says(
+    declared: str, used: str, fits: bool
+) -> None:
+    """3.16 and 3.24: byte for byte, but for the port of a listener."""
+    assert native(declared).is_redirect(used) is fits
 
 
 # --- the rules ------------------------------------------------------------------

@@ -55,6 +55,7 @@ class Library:
         scope: str = "atproto transition:generic",
         clock: Callable[[], float] | None = None,
         before_host: Callable[[str], None] = lambda _host: None,
+        sessions: MemorySessionStore | None = None,
     ) -> None:
         self.world = world
         self.clock = clock or world.clock
@@ -62,7 +63,8 @@ class Library:
         self.scope = scope
         self.keys = [SigningKey.generate("ES256")]
         self.states = Remembering(self.clock)
-        self.sessions = MemorySessionStore()
+        self.sessions = sessions or MemorySessionStore()
+        self.sleep: Callable[[float], None] = world.clock.advance
         self.cache = MemoryCache(self.clock)
         self.http = SafeHTTP(
             policy=NetworkPolicy(),
@@ -97,8 +99,13 @@ class Library:
                 identities=self.identities, servers=self.servers, clock=self.clock
             ),
             agent=ServerAgent(sender, before_host=before_host),
+            sender=sender,
             clock=self.clock,
+            sleep=self._sleep,
         )
+
+    def _sleep(self, seconds: float) -> None:
+        self.sleep(seconds)
 
     def metadata(self) -> ClientMetadata:
         if self.public:

@@ -1,4 +1,4 @@
-"""The fake PDS: its protected-resource document, and getSession behind DPoP."""
+"""The fake PDS: its protected-resource document, and two methods behind DPoP."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RESOURCE = "/.well-known/oauth-protected-resource"
 GET_SESSION = "/xrpc/com.atproto.server.getSession"
+UPLOAD_BLOB = "/xrpc/com.atproto.repo.uploadBlob"
 
 
 class FakePds:
@@ -60,16 +61,24 @@ class FakePds:
     def _answer(self, request: Request) -> Response:
         if request.path == RESOURCE:
             return json_response(self.protected_resource())
-        if request.path == GET_SESSION:
-            return self._get_session(request)
+        if (request.method, request.path) == ("GET", GET_SESSION):
+            return self._guarded(request, self._get_session)
+        if (request.method, request.path) == ("POST", UPLOAD_BLOB):
+            return self._guarded(request, self._upload_blob)
         return json_response({"error": "NotFound"}, 404)
 
-    def _get_session(self, request: Request) -> Response:
+    def _get_session(self, grant: Grant, _request: Request) -> Response:
+        return json_response({"did": grant.did, "handle": self._handles.get(grant.did)})
+
+    def _upload_blob(self, _grant: Grant, request: Request) -> Response:
+        blob = {"mimeType": request.mimetype, "size": len(request.get_data())}
+        return json_response({"blob": blob})
+
+    def _guarded(
+        self, request: Request, answer: Callable[[Grant, Request], Response]
+    ) -> Response:
         try:
-            grant = self._authorized(request)
-            response = json_response(
-                {"did": grant.did, "handle": self._handles.get(grant.did)}
-            )
+            response = answer(self._authorized(request), request)
         except Refusal as refusal:
             response = json_response(
                 {"error": refusal.code, "message": refusal.reason}, 401

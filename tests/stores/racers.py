@@ -6,6 +6,7 @@ Each racer reports that it is ready, waits for the others, runs, and sends its o
 from __future__ import annotations
 
 import multiprocessing
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -17,9 +18,10 @@ from app.stores.auth_requests import SqlStateStore
 from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
 from app.stores.keys import SqlSigningKeys
+from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.users import SqlUsers
 from tests.fakes.clock import NOON, FakeClock
-from tests.stores.samples import user
+from tests.stores.samples import ALICE, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +73,14 @@ def take_all(database: Database, states: Sequence[str]) -> list[str]:
     """Try to take every state; return those that this process got."""
     store = SqlStateStore(database, Cipher(SECRET_KEY), FakeClock())
     return [state for state in states if store.take(state) is not None]
+
+
+def lease_all(database: Database, sessions: Sequence[str]) -> list[str]:
+    """Try to lease every session of one account; return those that were granted."""
+    store = SqlSessionStore(database, Cipher(SECRET_KEY))
+    holder = secrets.token_urlsafe(16)
+    term = {"holder": holder, "until": NOON + 45, "now": NOON}
+    return [one for one in sessions if store.lease(ALICE, one, **term) is not None]
 
 
 def sign_up(database: Database, person: tuple[Did, str]) -> str:

@@ -6,37 +6,43 @@ from dataclasses import replace
 
 import pytest
 
+from app.atproto.files import FileSessionStore, FileStateStore
 from app.atproto.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
 from app.stores.oauth_sessions import SqlSessionStore
+from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "files"])
 def backend(request):
     return request.param
 
 
 @pytest.fixture
-def states(backend, request, cipher, clock):
+def states(backend, request, cipher, clock, tmp_path):
     if backend == "memory":
         return MemoryStateStore(clock)
+    if backend == "files":
+        return FileStateStore(tmp_path, clock)
     return SqlStateStore(request.getfixturevalue("database"), cipher, clock)
 
 
 @pytest.fixture
-def sessions(backend, request, cipher):
+def sessions(backend, request, cipher, tmp_path):
     if backend == "memory":
         return MemorySessionStore()
+    if backend == "files":
+        return FileSessionStore(tmp_path)
     return SqlSessionStore(request.getfixturevalue("database"), cipher)
 
 
-@pytest.fixture
-def cache(backend, request, clock):
-    if backend == "memory":
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def cache(request, clock):
+    if request.param == "memory":
         return MemoryCache(clock)
-    return SqlCache(request.getfixturevalue("database"), clock)
+    return SqlCache(request.getfixturevalue(f"{request.param}_database"), clock)
 
 
 # --- auth requests ----------------------------------------------------------------
@@ -197,6 +203,133 @@ def test_storing_a_session_does_not_change_the_record(sessions):
     sessions.put(session)
 
     assert session == before
+
+
+# --- leases -----------------------------------------------------------------------
+
+
+def lease(sessions, holder="one", *, at=NOON, seconds=45.0, session_id="grant-1"):
+    return sessions.lease(ALICE, session_id, holder=holder, until=at + seconds, now=at)
+
+
+def test_a_lease_hands_out_the_session_as_it_is(sessions):
+    sessions.put(oauth_session())
+
+    assert lease(sessions) == oauth_session()
+
+
+def test_a_leased_session_is_leased_to_nobody_else_and_read_by_all(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+
+    assert lease(sessions, "two", at=NOON + 44) is None
+    assert sessions.get(ALICE, "grant-1") == oauth_session()
+
+
+def test_a_lease_is_over_when_its_time_is_up(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+
+    assert lease(sessions, "two", at=NOON + 45) == oauth_session()
+    assert lease(sessions, "one", at=NOON + 46) is None
+
+
+def test_a_released_session_can_be_leased_again(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+    sessions.release(ALICE, "grant-1", holder="one")
+
+    assert lease(sessions, "two") == oauth_session()
+
+
+def test_nobody_releases_the_lease_of_another(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+    sessions.release(ALICE, "grant-1", holder="two")
+
+    assert lease(sessions, "two") is None
+
+
+def test_what_is_gone_is_leased_to_nobody(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+    sessions.delete(ALICE, "grant-1")
+    sessions.release(ALICE, "grant-1", holder="one")
+
+    assert lease(sessions, "two", at=NOON + 100) is None
+    assert sessions.lease(BOB, "x", holder="one", until=NOON + 1, now=NOON) is None
+
+
+def test_replacing_writes_all_of_the_session_and_ends_the_lease(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+    renewed = oauth_session(
+        handle=None,
+        pds="https://pds.other.test",
+        access_token="access-2",
+        refresh_token=None,
+        scope="atproto transition:generic",
+        expires_at=None,
+        token_endpoint="https://auth.test/token-2",
+        revocation_endpoint=None,
+        as_nonce="nonce-2",
+        pds_nonce=None,
+        refreshed_at=NOON + 100,
+        verified_at=NOON + 99,
+    )
+
+    assert sessions.replace(renewed, holder="one")
+
+    assert sessions.get(ALICE, "grant-1") == renewed
+    assert lease(sessions, "two") == renewed
+
+
+def test_a_lease_that_nobody_took_over_still_replaces(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one", at=NOON - 1_000)
+
+    assert sessions.replace(oauth_session(access_token="access-2"), holder="one")
+
+
+def test_only_the_holder_replaces_a_session(sessions):
+    sessions.put(oauth_session())
+    assert not sessions.replace(oauth_session(access_token="x"), holder="one")
+    lease(sessions, "one")
+    lease(sessions, "two", at=NOON + 45)
+
+    assert not sessions.replace(oauth_session(access_token="x"), holder="one")
+    assert sessions.get(ALICE, "grant-1") == oauth_session()
+    assert sessions.replace(oauth_session(access_token="y"), holder="two")
+    assert not sessions.replace(oauth_session(access_token="z"), holder="two")
+
+
+def test_replacing_makes_no_session_out_of_nothing(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+    sessions.delete(ALICE, "grant-1")
+
+    assert not sessions.replace(oauth_session(), holder="one")
+    assert sessions.get(ALICE, "grant-1") is None
+
+
+def test_a_lease_covers_one_session_of_an_account(sessions):
+    sessions.put(oauth_session())
+    sessions.put(oauth_session(session_id="grant-2"))
+    lease(sessions, "one")
+    second = lease(sessions, "two", session_id="grant-2")
+    sessions.replace(replace(second, access_token="access-2"), holder="two")
+
+    assert second == oauth_session(session_id="grant-2")
+    assert sessions.get(ALICE, "grant-1") == oauth_session()
+    assert lease(sessions, "three") is None
+
+
+def test_putting_a_session_again_leaves_its_lease(sessions):
+    sessions.put(oauth_session())
+    lease(sessions, "one")
+    sessions.put(oauth_session(access_token="access-2"))
+
+    assert lease(sessions, "two") is None
 
 
 # --- cache ------------------------------------------------------------------------

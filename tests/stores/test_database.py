@@ -3,8 +3,10 @@ from __future__ import annotations
 import traceback
 
 import pytest
+from sqlalchemy import text
 
 from app.flows.errors import StorageFailed
+from app.stores.additions import ADDED
 from app.stores.database import open_database
 from app.stores.errors import DatabaseURLInvalid
 from tests.stores.entries import ADD, add, keys
@@ -16,6 +18,18 @@ def test_the_schema_may_be_applied_again_and_keeps_what_is_there(database):
     database.apply_schema()
 
     assert keys(database) == {"kept"}
+
+
+def test_a_table_of_an_older_release_gets_the_columns_that_it_lacks(database):
+    with database.write() as connection:
+        for table, column, _ in ADDED:
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+
+    database.apply_schema()
+
+    with database.read() as connection:
+        found = connection.execute(text("SELECT * FROM oauth_sessions")).keys()
+    assert {column for _, column, _ in ADDED} <= set(found)
 
 
 def test_a_write_is_seen_by_the_next_read(database):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from app.stores.auth_requests import SqlStateStore
 from app.stores.keys import SqlSigningKeys
+from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.users import SqlUsers
 from tests.stores import racers
 from tests.stores.racers import race
-from tests.stores.samples import ALICE, BOB, auth_request
+from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
 
 PROCESSES = 4
 STATES = 500
+LEASES = 100
 
 
 def test_a_state_is_taken_exactly_once_however_many_race_for_it(
@@ -24,6 +26,19 @@ def test_a_state_is_taken_exactly_once_however_many_race_for_it(
     taken = race(racers.take_all, database_url, [states] * PROCESSES)
 
     assert sorted(state for lot in taken for state in lot) == sorted(states)
+
+
+def test_a_session_is_leased_once_however_many_race_for_it(
+    database, database_url, cipher
+):
+    sessions = [f"grant-{number}" for number in range(LEASES)]
+    store = SqlSessionStore(database, cipher)
+    for session_id in sessions:
+        store.put(oauth_session(session_id=session_id))
+
+    leased = race(racers.lease_all, database_url, [sessions] * PROCESSES)
+
+    assert sorted(one for lot in leased for one in lot) == sorted(sessions)
 
 
 def test_of_two_people_racing_for_a_username_one_gets_it(database, database_url):
