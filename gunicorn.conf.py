@@ -16,13 +16,19 @@ import sys
 from pathlib import Path
 
 from flask import Flask
+from gevent.hub import Hub
 from gunicorn import glogging
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from app.atproto.sockets import LOOKUPS_AT_ONCE
 from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
+
+# gevent looks names up on real threads, ten unless told: ten names whose servers keep
+# silent would keep every other name from being found (requirement 9.6).
+Hub.threadpool_size = LOOKUPS_AT_ONCE
 
 try:
     settings = Settings.from_environment()

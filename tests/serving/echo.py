@@ -1,13 +1,32 @@
-"""A WSGI application that tells what gunicorn made of a request, and can wait."""
+"""A WSGI application that tells what gunicorn made of a request, and can wait.
+
+`/silence` waits as getaddrinfo does for a name whose servers keep silent: on a real
+thread of the hub's, until `/lookup` was answered or the time is over.
+"""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gevent import get_hub
+from gevent.monkey import get_original
+
 LONGEST_WAIT = 20.0
 released = threading.Event()
+looked_up = threading.Event()
+silences: list[None] = []
+
+
+def keep_silent() -> None:
+    """Block a real thread, which no greenlet switches away from."""
+    sleep = get_original("time", "sleep")
+    for _ in range(200):
+        if looked_up.is_set():
+            return
+        sleep(0.05)
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -18,6 +37,15 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         case "/release":
             released.set()
             text = "releasing"
+        case "/silence":
+            silences.append(None)
+            get_hub().threadpool.apply(keep_silent)
+            text = "nobody answered"
+        case "/silences":
+            text = str(len(silences))
+        case "/lookup":
+            text = str(socket.getaddrinfo("127.0.0.1", 80)[0][4])
+            looked_up.set()
         case "/fail":
             raise RuntimeError("this application fails when it is told to")
         case _:

@@ -32,6 +32,19 @@ def test_a_waiting_request_keeps_no_other_one_waiting(server):
         assert waiting.result() == "released"
 
 
+def test_names_whose_servers_are_silent_keep_no_other_one_waiting(server):
+    """Lookups are real threads, of which gevent has ten unless told (9.6)."""
+    with ThreadPoolExecutor(32) as pool:
+        silent = [pool.submit(server.get, "/silence") for _ in range(32)]
+        for _ in range(200):
+            if server.get("/silences") == "32":
+                break
+
+        server.get("/lookup")
+
+        assert not any(one.done() for one in silent)
+
+
 @pytest.mark.parametrize(
     "header", ["X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl"]
 )
