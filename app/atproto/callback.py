@@ -91,6 +91,7 @@ def is_bound(expected: str | None, secrets: Collection[str] | None) -> bool:
     """Tell whether one of a browser's secrets is the one that began the flow (9.12).
 
     Fails closed: an unbound flow has no browser, and a bound one needs its secret.
+    Compared in constant time (9.25).
     """
     if expected is None or secrets is None:
         return expected is None and secrets is None

@@ -44,6 +44,8 @@ BODY_LIMIT: Final = 10_000
 """Bytes of a well-known answer; a DID has two thousand at most (requirement 1.17)."""
 
 MOST_REDIRECTS: Final = 3
+"""Each is judged like the first address (requirement 1.16)."""
+
 MOST_LOOKUPS: Final = 128
 """Lookups under way at once, in the whole process; further ones queue (9.6)."""
 
