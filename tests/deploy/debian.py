@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 SUITE = "bookworm"
@@ -67,7 +68,7 @@ def _lend_way_out(root: Path) -> None:
 
 def _pip_options() -> list[str]:
     """Return what pip is told here, whether by file or by environment."""
-    listing = _output("python3", "-m", "pip", "config", "list").splitlines()
+    listing = _output(sys.executable, "-m", "pip", "config", "list").splitlines()
     found: dict[str, str] = {}
     for line in listing:
         name, _, value = line.partition("=")

@@ -137,3 +137,17 @@ def test_the_sandbox_lets_it_write_its_state(deployment: Deployment):
     attempt = "sh -c 'touch /var/lib/latchkey/x && rm /var/lib/latchkey/x'"
 
     assert deployment.machine.run(CONFINED + attempt).returncode == 0
+
+
+def test_the_sandbox_lets_it_make_keys_and_speak_tls(deployment: Deployment):
+    attempt = python(
+        "from gevent import monkey; monkey.patch_all(); import socket, ssl;"
+        "from cryptography.hazmat.primitives.asymmetric import rsa;"
+        "rsa.generate_private_key(65537, 2048);"
+        "context = ssl.create_default_context(); context.check_hostname = False;"
+        "context.verify_mode = ssl.CERT_NONE;"
+        f"plain = socket.create_connection(('{HOST}', 443), 10);"
+        f"print(context.wrap_socket(plain, server_hostname='{HOST}').version())"
+    )
+
+    assert deployment.machine.output(CONFINED + attempt) == "TLSv1.3"
