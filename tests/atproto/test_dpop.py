@@ -12,6 +12,7 @@ from app.atproto.keys import SigningKey
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.network import Answer, FakeNetwork, Fault, Sent
+from tests.fakes.refusal import Refusal
 from tests.fakes.world import World
 
 ALICE = "alice.skyhost.social"
@@ -69,8 +70,11 @@ def test_the_nonce_of_a_refusal_is_used_next(
     world.skyhost.server.nonces.rotates_every_answer = True
     url = library.approved(ALICE)
     world.skyhost.server.grants.end(url)
+    refuses = world.skyhost.server.lies.refuses
+    refuses["/oauth/par"] = Refusal("invalid_client", "no applicable key")
     with pytest.raises(ClientRefused):
-        library.begins(ALICE, redirect_uri="https://auth.platform.cafe/auth/other")
+        library.begins(ALICE)
+    refuses.clear()
     network.forget()
 
     library.begins("bob.skyhost.social")
