@@ -84,6 +84,10 @@ deploy-test: $(TOOLS) ## the playbook on a Debian machine made for it (takes roo
 bench: $(TOOLS) ## what one sign-in costs: requests, hops, CPU time
 	@$(BIN)/python -m tests.bench
 
+.PHONY: wheel
+wheel: $(TOOLS) ## the client library as a wheel of its own, in dist/
+	@$(BIN)/python packages/latchkey-atproto/build.py dist
+
 # --- upkeep -----------------------------------------------------------------------------
 
 .PHONY: fix

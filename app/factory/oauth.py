@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.atproto import wiring
 from app.atproto.client import OAuthClient
 from app.atproto.client_metadata import (
     ClientMetadata,
@@ -11,13 +12,8 @@ from app.atproto.client_metadata import (
     build_confidential_web_client,
     build_loopback_client,
 )
-from app.atproto.discovery import ServerDiscovery
-from app.atproto.dpop import DPoPSender
-from app.atproto.evidence import EvidenceCollector
-from app.atproto.identity import IdentityResolver
 from app.atproto.keys import ClientKeys
 from app.atproto.policy import NetworkPolicy
-from app.atproto.server import ServerAgent
 from app.config import Settings
 from app.flows.keys import KeyRings
 
@@ -60,34 +56,16 @@ def open_client(
     before_host: Callable[[str], None],
 ) -> OAuthClient:
     """Return the OAuth client; one serves all threads."""
-    identities = IdentityResolver(
-        http=outside.http,
-        txt=outside.txt,
-        plc_url=settings.plc_url,
-        cache=stores.cache,
-        clock=outside.clock,
-        policy=policy,
-        before_host=before_host,
-    )
-    servers = ServerDiscovery(
-        http=outside.http,
-        cache=stores.cache,
-        clock=outside.clock,
-        policy=policy,
-        # Counted apart: a host is asked for documents once in minutes, and each login
-        # there is counted when it is pushed.
-        before_host=lambda host: before_host(f"documents of {host}"),
-    )
-    sender = DPoPSender(http=outside.http, cache=stores.cache, clock=outside.clock)
-    return OAuthClient(
+    return wiring.open_client(
         metadata=metadata,
         keys=keys,
         states=stores.states,
         sessions=stores.grants,
-        evidence=EvidenceCollector(
-            identities=identities, servers=servers, clock=outside.clock
-        ),
-        agent=ServerAgent(sender, before_host=before_host),
-        sender=sender,
+        http=outside.http,
         clock=outside.clock,
+        txt=outside.txt,
+        cache=stores.cache,
+        policy=policy,
+        plc_url=settings.plc_url,
+        before_host=before_host,
     )

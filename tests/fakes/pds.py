@@ -1,4 +1,4 @@
-"""The fake PDS: its protected-resource document, and two methods behind DPoP."""
+"""The fake PDS: its protected-resource document, and three methods behind DPoP."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RESOURCE = "/.well-known/oauth-protected-resource"
 GET_SESSION = "/xrpc/com.atproto.server.getSession"
 UPLOAD_BLOB = "/xrpc/com.atproto.repo.uploadBlob"
+CREATE_RECORD = "/xrpc/com.atproto.repo.createRecord"
 
 
 class FakePds:
@@ -39,6 +40,8 @@ class FakePds:
         """Fields of the protected-resource document that are others, or `REMOVED`."""
         self.status_of: dict[str, str] = {}
         """By DID: `AccountDeactivated` or `AccountTakedown`."""
+        self.records: dict[str, Any] = {}
+        """By AT URI."""
         self._handles = handles
         self._clock = clock
         self.proofs = ProofChecker(NonceSource(origin, clock), clock)
@@ -65,6 +68,8 @@ class FakePds:
             return self._guarded(request, self._get_session)
         if (request.method, request.path) == ("POST", UPLOAD_BLOB):
             return self._guarded(request, self._upload_blob)
+        if (request.method, request.path) == ("POST", CREATE_RECORD):
+            return self._guarded(request, self._create_record)
         return json_response({"error": "NotFound"}, 404)
 
     def _get_session(self, grant: Grant, _request: Request) -> Response:
@@ -73,6 +78,19 @@ class FakePds:
     def _upload_blob(self, _grant: Grant, request: Request) -> Response:
         blob = {"mimeType": request.mimetype, "size": len(request.get_data())}
         return json_response({"blob": blob})
+
+    def _create_record(self, grant: Grant, request: Request) -> Response:
+        """Write for whoever may write the whole collection; others lack a scope."""
+        body = request.get_json()
+        collection = body["collection"]
+        if f"repo:{collection}" not in grant.scope.split(" "):
+            message = f'Missing required scope "repo:{collection}?action=create"'
+            return json_response(
+                {"error": "ScopeMissingError", "message": message}, 403
+            )
+        uri = f"at://{grant.did}/{collection}/{len(self.records) + 1}"
+        self.records[uri] = body["record"]
+        return json_response({"uri": uri, "cid": "bafyfake"})
 
     def _guarded(
         self, request: Request, answer: Callable[[Grant, Request], Response]
