@@ -48,12 +48,13 @@ def test_systemd_finds_nothing_wrong_with_the_units(deployment: Deployment):
 
 @pytest.mark.parametrize("unit", ["latchkey.service", "latchkey-sweep.service"])
 def test_unit_is_hardly_exposed_by_the_measure_of_systemd(
-    deployment: Deployment, unit: str
+    deployment: Deployment, unit: str, capsys: pytest.CaptureFixture[str]
 ):
     report = deployment.machine.output(f"systemd-analyze security --no-pager {unit}")
 
     verdict = report.splitlines()[-1]
     exposure = re.search(r"exposure level for \S+: ([0-9.]+)", verdict)
-    print(verdict)
+    with capsys.disabled():
+        print(f"\n{verdict}")
     assert exposure
     assert float(exposure[1]) <= MOST_EXPOSED
