@@ -1,0 +1,164 @@
+"""What the pages say is so: links, names, numbers, and the code that they show."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from tests.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.fakes.world import World
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+AUDITS = [ROOT / "docs/profile.md", ROOT / "docs/security.md"]
+SECTIONS = {1: 30, 2: 14, 3: 31, 4: 20, 5: 13, 6: 20, 7: 23, 8: 11, 9: 25, 10: 3}
+"""How many requirements each section of the profile has."""
+
+NUMBERS = r"\d{1,2}\.\d{1,2}"
+CITED = re.compile(rf"(?i:requirements?)\s+((?:{NUMBERS}(?:,\s+|\s+and\s+|\s+to\s+)?)+)")
+FILE = re.compile(
+    r"`([\w./-]+\.(?:conf|css|html|j2|js|md|py|sql|toml|txt|yml))(?:::(test_\w+))?`"
+)
+ISSUER = "https://auth.example.org"
+
+
+def names(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+# --- links and names ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def found(name: str) -> Path | None:
+    """Return the file that a page means: of the root, the application, the tests."""
+    places = (ROOT / name, ROOT / "app" / name, ROOT / "tests" / name)
+    return next((place for place in places if place.exists()), None)
+
+
+@pytest.mark.parametrize("page", AUDITS, ids=names)
+def test_every_file_and_test_that_an_audit_names_is_there(page: Path) -> None:
+    named = FILE.findall(page.read_text(encoding="utf-8"))
+
+    assert len(named) > 100
+    for name, test in named:
+        path = found(name)
+        assert path is not None, name
+        if test:
+            assert f"\ndef {test}(" in path.read_text(encoding="utf-8"), (name, test)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_every_target_that_a_page_names_can_be_made(page: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?m)(?:^|`)make ([a-z0-9-]+)", (ROOT / page).read_text()))
+
+    assert named >= {"run", "test", "check"}
+    assert named <= set(re.findall(r"(?m)^([a-z0-9-]+):", makefile))
+
+
+# --- the profile ----------------------------------------------------------------------
+
+
+def rows() -> list[str]:
+    """Return the numbers of the audit's rows, in order."""
+    audit = (ROOT / "docs/profile.md").read_text(encoding="utf-8").split("\n## 1 ")[1]
+    return re.findall(rf"(?m)^\| ({NUMBERS}) \|", audit)
+
+
+def test_every_requirement_has_its_row() -> None:
+    wanted = [
+        f"{section}.{number}"
+        for section, count in SECTIONS.items()
+        for number in range(1, count + 1)
+    ]
+
+    assert rows() == wanted
+
+
+def test_every_requirement_that_is_cited_is_a_row() -> None:
+    """Comments are read across their line breaks."""
+    known = set(rows())
+    sources = [*ROOT.glob("app/**/*.py"), *ROOT.glob("tests/**/*.py")]
+    cited = {
+        number
+        for path in [*sources, *PAGES, ROOT / "schema.sql", ROOT / "gunicorn.conf.py"]
+        if "node_modules" not in path.parts
+        for many in CITED.findall(re.sub(r"\n[ #-]*", " ", path.read_text()))
+        for number in re.findall(NUMBERS, many)
+    }
+
+    assert len(cited) > 100
+    assert cited <= known
+
+
+# --- the code that is shown -----------------------------------------------------------
+
+
+@contextmanager
+def listening(open_service: Callable[..., Service]) -> Iterator[Service]:
+    """Serve the application on this machine, under the address that it is told."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        service = open_service(
+            loopback=True,
+            public_url=f"http://127.0.0.1:{port}",
+            token_algorithm="RS256",
+        )
+        server = make_server("127.0.0.1", port, service.app, fd=listener.fileno())
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield service
+        finally:
+            server.shutdown()
+            thread.join(10)
+            server.server_close()
+
+
+def shown(language: str) -> str:
+    """Return the first example of a language in the README."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme.split(f"```{language}\n")[1].split("```")[0]
+
+
+def test_the_example_of_the_readme_tells_who_it_is(
+    open_service: Callable[..., Service], world: World
+) -> None:
+    """As a service of the platform runs it: PyJWT, and our keys over HTTP."""
+    world.clock.advance(time.time() - world.clock())
+    example: dict[str, Any] = {}
+    with listening(open_service) as service:
+        browser = service.browser()
+        browser.signs_in("alice.skyhost.social", username="alice")
+        cookie = browser.jar.get("platform_token")
+        assert cookie is not None
+
+        exec(shown("python").replace(ISSUER, service.home), example)  # noqa: S102
+        claims = example["who_is_it"](cookie.value)
+
+    assert (claims["sub"], claims["username"]) == (world.alice.did, "alice")
+    table = re.findall(
+        r"(?m)^\| (`\w+`(?:, `\w+`)*) \|", (ROOT / "README.md").read_text()
+    )
+    assert set(re.findall(r"\w+", " ".join(table[:6]))) == set(claims)
