@@ -166,8 +166,7 @@ class Variables:
     secret_key: bytes | None = setting(
         values.secret_key,
         None,
-        "32 random bytes in base64url. Encrypts tokens, keys and verifiers at rest "
-        "and signs the short cookies.",
+        "32 random bytes in base64url. Encrypts tokens, keys and verifiers at rest.",
         unset="made and kept under var/ in loopback development; required elsewhere",
         secret=True,
     )
