@@ -27,7 +27,8 @@ SECTIONS = {1: 30, 2: 14, 3: 31, 4: 20, 5: 13, 6: 20, 7: 23, 8: 11, 9: 25, 10: 3
 """How many requirements each section of the profile has."""
 
 NUMBERS = r"\d{1,2}\.\d{1,2}"
-CITED = re.compile(rf"(?i:requirements?)\s+((?:{NUMBERS}(?:,\s+|\s+and\s+|\s+to\s+)?)+)")
+LINKED = r"(?:,\s+|\s+and\s+|\s+to\s+)?"
+CITED = re.compile(rf"(?i:requirements?)\s+((?:{NUMBERS}{LINKED})+)")
 FILE = re.compile(
     r"`([\w./-]+\.(?:conf|css|html|j2|js|md|py|sql|toml|txt|yml))(?:::(test_\w+))?`"
 )
