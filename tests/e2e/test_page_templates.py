@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.pages.chromium import ORIGIN, launch, visitor
 from tests.pages.preview import create_preview
@@ -143,6 +143,8 @@ def test_signing_in_works_without_a_script(visit):
 
 def test_an_error_has_the_focus_without_a_script(visit):
     page = visit("error-handle_not_found", java_script_enabled=False)
+    # The browser focuses when it first draws, which may be after it has loaded.
+    expect(page.locator("#notice")).to_be_focused()
     page.keyboard.press("Tab")
 
     # The next stop after the notice is the field that it speaks of.
