@@ -99,6 +99,10 @@ fix: $(TOOLS) ## format the code and mend what the linter can mend
 docs-config: $(RUNTIME) ## write .env.example and docs/configuration.md from the settings
 	@$(BIN)/python -m app.config
 
+.PHONY: proto
+proto: $(TOOLS) ## compile app/wire's .proto into the Python files beside it
+	@$(BIN)/python -m tests.wire.generate
+
 # Packages younger than the cooldown are left alone: a hijacked release is mostly noticed
 # within days.
 COOLDOWN ?= 7 days

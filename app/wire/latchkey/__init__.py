@@ -1,0 +1,1 @@
+"""The protobuf packages named `latchkey`, one folder per version."""
