@@ -52,7 +52,7 @@ def test_the_client_library_works_without_any_framework():
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("layer", ["app.tokens", "app.flows"])
+@pytest.mark.parametrize("layer", ["app.tokens", "app.flows", "app.failures"])
 def test_the_rules_of_the_service_work_without_any_framework(layer):
     result = import_without(layer, FRAMEWORKS)
 

@@ -8,9 +8,10 @@ import pytest
 
 from app.atproto.errors import AtprotoError
 from app.blueprints.access import CrossSite
-from app.blueprints.errors import HTTP_CODES, TABLE, row_for
-from app.blueprints.messages import MESSAGES
+from app.blueprints.errors import HTTP_CODES, OWN, row_for
 from app.blueprints.redirects import ReturnToInvalid
+from app.failures.messages import MESSAGES
+from app.failures.table import TABLE
 from app.flows.errors import FlowError
 from app.tokens.errors import TokenError
 
@@ -56,13 +57,8 @@ def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
         yield from leaves(one)
 
 
-LEAVES = [
-    *leaves(AtprotoError),
-    *leaves(FlowError),
-    *leaves(TokenError),
-    CrossSite,
-    ReturnToInvalid,
-]
+LEAVES = [*leaves(AtprotoError), *leaves(FlowError), *leaves(TokenError)]
+WEB = {**TABLE, **OWN}
 
 
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
@@ -70,16 +66,23 @@ def test_every_failure_has_a_row(kind: type[Exception]) -> None:
     assert kind in TABLE
 
 
-@pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [CrossSite, ReturnToInvalid])
+def test_what_only_a_browser_can_do_wrong_has_a_row_of_the_web(
+    kind: type[Exception],
+) -> None:
+    assert kind in OWN
+
+
+@pytest.mark.parametrize("kind", WEB, ids=lambda kind: kind.__name__)
 def test_every_row_keeps_the_contract(kind: type[Exception]) -> None:
-    row = TABLE[kind]
+    row = WEB[kind]
 
     assert row.status in CONTRACT[row.code]
     assert (row.code, row.variant) in MESSAGES
 
 
 def test_every_code_of_the_contract_can_happen() -> None:
-    rows = [*TABLE.values(), *HTTP_CODES.values(), row_for(RuntimeError())]
+    rows = [*WEB.values(), *HTTP_CODES.values(), row_for(RuntimeError())]
 
     assert {row.code for row in rows} == set(CONTRACT)
 

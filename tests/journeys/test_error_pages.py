@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.blueprints.errors import HTTP_CODES, TABLE
+from app.blueprints.errors import HTTP_CODES, OWN
+from app.failures.table import TABLE
 from tests.fakes import faults
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page
@@ -381,7 +382,7 @@ def test_a_failure_is_json_for_whoever_asks_for_it(
 
 
 def test_every_code_is_provoked_above() -> None:
-    rows = [*TABLE.values(), *HTTP_CODES.values()]
+    rows = [*TABLE.values(), *OWN.values(), *HTTP_CODES.values()]
     provoked = {code for code, _, _ in CASES} | {"not_signed_in"}
 
     assert provoked == {row.code for row in rows} | {"internal"}

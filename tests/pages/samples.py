@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.blueprints.messages import MESSAGES, message_for
+from app.failures.messages import MESSAGES, message_for
 
 HYPHENATED = "a-name-with-hyphens-in-it-that-goes-on-and-on-and"
 # 253 characters, the longest there is.

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.blueprints.messages import LONGEST_FACT, MESSAGES, message_for
+from app.failures.messages import LONGEST_FACT, MESSAGES, message_for
 
 # The codes of DESIGN.md section 7; requirement 10.2 forbids to tell anything finer.
 CODES = {

@@ -1,0 +1,11 @@
+"""What failures are called outside: one table for every front end.
+
+`table` gives each class its code and HTTP status, `messages` gives each code its words,
+and `report` puts both together with a reference that the log has, too. A front end adds
+what only it can meet, and decides how a failure is shown.
+"""
+
+from .failure import Failure, report
+from .table import INTERNAL, TABLE, Row, row_for
+
+__all__ = ["INTERNAL", "TABLE", "Failure", "Row", "report", "row_for"]

@@ -1,0 +1,100 @@
+"""A failure as it leaves us: its words, its status, and its line in the log."""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.atproto import errors as atproto
+from app.flows.destination import Destination
+
+from .messages import Message, message_for
+from .table import Row
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failure as it is shown; `reference` finds its line in the log."""
+
+    error: Exception
+    message: Message
+    status: int
+    reference: str
+
+    @property
+    def retry_after(self) -> int | None:
+        """Whole seconds after which another try may help, where that is known."""
+        seconds = getattr(self.error, "retry_after", None)
+        return None if seconds is None else max(1, math.ceil(seconds))
+
+    def notice(self) -> dict[str, Any]:
+        """Return what the templates call `notice` and `error`."""
+        return {
+            "code": self.message.code,
+            "title": self.message.title,
+            "text": self.message.text,
+            "tone": self.message.tone,
+            "next_step": self.message.next_step,
+            "reference": self.reference,
+        }
+
+
+def report(
+    error: Exception, row: Row, *, during: str, platform: str, reason: object = None
+) -> Failure:
+    """Name a failure, give it a reference and write its line in the log.
+
+    `during` is what was asked of us, without a query string, a cookie or a form
+    (requirement 9.22); `reason` stands in the log in place of the failure's own text.
+    """
+    reference = secrets.token_hex(4)
+    _log(error, row, during=during, reference=reference, reason=reason or error)
+    message = message_for(
+        row.code,
+        variant=row.variant,
+        retry_after=getattr(error, "retry_after", None),
+        return_to=_aim(error).return_to,
+        platform=platform,
+        **_facts(error),
+    )
+    return Failure(error=error, message=message, status=row.status, reference=reference)
+
+
+def _aim(error: Exception) -> Destination:
+    """Return what a login that failed was for, as far as it was recognised."""
+    packed = error.app_state if isinstance(error, atproto.AtprotoError) else None
+    return Destination.unpack(packed) if packed else Destination(return_to="")
+
+
+def _facts(error: Exception) -> dict[str, str | None]:
+    """Return what is known: whom the login was asked of, then the failure's own."""
+    issuer = error.issuer if isinstance(error, atproto.AtprotoError) else None
+    facts: dict[str, str | None] = {
+        "host": urlsplit(issuer or "").hostname,
+        "handle": _aim(error).identifier,
+    }
+    for name in ("host", "handle", "did", "suggestion", "method", "username"):
+        value = getattr(error, name, None)
+        if isinstance(value, str):
+            facts[name] = value
+    return facts
+
+
+def _log(
+    error: Exception, row: Row, *, during: str, reference: str, reason: object
+) -> None:
+    line = "%s: %s (%s): %s"
+    values = (during, row.code, reference, reason)
+    if row.code == "internal":
+        log.error(line, *values, exc_info=error)
+    elif isinstance(error, atproto.ClientRefused):
+        # Alert: our metadata, our keys or our clock may be at fault (10.3).
+        log.error(line, *values)
+    else:
+        log.info(line, *values)
