@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -99,7 +98,7 @@ def begin(identifier: str, *, return_to: str, prompt: str | None) -> Response:
     started = flows().start_login.start(
         identifier,
         return_to=return_to,
-        address=_network(request.remote_addr or ""),
+        address=request.remote_addr or "",
         prompt=prompt,
     )
     response = see_other(started.url)
@@ -117,16 +116,6 @@ def _forget(return_to: str) -> Response:
     )
     cookies.forget(response, request.form["forget"])
     return response
-
-
-def _network(address: str) -> str:
-    """Return what one subscriber has: an IPv4 address, or a /64 of IPv6 (9.6)."""
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return address
-    bits = 64 if ip.version == 6 else 32
-    return str(ip_network((ip, bits), strict=False))
 
 
 def host_name(url: str) -> str:

@@ -19,6 +19,7 @@ from app.atproto.security import Deadline
 
 from .destination import Destination
 from .errors import PromptRefused, TooManyRequests
+from .networks import network_of
 from .ports import RateLimit
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class StartLogin:
             IdentifierInvalid: with a `suggestion` where there is one.
             AtprotoError: in one of its other kinds, from the network.
         """
-        self.limits.hit("address", address)
+        self.limits.hit("address", network_of(address))
         identifier = self.read_identifier(typed)
         self._check_prompt(prompt, identifier)
         secret = secrets.token_urlsafe(32)
