@@ -108,6 +108,11 @@ class Variables:
         "Sign-ins that may be started against one handle host or authorization server; "
         "also, counted apart, how often one host may be asked for its documents.",
     )
+    native_streams_per_address: int = setting(
+        values.number(most=100_000),
+        "100",
+        "Native logins that one address may await at the same time, in each process.",
+    )
     rate_limit_storage: str = setting(
         values.storage_url,
         "memory://",
