@@ -18,6 +18,12 @@ def streams():
     return OpenStreams(2)
 
 
+def refusal(streams, address):
+    with pytest.raises(TooManyRequests) as refused, streams.admit(address):
+        pass
+    return refused.value
+
+
 def is_refused(streams, address):
     try:
         with streams.admit(address):
@@ -34,11 +40,10 @@ def test_an_address_holds_as_many_streams_as_it_may(streams):
 
 def test_a_refused_address_is_told_when_to_try_again(streams):
     with streams.admit(HERE), streams.admit(HERE):
-        with pytest.raises(TooManyRequests) as refused, streams.admit(HERE):
-            pass
+        refused = refusal(streams, HERE)
 
-    assert refused.value.kind == "streams"
-    assert refused.value.retry_after > 0
+    assert refused.kind == "streams"
+    assert refused.retry_after > 0
 
 
 def test_a_64_of_ipv6_counts_as_one_address(streams):
@@ -111,6 +116,4 @@ def test_who_is_about_to_stop_admits_nobody_and_says_that_waiting_helps(streams)
         streams.end()
 
         assert streams.is_ending
-        with pytest.raises(TooManyRequests) as refused, streams.admit(THERE):
-            pass
-    assert refused.value.retry_after < 5
+        assert refusal(streams, THERE).retry_after < 5
