@@ -1,7 +1,9 @@
-"""The fake PDS: its protected-resource document, and three methods behind DPoP."""
+"""The fake PDS: its protected-resource document, and a repository behind DPoP."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
@@ -21,6 +23,8 @@ RESOURCE = "/.well-known/oauth-protected-resource"
 GET_SESSION = "/xrpc/com.atproto.server.getSession"
 UPLOAD_BLOB = "/xrpc/com.atproto.repo.uploadBlob"
 CREATE_RECORD = "/xrpc/com.atproto.repo.createRecord"
+LIST_RECORDS = "/xrpc/com.atproto.repo.listRecords"
+DELETE_RECORD = "/xrpc/com.atproto.repo.deleteRecord"
 
 
 class FakePds:
@@ -42,6 +46,7 @@ class FakePds:
         """By DID: `AccountDeactivated` or `AccountTakedown`."""
         self.records: dict[str, Any] = {}
         """By AT URI."""
+        self._created = 0
         self._handles = handles
         self._clock = clock
         self.proofs = ProofChecker(NonceSource(origin, clock), clock)
@@ -64,33 +69,60 @@ class FakePds:
     def _answer(self, request: Request) -> Response:
         if request.path == RESOURCE:
             return json_response(self.protected_resource())
-        if (request.method, request.path) == ("GET", GET_SESSION):
-            return self._guarded(request, self._get_session)
-        if (request.method, request.path) == ("POST", UPLOAD_BLOB):
-            return self._guarded(request, self._upload_blob)
-        if (request.method, request.path) == ("POST", CREATE_RECORD):
-            return self._guarded(request, self._create_record)
-        return json_response({"error": "NotFound"}, 404)
+        methods = {
+            ("GET", GET_SESSION): self._get_session,
+            ("POST", UPLOAD_BLOB): self._upload_blob,
+            ("POST", CREATE_RECORD): self._create_record,
+            ("GET", LIST_RECORDS): self._list_records,
+            ("POST", DELETE_RECORD): self._delete_record,
+        }
+        method = methods.get((request.method, request.path))
+        if method is None:
+            return json_response({"error": "NotFound"}, 404)
+        return self._guarded(request, method)
 
     def _get_session(self, grant: Grant, _request: Request) -> Response:
         return json_response({"did": grant.did, "handle": self._handles.get(grant.did)})
 
     def _upload_blob(self, _grant: Grant, request: Request) -> Response:
-        blob = {"mimeType": request.mimetype, "size": len(request.get_data())}
+        content = request.get_data()
+        blob = {
+            "$type": "blob",
+            "ref": {"$link": cid_of(content)},
+            "mimeType": request.mimetype,
+            "size": len(content),
+        }
         return json_response({"blob": blob})
 
     def _create_record(self, grant: Grant, request: Request) -> Response:
-        """Write for whoever may write the whole collection; others lack a scope."""
         body = request.get_json()
-        collection = body["collection"]
-        if f"repo:{collection}" not in grant.scope.split(" "):
-            message = f'Missing required scope "repo:{collection}?action=create"'
-            return json_response(
-                {"error": "ScopeMissingError", "message": message}, 403
-            )
-        uri = f"at://{grant.did}/{collection}/{len(self.records) + 1}"
+        self._check_scope(grant, body["collection"], "create")
+        self._created += 1
+        uri = f"at://{grant.did}/{body['collection']}/{self._created}"
         self.records[uri] = body["record"]
-        return json_response({"uri": uri, "cid": "bafyfake"})
+        return json_response({"uri": uri, "cid": cid_of(uri.encode())})
+
+    def _list_records(self, _grant: Grant, request: Request) -> Response:
+        beginning = f"at://{request.args['repo']}/{request.args['collection']}/"
+        found = [
+            {"uri": uri, "cid": cid_of(uri.encode()), "value": value}
+            for uri, value in self.records.items()
+            if uri.startswith(beginning)
+        ]
+        return json_response({"records": found[: int(request.args.get("limit", 50))]})
+
+    def _delete_record(self, grant: Grant, request: Request) -> Response:
+        body = request.get_json()
+        self._check_scope(grant, body["collection"], "delete")
+        self.records.pop(f"at://{grant.did}/{body['collection']}/{body['rkey']}", None)
+        return json_response({})
+
+    def _check_scope(self, grant: Grant, collection: str, action: str) -> None:
+        """Let those write who may write the whole collection; others lack a scope."""
+        if f"repo:{collection}" not in grant.scope.split(" "):
+            wanted = f"repo:{collection}?action={action}"
+            message = f'Missing required scope "{wanted}"'
+            raise Refusal("ScopeMissingError", message, 403)
 
     def _guarded(
         self, request: Request, answer: Callable[[Grant, Request], Response]
@@ -98,11 +130,14 @@ class FakePds:
         try:
             response = answer(self._authorized(request), request)
         except Refusal as refusal:
+            is_token = refusal.status != 403
             response = json_response(
-                {"error": refusal.code, "message": refusal.reason}, 401
+                {"error": refusal.code, "message": refusal.reason},
+                401 if is_token else 403,
             )
-            challenge = f'DPoP algs="ES256", error="{refusal.code}"'
-            response.headers["WWW-Authenticate"] = challenge
+            if is_token:
+                challenge = f'DPoP algs="ES256", error="{refusal.code}"'
+                response.headers["WWW-Authenticate"] = challenge
         self.proofs.nonces.turn()
         response.headers["DPoP-Nonce"] = self.proofs.nonces.current()
         return response
@@ -120,3 +155,10 @@ class FakePds:
         if status := self.status_of.get(grant.did):
             raise Refusal(status, "the account is not available")
         return grant
+
+
+def cid_of(content: bytes) -> str:
+    """Return the CID (version 1, raw, SHA-256) of some bytes."""
+    head = bytes([0x01, 0x55, 0x12, 0x20])
+    digits = base64.b32encode(head + hashlib.sha256(content).digest())
+    return "b" + digits.decode().lower().rstrip("=")
