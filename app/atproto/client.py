@@ -221,11 +221,13 @@ class OAuthClient:
         Raises:
             SessionEnded: there is no such session; sign in again.
         """
-        if self._sessions.get(did, session_id) is None:
+        session = self._sessions.get(did, session_id)
+        if session is None:
             raise SessionEnded("unknown")
         return LiveSession(
             did=did,
             session_id=session_id,
+            handle=session.handle,
             refreshing=self._refresh,
             sender=self._sender,
         )

@@ -267,12 +267,13 @@ class RefreshBusy(SessionError):
 class ScopeMissing(SessionError):
     """The PDS wants a permission that was not granted (requirement 8.11).
 
-    `scope` names it as the host did, checked to be short printable ASCII; a login that
-    asks for it may help (8.10).
+    `scope` names it as the host did, checked to be short printable ASCII, or is empty
+    when the host named none; a login that asks for it may help (8.10).
     """
 
     def __init__(self, host: str, scope: str) -> None:
-        super().__init__(f"{host} wants the scope {scope!r}")
+        wanted = scope or "which it does not name"
+        super().__init__(f"{host} wants a permission that was not granted: {wanted}")
         self.host = host
         self.scope = scope
 

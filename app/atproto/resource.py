@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .http import Deadline, Response
     from .refresh import SessionRefresh
     from .session import OAuthSession
-    from .syntax import Did
+    from .syntax import Did, Handle
 
     Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -44,6 +44,8 @@ class LiveSession:
 
     did: Did
     session_id: str
+    handle: Handle | None
+    """As it was verified at the sign-in; display text only (requirement 1.30)."""
     refreshing: SessionRefresh
     sender: DPoPSender
 
@@ -81,6 +83,7 @@ class LiveSession:
                 key=session.dpop_key,
                 access_token=session.access_token,
                 limit=limit,
+                timeout=deadline.remaining(),  # a large body takes what it takes
             )
             answer, _ = self.sender.send(
                 outgoing, deadline=deadline, nonce=session.pds_nonce
