@@ -27,13 +27,18 @@ IMPORT_ALL = """
 import importlib, json, pkgutil
 import latchkey_atproto as package
 
+incomplete = {}
 for module in pkgutil.walk_packages(package.__path__, "latchkey_atproto."):
     if not module.name.endswith(".__main__"):
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            incomplete[module.name] = str(error)
 
 frameworks = ["flask", "sqlalchemy", "werkzeug", "click", "app"]
 print(json.dumps({
     "names": sorted(package.__all__),
+    "incomplete": incomplete,
     "frameworks": [name for name in frameworks if importlib.util.find_spec(name)],
 }))
 """
@@ -115,6 +120,9 @@ def test_the_wheel_holds_the_library_its_types_and_its_licence(built):
 def test_the_wheel_works_where_there_is_nothing_but_what_it_asks_for(alone):
     found = json.loads(run(alone, "-I", "-c", IMPORT_ALL))
 
+    incomplete = found.pop("incomplete")
+    assert list(incomplete) == ["latchkey_atproto.sdk"]
+    assert "pip install 'latchkey-atproto[sdk]'" in incomplete["latchkey_atproto.sdk"]
     assert found == {"names": sorted(app.atproto.__all__), "frameworks": []}
 
 
@@ -145,7 +153,12 @@ def test_every_package_that_the_library_imports_is_declared():
         if name not in sys.stdlib_module_names
     }
 
-    declared = {Requirement(text).name for text in DECLARED["dependencies"]}
+    extras = DECLARED["optional-dependencies"].values()
+    declared = {
+        Requirement(text).name
+        for texts in (DECLARED["dependencies"], *extras)
+        for text in texts
+    }
     assert {owner.lower() for name in imported for owner in owners[name]} == declared
 
 
@@ -165,6 +178,8 @@ def test_library_and_service_say_the_same_of_themselves():
     service = {Requirement(text).name: text for text in SERVICE["dependencies"]}
     library = {Requirement(text).name: text for text in DECLARED["dependencies"]}
 
+    extras = DECLARED["optional-dependencies"]
+    assert extras == {name: SERVICE["optional-dependencies"][name] for name in extras}
     shared = library.keys() & service.keys()
     assert {name: library[name] for name in shared} == {
         name: service[name] for name in shared

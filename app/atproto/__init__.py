@@ -1,7 +1,7 @@
 """An OAuth client for the AT Protocol, usable without the rest of Latchkey.
 
-docs/library.md goes from nothing to a signed-in session. What is named here is what
-the library promises; modules are its own affair.
+docs/library.md goes from nothing to a record written. What is named here is what the
+library promises, and `sdk.open_sdk_client`; modules are its own affair.
 """
 
 from __future__ import annotations

@@ -1,0 +1,198 @@
+"""The Client of the `atproto` package (PyPI) with a session of ours.
+
+The SDK builds requests and reads answers. Where it would use httpx and tokens of its
+own stands `SessionRequest`, so each of its calls has a DPoP proof, a token that is
+refreshed when due, and the hardened door (requirements 5.13, 7.12 to 7.14, 9.1).
+
+The one module that imports the SDK: the extra `sdk` of the distribution brings it. Its
+AsyncClient is not offered; `asyncio.to_thread` calls this one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import DocumentInvalid
+from .http import Deadline
+
+try:
+    from atproto_client import Client, models
+    from atproto_client import exceptions as sdk_errors
+    from atproto_client.models.common import XrpcError
+    from atproto_client.request import Request, RequestBase
+    from atproto_client.request import Response as SdkResponse
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"{error.msg}: the adapter needs the package `atproto`,"
+        " as in `pip install 'latchkey-atproto[sdk]'`",
+        name=error.name,
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from .http import Response
+    from .resource import LiveSession
+
+PATIENCE: Final = 30.0
+"""Seconds for one call, a refresh and second tries included."""
+
+OWN_PDS: Final = "https://pds.invalid"
+"""Stands for the account's PDS, which may move (7.15); a reserved name (RFC 2606)."""
+
+MISSING_HANDLE: Final = "handle.invalid"
+
+_METHODS: Final = f"{OWN_PDS}/xrpc/"
+_SDK_SESSION: Final = frozenset(
+    f"com.atproto.server.{verb}Session" for verb in ("create", "refresh", "delete")
+)
+_ERRORS: Final[dict[int, Any]] = {
+    400: sdk_errors.BadRequestError,
+    401: sdk_errors.UnauthorizedError,
+    403: sdk_errors.UnauthorizedError,
+    409: sdk_errors.NetworkError,
+    413: sdk_errors.NetworkError,
+    429: sdk_errors.RateLimitExceededError,
+    502: sdk_errors.NetworkError,
+}
+
+
+def open_sdk_client(
+    live: LiveSession,
+    *,
+    timeout: float = PATIENCE,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Client:
+    """Return the SDK's Client, signed in with a session of ours. Asks nobody.
+
+    `me` holds the DID and the handle, and nothing else of the profile. The session is
+    kept by our stores: the SDK's `login` and session strings are refused, its session
+    events never come. `timeout` is for each call, and a call may bring its own.
+
+    The calls raise what the SDK raises for an answer of the PDS (its `RequestException`
+    and the like, with `response`), and in these cases what we raise:
+        SessionEnded: sign in again; `RefreshBusy`: try again.
+        ScopeMissing: the message and `scope` name the permission (requirement 8.11).
+        AccountUnavailable: the account is deactivated or taken down (7.21).
+        HostUnreachable, ServerInvalid: no answer, or none that one could use.
+    """
+    request = SessionRequest(live, timeout=timeout, monotonic=monotonic)
+    client = Client(OWN_PDS, request=request)
+    client.me = models.AppBskyActorDefs.ProfileViewDetailed(
+        did=live.did, handle=live.handle or MISSING_HANDLE
+    )
+    return client
+
+
+class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for others
+    """The SDK's request layer on a live session instead of httpx."""
+
+    def __init__(
+        self, live: LiveSession, *, timeout: float, monotonic: Callable[[], float]
+    ) -> None:
+        RequestBase.__init__(self)  # Request's own would open an httpx client
+        self._live = live
+        self._timeout = timeout
+        self._monotonic = monotonic
+
+    def get(self, url: str, **options: Any) -> SdkResponse:
+        """Send a query; `options` are those of `_call`."""
+        return self._call("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> SdkResponse:
+        """Send a procedure; `options` are those of `_call`."""
+        return self._call("POST", url, **options)
+
+    def close(self) -> None:
+        """Close nothing: connections belong to the OAuth client."""
+
+    def _new_instance(self) -> SessionRequest:
+        """Return a layer for a clone of the Client: the same session."""
+        return type(self)(self._live, timeout=self._timeout, monotonic=self._monotonic)
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: str | bytes | None = None,
+        data: bytes | None = None,
+        timeout: float | None = None,
+    ) -> SdkResponse:
+        body = data if content is None else content
+        patience = self._timeout if timeout is None else timeout
+        answer = self._live.request(
+            method,
+            _path(url),
+            params=list(_pairs(params or {})),
+            headers=_without_credentials(self.get_headers(headers)),
+            body=body.encode() if isinstance(body, str) else body,
+            deadline=Deadline.after(patience, self._monotonic),
+        )
+        return _read(answer)
+
+
+def _path(url: str) -> str:
+    """Return what to ask of the account's PDS, unless the SDK would sign in itself."""
+    method = url.removeprefix(_METHODS)
+    if method == url:
+        raise sdk_errors.AtProtocolError(
+            "this Client calls the PDS of its account and no other host"
+        )
+    if method in _SDK_SESSION:
+        raise sdk_errors.AtProtocolError(
+            f"{method} is not for this Client: OAuthClient signs in, refreshes and"
+            " signs out"
+        )
+    return f"/xrpc/{method}"
+
+
+def _without_credentials(headers: Mapping[str, str]) -> Mapping[str, str]:
+    if "authorization" in {name.lower() for name in headers}:
+        raise sdk_errors.AtProtocolError(
+            "this Client has an OAuth session; it takes no tokens and session strings"
+        )
+    return headers
+
+
+def _pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield query parameters as XRPC spells them: lists by repeating the name."""
+    for name, value in params.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is not None:
+                yield name, str(one).lower() if isinstance(one, bool) else str(one)
+
+
+def _read(answer: Response) -> SdkResponse:
+    """Return an answer as the SDK's own layer would, or raise as it would."""
+    is_success = 200 <= answer.status < 300
+    response = SdkResponse(
+        success=is_success,
+        status_code=answer.status,
+        content=_content(answer) if is_success else _failure(answer),
+        headers={name.lower(): answer.headers[name] for name in answer.headers},
+    )
+    if is_success:
+        return response
+    raise _ERRORS.get(answer.status, sdk_errors.RequestException)(response)
+
+
+def _content(answer: Response) -> dict[str, Any] | bytes:
+    if answer.body and answer.content_type == "application/json":
+        return answer.json_object()
+    return answer.body
+
+
+def _failure(answer: Response) -> XrpcError | bytes:
+    """Return the error that an answer names, or its body."""
+    try:
+        document = answer.json_object()
+    except DocumentInvalid:
+        return answer.body
+    code, message = document.get("error"), document.get("message")
+    if not isinstance(code, str):
+        return answer.body
+    return XrpcError(error=code, message=message if isinstance(message, str) else None)
