@@ -130,3 +130,11 @@ CREATE TABLE IF NOT EXISTS cache_entries (
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS cache_entries_by_expiry ON cache_entries (expires_at);
+
+-- What one process does at a time, whatever the number of nodes.
+CREATE TABLE IF NOT EXISTS leases (
+    name   TEXT   PRIMARY KEY,
+    holder TEXT   NOT NULL,
+    -- When it ends by itself, because its holder has died.
+    until  BIGINT NOT NULL
+);

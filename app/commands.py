@@ -55,7 +55,10 @@ def init_app(app: Flask, administration: Administration) -> None:
     def sweep() -> None:
         """Delete what is over: old logins, ended sessions, stale cache entries."""
         swept = _refusing_clearly(administration.sweep.run)
-        click.echo(json.dumps(asdict(swept)))
+        if swept is None:
+            click.echo("another sweep is running; nothing to do")
+        else:
+            click.echo(json.dumps(asdict(swept)))
 
     app.cli.add_command(_config_group(administration))
     app.cli.add_command(_keys_group(administration))

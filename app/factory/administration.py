@@ -33,6 +33,7 @@ def administration_of(
         prepare_keys=PrepareKeys(keys=stores.keys, audit=stores.audit, clock=clock),
         sweep=Sweep(
             expired=stores.expired,
+            lease=stores.sweep_lease,
             revoke=lambda did, session_id: client.revoke(
                 did, session_id, deadline=Deadline.after(REVOCATION_BUDGET)
             ),

@@ -13,6 +13,7 @@ from app.stores.cache import SqlCache
 from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
 from app.stores.keys import SqlSigningKeys
+from app.stores.leases import SqlLease
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sessions import SqlSessions
 from app.stores.sweep import SqlExpired
@@ -35,6 +36,7 @@ class Stores:
     keys: SqlSigningKeys
     audit: SqlAudit
     expired: SqlExpired
+    sweep_lease: SqlLease
 
 
 def open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
@@ -52,4 +54,5 @@ def open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         keys=SqlSigningKeys(database, cipher),
         audit=SqlAudit(database),
         expired=SqlExpired(database),
+        sweep_lease=SqlLease(database, "sweep"),
     )

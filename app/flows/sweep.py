@@ -1,14 +1,16 @@
 """Sweep: delete what is over, and give back grants that nobody can use any more.
 
 Runs from a timer, beside the service: in small steps with a pause between them, so that
-logins get their turn at the database. Two sweeps at once do no harm.
+logins get their turn at the database. Every node has the timer; a lease in the database
+lets one of them sweep at a time.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from app.atproto.syntax import Did
@@ -35,6 +37,24 @@ ORPHAN_AGE: Final = 3_600.0
 
 AUDIT_LIFETIME: Final = 90 * 86_400.0
 
+LEASE: Final = 60.0
+"""Seconds for which a sweep is believed to go on; it says so again while it does.
+
+Far more than one step takes, so that a sweep that is slow keeps its lease, and less
+than the time between two sweeps, so that one that died costs nobody a turn. Nodes
+compare it with their own clocks, which may differ by half of it.
+"""
+
+
+class Lease(Protocol):
+    """The right to do what one process at a time may do, on whatever node."""
+
+    def take(self, holder: str, *, until: float, now: float) -> bool:
+        """Take or prolong it; False while another holder's has not ended."""
+
+    def release(self, holder: str) -> None:
+        """End the holder's lease; another's is left alone."""
+
 
 class Expired(Protocol):
     """What can be swept."""
@@ -59,11 +79,35 @@ class Swept:
     audit_events: int
 
 
+@dataclass(slots=True)
+class _Turn:
+    """One sweep's hold on the lease."""
+
+    lease: Lease
+    clock: Callable[[], float]
+    holder: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    until: float = 0.0
+
+    def lasts(self) -> bool:
+        """Take the lease, or prolong it in good time; False when it is another's."""
+        now = self.clock()
+        if self.until - now > LEASE / 2:
+            return True
+        taken = self.lease.take(self.holder, until=now + LEASE, now=now)
+        self.until = now + LEASE if taken else 0.0
+        return taken
+
+    def end(self) -> None:
+        """Let the next one sweep."""
+        self.lease.release(self.holder)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """Delete what is over."""
 
     expired: Expired
+    lease: Lease
     revoke: Callable[[Did, str], object]
     """Revokes an OAuth session at its host and deletes it here, whatever it answers."""
     clock: Callable[[], float]
@@ -71,8 +115,18 @@ class Sweep:
     audit_lifetime: float = AUDIT_LIFETIME
     pause: Callable[[float], object] = time.sleep
 
-    def run(self) -> Swept:
-        """Sweep everything once.
+    def run(self) -> Swept | None:
+        """Sweep everything once; None when another sweep is running."""
+        turn = _Turn(self.lease, self.clock)
+        if not turn.lasts():
+            return None
+        try:
+            return self._sweep(turn)
+        finally:
+            turn.end()
+
+    def _sweep(self, turn: _Turn) -> Swept:
+        """Sweep as long as the turn lasts.
 
         A session that ended is kept as long as a platform token of it may live, to be
         told from one that never was.
@@ -80,30 +134,36 @@ class Sweep:
         now = self.clock()
         tokens_gone = now - self.token_lifetime
         return Swept(
-            auth_requests=self._drain("auth_requests", now),
-            sessions=self._drain("ended_sessions", tokens_gone)
-            + self._drain("expired_sessions", tokens_gone),
-            oauth_sessions=self._revoke_orphans(now),
-            cache_entries=self._drain("cache_entries", now),
-            audit_events=self._drain("audit_events", now - self.audit_lifetime),
+            auth_requests=self._drain("auth_requests", now, turn=turn),
+            sessions=self._drain("ended_sessions", tokens_gone, turn=turn)
+            + self._drain("expired_sessions", tokens_gone, turn=turn),
+            oauth_sessions=self._revoke_orphans(now, turn),
+            cache_entries=self._drain("cache_entries", now, turn=turn),
+            audit_events=self._drain(
+                "audit_events", now - self.audit_lifetime, turn=turn
+            ),
         )
 
-    def _drain(self, kind: Kind, before: float) -> int:
+    def _drain(self, kind: Kind, before: float, *, turn: _Turn) -> int:
         total = 0
         for _ in range(MAX_STEPS):
-            deleted = self.expired.delete(kind, before)
+            deleted = self.expired.delete(kind, before) if turn.lasts() else 0
             if not deleted:
                 break
             total += deleted
             self.pause(PAUSE)
         return total
 
-    def _revoke_orphans(self, now: float) -> int:
+    def _revoke_orphans(self, now: float, turn: _Turn) -> int:
         # A grant without a session is a token that lives at a host for months and that
         # nobody can sign out of here: deleting our row alone would not end it.
         orphans = self.expired.orphans(
             created_before=now - ORPHAN_AGE, now=now, limit=MAX_ORPHANS
         )
+        revoked = 0
         for did, session_id in orphans:
+            if not turn.lasts():
+                break
             self.revoke(did, session_id)
-        return len(orphans)
+            revoked += 1
+        return revoked

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from app.flows.sweep import MAX_ORPHANS, MAX_STEPS, ORPHAN_AGE, Sweep, Swept
+from app.flows.sweep import LEASE, MAX_ORPHANS, MAX_STEPS, ORPHAN_AGE, Sweep, Swept
 
 TOKEN_LIFETIME = 86_400.0
 AUDIT_LIFETIME = 90 * 86_400.0
@@ -30,6 +30,31 @@ class FakeExpired:
         return self.grants[: bounds["limit"]]
 
 
+@dataclass
+class FakeLease:
+    """One holder at a time, until its time is over."""
+
+    holder: str = ""
+    until: float = 0.0
+    terms: list[float] = field(default_factory=list)
+
+    def take(self, holder, *, until, now):
+        if self.holder not in ("", holder) and self.until > now:
+            return False
+        self.holder, self.until = holder, until
+        self.terms.append(until)
+        return True
+
+    def release(self, holder):
+        if self.holder == holder:
+            self.holder = ""
+
+
+@pytest.fixture
+def lease():
+    return FakeLease()
+
+
 @pytest.fixture
 def expired():
     return FakeExpired()
@@ -46,9 +71,10 @@ def revoked():
 
 
 @pytest.fixture
-def sweep(expired, revoked, pauses, clock):
+def sweep(expired, lease, revoked, pauses, clock):
     return Sweep(
         expired=expired,
+        lease=lease,
         revoke=lambda did, session_id: revoked.append((did, session_id)),
         clock=clock,
         token_lifetime=TOKEN_LIFETIME,
@@ -126,3 +152,70 @@ def test_grants_without_a_session_are_given_back_to_their_host(
         "now": clock(),
         "limit": MAX_ORPHANS,
     }
+
+
+def test_a_sweep_leaves_everything_to_the_one_that_is_running(
+    sweep, expired, lease, clock
+):
+    expired.rows = {"cache_entries": 2}
+    lease.take("another node", until=clock() + 1, now=clock())
+
+    assert sweep.run() is None
+    assert expired.asked == {}
+    assert lease.holder == "another node"
+
+
+def test_a_sweep_that_died_holds_nobody_up_for_long(sweep, lease, clock):
+    lease.take("a node that died", until=clock() + LEASE, now=clock())
+    clock.advance(LEASE)
+
+    assert sweep.run() is not None
+
+
+def test_the_next_one_may_sweep_at_once(sweep, lease):
+    sweep.run()
+
+    assert lease.holder == ""
+
+
+def test_the_next_one_may_sweep_at_once_when_a_sweep_failed(
+    sweep, lease, expired, monkeypatch
+):
+    def fail(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(expired, "delete", fail)
+
+    with pytest.raises(OSError, match="full"):
+        sweep.run()
+    assert lease.holder == ""
+
+
+def test_a_long_sweep_keeps_its_lease(sweep, expired, lease, clock):
+    expired.rows = {"cache_entries": 40}
+
+    def is_swept_by_another(_):
+        clock.advance(LEASE / 4)
+        assert not lease.take("another node", until=clock() + LEASE, now=clock())
+
+    swept = replace(sweep, pause=is_swept_by_another).run()
+
+    assert swept.cache_entries == 40
+    assert len(lease.terms) < 20 / 1.5  # not once for every step
+
+
+def test_a_sweep_that_lost_its_lease_stops(sweep, expired, lease, revoked, clock):
+    """It was stopped for minutes, a laptop or a machine that was moved."""
+    expired.rows = {"auth_requests": 20, "cache_entries": 20}
+    expired.grants = [("did:plc:alice", "grant-1")]
+
+    def is_overtaken(_):
+        clock.advance(2 * LEASE)
+        lease.take("another node", until=clock() + LEASE, now=clock())
+
+    swept = replace(sweep, pause=is_overtaken).run()
+
+    assert swept.auth_requests == 2
+    assert swept.cache_entries == 0
+    assert revoked == []
+    assert lease.holder == "another node"

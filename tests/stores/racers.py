@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import multiprocessing
 import secrets
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
 from app.flows.errors import UsernameTaken
 from app.flows.keys import PrepareKeys
+from app.flows.sweep import Sweep, Swept
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
 from app.stores.keys import SqlSigningKeys
+from app.stores.leases import SqlLease
 from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.sweep import SqlExpired
 from app.stores.users import SqlUsers
 from tests.fakes.clock import NOON, FakeClock
 from tests.stores.samples import ALICE, user
@@ -100,6 +104,18 @@ def make_first_key(database: Database, ring: Any) -> str | None:
         ring, "ES256"
     )
     return made and made.kid
+
+
+def sweep(database: Database, pause: float) -> Swept | None:
+    """Sweep without haste, with a second between two steps."""
+    return Sweep(
+        expired=SqlExpired(database),
+        lease=SqlLease(database, "sweep"),
+        revoke=lambda did, session_id: None,
+        clock=time.time,
+        token_lifetime=0,
+        pause=lambda _: time.sleep(pause),
+    ).run()
 
 
 def apply_schema(database: Database, _: object) -> bool:

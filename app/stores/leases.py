@@ -1,0 +1,49 @@
+"""Leases: what one process does at a time, whatever the number of nodes.
+
+A lease that nobody releases, because its holder died, ends by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from app.flows.sweep import Lease
+    from app.stores.database import Database
+
+TAKE = text("""
+    INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)
+    ON CONFLICT (name) DO UPDATE
+        SET holder = excluded.holder, until = excluded.until
+        WHERE leases.until <= :now OR leases.holder = excluded.holder
+    RETURNING holder
+""")
+RELEASE = text("DELETE FROM leases WHERE name = :name AND holder = :holder")
+
+
+class SqlLease:
+    """One lease in a table, by its name."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+
+    def take(self, holder: str, *, until: float, now: float) -> bool:
+        """Take or prolong it; False while another holder's has not ended."""
+        row = {"holder": holder, "until": int(until), "now": int(now)}
+        with self._database.write() as connection:
+            taken = connection.execute(TAKE, {"name": self._name, **row})
+            return taken.one_or_none() is not None
+
+    def release(self, holder: str) -> None:
+        """End the holder's lease; another's is left alone."""
+        with self._database.write() as connection:
+            connection.execute(RELEASE, {"name": self._name, "holder": holder})
+
+
+if TYPE_CHECKING:
+
+    def _fits(lease: SqlLease) -> Lease:
+        return lease

@@ -1,0 +1,81 @@
+"""One lease, held by one process at a time on either database."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from app.stores.leases import SqlLease
+from tests.stores.racers import race, sweep
+
+HERE, THERE = "this node", "another node"
+
+
+@pytest.fixture
+def lease(database):
+    return SqlLease(database, "sweep")
+
+
+def take(lease, holder, clock, seconds=60):
+    return lease.take(holder, until=clock() + seconds, now=clock())
+
+
+def test_a_lease_has_one_holder(lease, clock):
+    assert take(lease, HERE, clock)
+    assert not take(lease, THERE, clock)
+
+
+def test_another_lease_is_another_matter(lease, database, clock):
+    assert take(lease, HERE, clock)
+    assert take(SqlLease(database, "something else"), THERE, clock)
+
+
+def test_its_holder_prolongs_it(lease, clock):
+    take(lease, HERE, clock)
+    clock.advance(59)
+    assert take(lease, HERE, clock)
+    clock.advance(59)
+
+    assert not take(lease, THERE, clock)
+
+
+def test_a_lease_whose_holder_died_ends_by_itself(lease, clock):
+    take(lease, HERE, clock)
+    clock.advance(60)
+
+    assert take(lease, THERE, clock)
+    assert not take(lease, HERE, clock)
+
+
+def test_a_released_lease_is_free_at_once(lease, clock):
+    take(lease, HERE, clock)
+    lease.release(HERE)
+
+    assert take(lease, THERE, clock)
+
+
+def test_nobody_releases_what_another_holds(lease, clock):
+    take(lease, HERE, clock)
+    lease.release(THERE)
+
+    assert not take(lease, THERE, clock)
+
+
+def test_of_two_processes_that_sweep_at_once_one_does_it(database, database_url):
+    with database.write() as connection:
+        connection.execute(
+            text("INSERT INTO cache_entries VALUES (:key, '', 0)"),
+            [{"key": f"stale-{number}"} for number in range(3)],
+        )
+
+    outcomes = race(sweep, database_url, [1.0, 1.0])
+
+    (swept,) = [one for one in outcomes if one is not None]
+    assert swept.cache_entries == 3
+    assert outcomes.count(None) == 1
+
+
+def test_the_next_sweep_finds_the_lease_free(database, database_url):
+    first, second = (race(sweep, database_url, [0.0]) for _ in range(2))
+
+    assert None not in (*first, *second)
