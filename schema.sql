@@ -80,16 +80,44 @@ CREATE TABLE IF NOT EXISTS sessions (
     handle           TEXT,
     oauth_session_id TEXT,
     device           TEXT   NOT NULL,
-    -- Where a newcomer goes once a username is picked; NULL for everybody else.
+    -- What the login is still for: a newcomer's way on, or an app that was not let in
+    -- yet; NULL for everybody else.
     destination      TEXT,
     created_at       BIGINT NOT NULL,
     seen_at          BIGINT NOT NULL,
     expires_at       BIGINT NOT NULL,
-    ended_at         BIGINT
+    ended_at         BIGINT,
+    -- What the native app that holds the session calls itself; NULL for a browser's.
+    app_name         TEXT
 );
 CREATE INDEX IF NOT EXISTS sessions_by_did ON sessions (did, oauth_session_id);
 CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at);
 CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (ended_at);
+
+-- Logins that native apps await, each decided once in a browser.
+CREATE TABLE IF NOT EXISTS native_logins (
+    -- SHA-256 of the secret with which the app awaits its token.
+    login_id        TEXT   PRIMARY KEY,
+    -- SHA-256 of the secret in the link that the app opens in a browser.
+    open_hash       TEXT   NOT NULL UNIQUE,
+    app_name        TEXT   NOT NULL,
+    -- Shown by the app and by our page, to be compared by the person.
+    user_code       TEXT   NOT NULL,
+    -- Whose verifier the app must prove, S256 (RFC 7636 section 4.2).
+    code_challenge  TEXT,
+    -- What was typed, the authorization URL and its state.
+    secrets         TEXT   NOT NULL,
+    status          TEXT   NOT NULL CHECK (status IN ('pending', 'completed', 'denied')),
+    -- The session that the app was given; its token is minted at delivery.
+    sid             TEXT,
+    did             TEXT,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    opened_at       BIGINT,
+    decided_at      BIGINT,
+    acknowledged_at BIGINT
+);
+CREATE INDEX IF NOT EXISTS native_logins_by_expiry ON native_logins (expires_at);
 
 -- The two key rings: `platform` signs platform tokens, `client` proves who we are to
 -- authorization servers; each key is next, active or retired.

@@ -7,7 +7,8 @@ own fault, and no flow takes it for an absence.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -17,6 +18,7 @@ from app.atproto.syntax import Did, Handle
 Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]
 LimitKind = Literal["address", "host"]
+NativeDecision = Literal["pending", "completed", "denied"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,9 @@ class User:
 class Session:
     """One person signed in on one device; the platform token names it by `sid`.
 
-    `destination` is where a newcomer goes once a username is picked; a session that
-    has one belongs to a proved DID without an account yet.
+    `destination` is what its login is still for: a newcomer's way on once a username
+    is picked, or the app that its person has not let in yet. `app_name` is what the
+    app that holds the session calls itself; a browser's has none.
     """
 
     sid: str
@@ -48,7 +51,34 @@ class Session:
     seen_at: float
     expires_at: float
     destination: str | None = None
+    app_name: str | None = None
     ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeLogin:
+    """A login that an app awaits while its person is in a browser.
+
+    `login_id` is the SHA-256 of the secret that the app holds. `authorization_url` and
+    `state` are those of the request that was pushed when the login began; they serve
+    the first visit of the link, and a later one starts again from `identifier`.
+    """
+
+    login_id: str
+    app_name: str
+    user_code: str
+    code_challenge: str | None
+    identifier: str = field(repr=False)
+    authorization_url: str = field(repr=False)
+    state: str = field(repr=False)
+    created_at: float
+    expires_at: float
+    status: NativeDecision = "pending"
+    sid: str | None = None
+    did: Did | None = None
+    opened_at: float | None = None
+    decided_at: float | None = None
+    acknowledged_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +140,52 @@ class Sessions(Protocol):
 
     def finish_signup(self, sid: str) -> None:
         """Clear the destination: the newcomer has an account now."""
+
+
+class NativeLogins(Protocol):
+    """The logins that apps await. Expired ones are returned until they are swept.
+
+    A decision is taken once, before the login expires, and whoever watches the login
+    hears of it.
+    """
+
+    def add(self, login: NativeLogin, *, open_secret: str) -> None:
+        """Create the login; of the secret in its link only a hash is kept."""
+
+    def get(self, login_id: str) -> NativeLogin | None:
+        """Return the login of an app."""
+
+    def by_open_secret(self, secret: str) -> NativeLogin | None:
+        """Return the login that a link leads to."""
+
+    def open(self, login_id: str, now: float) -> bool:
+        """Note that the link was followed; only the first caller hears True."""
+
+    def complete(self, login_id: str, *, session: Session, now: float) -> bool:
+        """Let the app in: `session` is its own from now on, and nobody's cookie.
+
+        Login and session change together or not at all; False when the login was
+        decided already, is over, or the session has ended.
+        """
+
+    def deny(self, login_id: str, now: float) -> bool:
+        """Keep the app out; False when the login was decided already, or is over."""
+
+    def acknowledge(self, login_id: str, now: float) -> bool:
+        """Note that the app has its token; False unless it was let in, once."""
+
+
+class NativeChanges(Protocol):
+    """Who hears that a native login was decided, by whichever process."""
+
+    def watch(
+        self, login_id: str, wake: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """Call `wake` whenever it may be worth looking at the login again.
+
+        From any thread, and perhaps for nothing; look once after entering, because
+        what happened before is not told.
+        """
 
 
 class SigningKeys(Protocol):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ADDED: Final = (
     ("oauth_sessions", "lease_holder", "TEXT"),
     ("oauth_sessions", "lease_until", "BIGINT"),
+    ("sessions", "app_name", "TEXT"),
 )
 
 

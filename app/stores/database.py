@@ -46,6 +46,9 @@ class Dialect(Protocol):
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the commit."""
 
+    def notify(self, connection: Connection, channel: str, payload: str) -> None:
+        """Tell every process that listens, once the transaction is committed."""
+
 
 class Database:
     """Where the stores read and write."""
@@ -77,6 +80,10 @@ class Database:
             self._dialect.begin(connection, durable=durable)
             yield connection
             connection.commit()
+
+    def notify(self, connection: Connection, channel: str, payload: str) -> None:
+        """Tell other processes about this transaction, if it is committed."""
+        self._dialect.notify(connection, channel, payload)
 
     def apply_schema(self) -> None:
         """Create what is missing; safe to repeat, and for processes in a race."""

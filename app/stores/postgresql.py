@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 
 from app.stores.errors import DatabaseURLInvalid
 
@@ -56,6 +56,14 @@ def begin(connection: Connection, *, durable: bool) -> None:
 def lock_schema(connection: Connection) -> None:
     """Let one process at a time create tables: IF NOT EXISTS alone races."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+
+
+def notify(connection: Connection, channel: str, payload: str) -> None:
+    """Tell every process that listens, once the transaction is committed."""
+    connection.execute(
+        text("SELECT pg_notify(:channel, :payload)"),
+        {"channel": channel, "payload": payload},
+    )
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 ADD = text("""
     INSERT INTO sessions (
         sid, secret_hash, did, handle, oauth_session_id, device, destination,
-        created_at, seen_at, expires_at, ended_at
+        app_name, created_at, seen_at, expires_at, ended_at
     ) VALUES (
         :sid, :secret_hash, :did, :handle, :oauth_session_id, :device, :destination,
-        :created_at, :seen_at, :expires_at, :ended_at
+        :app_name, :created_at, :seen_at, :expires_at, :ended_at
     )
 """)
 COLUMNS = """
     SELECT sid, did, handle, oauth_session_id, device, destination,
-           created_at, seen_at, expires_at, ended_at
+           app_name, created_at, seen_at, expires_at, ended_at
     FROM sessions
 """
 LIVE = "ended_at IS NULL AND expires_at > :now"

@@ -65,6 +65,10 @@ def lock_schema(_connection: Connection) -> None:
     """Do nothing: the write lock covers the schema."""
 
 
+def notify(_connection: Connection, _channel: str, _payload: str) -> None:
+    """Do nothing: whoever waits looks at `PRAGMA data_version`."""
+
+
 def _make_file(url: URL) -> None:
     if not url.database or url.database.startswith((":", "file:")):
         raise DatabaseURLInvalid("sqlite needs a file: processes share the database")

@@ -10,7 +10,7 @@ from app.atproto.keys import Algorithm, SigningKey
 from app.atproto.session import OAuthSession
 from app.atproto.stores import AuthRequest
 from app.atproto.syntax import Did, Handle, Origin
-from app.flows.ports import Session, User
+from app.flows.ports import NativeLogin, Session, User
 from tests.fakes.clock import NOON
 
 ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
@@ -103,3 +103,18 @@ def user(**changes: Any) -> User:
         handle_checked_at=NOON,
     )
     return replace(made, **changes)
+
+
+def native_login(**changes: Any) -> NativeLogin:
+    login = NativeLogin(
+        login_id="login-1",
+        app_name="Sketch",
+        user_code="WDJB-MJHT",
+        code_challenge=None,
+        identifier="canary-identifier",
+        authorization_url="https://auth.test/authorize?request_uri=canary-request-uri",
+        state="canary-native-state",
+        created_at=NOON,
+        expires_at=NOON + 1800,
+    )
+    return replace(login, **changes)

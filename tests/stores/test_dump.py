@@ -9,10 +9,18 @@ from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cipher import hashed
 from app.stores.keys import SqlSigningKeys
+from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sessions import SqlSessions
 from app.stores.users import SqlUsers
-from tests.stores.samples import auth_request, key, oauth_session, session, user
+from tests.stores.samples import (
+    auth_request,
+    key,
+    native_login,
+    oauth_session,
+    session,
+    user,
+)
 
 CANARIES = [
     "canary-state",
@@ -23,6 +31,10 @@ CANARIES = [
     "canary-refresh-token",
     "canary-pds-nonce",
     "canary-session-secret",
+    "canary-open-secret",
+    "canary-identifier",
+    "canary-request-uri",
+    "canary-native-state",
 ]
 
 
@@ -35,6 +47,8 @@ def fill(database, cipher, clock):
     SqlSessionStore(database, cipher).put(oauth_session())
     SqlUsers(database).add(user(), skeleton="allce")
     SqlSessions(database, clock).add(session(), secret="canary-session-secret")
+    logins = SqlNativeLogins(database, cipher)
+    logins.add(native_login(), open_secret="canary-open-secret")
     SqlAudit(database).record("signed_in", now=clock())
     for ring, alg in (("platform", "RS256"), ("client", "ES256")):
         stored = StoredKey(
