@@ -11,6 +11,7 @@ from flask import current_app
 from app.flows.callback import FinishLogin
 from app.flows.login import StartLogin
 from app.flows.logout import Logout
+from app.flows.native import AwaitNativeLogin, StartNativeLogin
 from app.flows.session import Identify, RenewToken
 from app.flows.signup import ChooseUsername
 
@@ -29,6 +30,8 @@ class Flows:
     renew: RenewToken
     identify: Identify
     logout: Logout
+    start_native: StartNativeLogin
+    await_native: AwaitNativeLogin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
+from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sessions import SqlSessions
 from app.stores.sweep import SqlExpired
@@ -33,6 +34,7 @@ class Stores:
     cache: SqlCache
     users: SqlUsers
     sessions: SqlSessions
+    native_logins: SqlNativeLogins
     keys: SqlSigningKeys
     audit: SqlAudit
     expired: SqlExpired
@@ -51,6 +53,7 @@ def open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         cache=SqlCache(database, clock),
         users=SqlUsers(database),
         sessions=SqlSessions(database, clock),
+        native_logins=SqlNativeLogins(database, cipher),
         keys=SqlSigningKeys(database, cipher),
         audit=SqlAudit(database),
         expired=SqlExpired(database),

@@ -14,14 +14,17 @@ from app.flows.callback import FinishLogin
 from app.flows.keys import KeyRings
 from app.flows.login import StartLogin
 from app.flows.logout import EndSession, Logout
+from app.flows.native import AwaitNativeLogin, StartNativeLogin
 from app.flows.ports import RateLimit
 from app.flows.session import Identify, IssueToken, RenewToken
 from app.flows.signup import ChooseUsername
+from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
 from .storage import Stores
+from .waking import Poll
 
 
 def open_flows(
@@ -54,20 +57,21 @@ def open_flows(
     ending = EndSession(
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
     )
-    return Flows(
-        start_login=StartLogin(
-            client=client,
-            limits=limits,
-            scope=settings.scope,
-            redirect_uri=settings.redirect_uri,
-            read_identifier=partial(
-                parse_identifier,
-                handle_suffix=settings.handle_suffix,
-                allow_http=policy.allow_http,
-                allow_test=policy.allow_test_names,
-            ),
-            signup_hosts=settings.signup_hosts,
+    start_login = StartLogin(
+        client=client,
+        limits=limits,
+        scope=settings.scope,
+        redirect_uri=settings.redirect_uri,
+        read_identifier=partial(
+            parse_identifier,
+            handle_suffix=settings.handle_suffix,
+            allow_http=policy.allow_http,
+            allow_test=policy.allow_test_names,
         ),
+        signup_hosts=settings.signup_hosts,
+    )
+    return Flows(
+        start_login=start_login,
         finish_login=FinishLogin(
             client=client,
             sessions=stores.sessions,
@@ -91,4 +95,19 @@ def open_flows(
             verifier=verifier, sessions=stores.sessions, users=stores.users
         ),
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
+        start_native=StartNativeLogin(
+            logins=stores.native_logins,
+            starting=start_login,
+            public_url=settings.public_url,
+            clock=clock,
+        ),
+        await_native=AwaitNativeLogin(
+            logins=stores.native_logins,
+            sessions=stores.sessions,
+            tokens=tokens,
+            changes=Poll(),
+            streams=OpenStreams(100),
+            token_lifetime=settings.token_lifetime,
+            clock=clock,
+        ),
     )

@@ -178,6 +178,19 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "moment.",
         START_AGAIN,
     ),
+    ("login_expired", "native"): Row(
+        "This sign-in is no longer open",
+        "Each one works once, and for half an hour. Go back to the app and sign in "
+        "from there again.",
+        MY_ACCOUNT,
+        "neutral",
+    ),
+    ("wrong_verifier", ""): Row(
+        "This sign-in belongs to another app",
+        "Whoever began it holds a code_verifier, and this request does not have it. "
+        "Send the one whose code_challenge began the sign-in.",
+        MY_ACCOUNT,
+    ),
     ("wrong_browser", ""): Row(
         "Continue in the browser where you started",
         "This sign-in began in another browser or app, or cookies are blocked here. "
@@ -266,7 +279,24 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "wrong with your account.",
         TRY_AGAIN,
     ),
+    ("too_many_requests", "streams"): Row(
+        "Please wait {wait}",
+        "Many apps on your network are waiting for a sign-in just now, so we take no "
+        "more of them. Nothing is wrong with your account.",
+        TRY_AGAIN,
+    ),
     # --- the rest of HTTP
+    ("invalid_request", "app_name"): Row(
+        "This app has no name that we can show",
+        "An app_name is 1 to 64 characters, each of which can be seen.",
+        START_AGAIN,
+    ),
+    ("invalid_request", "code_challenge"): Row(
+        "That is no code challenge",
+        "A code_challenge is the SHA-256 of a verifier in base64url without padding: "
+        "43 characters (S256; there is no other method).",
+        START_AGAIN,
+    ),
     ("invalid_request", ""): Row(
         "We could not read that request",
         "A part of it is missing, repeated or damaged. Start again from the sign-in "

@@ -16,11 +16,14 @@ class Destination:
 
     `return_to` was judged when it arrived: a path of ours or a URL of the platform.
     `prompt` is what the host was asked for; it decides whether one more try is due.
+    `native` is the id of the native login that an app awaits; the browser that finishes
+    such a login is not signed in by it.
     """
 
     return_to: str
     identifier: str = ""
     prompt: str = ""
+    native: str = ""
 
     def pack(self) -> str:
         """Return it as text, for the auth request or a newcomer's session."""

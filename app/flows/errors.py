@@ -9,6 +9,11 @@
     ├── NotSignedIn          no live session stands behind this request
     ├── AccountDisabled      the platform has shut this account
     ├── SignupFinished       this person has a username already
+    ├── AppNameInvalid       an app's name that a page could not show
+    ├── CodeChallengeInvalid not the S256 challenge of any verifier
+    ├── NativeLoginUnknown   no app awaits a login with this secret
+    ├── NativeLoginOver      a native login that was decided already, or is too old
+    ├── VerifierMismatch     the await lacks the verifier of its login's challenge
     ├── SigningKeyRefused    a key that cannot join its ring
     └── StorageFailed        the database refused or did not answer: our own fault
 
@@ -81,6 +86,26 @@ class SignupFinished(FlowError):
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} has a username")
         self.did = did
+
+
+class AppNameInvalid(FlowError):
+    """Not a name that a page could show: 1 to 64 printable characters."""
+
+
+class CodeChallengeInvalid(FlowError):
+    """Not an S256 challenge: 43 characters of base64url (RFC 7636 §4.2)."""
+
+
+class NativeLoginUnknown(FlowError):
+    """There is no such native login, or not any more."""
+
+
+class NativeLoginOver(FlowError):
+    """A native login that cannot be decided any more, or not by this browser."""
+
+
+class VerifierMismatch(FlowError):
+    """The verifier is missing or another; nothing was consumed (RFC 7636 §4.6)."""
 
 
 class SigningKeyRefused(FlowError):

@@ -63,9 +63,17 @@ class StartLogin:
     )
 
     def start(
-        self, typed: str, *, return_to: str, address: str, prompt: str | None = None
+        self,
+        typed: str,
+        *,
+        address: str,
+        return_to: str = "",
+        prompt: str | None = None,
+        native: str = "",
     ) -> LoginStarted:
         """Push an authorization request for what was typed.
+
+        `address` is whose limit counts it, `native` the login of an app that it is for.
 
         Raises:
             TooManyRequests: this address, or the host in question, has had enough, or
@@ -79,7 +87,7 @@ class StartLogin:
         self._check_prompt(prompt, identifier)
         secret = secrets.token_urlsafe(32)
         destination = Destination(
-            return_to=return_to, identifier=typed, prompt=prompt or ""
+            return_to=return_to, identifier=typed, prompt=prompt or "", native=native
         )
         with self._slot():
             authorization = self.client.authorize(

@@ -18,6 +18,7 @@ CODES = {
     "access_denied",
     "login_expired",
     "wrong_browser",
+    "wrong_verifier",
     "issuer_mismatch",
     "account_mismatch",
     "cross_site",

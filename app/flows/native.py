@@ -1,0 +1,278 @@
+"""The app's half of a native login: begin it, and await its token.
+
+The app holds a secret that no browser ever sees; the link that it opens holds another,
+and the two are joined in one row. Who proves the first gets the token, minted when it
+is delivered, so that none rests in the database (requirement 9.19).
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlencode
+
+from app.atproto.callback import fingerprint
+from app.atproto.proofs import challenge_of
+from app.atproto.syntax import Did, Handle
+
+from .errors import (
+    AppNameInvalid,
+    CodeChallengeInvalid,
+    NativeLoginUnknown,
+    VerifierMismatch,
+)
+from .login import StartLogin
+from .ports import NativeChanges, NativeLogin, NativeLogins, Sessions
+from .session import IssueToken
+from .streams import OpenStreams
+
+log = logging.getLogger(__name__)
+
+NativeStatus = Literal["pending", "completed", "denied", "expired"]
+
+NATIVE_LOGIN_LIFETIME = 1800
+"""Seconds that a person has, from the app's start to the last button."""
+
+DELIVERY_WINDOW = 300
+"""Seconds for which a token is given out: connections break, and apps restart."""
+
+OPEN_PATH = "/auth/native/open"
+
+UNNAMED = "An app"
+LONGEST_APP_NAME = 64
+
+# No vowels, so no words, and nothing that looks like something else (RFC 8628 §6.1).
+CODE_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
+CODE_LENGTH = 8
+
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeLoginStarted:
+    """What the app needs: a link for the browser, its own secret, a code to show."""
+
+    oauth_url: str = field(repr=False)
+    session_id: str = field(repr=False)
+    user_code: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeOutcome:
+    """How a native login stands.
+
+    `expires_in` are the seconds that remain: of the token once it is there, of the
+    login while it is pending.
+    """
+
+    status: NativeStatus
+    token: str | None = field(default=None, repr=False)
+    did: Did | None = None
+    handle: Handle | None = None
+    username: str | None = None
+    expires_in: int | None = None
+
+
+EXPIRED = NativeOutcome(status="expired")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartNativeLogin:
+    """POST /auth/native/login, and InitiateLogin."""
+
+    logins: NativeLogins
+    starting: StartLogin
+    public_url: str
+    clock: Callable[[], float]
+
+    def start(
+        self,
+        identifier: str,
+        *,
+        address: str,
+        app_name: str | None = None,
+        code_challenge: str | None = None,
+    ) -> NativeLoginStarted:
+        """Begin a login that a browser finishes and this app awaits.
+
+        Raises:
+            AppNameInvalid, CodeChallengeInvalid: before anybody is asked.
+            Whatever `StartLogin.start` raises.
+        """
+        name = parse_app_name(app_name)
+        challenge = parse_code_challenge(code_challenge)
+        session_id = secrets.token_urlsafe(32)
+        login_id = fingerprint(session_id)
+        started = self.starting.start(identifier, address=address, native=login_id)
+        now = self.clock()
+        login = NativeLogin(
+            login_id=login_id,
+            app_name=name,
+            user_code=make_user_code(),
+            code_challenge=challenge,
+            identifier=identifier,
+            authorization_url=started.url,
+            state=started.state,
+            created_at=now,
+            expires_at=now + NATIVE_LOGIN_LIFETIME,
+        )
+        self.logins.add(login, open_secret=started.secret)
+        log.info("native login began: %s for %r", login.user_code, name)
+        link = f"{self.public_url}{OPEN_PATH}?{urlencode({'login': started.secret})}"
+        return NativeLoginStarted(
+            oauth_url=link,
+            session_id=session_id,
+            user_code=login.user_code,
+            expires_in=NATIVE_LOGIN_LIFETIME,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitNativeLogin:
+    """GET /auth/native/login/ID/await, and AwaitLogin.
+
+    A front end enters `admit`, then `watch`, then looks, and looks again whenever it is
+    woken, until the status is not pending any more or `is_ending`.
+    """
+
+    logins: NativeLogins
+    sessions: Sessions
+    tokens: IssueToken
+    changes: NativeChanges
+    streams: OpenStreams
+    token_lifetime: int
+    clock: Callable[[], float]
+
+    def admit(self, address: str) -> AbstractContextManager[None]:
+        """Hold one stream of an address open.
+
+        Raises:
+            TooManyRequests: the address has as many as it may, or this process is
+                about to stop.
+        """
+        return self.streams.admit(address)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether open streams are to end without an answer: this process stops."""
+        return self.streams.is_ending
+
+    def watch(
+        self, session_id: str, wake: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """Call `wake`, from any thread, whenever it may be worth looking again.
+
+        What happened before is not told: look once after entering.
+        """
+        return self.changes.watch(fingerprint(session_id), wake)
+
+    def look(
+        self, session_id: str, *, code_verifier: str | None = None
+    ) -> NativeOutcome:
+        """Tell how the login stands, now; mint the token when the app was let in.
+
+        Looking consumes nothing: whoever proves the secret gets a token again until
+        the delivery is acknowledged or its window closes.
+
+        Raises:
+            NativeLoginUnknown: no login has this secret.
+            VerifierMismatch: not the verifier of the login's challenge.
+            AccountDisabled: the platform has shut this account since.
+        """
+        login = self._proved(session_id, code_verifier)
+        now = self.clock()
+        match login.status:
+            case "denied":
+                return NativeOutcome(status="denied")
+            case "completed":
+                return self._delivery(login, now)
+            case "pending" if now < login.expires_at:
+                remaining = int(login.expires_at - now)
+                return NativeOutcome(status="pending", expires_in=remaining)
+            case _:
+                return EXPIRED
+
+    def acknowledge(self, session_id: str, *, code_verifier: str | None = None) -> None:
+        """Note that the app keeps its token: nobody gets another one.
+
+        Raises:
+            NativeLoginUnknown, VerifierMismatch: as `look` does.
+        """
+        login = self._proved(session_id, code_verifier)
+        if self.logins.acknowledge(login.login_id, self.clock()):
+            log.info("native login %s was delivered", login.user_code)
+
+    def _proved(self, session_id: str, code_verifier: str | None) -> NativeLogin:
+        login = self.logins.get(fingerprint(session_id))
+        if login is None:
+            raise NativeLoginUnknown("no app awaits this")
+        if not _is_proof(code_verifier, login.code_challenge):
+            raise VerifierMismatch("not the verifier of this login")
+        return login
+
+    def _delivery(self, login: NativeLogin, now: float) -> NativeOutcome:
+        if login.acknowledged_at is not None or login.decided_at is None:
+            return EXPIRED
+        if login.sid is None or now >= login.decided_at + DELIVERY_WINDOW:
+            return EXPIRED
+        session = self.sessions.get(login.sid)
+        if session is None:  # ended on the account page before it was collected
+            return EXPIRED
+        signed_in = self.tokens.issue(session)
+        if signed_in.user is None or signed_in.token is None:
+            return EXPIRED
+        return NativeOutcome(
+            status="completed",
+            token=signed_in.token,
+            did=signed_in.user.did,
+            handle=signed_in.user.handle,
+            username=signed_in.user.username,
+            expires_in=self.token_lifetime,
+        )
+
+
+def parse_app_name(text: str | None) -> str:
+    """Return what an app calls itself, as a page can show it.
+
+    Raises:
+        AppNameInvalid: it is empty, too long, or holds what cannot be seen.
+    """
+    if text is None:
+        return UNNAMED
+    name = text.strip()
+    if not 1 <= len(name) <= LONGEST_APP_NAME or not name.isprintable():
+        raise AppNameInvalid("1 to 64 printable characters")
+    return name
+
+
+def parse_code_challenge(text: str | None) -> str | None:
+    """Return an S256 challenge; there is no other method (RFC 7636 §4.2).
+
+    Raises:
+        CodeChallengeInvalid: no verifier could have it.
+    """
+    if text is not None and not CHALLENGE.fullmatch(text):
+        raise CodeChallengeInvalid("43 characters of base64url")
+    return text
+
+
+def make_user_code() -> str:
+    """Return a code that a person compares at a glance, such as `WDJB-MJHT`."""
+    letters = [secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)]
+    half = CODE_LENGTH // 2
+    return f"{''.join(letters[:half])}-{''.join(letters[half:])}"
+
+
+def _is_proof(verifier: str | None, challenge: str | None) -> bool:
+    if challenge is None:
+        return True
+    if verifier is None or not verifier.isascii():
+        return False
+    return hmac.compare_digest(challenge_of(verifier), challenge)
