@@ -29,66 +29,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 SHOW = "shows_failure"
 
 OWN = {
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a failure is called outside, and which of its texts is meant."""
-
-    code: str
-    status: int
-    variant: str = ""
-
-
-TABLE: dict[type[Exception], Row] = {
-    atproto.IdentifierInvalid: Row("invalid_identifier", 400),
-    atproto.DidMethodUnsupported: Row("invalid_identifier", 400, "did_method"),
-    atproto.HandleNotFound: Row("handle_not_found", 400),
-    atproto.AccountNotFound: Row("account_not_found", 400),
-    atproto.HandleMismatch: Row("handle_mismatch", 400),
-    atproto.HostUnreachable: Row("host_unreachable", 504),
-    atproto.HostUnknown: Row("host_unreachable", 504, "unknown"),
-    atproto.HostFailing: Row("host_unreachable", 502, "failing"),
-    atproto.HostResting: Row("host_unreachable", 504, "resting"),
-    atproto.HostWithoutOAuth: Row("host_without_oauth", 400),
-    atproto.ServerInvalid: Row("server_invalid", 502),
-    atproto.UnsafeURL: Row("server_invalid", 502),
-    atproto.DocumentInvalid: Row("server_invalid", 502),
-    atproto.ResponseTooLarge: Row("server_invalid", 502),
-    atproto.ClientRefused: Row("server_invalid", 502, "client_refused"),
-    atproto.CallbackMalformed: Row("invalid_request", 400),
-    atproto.StateUnknown: Row("login_expired", 400),
-    atproto.BrowserMismatch: Row("wrong_browser", 403),
-    atproto.IssuerMismatch: Row("issuer_mismatch", 403),
-    atproto.SubjectMismatch: Row("account_mismatch", 403),
-    atproto.AccessDenied: Row("access_denied", 400),
-    atproto.AuthorizationFailed: Row("server_invalid", 502, "unfinished"),
-    atproto.CodeRejected: Row("login_expired", 400),
-    atproto.KeyUnavailable: Row("login_expired", 400),
-    atproto.SessionEnded: Row("not_signed_in", 401),
-    atproto.RefreshRejected: Row("not_signed_in", 401),
-    atproto.RefreshBusy: Row("host_unreachable", 504),
-    atproto.ScopeMissing: Row("server_invalid", 502),
-    atproto.AccountUnavailable: Row("server_invalid", 502),
-    atproto.ScopeInvalid: Row("internal", 500),
-    atproto.ClientMetadataInvalid: Row("internal", 500),
-    flow.UsernameInvalid: Row("username_invalid", 400),
-    flow.UsernameReserved: Row("username_reserved", 400),
-    flow.UsernameTaken: Row("username_taken", 400),
-    flow.TooManyRequests: Row("too_many_requests", 429),
-    flow.PromptRefused: Row("invalid_request", 400),
-    flow.NotSignedIn: Row("not_signed_in", 401),
-    flow.AccountDisabled: Row("account_disabled", 403),
-    flow.SignupFinished: Row("invalid_request", 400),
-    flow.AppNameInvalid: Row("invalid_request", 400, "app_name"),
-    flow.CodeChallengeInvalid: Row("invalid_request", 400, "code_challenge"),
-    flow.NativeLoginUnknown: Row("login_expired", 404, "native"),
-    flow.NativeLoginOver: Row("login_expired", 400, "native"),
-    flow.VerifierMismatch: Row("wrong_verifier", 403),
-    flow.SigningKeyRefused: Row("internal", 500),
-    flow.StorageFailed: Row("internal", 500),
-    token.TokenInvalid: Row("not_signed_in", 401),
-    token.TokenExpired: Row("not_signed_in", 401),
-    token.SigningKeyMissing: Row("internal", 500),
     ReturnToInvalid: Row("invalid_return_to", 400),
     CrossSite: Row("cross_site", 403),
 }
