@@ -84,7 +84,6 @@ UNHARMED = [
 ENDED = ["after POST token", "before replace"]
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("step", UNHARMED)
 def test_after_a_crash_the_next_caller_goes_on(
     library: Library, seat: Seat, step: str
@@ -102,7 +101,6 @@ def test_after_a_crash_the_next_caller_goes_on(
     assert len(grant.spent) == 1
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("step", ENDED)
 def test_a_crash_with_the_answer_in_hand_ends_the_session_on_both_sides(
     library: Library, seat: Seat, step: str
@@ -122,7 +120,6 @@ def test_a_crash_with_the_answer_in_hand_ends_the_session_on_both_sides(
     assert library.world.network.sent() == []
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_process_that_is_not_killed_ends_by_itself(
     library: Library, seat: Seat
 ) -> None:
