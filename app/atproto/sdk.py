@@ -128,7 +128,7 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
             method,
             _path(url),
             params=list(_pairs(params or {})),
-            headers=_without_credentials(self.get_headers(headers)),
+            headers=dict(_headers(self.get_headers(headers))),
             body=body.encode() if isinstance(body, str) else body,
             deadline=Deadline.after(patience, self._monotonic),
         )
@@ -150,12 +150,20 @@ def _path(url: str) -> str:
     return f"/xrpc/{method}"
 
 
-def _without_credentials(headers: Mapping[str, str]) -> Mapping[str, str]:
-    if "authorization" in {name.lower() for name in headers}:
-        raise sdk_errors.AtProtocolError(
-            "this Client has an OAuth session; it takes no tokens and session strings"
-        )
-    return headers
+def _headers(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the headers of a call, which brings no credentials of its own.
+
+    For a blob of no said kind the SDK writes a wildcard. That is no media type
+    (RFC 9110 §8.3), and hosts find it in no `blob:` permission.
+    """
+    for name, value in given.items():
+        if name.lower() == "authorization":
+            raise sdk_errors.AtProtocolError(
+                "this Client has an OAuth session; it takes no tokens and no session"
+                " strings"
+            )
+        is_wildcard = name.lower() == "content-type" and value == "*/*"
+        yield name, "application/octet-stream" if is_wildcard else value
 
 
 def _pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

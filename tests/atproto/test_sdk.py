@@ -214,6 +214,16 @@ def test_parameters_are_spelled_as_xrpc_wants_them(
     assert "cursor" not in second.url
 
 
+def test_a_blob_of_no_said_kind_is_bytes(sdk: Client, network: FakeNetwork) -> None:
+    """RFC 9110 §8.3: the SDK's wildcard is in no permission."""
+    said = {"Content-Type": "audio/ogg"}
+
+    assert sdk.upload_blob(b"1").blob.mime_type == "application/octet-stream"
+    sdk.com.atproto.repo.upload_blob(b"2", headers=said)
+
+    assert network.sent()[-1].headers["Content-Type"] == "audio/ogg"
+
+
 def test_a_call_may_bring_its_own_patience(
     sdk: Client, network: FakeNetwork, world: World
 ) -> None:
