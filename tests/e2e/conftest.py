@@ -23,6 +23,9 @@ from tests.lab.network import Account, Network, dev_network, prod_like_network
 from tests.lab.service import Service, start_in_development, start_in_production
 from tests.pages.chromium import EXECUTABLE, FLAGS
 
+TOKEN_LIFE = 4
+"""Seconds, where all is in haste."""
+
 
 def pytest_configure() -> None:
     # Ended from outside, the run stops what it started, as it does on Ctrl-C.
@@ -57,6 +60,28 @@ def prod_like(
         service = start_in_production(network)
         with _laboratory("prod-like", network, service, playwright) as laboratory:
             yield laboratory
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """DEV without a service, where tokens live for seconds and nonces for one."""
+    directory = tmp_path_factory.mktemp("hasty")
+    speed = {
+        "LAB_TOKEN_MAX_AGE_MS": str(TOKEN_LIFE * 1000),
+        "LAB_NONCE_ROTATION_MS": "1000",
+    }
+    with dev_network(directory, pds=speed) as network:
+        yield network
+
+
+@pytest.fixture(scope="session")
+def browser(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """A browser for those who bring no service."""
+    browser = _launch(playwright, tmp_path_factory.mktemp("home"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(params=["dev", "prod_like"])

@@ -90,25 +90,32 @@ class Network:
 
 @contextmanager
 def dev_network(
-    directory: Path, *, pds_port: int | None = None, plc_port: int | None = None
+    directory: Path,
+    *,
+    pds_port: int | None = None,
+    plc_port: int | None = None,
+    pds: Mapping[str, str] | None = None,
 ) -> Iterator[Network]:
-    """Bring up DEV: PDS and PLC on http://localhost, on free ports unless told."""
-    pds, plc, service = pds_port or free_port(), plc_port or free_port(), free_port()
+    """Bring up DEV: PDS and PLC on http://localhost, on free ports unless told.
+
+    `pds` are further variables of the PDS, see pds.mjs.
+    """
+    port, plc, service = pds_port or free_port(), plc_port or free_port(), free_port()
     with Processes(directory / "logs") as processes, HandleDns() as dns:
         _start_plc(processes, plc)
         _start_pds(
             processes,
             directory / "pds",
             hostname="localhost",
-            port=pds,
+            port=port,
             plc_url=f"http://localhost:{plc}",
-            extra={"PDS_DEV_MODE": "true"},
+            extra={"PDS_DEV_MODE": "true", **(pds or {})},
         )
         yield Network(
             directory=directory,
             processes=processes,
             dns=dns,
-            pds_url=f"http://localhost:{pds}",
+            pds_url=f"http://localhost:{port}",
             plc_url=f"http://localhost:{plc}",
             handle_domain="test",
             ports={"service": service},

@@ -8,4 +8,20 @@ function listenOnLoopback(pds) {
   pds.app.listen = (port) => listen(port, '127.0.0.1')
 }
 
-await PDS.run({ onCreated: listenOnLoopback })
+// Nor has it one for how long tokens and nonces serve: milliseconds, here.
+function hurry({ ctx: { oauthProvider } }) {
+  const { LAB_TOKEN_MAX_AGE_MS, LAB_NONCE_ROTATION_MS } = process.env
+  const { tokenManager, dpopManager } = oauthProvider
+  if (LAB_TOKEN_MAX_AGE_MS) tokenManager.tokenMaxAge = Number(LAB_TOKEN_MAX_AGE_MS)
+  if (LAB_NONCE_ROTATION_MS) {
+    const DpopNonce = dpopManager.dpopNonce.constructor
+    dpopManager.dpopNonce = new DpopNonce(undefined, Number(LAB_NONCE_ROTATION_MS))
+  }
+}
+
+function prepare(pds) {
+  listenOnLoopback(pds)
+  hurry(pds)
+}
+
+await PDS.run({ onCreated: prepare })

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -66,6 +67,7 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._started = ExitStack()
+        self._running: dict[str, tuple[Program, Callable[[], Program]]] = {}
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -104,7 +106,28 @@ class Processes:
         program = Program(name, process, log)
         self._started.callback(program.stop)
         program.wait_until(healthy, within=START_WITHIN)
+        again = partial(
+            self.start,
+            name,
+            command,
+            environment=environment,
+            healthy=healthy,
+            directory=directory,
+        )
+        self._running[name] = program, again
         return program
+
+    def program(self, name: str) -> Program:
+        """Return the program of this name that was started last."""
+        return self._running[name][0]
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Stop a program for the time of a block, and start it again as it was."""
+        program, start_again = self._running[name]
+        program.stop()
+        yield
+        start_again()
 
 
 def answers(url: str, *, ca: Path | None = None) -> Callable[[], bool]:

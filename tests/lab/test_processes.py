@@ -52,6 +52,16 @@ def test_programs_end_when_the_block_fails(tmp_path):
     assert not is_running(started[0])
 
 
+def test_a_program_is_away_for_the_time_of_a_block(tmp_path):
+    with Processes(tmp_path) as processes:
+        before = processes.start("p", SLEEP, environment=NOTHING, healthy=always)
+        with processes.without("p"):
+            assert not is_running(before.process.pid)
+        after = processes.program("p")
+
+        assert is_running(after.process.pid)
+
+
 def test_a_program_that_ends_early_is_reported_with_its_last_words(tmp_path):
     command = [sys.executable, "-c", "import sys; sys.exit('no such setting')"]
 
