@@ -95,6 +95,11 @@ from .keys import (
     ClientKeys,
     SigningKey,
 )
+from .loopback import (
+    AnswerTimeout,
+    LoopbackListener,
+    read_pasted,
+)
 from .memory import (
     MemoryCache,
     MemorySessionStore,
@@ -162,6 +167,10 @@ __all__ = [
     "LiveSession",
     "AuthMethod",
     "OAuthSession",
+    # a program on somebody's own machine
+    "AnswerTimeout",
+    "LoopbackListener",
+    "read_pasted",
     # who the client is
     "ClientMetadata",
     "Presentation",
