@@ -95,6 +95,10 @@ from .keys import (
     ClientKeys,
     SigningKey,
 )
+from .location import (
+    Discovery,
+    Location,
+)
 from .loopback import (
     AnswerTimeout,
     LoopbackListener,
@@ -107,6 +111,7 @@ from .memory import (
 )
 from .metadata import (
     AuthorizationServer,
+    ProtectedResource,
 )
 from .nsid import (
     Nsid,
@@ -155,6 +160,7 @@ from .syntax import (
 from .wiring import (
     PLC_DIRECTORY,
     open_client,
+    open_discovery,
 )
 
 __all__ = [
@@ -200,10 +206,14 @@ __all__ = [
     "parse_scope",
     "Permission",
     # identity and discovery on their own
+    "open_discovery",
+    "Discovery",
+    "Location",
     "Identity",
     "IdentityResolver",
     "Discovered",
     "ServerDiscovery",
+    "ProtectedResource",
     "AuthorizationServer",
     "Evidence",
     "EvidenceCollector",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .http import HTTP, Deadline, Response
+    from .metadata import ProtectedResource
     from .policy import NetworkPolicy
     from .stores import Cache
     from .syntax import Origin
@@ -40,6 +41,8 @@ class Discovered:
 
     server: AuthorizationServer
     verified_at: float
+    resource: ProtectedResource | None = None
+    """What points to it; None for an authorization server that was named itself."""
 
 
 class ServerDiscovery:
@@ -79,12 +82,15 @@ class ServerDiscovery:
         document, seen_at = self._document(
             pds, PROTECTED_RESOURCE, deadline=deadline, fresh=fresh
         )
-        issuer = parse_protected_resource(document, origin=pds, policy=self._policy)
+        resource = parse_protected_resource(document, origin=pds, policy=self._policy)
+        issuer = resource.authorization_server
         self._remember(pds, PROTECTED_RESOURCE, document=document, seen_at=seen_at)
         found = self._issuer(issuer, deadline=deadline, fresh=fresh)
         found.server.require_protected_resource(pds)
         return Discovered(
-            server=found.server, verified_at=min(seen_at, found.verified_at)
+            server=found.server,
+            verified_at=min(seen_at, found.verified_at),
+            resource=resource,
         )
 
     def from_server(self, origin: Origin, *, deadline: Deadline) -> Discovered:

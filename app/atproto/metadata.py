@@ -36,10 +36,18 @@ _MUST_CONTAIN: Final = {
 is the algorithm that everybody has, so it is the one we use (requirement 5.12)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectedResource:
+    """What a PDS publishes about itself (RFC 9728): the one server that it trusts."""
+
+    resource: Origin
+    authorization_server: Origin
+
+
 def parse_protected_resource(
     document: Mapping[str, Any], *, origin: Origin, policy: NetworkPolicy
-) -> Origin:
-    """Return the one issuer that the PDS at `origin` trusts (2.2 to 2.4).
+) -> ProtectedResource:
+    """Return the PDS at `origin` and the one issuer that it trusts (2.2 to 2.4).
 
     Raises:
         DocumentInvalid: none or several issuers, an issuer that is not just an origin,
@@ -51,7 +59,8 @@ def parse_protected_resource(
         raise DocumentInvalid(host, "the protected resource is another one")
     match document.get("authorization_servers"):
         case [str(issuer)]:
-            return _parse_issuer(issuer, host=host, policy=policy)
+            trusted = _parse_issuer(issuer, host=host, policy=policy)
+            return ProtectedResource(resource=origin, authorization_server=trusted)
         case _:
             raise DocumentInvalid(
                 host, "there must be exactly one authorization server"

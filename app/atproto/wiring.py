@@ -15,6 +15,7 @@ from .dpop import DPoPSender
 from .evidence import EvidenceCollector
 from .identity import IdentityResolver
 from .keys import ClientKeys
+from .location import Discovery
 from .memory import MemoryCache
 from .policy import NetworkPolicy
 from .server import ServerAgent
@@ -56,6 +57,42 @@ def open_client(
     host that somebody else chose, for a limit on requests.
     """
     cache = MemoryCache(clock) if cache is None else cache
+    discovery = open_discovery(
+        http=http,
+        clock=clock,
+        txt=txt,
+        cache=cache,
+        policy=policy,
+        plc_url=plc_url,
+        before_host=before_host,
+    )
+    sender = DPoPSender(http=http, cache=cache, clock=clock)
+    return OAuthClient(
+        metadata=_asked(metadata),
+        keys=None if keys is None else _asked(keys),
+        states=states,
+        sessions=sessions,
+        evidence=EvidenceCollector(
+            identities=discovery.identities, servers=discovery.servers, clock=clock
+        ),
+        agent=ServerAgent(sender, before_host=before_host),
+        sender=sender,
+        clock=clock,
+    )
+
+
+def open_discovery(
+    *,
+    http: HTTP,
+    clock: Callable[[], float],
+    txt: TxtLookup | None = None,
+    cache: Cache | None = None,
+    policy: NetworkPolicy | None = None,
+    plc_url: str = PLC_DIRECTORY,
+    before_host: Callable[[str], None] = lambda _host: None,
+) -> Discovery:
+    """Return discovery alone; its arguments are those of `open_client`."""
+    cache = MemoryCache(clock) if cache is None else cache
     policy = policy or NetworkPolicy()
     identities = IdentityResolver(
         http=http,
@@ -75,17 +112,7 @@ def open_client(
         # there is counted when it is pushed.
         before_host=lambda host: before_host(f"documents of {host}"),
     )
-    sender = DPoPSender(http=http, cache=cache, clock=clock)
-    return OAuthClient(
-        metadata=_asked(metadata),
-        keys=None if keys is None else _asked(keys),
-        states=states,
-        sessions=sessions,
-        evidence=EvidenceCollector(identities=identities, servers=servers, clock=clock),
-        agent=ServerAgent(sender, before_host=before_host),
-        sender=sender,
-        clock=clock,
-    )
+    return Discovery(identities=identities, servers=servers)
 
 
 def _asked(given: T | Callable[[], T]) -> Callable[[], T]:

@@ -72,8 +72,10 @@ class Reader:
                     monotonic=self.world.clock.monotonic,
                 ),
                 "Deadline": SimpleNamespace(after=self._deadline),
-                "DnsTxtLookup": lambda: self.world.dns,
                 "open_client": partial(app.atproto.open_client, txt=self.world.dns),
+                "open_discovery": partial(
+                    app.atproto.open_discovery, txt=self.world.dns
+                ),
             }
         )
 
@@ -124,9 +126,11 @@ def test_the_page_does_what_it_says(
     for visit in reader.visits:
         visit.join(timeout=20)
 
-    alice = world.alice
+    alice, skyhost = world.alice, world.skyhost
     uri = f"at://{alice.did}/app.relay.track/1"
-    assert reader.printed == [
+    link, *printed = reader.printed
+    assert link.startswith("Your browser opens; if it does not, go to https://as.")
+    assert printed == [
         f"Signed in as {alice.handle}",
         f"200 {{'did': '{alice.did}', 'handle': '{alice.handle}'}}",
         uri,
@@ -136,9 +140,11 @@ def test_the_page_does_what_it_says(
         f"at://{alice.did}/app.relay.track/2 Dawn chorus",
         f"{alice.handle} {alice.did}",
         "did you mean alice.relay.app",
-        f"{alice.did} {world.skyhost.pds.origin} {world.skyhost.server.issuer}",
+        f"{alice.did} {alice.handle} {skyhost.pds.origin} {skyhost.server.issuer}",
     ]
-    assert reader.seen == ["You may close this page."]
+    [page] = reader.seen
+    assert "<h1>You are signed in</h1>" in page
+    assert "Go back to Relay." in page
     assert world.skyhost.pds.records == {
         uri: {"$type": "app.relay.track", "title": "Night train"}
     }

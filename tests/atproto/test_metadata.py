@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from app.atproto.errors import DocumentInvalid, ServerInvalid, UnsafeURL
-from app.atproto.metadata import AuthorizationServer, parse_protected_resource
+from app.atproto.metadata import (
+    AuthorizationServer,
+    ProtectedResource,
+    parse_protected_resource,
+)
 from app.atproto.policy import NetworkPolicy
 from app.atproto.syntax import Origin
 from tests.fakes.faults import REMOVED
@@ -41,7 +45,9 @@ def parse(document: dict[str, Any], issuer: Origin = ISSUER) -> AuthorizationSer
 
 
 def test_a_pds_names_its_one_authorization_server() -> None:
-    assert parse_protected_resource(resource(), origin=PDS, policy=STRICT) == ISSUER
+    found = parse_protected_resource(resource(), origin=PDS, policy=STRICT)
+
+    assert found == ProtectedResource(resource=PDS, authorization_server=ISSUER)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,7 @@ def test_a_test_network_has_issuers_of_its_own() -> None:
 
     parsed = parse_protected_resource(document, origin=pds, policy=NetworkPolicy.lab())
 
-    assert parsed == issuer
+    assert parsed.authorization_server == issuer
 
 
 @pytest.mark.parametrize(
@@ -326,7 +332,7 @@ def test_captured_protected_resources_are_accepted(
 
     found = parse_protected_resource(document, origin=Origin(pds), policy=STRICT)
 
-    assert found == issuer
+    assert found.authorization_server == issuer
 
 
 @vectors.absent
