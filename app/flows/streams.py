@@ -16,11 +16,8 @@ from typing import Final
 from .errors import TooManyRequests
 from .networks import network_of
 
-RETRY_FULL: Final = 30.0
+RETRY_AFTER: Final = 30.0
 """Seconds until another try is worth it: places become free as logins end."""
-
-RETRY_ENDING: Final = 2.0
-"""Seconds in which somebody else serves: another node, or our successor."""
 
 
 class OpenStreams:
@@ -38,7 +35,11 @@ class OpenStreams:
         return self._is_ending
 
     def end(self) -> None:
-        """Let no more in. Whoever calls this wakes those that are open."""
+        """Note that this process is about to stop.
+
+        Whoever calls this wakes those that are open. Streams that come now are let in
+        and end as well: an EventSource comes back after an end, never after a refusal.
+        """
         self._is_ending = True
 
     @contextmanager
@@ -46,7 +47,7 @@ class OpenStreams:
         """Hold one of the places of this address's network.
 
         Raises:
-            TooManyRequests: all of them are taken, or this process is about to stop.
+            TooManyRequests: all of them are taken.
         """
         network = network_of(address)
         self._enter(network)
@@ -56,11 +57,9 @@ class OpenStreams:
             self._leave(network)
 
     def _enter(self, network: str) -> None:
-        if self._is_ending:
-            raise TooManyRequests("streams", retry_after=RETRY_ENDING)
         with self._lock:
             if self._open[network] >= self._limit:
-                raise TooManyRequests("streams", retry_after=RETRY_FULL)
+                raise TooManyRequests("streams", retry_after=RETRY_AFTER)
             self._open[network] += 1
 
     def _leave(self, network: str) -> None:

@@ -111,9 +111,11 @@ def test_threads_that_race_get_no_more_places_than_there_are():
         assert sum(pool.map(enter, range(100))) == 10
 
 
-def test_who_is_about_to_stop_admits_nobody_and_says_that_waiting_helps(streams):
-    with streams.admit(HERE):
-        streams.end()
+def test_a_process_that_is_about_to_stop_refuses_nobody(streams):
+    """An EventSource that is refused gives up; one whose stream ends comes again."""
+    assert not streams.is_ending
 
-        assert streams.is_ending
-        assert refusal(streams, THERE).retry_after < 5
+    streams.end()
+
+    assert streams.is_ending
+    assert not is_refused(streams, HERE)
