@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from typing import Literal
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+# The path of an awaiting app holds the secret that its token is delivered for.
+AWAITED = re.compile(r"(/auth/native/login/)[^/?\s'\"]+")
 
 # Libraries that tell more about each request than an operator wants to read, and more
 # than may be written: urllib3 logs the path and query of what it fetches.
@@ -24,6 +28,10 @@ class TextFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line with its traceback, without secrets in paths."""
+        return _without_secrets(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - inherited
         """Return one line whatever the message holds."""
@@ -43,7 +51,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
-        return json.dumps(event, ensure_ascii=True)
+        return _without_secrets(json.dumps(event, ensure_ascii=True))
 
 
 def configure(*, level: str, style: Literal["text", "json"] | str) -> None:
@@ -58,6 +66,10 @@ def configure(*, level: str, style: Literal["text", "json"] | str) -> None:
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _without_secrets(text: str) -> str:
+    return AWAITED.sub(r"\1...", text)
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,52 @@
+"""What a line of the log looks like, and what it never holds."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from app.logs import TEXT, JsonFormatter, TextFormatter
+
+CANARY = "canary-await-secret"
+AWAIT = f"/auth/native/login/{CANARY}/await"
+FORMATTERS = [TextFormatter(TEXT), JsonFormatter()]
+
+
+def record(message, *arguments, exc_info=None):
+    return logging.LogRecord(
+        "app", logging.INFO, __file__, 1, message, arguments, exc_info
+    )
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+@pytest.mark.parametrize("path", [AWAIT, AWAIT + "/", AWAIT[:-6], f"{AWAIT}?a=b"])
+def test_the_secret_of_an_awaiting_app_is_in_no_line(formatter, path):
+    line = formatter.format(record('"GET %s" 200', path))
+
+    assert "/auth/native/login/..." in line
+    assert CANARY not in line
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_nor_in_a_traceback(formatter):
+    try:
+        raise ValueError(AWAIT)
+    except ValueError:
+        line = formatter.format(record("failed", exc_info=sys.exc_info()))
+
+    assert "ValueError" in line
+    assert CANARY not in line
+
+
+def test_a_json_line_stays_json():
+    line = FORMATTERS[1].format(record("a secret at the end of %s", AWAIT[:-6]))
+
+    assert json.loads(line)["message"] == "a secret at the end of /auth/native/login/..."
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_a_line_feed_in_a_message_begins_no_line(formatter):
+    assert "\n" not in formatter.format(record("one\r\ntwo"))
