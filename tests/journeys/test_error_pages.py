@@ -252,7 +252,7 @@ def a_disabled_account(scene: Scene) -> Page:
 def too_many_starts(scene: Scene) -> Page:
     for _ in range(1_000):
         scene.service.app.extensions["latchkey"].flows.start_login.limits.hit(
-            "address", "198.51.100.7/32"
+            "address", "198.51.100.7"
         )
     return scene.signs_in_as(ALICE)
 
