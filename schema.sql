@@ -118,6 +118,7 @@ CREATE TABLE IF NOT EXISTS native_logins (
     acknowledged_at BIGINT
 );
 CREATE INDEX IF NOT EXISTS native_logins_by_expiry ON native_logins (expires_at);
+CREATE INDEX IF NOT EXISTS native_logins_by_decision ON native_logins (decided_at);
 
 -- The two key rings: `platform` signs platform tokens, `client` proves who we are to
 -- authorization servers; each key is next, active or retired.

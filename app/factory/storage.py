@@ -10,6 +10,7 @@ from app.config import Settings, keep_development_key
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
+from app.stores.changes import SqlNativeChanges
 from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
 from app.stores.keys import SqlSigningKeys
@@ -35,6 +36,7 @@ class Stores:
     users: SqlUsers
     sessions: SqlSessions
     native_logins: SqlNativeLogins
+    native_changes: SqlNativeChanges
     keys: SqlSigningKeys
     audit: SqlAudit
     expired: SqlExpired
@@ -54,6 +56,7 @@ def open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         users=SqlUsers(database),
         sessions=SqlSessions(database, clock),
         native_logins=SqlNativeLogins(database, cipher),
+        native_changes=SqlNativeChanges(database, clock),
         keys=SqlSigningKeys(database, cipher),
         audit=SqlAudit(database),
         expired=SqlExpired(database),

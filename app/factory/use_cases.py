@@ -24,7 +24,6 @@ from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
 from .storage import Stores
-from .waking import Poll
 
 
 def open_flows(
@@ -105,8 +104,8 @@ def open_flows(
             logins=stores.native_logins,
             sessions=stores.sessions,
             tokens=tokens,
-            changes=Poll(),
-            streams=OpenStreams(100),
+            changes=stores.native_changes,
+            streams=OpenStreams(settings.native_streams_per_address),
             token_lifetime=settings.token_lifetime,
             clock=clock,
         ),

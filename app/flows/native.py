@@ -154,8 +154,7 @@ class AwaitNativeLogin:
         """Hold one stream of an address open.
 
         Raises:
-            TooManyRequests: the address has as many as it may, or this process is
-                about to stop.
+            TooManyRequests: the address has as many as it may.
         """
         return self.streams.admit(address)
 
@@ -163,6 +162,11 @@ class AwaitNativeLogin:
     def is_ending(self) -> bool:
         """Whether open streams are to end without an answer: this process stops."""
         return self.streams.is_ending
+
+    def end(self) -> None:
+        """End the open streams of this process; their apps come back to another."""
+        self.streams.end()
+        self.changes.wake_all()
 
     def watch(
         self, session_id: str, wake: Callable[[], None]

@@ -187,6 +187,9 @@ class NativeChanges(Protocol):
         what happened before is not told.
         """
 
+    def wake_all(self) -> None:
+        """Wake everybody who watches in this process."""
+
 
 class SigningKeys(Protocol):
     """The two key rings; private halves are encrypted at rest."""

@@ -21,12 +21,24 @@ from app.stores.additions import add_missing_columns
 from app.stores.errors import DatabaseURLInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import URL, Connection, Engine
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
 WRITER_TIMEOUT = 5.0
+
+
+class Listener(Protocol):
+    """A connection of its own that hears of what other connections commit."""
+
+    connection: Connection
+
+    def wait(self) -> Collection[str] | None:
+        """Wait a second at most; return what was notified, nothing in silence.
+
+        None: somebody has committed, and the database does not say what.
+        """
 
 
 class Dialect(Protocol):
@@ -47,7 +59,10 @@ class Dialect(Protocol):
         """Keep other processes from creating tables until the commit."""
 
     def notify(self, connection: Connection, channel: str, payload: str) -> None:
-        """Tell every process that listens, once the transaction is committed."""
+        """Tell the listeners of a channel when this transaction commits."""
+
+    def listen(self, connection: Connection, channel: str) -> Listener:
+        """Begin to listen on a connection that is used for nothing else."""
 
 
 class Database:
@@ -82,8 +97,18 @@ class Database:
             connection.commit()
 
     def notify(self, connection: Connection, channel: str, payload: str) -> None:
-        """Tell other processes about this transaction, if it is committed."""
+        """Tell the listeners of a channel when this transaction commits.
+
+        Only PostgreSQL needs it; on SQLite they notice every commit.
+        """
         self._dialect.notify(connection, channel, payload)
+
+    @contextmanager
+    def listen(self, channel: str) -> Iterator[Listener]:
+        """Listen on a connection of its own: what is committed from now on is heard."""
+        with _translated(), self._reader.connect() as connection:
+            connection.detach()  # closed in the end instead of given back
+            yield self._dialect.listen(connection, channel)
 
     def apply_schema(self) -> None:
         """Create what is missing; safe to repeat, and for processes in a race."""

@@ -10,15 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, text
 
+from app.flows.errors import StorageFailed
 from app.stores.errors import DatabaseURLInvalid
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import URL, Connection
 
 ONE_WRITER = False
 CONNECT_TIMEOUT = 3
 STATEMENT_TIMEOUT = "5s"
 POOL_TIMEOUT = 5.0
+LISTEN_TIMEOUT = 1.0
+# A connection whose other end is gone without a word is noticed within seconds.
+KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 SCHEMA_LOCK = 0x1A7C4  # any number, the same on every node
 
 
@@ -27,7 +39,7 @@ def create(url: URL) -> Engine:
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
-            connect_args={"connect_timeout": CONNECT_TIMEOUT},
+            connect_args={"connect_timeout": CONNECT_TIMEOUT, **KEEPALIVE},
             hide_parameters=True,  # an error in the log shows no row
             # A restart of the server costs nobody a login: dead connections are
             # noticed when they leave the pool.
@@ -59,11 +71,29 @@ def lock_schema(connection: Connection) -> None:
 
 
 def notify(connection: Connection, channel: str, payload: str) -> None:
-    """Tell every process that listens, once the transaction is committed."""
-    connection.execute(
-        text("SELECT pg_notify(:channel, :payload)"),
-        {"channel": channel, "payload": payload},
-    )
+    """Tell the listeners of a channel when this transaction commits."""
+    connection.execute(NOTIFY, {"channel": channel, "payload": payload})
+
+
+class Listener:
+    """Waits for notifications, which arrive once their transaction has committed."""
+
+    def __init__(self, connection: Connection, channel: str) -> None:
+        self.connection = connection
+        connection.exec_driver_sql(f'LISTEN "{channel}"')
+
+    def wait(self) -> Collection[str]:
+        """Return the payloads of what arrives within a second."""
+        driver: Any = self.connection.connection.dbapi_connection
+        failure = self.connection.dialect.loaded_dbapi.Error
+        try:
+            arrived = list(driver.notifies(timeout=LISTEN_TIMEOUT, stop_after=1))
+        except failure as error:
+            raise StorageFailed(f"{type(error).__name__}: {error}") from error
+        return [notification.payload for notification in arrived]
+
+
+listen = Listener
 
 
 def _configure(connection: Any, _record: object) -> None:

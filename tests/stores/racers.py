@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import multiprocessing
 import secrets
+import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -17,10 +19,12 @@ from app.flows.keys import PrepareKeys
 from app.flows.sweep import Sweep, Swept
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
+from app.stores.changes import POLL, SqlNativeChanges
 from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
+from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sweep import SqlExpired
 from app.stores.users import SqlUsers
@@ -28,7 +32,7 @@ from tests.fakes.clock import NOON, FakeClock
 from tests.stores.samples import ALICE, user
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from app.atproto.syntax import Did
 
@@ -36,18 +40,24 @@ SECRET_KEY = bytes(range(32))
 TIMEOUT = 60.0
 
 
-def race(
-    racer: Callable[[Database, Any], Any], url: str, inputs: Sequence[Any]
-) -> list:
+Racer = Callable[[Database, Any], Any]
+
+
+def race(racer: Racer, url: str, inputs: Sequence[Any]) -> list:
     """Run the racer in one process for each input and return what they report."""
+    return race_each([(racer, given) for given in inputs], url)
+
+
+def race_each(entries: Sequence[tuple[Racer, Any]], url: str) -> list:
+    """Run racers, each with its input, in processes of their own."""
     # Forked from a process that has imported this module and nothing else has run in.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    barrier = context.Barrier(len(inputs))
-    lanes = [context.Pipe(duplex=False) for _ in inputs]
+    barrier = context.Barrier(len(entries))
+    lanes = [context.Pipe(duplex=False) for _ in entries]
     processes = [
-        context.Process(target=_run, args=(racer, url, given, barrier, lane[1]))
-        for given, lane in zip(inputs, lanes, strict=True)
+        context.Process(target=_run, args=(*entry, url, barrier, lane[1]))
+        for entry, lane in zip(entries, lanes, strict=True)
     ]
     for process in processes:
         process.start()
@@ -66,7 +76,7 @@ def _outcome(receiving: Any) -> Any:
     return receiving.recv()
 
 
-def _run(racer: Any, url: str, given: Any, barrier: Any, sending: Any) -> None:
+def _run(racer: Any, given: Any, url: str, barrier: Any, sending: Any) -> None:
     database = open_database(url)
     barrier.wait(TIMEOUT)
     sending.send(racer(database, given))
@@ -104,6 +114,29 @@ def make_first_key(database: Database, ring: Any) -> str | None:
         ring, "ES256"
     )
     return made and made.kid
+
+
+def deny_all(database: Database, login_ids: Sequence[str]) -> int:
+    """Deny native logins one after the other; return how many it was."""
+    logins = SqlNativeLogins(database, Cipher(SECRET_KEY))
+    return sum(logins.deny(login_id, NOON) for login_id in login_ids)
+
+
+def await_all(database: Database, login_ids: Sequence[str]) -> list[str]:
+    """Await native logins one after the other; return those nobody was woken for."""
+    logins = SqlNativeLogins(database, Cipher(SECRET_KEY))
+    changes = SqlNativeChanges(database, lambda: NOON)
+    return [one for one in login_ids if not _is_woken(logins, changes, one)]
+
+
+def _is_woken(logins: Any, changes: Any, login_id: str) -> bool:
+    woken = threading.Event()
+    with changes.watch(login_id, woken.set):
+        while logins.get(login_id).status == "pending":
+            if not woken.wait(POLL - 1):  # before the watcher would look by itself
+                return False
+            woken.clear()
+    return True
 
 
 def sweep(database: Database, pause: float) -> Swept | None:
