@@ -12,9 +12,11 @@ monkey.patch_all()
 
 import logging
 import re
+import resource
 import sys
 from pathlib import Path
 
+import gevent
 from flask import Flask
 from gevent.hub import Hub
 from gunicorn import glogging
@@ -22,6 +24,7 @@ from gunicorn import glogging
 sys.path.insert(0, str(Path(__file__).parent))
 
 from app.atproto.sockets import LOOKUPS_AT_ONCE
+from app.blueprints.context import EXTENSION
 from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
@@ -30,11 +33,16 @@ from app.logs import TEXT, JsonFormatter, TextFormatter
 # silent would keep every other name from being found (requirement 9.6).
 Hub.threadpool_size = LOOKUPS_AT_ONCE
 
+# Every connection is an open file, and many systems allow a thousand unless asked.
+_, MOST_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
+
 try:
     settings = Settings.from_environment()
 except SettingsInvalid as error:
     sys.exit(str(error))
 
+STOP_NOTICED_WITHIN = 0.2
 FORMATTER = JsonFormatter() if settings.log_format == "json" else TextFormatter(TEXT)
 QUERY = re.compile(r"\?[^\s'\"]*")
 
@@ -71,11 +79,16 @@ umask = 0o007  # a unix socket is for our own group, which the proxy joins
 # application is loaded once, before the fork: its memory is shared, and a wrong setting
 # ends the start instead of every worker in turn. It opens no connection until asked.
 worker_class = "gevent"
-worker_connections = 2000
 preload_app = True
 
+# An app that awaits its login holds a connection for minutes and 20 KB or so: 5,000 of
+# them fit one small machine, with room for everybody else. When all are taken, the
+# others wait in the listener's queue.
+worker_connections = 8000
+
 # A worker that cannot even report for half a minute is ended. On a restart, requests
-# under way may finish: none waits for a foreign host longer than 10 seconds.
+# under way may finish: none waits for a foreign host longer than 10 seconds, and
+# streams are told to end, so that their apps come back to whoever serves then.
 timeout = 30
 graceful_timeout = 30
 keepalive = 5  # a restart waits for idle connections as well, so not for long
@@ -107,3 +120,14 @@ def post_worker_init(worker):
     application = worker.app.callable
     if isinstance(application, Flask):
         warm_up(application)
+        gevent.spawn(end_streams_with, worker, application)
+
+
+def end_streams_with(worker, application):
+    """End the streams of awaiting apps once the worker is told to stop.
+
+    gunicorn has no hook for that moment, only for the one when it is too late.
+    """
+    while worker.alive:
+        gevent.sleep(STOP_NOTICED_WITHIN)
+    application.extensions[EXTENSION].flows.await_native.end()
