@@ -54,6 +54,15 @@ class Derived(Variables):
         return self.public_url + self.client_metadata_path
 
     @property
+    def declared_scope(self) -> str:
+        """The scope of our client metadata: SCOPE_MAX, and SCOPE as it is spelled.
+
+        Authorization servers compare word by word with what is asked (4.6).
+        """
+        words = dict.fromkeys([*self.scope_max.split(" "), *self.scope.split(" ")])
+        return " ".join(words)
+
+    @property
     def redirect_uri(self) -> str:
         """Where authorization servers send people back to."""
         return f"{self.public_url}/auth/callback"

@@ -11,6 +11,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from app.atproto.scopes import ATPROTO, ScopeSet
+
 from .addresses import (
     LOOPBACK_HOSTS,
     Address,
@@ -44,10 +46,13 @@ def completions(settings: Derived) -> Iterator[tuple[str, object]]:
         yield "platform_name", host_of(public_url)
     if not settings.token_audience:
         yield "token_audience", public_url
+    if not settings.scope_max:
+        yield "scope_max", settings.scope
 
 
 def problems(settings: Derived) -> Iterator[Problem]:
     """Yield every broken rule."""
+    yield from _scopes(settings)
     yield from _cookie(settings)
     yield from _laboratory(settings)
     yield from _hosts_of_others(settings)
@@ -69,6 +74,11 @@ def advice(settings: Derived) -> Iterator[str]:
             f"{PREFIX}SCOPE: {' '.join(transitional)} asks for far more than a sign-in "
             "needs and is to be retired; ask for granular scopes"
         )
+    for word in _no_permissions(settings.declared_scope):  # requirement 8.8
+        yield (
+            f"{PREFIX}SCOPE_MAX: {word} is no permission that we know; hosts drop such "
+            "words or refuse every sign-in for them"
+        )
     if settings.is_loopback_development and not _listens_on_loopback(settings.bind):
         yield (
             f"{PREFIX}BIND: {settings.bind} can be reached from other machines, and "
@@ -80,6 +90,19 @@ def advice(settings: Derived) -> Iterator[str]:
             f"{PREFIX}TRUSTED_PROXIES: with 0 behind a TLS proxy everybody comes from "
             "one address and shares one rate limit; say how many proxies are in front"
         )
+
+
+def _scopes(settings: Derived) -> Iterator[Problem]:
+    beyond = ScopeSet.parse(settings.scope_max).missing(settings.scope)
+    if beyond:
+        reason = f"lacks {' '.join(beyond)}, which SCOPE asks for at each sign-in"
+        yield Problem("scope_max", reason, ("scope",))
+
+
+def _no_permissions(scope: str) -> list[str]:
+    """Return the words that nobody here understands."""
+    words = ScopeSet.parse(scope).words
+    return [w for w in words if w != ATPROTO and not w.startswith("transition:")]
 
 
 def _cookie(settings: Derived) -> Iterator[Problem]:

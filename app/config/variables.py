@@ -67,6 +67,15 @@ class Variables:
         "the person is.",
         section="Signing in",
     )
+    scope_max: str = setting(
+        values.scope,
+        None,
+        "The most that a service of the platform may ask for later, with "
+        "`/auth/login?scope=...`. Our client metadata declares it; hosts that know the "
+        "metadata already may take ten minutes to notice a change.",
+        unset="SCOPE",
+        example="atproto repo:app.relay.track blob:image/*",
+    )
     client_metadata_path: str = setting(
         values.one_of("/oauth-client-metadata.json", "/auth/client-metadata.json"),
         "/oauth-client-metadata.json",

@@ -31,13 +31,13 @@ def client_metadata(
     redirect_uris = (settings.redirect_uri,)
     if settings.is_loopback_development:
         client = build_loopback_client(
-            redirect_uris=redirect_uris, scope=settings.scope
+            redirect_uris=redirect_uris, scope=settings.declared_scope
         )
         return lambda _path: client
     return lambda path: build_confidential_web_client(
         client_id=settings.public_url + path,
         redirect_uris=redirect_uris,
-        scope=settings.scope,
+        scope=settings.declared_scope,
         jwks=rings.client().public_jwks(),
         presentation=Presentation(
             client_name=settings.platform_name, client_uri=f"{settings.public_url}/"

@@ -39,6 +39,47 @@ def test_a_transitional_scope_is_worth_a_warning():
     assert "transition:generic" in warning  # requirement 8.6
 
 
+def test_a_service_may_ask_for_what_a_sign_in_asks_unless_said_otherwise():
+    settings = read(SCOPE="atproto account:email")
+
+    assert settings.scope_max == settings.declared_scope == "atproto account:email"
+
+
+@pytest.mark.parametrize(
+    "most",
+    [
+        "atproto repo:app.relay.track",
+        "repo:app.relay.list repo:app.relay.track?action=create&action=update atproto",
+        "atproto repo?collection=app.relay.track&collection=app.relay.list",
+    ],
+)
+def test_what_a_service_may_ask_for_holds_what_a_sign_in_asks(most):
+    """8.9: by what it allows, however it is spelled."""
+    asked = "atproto repo:app.relay.track?action=create"
+
+    settings = read(SCOPE=asked, SCOPE_MAX=most)
+
+    assert settings.scope_max == most
+    assert set(settings.declared_scope.split()) == {*most.split(), *asked.split()}
+
+
+def test_what_a_sign_in_asks_beyond_it_is_refused():
+    (line,) = refusal(
+        SCOPE="atproto repo:app.relay.track account:email",
+        SCOPE_MAX="atproto repo:app.relay.track?action=create",
+    )
+
+    assert line.startswith("LATCHKEY_SCOPE_MAX: lacks ")
+    assert "account:email" in line
+    assert "repo:app.relay.track?action=delete&action=update" in line
+
+
+def test_a_word_that_is_no_permission_is_worth_a_warning():
+    (warning,) = read(SCOPE_MAX="atproto repo:app.relay.track?actions=create").warnings
+
+    assert "repo:app.relay.track?actions=create is no permission" in warning
+
+
 def test_a_bare_name_is_completed_with_a_suffix_of_the_operators_choice():
     assert read().handle_suffix == ".bsky.social"
     assert read(HANDLE_SUFFIX="Platform.org").handle_suffix == ".platform.org"
