@@ -6,6 +6,7 @@
     ├── UsernameTaken        somebody has it, or a name that looks like it
     ├── TooManyRequests      a rate limit; `retry_after` says for how long
     ├── PromptRefused        not a prompt that a login may ask for
+    ├── ScopeRefused         a scope that no service of this platform may ask for
     ├── NotSignedIn          no live session stands behind this request
     ├── AccountDisabled      the platform has shut this account
     ├── SignupFinished       this person has a username already
@@ -66,6 +67,10 @@ class PromptRefused(FlowError):
 
     def __init__(self, prompt: str) -> None:
         super().__init__(f"prompt {prompt[:40]!r} is not accepted here")
+
+
+class ScopeRefused(FlowError):
+    """A scope that is none, or more than SCOPE_MAX."""
 
 
 class NotSignedIn(FlowError):
