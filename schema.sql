@@ -83,6 +83,8 @@ CREATE TABLE IF NOT EXISTS sessions (
     -- What the login is still for: a newcomer's way on, or an app that was not let in
     -- yet; NULL for everybody else.
     destination      TEXT,
+    -- What the host granted at the sign-in; asked for again when its session is over.
+    granted_scope    TEXT,
     created_at       BIGINT NOT NULL,
     seen_at          BIGINT NOT NULL,
     expires_at       BIGINT NOT NULL,

@@ -31,6 +31,7 @@ CONTRACT: dict[str, set[int]] = {
     "account_mismatch": {403},
     "cross_site": {403},
     "invalid_return_to": {400},
+    "invalid_scope": {400},
     "username_taken": {400},
     "username_invalid": {400},
     "username_reserved": {400},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, request
 
 from app.atproto.errors import (
@@ -12,6 +14,7 @@ from app.atproto.errors import (
     printable,
 )
 from app.flows.destination import Destination
+from app.flows.session import SignedIn
 
 from . import cookies
 from .access import access
@@ -19,6 +22,7 @@ from .context import flows
 from .entering import enter
 from .errors import Failure, error_page, shows_failure
 from .login import begin, host_name, login_page
+from .upgrade import upgrade_page
 
 bp = Blueprint("callback", __name__)
 
@@ -42,12 +46,32 @@ def show_failed(failure: Failure) -> Response | str:
         return _unrecognised(failure)
     aim = Destination.unpack(packed)
     if _deserves_another_try(error, aim):
-        return begin(aim.identifier, return_to=aim.return_to, prompt=None)
+        return begin(replace(aim, prompt=""))
+    unchanged = _unchanged(aim)
+    if unchanged is not None:
+        return _as_before(unchanged, aim, failure)
     if isinstance(error, AccessDenied):
-        return login_page(
-            identifier=aim.identifier, return_to=aim.return_to, failure=failure
-        )
+        return login_page(replace(aim, prompt=""), failure=failure)
     return error_page(failure)
+
+
+def _unchanged(aim: Destination) -> SignedIn | None:
+    """Return the session that a failed login was to replace: it is as it was (8.10)."""
+    if not aim.upgrades:
+        return None
+    signed_in = flows().renew.renew(cookies.session_secret())
+    if signed_in is None or signed_in.session.sid != aim.upgrades:
+        return None
+    return signed_in
+
+
+def _as_before(
+    signed_in: SignedIn, aim: Destination, failure: Failure
+) -> Response | str:
+    """Send back whoever said no; tell the others what failed, and the way back."""
+    if isinstance(failure.error, AccessDenied):
+        return enter(signed_in, aim.return_to)
+    return upgrade_page(signed_in, aim, failure=failure)
 
 
 def _unrecognised(failure: Failure) -> Response | str:

@@ -12,6 +12,7 @@ from app.flows.callback import FinishLogin
 from app.flows.login import StartLogin
 from app.flows.logout import Logout
 from app.flows.native import AwaitNativeLogin, StartNativeLogin
+from app.flows.permissions import Permissions
 from app.flows.session import Identify, RenewToken
 from app.flows.signup import ChooseUsername
 
@@ -32,6 +33,7 @@ class Flows:
     logout: Logout
     start_native: StartNativeLogin
     await_native: AwaitNativeLogin
+    permissions: Permissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

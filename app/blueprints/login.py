@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.atproto.errors import IdentifierInvalid
+from app.flows.destination import Destination
+from app.flows.errors import ScopeRefused
 from app.flows.ports import User
 
 from . import cookies
@@ -15,17 +17,17 @@ from .context import flows, site
 from .entering import enter, see_other
 from .errors import Failure, shows_failure
 from .redirects import ReturnToInvalid
+from .upgrade import is_due, is_of, upgrade_page
 
 bp = Blueprint("login", __name__)
 
+FIELDS = ("identifier", "return_to", "prompt", "scope")
+REFUSED_FIELDS = {ReturnToInvalid: "return_to", ScopeRefused: "scope"}
+"""What was wrong with a field that nobody typed: the form goes on without it."""
+
 
 def login_page(
-    *,
-    identifier: str = "",
-    return_to: str = "",
-    prompt: str = "",
-    signed_in: User | None = None,
-    failure: Failure | None = None,
+    aim: Destination, *, signed_in: User | None = None, failure: Failure | None = None
 ) -> str:
     """Render the form with whatever is known already."""
     error = failure.error if failure else None
@@ -34,11 +36,11 @@ def login_page(
     return render_template(
         "login.html",
         page_title="Sign in",
-        identifier=suggestion or identifier,
+        identifier=suggestion or aim.identifier,
         suggestion=suggestion,
-        return_to=return_to,
-        prompt=prompt,
-        scope="",
+        return_to=aim.return_to,
+        prompt=aim.prompt,
+        scope=aim.scope,
         remembered=cookies.remembered_accounts(),
         signup_hosts=here.signup_hosts,
         handle_suffix=here.handle_suffix or "",
@@ -49,33 +51,33 @@ def login_page(
 
 def show_again(failure: Failure) -> str:
     """Render the form with what was typed, and what was wrong with it."""
-    fields = request.form if request.method == "POST" else request.args
-    return login_page(
-        identifier=fields.get("identifier", ""),
-        return_to=""
-        if isinstance(failure.error, ReturnToInvalid)
-        else fields.get("return_to", ""),
-        prompt=fields.get("prompt", ""),
-        failure=failure,
-    )
+    refused = REFUSED_FIELDS.get(type(failure.error))
+    given = _given()
+    aim = Destination(**given | ({refused: ""} if refused else {}))
+    signed_in = flows().renew.renew(cookies.session_secret())
+    if signed_in and not refused and is_of(signed_in, aim) and is_due(signed_in, aim):
+        return upgrade_page(signed_in, aim, failure=failure)
+    user = signed_in.user if signed_in else None
+    return login_page(aim, signed_in=user, failure=failure)
 
 
 @bp.get("/auth/login")
 @shows_failure(show_again)
 @access("page")
 def show() -> Response | str:
-    """Show the form; whoever is signed in goes straight on with a fresh token."""
-    return_to = site().returns.parse(request.args.get("return_to"))
-    prompt = request.args.get("prompt", "")
+    """Show the form; whoever is signed in goes straight on with a fresh token.
+
+    Unless their host has to be asked for more than it grants (8.10).
+    """
+    aim = _aim()
     signed_in = flows().renew.renew(cookies.session_secret())
-    if signed_in is not None and not prompt:
-        return enter(signed_in, return_to)
-    return login_page(
-        identifier=request.args.get("identifier", ""),
-        return_to=return_to,
-        prompt=prompt,
-        signed_in=signed_in.user if signed_in else None,
-    )
+    if signed_in is None:
+        return login_page(aim)
+    if is_due(signed_in, aim):
+        return upgrade_page(signed_in, aim)
+    if not aim.prompt:
+        return enter(signed_in, aim.return_to)
+    return login_page(aim, signed_in=signed_in.user)
 
 
 @bp.post("/auth/login")
@@ -83,37 +85,39 @@ def show() -> Response | str:
 @access("form")
 def submit() -> Response:
     """Begin a login and send the browser to the host; or forget an account."""
-    return_to = site().returns.parse(request.form.get("return_to"))
-    if "forget" in request.form:
-        return _forget(return_to)
-    return begin(
-        request.form.get("identifier", ""),
-        return_to=return_to,
-        prompt=request.form.get("prompt") or None,
-    )
+    aim = _aim()
+    return _forget(aim) if "forget" in request.form else begin(aim)
 
 
-def begin(identifier: str, *, return_to: str, prompt: str | None) -> Response:
+def begin(aim: Destination) -> Response:
     """Begin a login and send the browser, with the flow's secret, to the host."""
     started = flows().start_login.start(
-        identifier,
-        return_to=return_to,
-        address=request.remote_addr or "",
-        prompt=prompt,
+        aim, address=request.remote_addr or "", replaces=cookies.session_secret()
     )
     response = see_other(started.url)
     cookies.begin_flow(response, state=started.state, secret=started.secret)
     return response
 
 
-def _forget(return_to: str) -> Response:
-    response = see_other(
-        url_for(
-            "login.show",
-            return_to=return_to or None,
-            prompt=request.form.get("prompt") or None,
-        )
-    )
+def _given() -> dict[str, str]:
+    """Return the fields of the form, from its page's address or as it was sent."""
+    fields = request.form if request.method == "POST" else request.args
+    return {name: fields.get(name, "") for name in FIELDS}
+
+
+def _aim() -> Destination:
+    """Return what this request is about, judged as far as nobody typed it."""
+    given = _given()
+    given["return_to"] = site().returns.parse(given["return_to"])
+    given["scope"] = flows().permissions.parse(given["scope"])
+    return Destination(**given)
+
+
+def _forget(aim: Destination) -> Response:
+    kept = {
+        name: getattr(aim, name) or None for name in ("return_to", "prompt", "scope")
+    }
+    response = see_other(url_for("login.show", **kept))
     cookies.forget(response, request.form["forget"])
     return response
 

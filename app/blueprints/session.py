@@ -22,6 +22,7 @@ def show() -> Response:
         handle=claims.handle,
         username=claims.username,
         session_id=claims.sid,
+        scope=session.scope,
         issued_at=claims.issued_at,
         expires_at=claims.expires_at,
         session_expires_at=int(session.expires_at),

@@ -15,6 +15,7 @@ from app.flows.keys import KeyRings
 from app.flows.login import StartLogin
 from app.flows.logout import EndSession, Logout
 from app.flows.native import AwaitNativeLogin, StartNativeLogin
+from app.flows.permissions import Permissions
 from app.flows.ports import RateLimit
 from app.flows.session import Identify, IssueToken, RenewToken
 from app.flows.signup import ChooseUsername
@@ -56,10 +57,12 @@ def open_flows(
     ending = EndSession(
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
     )
+    permissions = Permissions(scope=settings.scope, declared=settings.declared_scope)
     start_login = StartLogin(
         client=client,
         limits=limits,
-        scope=settings.scope,
+        sessions=stores.sessions,
+        permissions=permissions,
         redirect_uri=settings.redirect_uri,
         read_identifier=partial(
             parse_identifier,
@@ -70,6 +73,7 @@ def open_flows(
         signup_hosts=settings.signup_hosts,
     )
     return Flows(
+        permissions=permissions,
         start_login=start_login,
         finish_login=FinishLogin(
             client=client,

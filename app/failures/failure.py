@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.atproto import errors as atproto
-from app.flows.destination import Destination
+from app.flows.destination import aim_of
 
 from .messages import Message, message_for
 from .table import Row
@@ -55,21 +55,17 @@ def report(
     """
     reference = secrets.token_hex(4)
     _log(error, row, during=during, reference=reference, reason=reason or error)
+    aim = aim_of(error)
     message = message_for(
         row.code,
         variant=row.variant,
         retry_after=getattr(error, "retry_after", None),
-        return_to=_aim(error).return_to,
+        return_to=aim.return_to,
+        scope=aim.scope,
         platform=platform,
         **_facts(error),
     )
     return Failure(error=error, message=message, status=row.status, reference=reference)
-
-
-def _aim(error: Exception) -> Destination:
-    """Return what a login that failed was for, as far as it was recognised."""
-    packed = error.app_state if isinstance(error, atproto.AtprotoError) else None
-    return Destination.unpack(packed) if packed else Destination(return_to="")
 
 
 def _facts(error: Exception) -> dict[str, str | None]:
@@ -77,7 +73,7 @@ def _facts(error: Exception) -> dict[str, str | None]:
     issuer = error.issuer if isinstance(error, atproto.AtprotoError) else None
     facts: dict[str, str | None] = {
         "host": urlsplit(issuer or "").hostname,
-        "handle": _aim(error).identifier,
+        "handle": aim_of(error).identifier,
     }
     for name in ("host", "handle", "did", "suggestion", "method", "username"):
         value = getattr(error, name, None)

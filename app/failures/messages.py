@@ -147,9 +147,9 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("server_invalid", ""): Row(
         "We cannot rely on what {host} answers",
-        "Its answer breaks the rules that keep a sign-in safe, so we stopped and you "
-        "are not signed in. Try again later. If it happens again, tell the operator "
-        "of that server, and give the reference.",
+        "Its answer breaks the rules that keep a sign-in safe, so we stopped. Try "
+        "again later. If it happens again, tell the operator of that server, and give "
+        "the reference.",
         TRY_AGAIN,
     ),
     ("server_invalid", "client_refused"): Row(
@@ -160,8 +160,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("server_invalid", "unfinished"): Row(
         "{host} could not finish the sign-in",
-        "It sent you back without a result, and you are not signed in. Try again; if "
-        "it happens again, wait a few minutes.",
+        "It sent you back without a result. Try again; if it happens again, wait a few "
+        "minutes.",
         TRY_AGAIN,
     ),
     # --- the way back from the host
@@ -206,15 +206,20 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("issuer_mismatch", ""): Row(
         "The answer came from the wrong server",
-        "The server that answered is not the one that speaks for this account, so you "
-        "are not signed in. If your account has just moved to another host, start "
-        "again.",
+        "The server that answered is not the one that speaks for this account, so we "
+        "stopped. If your account has just moved to another host, start again.",
         START_AGAIN,
     ),
     ("account_mismatch", ""): Row(
         "You approved with another account",
         "You asked to sign in as {handle}, but another account was chosen at {host}, "
         "so we signed in neither. Start again with the account that you want.",
+        START_AGAIN,
+    ),
+    ("account_mismatch", "upgrade"): Row(
+        "You approved with another account",
+        "At {host} you chose another account than the one you are signed in with here, "
+        "so nothing has changed. Try again with the same account.",
         START_AGAIN,
     ),
     ("cross_site", ""): Row(
@@ -228,6 +233,12 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "The link you followed wants you to end up outside {platform}. You can sign "
         "in without it; then open the page that you wanted yourself.",
         ("Sign in without it", "/auth/login"),
+    ),
+    ("invalid_scope", ""): Row(
+        "We do not ask for that permission",
+        "The page that sent you here wants more than {platform} allows it to ask for, "
+        "so your host was not asked. You can go on without it.",
+        ("Go on without it", "/auth/login"),
     ),
     # --- usernames
     ("username_taken", ""): Row(
@@ -332,13 +343,15 @@ def message_for(
     *,
     variant: str = "",
     return_to: str = "",
+    scope: str = "",
     retry_after: float | None = None,
     **facts: str | None,
 ) -> Message:
     """Say `code` in words, with every fact that is known filled in.
 
     `facts`: host, handle, did, suggestion, method, username, platform, example.
-    `return_to` rides on links back to the sign-in form, so that it survives the error.
+    `return_to` and `scope` ride on links back to the sign-in form, so that they survive
+    the error.
 
     Raises:
         KeyError: there is no such row, a mistake of ours.
@@ -352,7 +365,7 @@ def message_for(
         title=_fill(row.title, known),
         text=_fill(row.text, known),
         tone=row.tone,
-        next_step=_next_step(row.step, return_to),
+        next_step=_next_step(row.step, return_to=return_to, scope=scope),
     )
 
 
@@ -376,9 +389,10 @@ def _fill(template: str, known: Mapping[str, str]) -> str:
     return text if opens_with_a_fact else text[0].upper() + text[1:]
 
 
-def _next_step(step: tuple[str, str], return_to: str) -> NextStep:
-    """Build the link; the sign-in form learns where the person wanted to go."""
+def _next_step(step: tuple[str, str], **carried: str) -> NextStep:
+    """Build the link; the sign-in form learns what the person wanted."""
     label, href = step
-    if return_to and href == "/auth/login":
-        href = f"{href}?{urlencode({'return_to': return_to})}"
+    fields = {name: value for name, value in carried.items() if value}
+    if fields and href == "/auth/login":
+        href = f"{href}?{urlencode(fields)}"
     return NextStep(label=label, href=href)

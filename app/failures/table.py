@@ -5,10 +5,11 @@ Every leaf of the error trees has a row here; a test walks them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.atproto import errors as atproto
 from app.flows import errors as flow
+from app.flows.destination import aim_of
 from app.tokens import errors as token
 
 
@@ -58,6 +59,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.UsernameTaken: Row("username_taken", 400),
     flow.TooManyRequests: Row("too_many_requests", 429),
     flow.PromptRefused: Row("invalid_request", 400),
+    flow.ScopeRefused: Row("invalid_scope", 400),
     flow.NotSignedIn: Row("not_signed_in", 401),
     flow.AccountDisabled: Row("account_disabled", 403),
     flow.SignupFinished: Row("invalid_request", 400),
@@ -86,14 +88,20 @@ def row_for(error: Exception) -> Row:
     """Return the row of a failure: its own, or that of the class it refines."""
     if isinstance(error, atproto.AuthorizationFailed):
         return _authorization_row(error)
+    known = (TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+    row = next(known, INTERNAL)
+    return replace(row, variant=_variant(error) or row.variant)
+
+
+def _variant(error: Exception) -> str:
+    """Return which of a row's texts is meant, where the error itself decides."""
     if isinstance(error, atproto.IdentifierInvalid) and error.suggestion:
-        return Row("invalid_identifier", 400, "email")
+        return "email"
     if isinstance(error, flow.TooManyRequests) and error.kind != "address":
-        return Row("too_many_requests", 429, error.kind)
-    for kind in type(error).__mro__:
-        if kind in TABLE:
-            return TABLE[kind]
-    return INTERNAL
+        return error.kind
+    if isinstance(error, atproto.SubjectMismatch) and aim_of(error).upgrades:
+        return "upgrade"
+    return ""
 
 
 def _authorization_row(error: atproto.AuthorizationFailed) -> Row:

@@ -108,6 +108,8 @@ class FinishLogin:
             oauth_session_id=granted.session_id,
             device=device,
             destination=None if user else destination.pack(),
+            granted_scope=granted.scope,
+            scope=granted.scope,
             created_at=now,
             seen_at=now,
             expires_at=now + self.session_lifetime,

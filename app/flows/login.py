@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import BoundedSemaphore
 
 from app.atproto.client import OAuthClient
@@ -20,7 +20,8 @@ from app.atproto.security import Deadline
 from .destination import Destination
 from .errors import PromptRefused, TooManyRequests
 from .networks import network_of
-from .ports import RateLimit
+from .permissions import Permissions
+from .ports import RateLimit, Session, Sessions
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class StartLogin:
 
     client: OAuthClient
     limits: RateLimit
-    scope: str
+    sessions: Sessions
+    permissions: Permissions
     redirect_uri: str
     read_identifier: Callable[[str], Identifier]
     signup_hosts: Collection[str]
@@ -63,40 +65,38 @@ class StartLogin:
     )
 
     def start(
-        self,
-        typed: str,
-        *,
-        address: str,
-        return_to: str = "",
-        prompt: str | None = None,
-        native: str = "",
+        self, aim: Destination, *, address: str, replaces: str | None = None
     ) -> LoginStarted:
         """Push an authorization request for what was typed.
 
-        `address` is whose limit counts it, `native` the login of an app that it is for.
+        `address` is whose limit counts it.
+        `replaces` is the secret of the session that this browser has. When it is that
+        of the person who is named, what it was granted is asked for again, so that
+        nobody has less afterwards (8.10).
 
         Raises:
             TooManyRequests: this address, or the host in question, has had enough, or
                 too many logins wait already.
             PromptRefused: not a prompt of ours, or `create` without a sign-up host.
+            ScopeRefused: its scope is more than a service may ask for.
             IdentifierInvalid: with a `suggestion` where there is one.
             AtprotoError: in one of its other kinds, from the network.
         """
         self.limits.hit("address", network_of(address))
-        identifier = self.read_identifier(typed)
-        self._check_prompt(prompt, identifier)
+        identifier = self.read_identifier(aim.identifier)
+        self._check_prompt(aim.prompt, identifier)
+        asked = self.permissions.parse(aim.scope)
+        held = self._session_of(identifier, replaces)
+        aim = replace(aim, scope=asked, upgrades=held.sid if held else "")
         secret = secrets.token_urlsafe(32)
-        destination = Destination(
-            return_to=return_to, identifier=typed, prompt=prompt or "", native=native
-        )
         with self._slot():
             authorization = self.client.authorize(
                 identifier,
-                scope=self.scope,
+                scope=self.permissions.to_ask(asked, _granted_to(held)),
                 redirect_uri=self.redirect_uri,
                 deadline=Deadline.after(LOGIN_BUDGET),
-                prompt=prompt,
-                app_state=destination.pack(),
+                prompt=aim.prompt or None,
+                app_state=aim.pack(),
                 binding=secret,
             )
         log.info("login began: %s at %s", identifier.kind, authorization.issuer)
@@ -114,8 +114,20 @@ class StartLogin:
         finally:
             self.slots.release()
 
-    def _check_prompt(self, prompt: str | None, identifier: Identifier) -> None:
-        if prompt is not None and prompt not in PROMPTS:
+    def _session_of(self, identifier: Identifier, secret: str | None) -> Session | None:
+        """Return this browser's session if it is that of the person who is named."""
+        session = self.sessions.by_secret(secret) if secret else None
+        if session is None or identifier.value not in {session.did, session.handle}:
+            return None
+        return session
+
+    def _check_prompt(self, prompt: str, identifier: Identifier) -> None:
+        if prompt and prompt not in PROMPTS:
             raise PromptRefused(prompt)
         if prompt == "create" and identifier.value not in self.signup_hosts:
             raise PromptRefused(prompt)
+
+
+def _granted_to(session: Session | None) -> str | None:
+    """Return what a session's host grants, or granted before it was over."""
+    return (session.scope or session.granted_scope) if session else None

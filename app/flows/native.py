@@ -21,6 +21,7 @@ from app.atproto.callback import fingerprint
 from app.atproto.proofs import challenge_of
 from app.atproto.syntax import Did, Handle
 
+from .destination import Destination
 from .errors import (
     AppNameInvalid,
     CodeChallengeInvalid,
@@ -110,7 +111,9 @@ class StartNativeLogin:
         challenge = parse_code_challenge(code_challenge)
         session_id = secrets.token_urlsafe(32)
         login_id = fingerprint(session_id)
-        started = self.starting.start(identifier, address=address, native=login_id)
+        started = self.starting.start(
+            Destination(identifier=identifier, native=login_id), address=address
+        )
         now = self.clock()
         login = NativeLogin(
             login_id=login_id,

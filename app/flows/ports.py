@@ -40,6 +40,10 @@ class Session:
     `destination` is what its login is still for: a newcomer's way on once a username
     is picked, or the app that its person has not let in yet. `app_name` is what the
     app that holds the session calls itself; a browser's has none.
+    `destination` is where a newcomer goes once a username is picked; a session that
+    has one belongs to a proved DID without an account yet. `granted_scope` is what the
+    host granted at the sign-in and stays; `scope` is read with the session: what is
+    granted now, None when the session at the host is over.
     """
 
     sid: str
@@ -52,6 +56,8 @@ class Session:
     expires_at: float
     destination: str | None = None
     app_name: str | None = None
+    granted_scope: str | None = None
+    scope: str | None = None
     ended_at: float | None = None
 
 

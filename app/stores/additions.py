@@ -18,6 +18,7 @@ ADDED: Final = (
     ("oauth_sessions", "lease_holder", "TEXT"),
     ("oauth_sessions", "lease_until", "BIGINT"),
     ("sessions", "app_name", "TEXT"),
+    ("sessions", "granted_scope", "TEXT"),
 )
 
 

@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 ADD = text("""
     INSERT INTO sessions (
         sid, secret_hash, did, handle, oauth_session_id, device, destination,
-        app_name, created_at, seen_at, expires_at, ended_at
+        app_name, granted_scope, created_at, seen_at, expires_at, ended_at
     ) VALUES (
         :sid, :secret_hash, :did, :handle, :oauth_session_id, :device, :destination,
-        :app_name, :created_at, :seen_at, :expires_at, :ended_at
+        :app_name, :granted_scope, :created_at, :seen_at, :expires_at, :ended_at
     )
 """)
 COLUMNS = """
-    SELECT sid, did, handle, oauth_session_id, device, destination,
-           app_name, created_at, seen_at, expires_at, ended_at
-    FROM sessions
+    SELECT sid, sessions.did, sessions.handle, oauth_session_id, device, destination,
+           app_name, granted_scope, grants.scope, sessions.created_at, seen_at,
+           sessions.expires_at, ended_at
+    FROM sessions LEFT JOIN oauth_sessions AS grants
+      ON grants.did = sessions.did AND grants.session_id = oauth_session_id
 """
-LIVE = "ended_at IS NULL AND expires_at > :now"
+LIVE = "ended_at IS NULL AND sessions.expires_at > :now"
 GET = text(f"{COLUMNS} WHERE sid = :sid AND {LIVE}")
 BY_SECRET = text(f"{COLUMNS} WHERE secret_hash = :secret_hash AND {LIVE}")
 TOUCH = text("""

@@ -9,6 +9,7 @@ import pytest
 
 from app.atproto.callback import fingerprint
 from app.atproto.proofs import challenge_of
+from app.flows.destination import Destination
 from app.flows.errors import (
     AccountDisabled,
     AppNameInvalid,
@@ -64,10 +65,10 @@ class FakeStart:
     asked: list[dict[str, object]] = field(default_factory=list)
     refusal: Exception | None = None
 
-    def start(self, typed, **asked):
+    def start(self, aim, **asked):
         if self.refusal:
             raise self.refusal
-        self.asked.append({"typed": typed, **asked})
+        self.asked.append({"aim": aim, **asked})
         return LoginStarted(
             url="https://auth.test/authorize", state="the-state", secret="link/secret"
         )
@@ -172,9 +173,8 @@ def test_of_the_apps_secret_only_a_hash_is_kept(started, logins):
 def test_the_login_is_begun_for_this_app_alone(started, starting, logins):
     [login_id] = logins.rows
 
-    assert starting.asked == [
-        {"typed": "alice.test", "address": PHONE, "native": login_id}
-    ]
+    aim = Destination(identifier="alice.test", native=login_id)
+    assert starting.asked == [{"aim": aim, "address": PHONE}]
 
 
 def test_a_user_code_is_quick_to_compare_and_never_a_word(app_starts):

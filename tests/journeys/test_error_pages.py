@@ -261,6 +261,10 @@ def a_repeated_parameter(scene: Scene) -> Page:
     return scene.visits(scene.begins().answer() + "&state=again", site="cross-site")
 
 
+def a_permission_that_is_not_for_services(scene: Scene) -> Page:
+    return scene.visits("/auth/login?scope=identity:*&return_to=/auth/account")
+
+
 def a_prompt_of_nobody(scene: Scene) -> Page:
     return scene.posts("/auth/login", identifier=ALICE, prompt="none")
 
@@ -324,6 +328,7 @@ CASES: list[tuple[str, int, Callable[[Scene], Page]]] = [
     ("account_mismatch", 403, another_account),
     ("cross_site", 403, a_strangers_form),
     ("invalid_return_to", 400, a_strange_target),
+    ("invalid_scope", 400, a_permission_that_is_not_for_services),
     ("username_taken", 400, a_name("b0bby")),
     ("username_invalid", 400, a_name("-x-")),
     ("username_reserved", 400, a_name("admin")),

@@ -141,6 +141,7 @@ def test_who_am_i_by_cookie_and_by_header(
         "handle": ALICE,
         "username": "alice",
         "session_id": claims["sid"],
+        "scope": "atproto",
         "issued_at": claims["iat"],
         "expires_at": claims["exp"],
         "session_expires_at": int(world.clock()) + 30 * 24 * 3600,

@@ -21,6 +21,8 @@ PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 COMMAND_WITHIN = 60.0
 PLATFORM = "Meadow"
 COOKIE_DOMAIN = "platform.internal"
+SCOPE_MAX = "atproto repo:app.relay.track blob:image/*"
+"""What services of the laboratory's platform may ask for."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def _laboratory(network: Network) -> dict[str, str]:
         "LATCHKEY_DNS_NAMESERVERS": f"127.0.0.1:{network.dns.port}",
         "LATCHKEY_HANDLE_SUFFIX": f".{network.handle_domain}",
         "LATCHKEY_SIGNUP_HOSTS": network.pds_url,
+        "LATCHKEY_SCOPE_MAX": SCOPE_MAX,
         # Everybody here comes from one address and lives at one host.
         "LATCHKEY_RATE_LIMIT_LOGIN_PER_ADDRESS": "1000/minute",
         "LATCHKEY_RATE_LIMIT_LOGIN_PER_HOST": "1000/minute",

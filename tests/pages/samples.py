@@ -38,6 +38,21 @@ LOGIN: dict[str, Any] = {
     "notice": None,
     "signed_in": None,
 }
+UPGRADE: dict[str, Any] = {
+    "page_title": "One more permission",
+    "user": {"username": "alice", "handle": "alice.bsky.social"},
+    "did": DID,
+    "host": "bsky.social",
+    "is_over": False,
+    "asks": [
+        "add, change and delete your public records of app.relay.track",
+        "upload files of the kind image",
+    ],
+    "return_to": "https://forum.meadow.example/t/42?page=2",
+    "scope": "repo:app.relay.track blob:image/*",
+    "prompt": "",
+    "notice": None,
+}
 SIGNUP: dict[str, Any] = {
     "page_title": "Choose your username",
     "username": "alice",
@@ -93,6 +108,10 @@ def signup(name: str, **changes: Any) -> Sample:
     return Sample(name=name, template="signup.html", context=SIGNUP | changes)
 
 
+def upgrade(name: str, **changes: Any) -> Sample:
+    return Sample(name=name, template="upgrade.html", context=UPGRADE | changes)
+
+
 def pages() -> Iterator[Sample]:
     """Every page without an error."""
     user = {"username": "alice", "handle": "alice.bsky.social", "did": DID}
@@ -103,6 +122,9 @@ def pages() -> Iterator[Sample]:
     yield login("login-create", prompt="create")
     yield login("login-create-hosts", prompt="create", signup_hosts=HOSTS)
     yield login("login-again", prompt="login", signed_in=user, remembered=REMEMBERED)
+    yield upgrade("upgrade")
+    yield upgrade("upgrade-again", is_over=True, page_title="Connect again", host=None)
+    yield upgrade("upgrade-failed", notice=said("host_unreachable"))
     yield signup("signup")
     yield signup("signup-without-handle", handle=None, username="")
     account = {"page_title": "Your account", "session": {"expires_at": 1797861900.5}}
@@ -138,6 +160,12 @@ def long_names() -> Iterator[Sample]:
         notice=notice,
     )
     yield login("long-host", identifier=LONG_HANDLE, notice=failing)
+    yield upgrade(
+        "long-upgrade",
+        user={"username": "a" * 32, "handle": LONG_HANDLE},
+        host=LONG_HOST,
+        asks=[f"change your public records of {LONG_HOST}"],
+    )
     yield signup("long-signup", username="a" * 32, handle=LONG_HANDLE, did=user["did"])
     context = {"page_title": "Your account", "user": user, "session": {"expires_at": 0}}
     yield Sample(name="long-account", template="account.html", context=context)

@@ -23,6 +23,7 @@ CODES = {
     "account_mismatch",
     "cross_site",
     "invalid_return_to",
+    "invalid_scope",
     "username_taken",
     "username_invalid",
     "username_reserved",
@@ -158,6 +159,12 @@ def test_return_to_rides_along_to_the_sign_in_form():
         step.href
         == "/auth/login?return_to=https%3A%2F%2Fa.example%2Fx%3Fy%3D1%26z%3D%C3%BC"
     )
+
+
+def test_what_a_service_asks_for_rides_along_too():
+    step = message_for("login_expired", return_to="/x", scope="blob:*/*").next_step
+
+    assert step.href == "/auth/login?return_to=%2Fx&scope=blob%3A%2A%2F%2A"
 
 
 def test_return_to_stays_away_from_other_links():

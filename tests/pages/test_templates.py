@@ -6,7 +6,7 @@ import pytest
 
 from tests.pages.markup import Page
 from tests.pages.preview import create_preview
-from tests.pages.samples import DID, LOGIN, everything
+from tests.pages.samples import DID, LOGIN, UPGRADE, everything
 
 SAMPLES = everything()
 NAMES = [sample.name for sample in SAMPLES]
@@ -118,6 +118,9 @@ NOTICE = {
         ("login.html", {"signup_hosts": [{"url": HOSTILE, "name": HOSTILE}]}),
         ("login.html", {"remembered": [ACCOUNT]}),
         ("login.html", {"signed_in": {"username": HOSTILE, "handle": HOSTILE}}),
+        ("upgrade.html", UPGRADE | {"host": HOSTILE, "asks": [HOSTILE]}),
+        ("upgrade.html", UPGRADE | {"did": HOSTILE, "scope": HOSTILE}),
+        ("upgrade.html", UPGRADE | {"user": {"username": HOSTILE, "handle": HOSTILE}}),
         ("signup.html", {"username": HOSTILE, "handle": HOSTILE, "did": HOSTILE}),
         ("logout.html", {"user": {"username": HOSTILE, "handle": HOSTILE}}),
         ("signed_out.html", {"host": HOSTILE}),

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from app.flows.errors import StorageFailed
+from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sessions import SqlSessions
-from tests.stores.samples import session
+from tests.stores.samples import oauth_session, session
 
 SECRET = "canary-session-secret"
 
@@ -89,3 +90,16 @@ def test_a_secret_belongs_to_one_session(sessions):
 
     with pytest.raises(StorageFailed):
         sessions.add(session(sid="sid-2"), secret=SECRET)
+
+
+def test_a_session_knows_what_its_host_grants_now(sessions, database, cipher):
+    grants = SqlSessionStore(database, cipher)
+    grants.put(oauth_session(scope="atproto account:email"))
+    given = session(granted_scope="atproto account:email")
+    sessions.add(given, secret=SECRET)
+
+    assert sessions.get("sid-1").scope == "atproto account:email"
+
+    grants.delete(given.did, given.oauth_session_id)
+
+    assert sessions.get("sid-1") == given
