@@ -1,13 +1,13 @@
 """Latchkey: sign-in for platforms whose users own their identity.
 
-`create_app` is imported late, so that `app.atproto` can be imported without Flask.
+What starts it is imported late, so that `app.atproto` can be imported without Flask.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "serve_rpc"]
 
 
 def create_app(*arguments: Any, **options: Any) -> Any:
@@ -15,3 +15,10 @@ def create_app(*arguments: Any, **options: Any) -> Any:
     from app.factory import create_app as create
 
     return create(*arguments, **options)
+
+
+def serve_rpc() -> None:
+    """Serve gRPC until told to stop, see `app.factory.rpc.serve_rpc`."""
+    from app.factory.rpc import serve_rpc as serve
+
+    serve()

@@ -115,7 +115,7 @@ class Service:
         self.world = world
         self.settings = settings
         self.home = settings.public_url
-        self.app = _application(world, settings)
+        self.app = create_app(settings, outside=outside_of(world, settings))
         # Templates are compiled once for all tests: that is most of opening a service.
         self.app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
         world.network.serve(self.home.partition("//")[2], self.app)
@@ -145,16 +145,15 @@ class Service:
         )
 
 
-def _application(world: World, settings: Settings) -> Flask:
+def outside_of(world: World, settings: Settings) -> Outside:
+    """Return what a world is to a service."""
     http = SafeHTTP(
         policy=NetworkPolicy(),
         user_agent=settings.user_agent,
         adapter=world.network,
         monotonic=world.clock.monotonic,
     )
-    return create_app(
-        settings, outside=Outside(http=http, txt=world.dns, clock=world.clock)
-    )
+    return Outside(http=http, txt=world.dns, clock=world.clock)
 
 
 def copied(prepared: Prepared, folder: Path, *, algorithm: str = "ES256") -> Path:

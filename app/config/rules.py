@@ -59,6 +59,7 @@ def problems(settings: Derived) -> Iterator[Problem]:
     yield from _landing(settings)
     yield from _lifetimes(settings)
     yield from _secrets(settings)
+    yield from _rpc(settings)
     yield from missing_packages(
         database_url=settings.database_url,
         rate_limit_storage=settings.rate_limit_storage,
@@ -187,6 +188,24 @@ def _secrets(settings: Derived) -> Iterator[Problem]:
     if algorithm != SYMMETRIC and settings.jwt_secret is not None:
         reason = f"has no use with TOKEN_ALGORITHM={algorithm}; leave it out"
         yield Problem("jwt_secret", reason, ("token_algorithm",))
+
+
+def _rpc(settings: Derived) -> Iterator[Problem]:
+    has_certificate = settings.rpc_tls_certificate is not None
+    if has_certificate != (settings.rpc_tls_key is not None):
+        lacks, has = "rpc_tls_certificate", "rpc_tls_key"
+        if has_certificate:
+            lacks, has = has, lacks
+        yield Problem(lacks, f"is required with {has.upper()}", (has,))
+    bind = settings.rpc_bind
+    if not (has_certificate or settings.rpc_clear_text or _listens_on_loopback(bind)):
+        reason = (
+            f"{bind} can be reached from other machines, and tokens would pass in "
+            "clear text: set RPC_TLS_CERTIFICATE and RPC_TLS_KEY, or RPC_CLEAR_TEXT=on "
+            "if something of yours in between does TLS"
+        )
+        concerns = ("rpc_tls_certificate", "rpc_tls_key", "rpc_clear_text")
+        yield Problem("rpc_bind", reason, concerns)
 
 
 def missing_packages(

@@ -198,6 +198,32 @@ class Variables:
         "WEB_CONCURRENCY (without prefix) is the number of workers.",
         section="Serving",
     )
+    rpc_bind: Address | str = setting(
+        addresses.listener,
+        "[::1]:50051",
+        "Where `python -m app.rpc` serves gRPC: an address with its port, or "
+        "`unix:/PATH`.",
+    )
+    rpc_tls_certificate: Path | None = setting(
+        values.certificates,
+        None,
+        "The certificate of the gRPC listener with its chain (PEM). Renewed files are "
+        "used without a restart.",
+        unset="gRPC in clear text",
+        example="/etc/latchkey/rpc.pem",
+    )
+    rpc_tls_key: Path | None = setting(
+        values.file,
+        None,
+        "The private key of RPC_TLS_CERTIFICATE (PEM).",
+        example="/etc/latchkey/rpc.key",
+    )
+    rpc_clear_text: bool = setting(
+        values.switch,
+        "off",
+        "Lets gRPC be served without TLS on an address that other machines reach, "
+        "where something of yours in between does it. Tokens pass there.",
+    )
     trusted_proxies: int = setting(
         values.number(most=8),
         "0",

@@ -1,0 +1,132 @@
+"""`grpc.health.v1.Health`: SERVING while the parts that /readyz asks are well.
+
+The parts are asked every few seconds, whoever asks us, and all of them while one is not
+well. Ours instead of the package's own servicer, which waits for the slowest watcher
+whenever a state changes: one caller that reads nothing would freeze it for everybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from typing import Final
+
+from grpc import StatusCode
+from grpc_health.v1.health_pb2 import (
+    HealthCheckRequest,
+    HealthCheckResponse,
+    HealthListRequest,
+    HealthListResponse,
+)
+from grpc_health.v1.health_pb2_grpc import HealthServicer
+
+from .calls import Context, Ending, address_of, answering
+
+log = logging.getLogger(__name__)
+
+ASK_AGAIN: Final = 5.0
+"""Seconds between two questions to the database."""
+
+SERVING = HealthCheckResponse.SERVING
+NOT_SERVING = HealthCheckResponse.NOT_SERVING
+SERVICE_UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
+
+
+class Health(HealthServicer):  # type: ignore[misc] # it has no types
+    """The one state of this process: its services stand on the same parts."""
+
+    def __init__(
+        self,
+        *,
+        services: tuple[str, ...],
+        checks: Mapping[str, Callable[[], None]],
+        threads: Executor,
+        admit: Callable[[str], AbstractContextManager[None]],
+        platform: str,
+    ) -> None:
+        self._services = frozenset({"", *services})
+        self._checks = checks
+        self._threads = threads
+        self._admit = admit
+        self._platform = platform
+        self._is_well: bool | None = None
+        self._is_ending = False
+        self._changed = asyncio.Event()
+
+    async def Check(  # noqa: N802 - the name in grpc.health.v1
+        self, request: HealthCheckRequest, context: Context
+    ) -> HealthCheckResponse:
+        """Tell the state now; NOT_FOUND for a service that is not here."""
+        status = self._status(request.service)
+        if status == SERVICE_UNKNOWN:
+            await context.abort(StatusCode.NOT_FOUND, "There is no such service here.")
+        return HealthCheckResponse(status=status)
+
+    async def List(  # noqa: N802 - the name in grpc.health.v1
+        self, _request: HealthListRequest, _context: Context
+    ) -> HealthListResponse:
+        """Tell the state of every service."""
+        statuses = {
+            name: HealthCheckResponse(status=self._status(name))
+            for name in self._services
+        }
+        return HealthListResponse(statuses=statuses)
+
+    async def Watch(  # noqa: N802 - the name in grpc.health.v1
+        self, request: HealthCheckRequest, context: Context
+    ) -> None:
+        """Tell the state now and whenever it changes; counts as an open stream."""
+        async with answering(context, "Health/Watch", platform=self._platform):
+            with self._admit(address_of(context)):
+                told = None
+                while True:
+                    changed = self._changed
+                    status = self._status(request.service)
+                    if status != told:
+                        await context.write(HealthCheckResponse(status=status))
+                        told = status
+                    if self._is_ending:
+                        raise Ending
+                    await changed.wait()
+
+    def _status(self, service: str) -> HealthCheckResponse.ServingStatus:
+        if service not in self._services:
+            return SERVICE_UNKNOWN
+        return SERVING if self._is_well and not self._is_ending else NOT_SERVING
+
+    async def follow(self) -> None:
+        """Ask the parts again and again, until cancelled."""
+        while True:
+            await self.ask()
+            await asyncio.sleep(ASK_AGAIN)
+
+    async def ask(self) -> None:
+        """Ask every part, and tell the watchers if the answer is another."""
+        loop = asyncio.get_running_loop()
+        trouble = await loop.run_in_executor(self._threads, self._trouble)
+        if self._is_well is (trouble is None):
+            return
+        if trouble is not None:
+            log.warning("not ready: %s", trouble)
+        self._is_well = trouble is None
+        self._tell()
+
+    def end(self) -> None:
+        """Say NOT_SERVING from now on: balancers go elsewhere."""
+        self._is_ending = True
+        self._tell()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _trouble(self) -> str | None:
+        for name, check in self._checks.items():
+            try:
+                check()
+            except Exception as error:  # noqa: BLE001 - whatever it is, not ready
+                return f"{name}: {error}"
+        return None

@@ -1,0 +1,63 @@
+"""Where gRPC is served, and where tokens may pass in clear text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.config import Address
+from tests.config.reading import PRODUCTION, read, refusal
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> dict[str, str]:
+    """Two files as the settings want them; whether they fit, the listener looks."""
+    certificate, key = tmp_path / "rpc.pem", tmp_path / "rpc.key"
+    certificate.write_text("-----BEGIN CERTIFICATE-----\n")
+    key.write_text("-----BEGIN PRIVATE KEY-----\n")
+    return {"RPC_TLS_CERTIFICATE": str(certificate), "RPC_TLS_KEY": str(key)}
+
+
+def test_grpc_is_served_on_the_loopback_unless_told():
+    settings = read(PRODUCTION)
+
+    assert settings.rpc_bind == Address("::1", 50051)
+    assert settings.rpc_tls_certificate is None
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:1", "[::1]:50052", "unix:/run/rpc.sock"])
+def test_what_no_other_machine_reaches_may_do_without_tls(bind: str):
+    assert str(read(PRODUCTION, RPC_BIND=bind).rpc_bind) == bind
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:50051", "[::]:50051", "192.0.2.7:50051"])
+def test_what_other_machines_reach_must_have_tls(bind: str, pair: dict[str, str]):
+    (line,) = refusal(PRODUCTION, RPC_BIND=bind)
+
+    assert line.startswith(f"LATCHKEY_RPC_BIND: {bind} can be reached from other ")
+    assert "RPC_CLEAR_TEXT=on" in line
+    assert str(read(PRODUCTION, RPC_BIND=bind, **pair).rpc_bind) == bind
+    assert read(PRODUCTION, RPC_BIND=bind, RPC_CLEAR_TEXT="on").rpc_clear_text
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("RPC_TLS_CERTIFICATE", "RPC_TLS_KEY"),
+        ("RPC_TLS_KEY", "RPC_TLS_CERTIFICATE"),
+    ],
+)
+def test_a_certificate_and_its_key_come_together(
+    given: str, missing: str, pair: dict[str, str]
+):
+    (line,) = refusal(PRODUCTION, **{given: pair[given]})
+
+    assert line == f"LATCHKEY_{missing}: is required with {given}"
+
+
+def test_files_that_cannot_be_read_stop_the_start(tmp_path: Path, pair: dict[str, str]):
+    gone = str(tmp_path / "gone.key")
+    (line,) = refusal(PRODUCTION, **{**pair, "RPC_TLS_KEY": gone})
+
+    assert line.startswith(f"LATCHKEY_RPC_TLS_KEY: cannot read {gone}: ")

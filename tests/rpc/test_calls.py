@@ -1,0 +1,74 @@
+"""What every call has: an address, a line in the log without secrets."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from app.rpc.calls import Context, address_of
+from tests.rpc.running import App
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.rpc.running import Running
+    from tests.service import Service
+
+
+class Peer:
+    """A context of which only the peer is known."""
+
+    def __init__(self, peer: str) -> None:
+        self._peer = peer
+
+    def peer(self) -> str:
+        return self._peer
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:203.0.113.7:50123", "203.0.113.7"),
+        ("ipv6:%5B2001:db8::1%5D:50123", "2001:db8::1"),
+        ("ipv6:[2001:db8::1]:50123", "2001:db8::1"),
+        ("ipv6:%5Bfe80::1%25eth0%5D:50123", "fe80::1%eth0"),
+        ("unix:", "unix"),
+        ("unix:/run/latchkey/rpc.sock", "unix"),
+    ],
+)
+def test_the_address_of_a_caller_is_its_peers(peer: str, address: str):
+    assert address_of(cast("Context", Peer(peer))) == address
+
+
+def test_a_call_is_one_line_and_no_secret(
+    app: App, service: Service, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    started = app.initiates("alice.skyhost.social")
+    events = app.awaits(started.session_id, code_verifier="canary-verifier")
+    next(events)
+    service.rows(
+        "UPDATE native_logins SET status = 'denied', decided_at = ?",
+        int(service.world.clock()),
+    )
+    list(events)
+
+    calls = [one.split() for one in caplog.messages if one.startswith("127.0.0.1 ")]
+    assert [words[1:3] for words in calls] == [
+        ["InitiateLogin", "OK"],
+        ["AwaitLogin", "OK"],
+    ]
+    secret = started.oauth_url.partition("login=")[2]
+    for canary in (started.session_id, secret, "canary-verifier"):
+        assert canary not in caplog.text
+
+
+def test_a_unix_socket_serves_as_well(
+    listens: Callable[..., Running], service: Service, tmp_path: Path
+):
+    running = listens(service, bind=f"unix:{tmp_path}/rpc.sock")
+    with running.channel() as channel:
+        assert App(channel).initiates("alice.skyhost.social").session_id

@@ -1,0 +1,127 @@
+"""The standard health service: SERVING while the parts that /readyz asks are well."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from app.rpc import health
+from tests.rpc.running import ANSWERS_WITHIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.rpc.running import Running
+    from tests.service import Service
+
+AUTH = "latchkey.v1.AuthService"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+@pytest.fixture
+def stub(running: Running) -> Iterator[health_pb2_grpc.HealthStub]:
+    with running.channel() as channel:
+        yield health_pb2_grpc.HealthStub(channel)
+
+
+def check(stub: health_pb2_grpc.HealthStub, service: str) -> int:
+    request = health_pb2.HealthCheckRequest(service=service)
+    return stub.Check(request, timeout=ANSWERS_WITHIN).status
+
+
+@pytest.mark.parametrize("name", ["", AUTH])
+def test_a_listener_that_can_serve_says_so(stub, name: str):
+    assert check(stub, name) == SERVING
+
+
+def test_a_service_that_is_not_here_is_not_found(stub):
+    with pytest.raises(grpc.RpcError) as refused:
+        check(stub, "latchkey.v9.AuthService")
+
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_all_services_are_listed_with_their_state(stub):
+    request = health_pb2.HealthListRequest()
+    statuses = stub.List(request, timeout=ANSWERS_WITHIN).statuses
+
+    assert {name: one.status for name, one in statuses.items()} == {
+        "": SERVING,
+        AUTH: SERVING,
+    }
+
+
+def test_a_listener_without_its_keys_does_not_serve(
+    listens: Callable[..., Running], service: Service
+):
+    service.rows("DELETE FROM signing_keys")
+    with listens(service).channel() as channel:
+        assert check(health_pb2_grpc.HealthStub(channel), AUTH) == NOT_SERVING
+
+
+def test_a_watcher_hears_when_the_database_is_gone_and_when_it_is_back(
+    listens: Callable[..., Running],
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(health, "ASK_AGAIN", 0.05)
+    trouble: list[Exception] = []
+
+    def ping() -> None:
+        if trouble:
+            raise trouble[0]
+
+    with listens(service, checks={"database": ping}).channel() as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=AUTH)
+        heard = stub.Watch(request, timeout=ANSWERS_WITHIN)
+
+        assert next(heard).status == SERVING
+        trouble.append(ConnectionError("refused"))
+        assert next(heard).status == NOT_SERVING
+        trouble.clear()
+        assert next(heard).status == SERVING
+        heard.cancel()
+
+
+def test_a_watcher_of_nothing_hears_that_it_is_unknown(stub):
+    request = health_pb2.HealthCheckRequest(service="latchkey.v9.AuthService")
+    heard = stub.Watch(request, timeout=ANSWERS_WITHIN)
+
+    assert next(heard).status == SERVICE_UNKNOWN
+    heard.cancel()
+
+
+def test_a_listener_that_stops_says_so_to_its_watchers(running: Running, stub):
+    heard = stub.Watch(health_pb2.HealthCheckRequest(), timeout=ANSWERS_WITHIN)
+    first = next(heard).status
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(next, heard)
+        running.stops()
+
+        assert (first, second.result().status) == (SERVING, NOT_SERVING)
+    with pytest.raises(grpc.RpcError) as ended:
+        next(heard)
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_an_address_may_hold_so_many_watchers(
+    listens: Callable[..., Running], open_service: Callable[..., Service]
+):
+    """Watchers are streams like any other, and count as such."""
+    running = listens(open_service(native_streams_per_address=1))
+    with running.channel() as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        first = stub.Watch(health_pb2.HealthCheckRequest(), timeout=ANSWERS_WITHIN)
+        next(first)
+        with pytest.raises(grpc.RpcError) as refused:
+            next(stub.Watch(health_pb2.HealthCheckRequest(), timeout=ANSWERS_WITHIN))
+        first.cancel()
+
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -1,0 +1,99 @@
+"""`python -m app.rpc` as an operator starts it, and as systemd ends it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import grpc
+
+from tests.rpc.running import ANSWERS_WITHIN
+from tests.rpc.test_health import AUTH, NOT_SERVING, check, health_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDS_WITHIN = 60.0
+
+
+def start(folder: Path, log: IO[str], **settings: str) -> subprocess.Popen[str]:
+    """Start the listener with nothing but these settings in its environment."""
+    usual = {
+        "PATH": os.defpath,
+        "LATCHKEY_DATABASE_URL": f"sqlite:///{folder}/latchkey.db",
+        "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),
+        "LATCHKEY_RPC_BIND": f"unix:{folder}/rpc.sock",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.rpc"],
+        cwd=ROOT,
+        env={**usual, **settings},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ended(folder: Path, **settings: str) -> tuple[int, list[str]]:
+    """Start a listener that ends by itself; return its status and its log."""
+    log = folder / "log"
+    with log.open("w") as output:
+        code = start(folder, output, **settings).wait(ENDS_WITHIN)
+    return code, log.read_text().splitlines()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    with (folder / "log").open("w") as log:
+        process = start(folder, log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(ENDS_WITHIN)
+
+
+def test_it_serves_and_ends_when_it_is_told(tmp_path: Path):
+    with serving(tmp_path) as process:
+        with grpc.insecure_channel(f"unix:{tmp_path}/rpc.sock") as channel:
+            grpc.channel_ready_future(channel).result(ANSWERS_WITHIN)
+            state = check(health_pb2_grpc.HealthStub(channel), AUTH)
+        mode = (tmp_path / "rpc.sock").stat().st_mode
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(ENDS_WITHIN)
+
+    log = (tmp_path / "log").read_text()
+    assert code == 0
+    assert state == NOT_SERVING  # nobody ran `init` here
+    assert "not ready: keys" in log
+    assert f"the gRPC listener is ready: unix:{tmp_path}/rpc.sock, clear text" in log
+    assert "the gRPC listener stops" in log
+    assert "Traceback" not in log
+    assert mode & 0o007 == 0
+
+
+def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
+    code, lines = ended(tmp_path, LATCHKEY_RPC_BIND="localhost:50051")
+
+    assert code == 1
+    assert len(lines) == 1
+    assert lines[0].startswith("LATCHKEY_RPC_BIND: 'localhost:50051' is no IP address")
+
+
+def test_an_address_that_is_taken_ends_the_start(tmp_path: Path):
+    code, lines = ended(
+        tmp_path, LATCHKEY_RPC_BIND="192.0.2.7:50051", LATCHKEY_RPC_CLEAR_TEXT="on"
+    )
+
+    assert code == 1
+    assert lines[-1] == (
+        "cannot listen on 192.0.2.7:50051: it is taken, or not this machine's"
+    )
+    assert not any("Traceback" in line for line in lines)
