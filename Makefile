@@ -76,6 +76,14 @@ e2e: $(TOOLS) ## the service against the real reference PDS with a real browser
 	@tests/lab/install
 	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
 
+SOAK_SECONDS ?= 300
+
+.PHONY: soak
+soak: $(TOOLS) ## sessions under constant use, SOAK_SECONDS=300 for each database
+	@tests/lab/install
+	@SOAK_SECONDS=$(SOAK_SECONDS) \
+	  $(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e/test_soak.py
+
 .PHONY: deploy-test
 deploy-test: $(TOOLS) ## the playbook on a Debian machine made for it (takes root)
 	@tests/deploy/run -q

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Browser
@@ -38,6 +39,7 @@ from tests.e2e import host
 from tests.lab.network import Account, Network
 
 TRACK = "app.relay.track"
+GET_SESSION = "/xrpc/com.atproto.server.getSession"
 SCOPE = f"atproto repo:{TRACK} blob:*/*"
 CALLBACK = "http://127.0.0.1/callback"
 WAYS_BACK = re.compile(r"http://127\.0\.0\.1/callback\?")
@@ -70,9 +72,11 @@ class Desk:
 class Relay:
     """One process of the program."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(
+        self, desk: Desk, *, store: type[SqlSessionStore] = SqlSessionStore
+    ) -> None:
         self.database: Database = open_database(desk.database_url)
-        self.sessions = SqlSessionStore(self.database, Cipher(bytes(range(32))))
+        self.sessions: Any = store(self.database, Cipher(bytes(range(32))))
         self.http = Recorder(
             SafeHTTP(
                 policy=LAB,
@@ -91,6 +95,10 @@ class Relay:
             policy=LAB,
             plc_url=desk.plc_url,
         )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
 
     def sign_in(self, browser: Browser, account: Account) -> OAuthSession:
         """Go through the host's pages in a fresh browser profile."""
@@ -113,7 +121,7 @@ class Relay:
         """Call the PDS; return the DID that it knows us by."""
         answer = self.live(session).request(
             "GET",
-            "/xrpc/com.atproto.server.getSession",
+            GET_SESSION,
             deadline=Deadline.after(within),
         )
         document = answer.json_object()
@@ -121,7 +129,8 @@ class Relay:
 
     def stored(self, session: OAuthSession) -> OAuthSession | None:
         """Return the session as it is stored now."""
-        return self.sessions.get(session.did, session.session_id)
+        stored: OAuthSession | None = self.sessions.get(session.did, session.session_id)
+        return stored
 
 
 class Recorder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,10 @@ SOUND = bytes(range(256)) * 40
 
 
 @pytest.fixture
-def relay(lab: Laboratory, tmp_path: Path) -> Relay:
-    return Relay(Desk.at(lab.network, f"sqlite:///{tmp_path}/relay.db"))
+def relay(lab: Laboratory, tmp_path: Path) -> Iterator[Relay]:
+    desk = Desk.at(lab.network, f"sqlite:///{tmp_path}/relay.db")
+    with closing(Relay(desk)) as relay:
+        yield relay
 
 
 @pytest.fixture
