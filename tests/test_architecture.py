@@ -59,6 +59,14 @@ def test_the_rules_of_the_service_work_without_any_framework(layer):
     assert result.returncode == 0, result.stderr
 
 
+def test_grpc_is_served_without_the_web_and_without_a_database():
+    refused = [name for name in FRAMEWORKS if name != "grpc"]
+
+    result = import_without("app.rpc", refused)
+
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_front_end_does_need_its_framework():
     result = import_without("app.blueprints", FRAMEWORKS)
 
