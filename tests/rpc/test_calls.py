@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from app.rpc.calls import Context, address_of
+from app.wire.latchkey.v1 import auth_pb2
 from tests.rpc.running import App
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ class Peer:
 )
 def test_the_address_of_a_caller_is_its_peers(peer: str, address: str):
     assert address_of(cast("Context", Peer(peer))) == address
+
+
+def test_metadata_do_not_change_the_address_of_a_caller(
+    app: App, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    request = auth_pb2.InitiateLoginRequest(identifier="alice.skyhost.social")
+    forged = (("x-forwarded-for", "203.0.113.7"), ("forwarded", "for=203.0.113.7"))
+
+    app.stub.InitiateLogin(request, metadata=forged)
+
+    (line,) = [one for one in caplog.messages if "InitiateLogin OK" in one]
+    assert line.startswith("127.0.0.1 ")
 
 
 def test_a_call_is_one_line_and_no_secret(
