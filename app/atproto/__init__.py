@@ -82,6 +82,7 @@ from .http import (
     HTTP,
     Deadline,
     Response,
+    Upload,
 )
 from .identifier import (
     Identifier,
@@ -221,6 +222,7 @@ __all__ = [
     "HTTP",
     "Deadline",
     "Response",
+    "Upload",
     "NetworkPolicy",
     "SafeHTTP",
     "DnsTxtLookup",

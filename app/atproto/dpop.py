@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlencode, urlsplit
 
 from .errors import ServerInvalid, printable
@@ -18,7 +18,7 @@ from .syntax import host_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .http import HTTP, Deadline, Response
+    from .http import HTTP, Body, Deadline, Response
     from .keys import SigningKey
     from .stores import Cache
 
@@ -35,17 +35,19 @@ class Outgoing:
     """A request that is sent with a proof, and what may be read of its answer.
 
     `body` builds the body for one attempt at a given time, because neither a proof nor
-    a client assertion may be sent twice (4.13); bytes, never a stream, so that a second
-    attempt can send them again (requirement 5.13). The access token is for a resource
-    server; authorization servers refuse a proof with its hash (5.5).
+    a client assertion may be sent twice (4.13); nothing that can be read only once, so
+    that a second attempt can send it again (requirement 5.13). The access token is for
+    a resource server; authorization servers refuse a proof with its hash (5.5).
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
-    body: Callable[[float], bytes | None] = field(repr=False)
+    body: Callable[[float], Body] = field(repr=False)
     key: SigningKey = field(repr=False)
     access_token: str | None = field(default=None, repr=False)
+    sink: BinaryIO | None = field(default=None, repr=False)
+    """Where the body of a success goes; an error's is always at hand."""
     limit: int = ANSWER_LIMIT
     timeout: float = 10.0
 
@@ -134,6 +136,7 @@ class DPoPSender:
             outgoing.url,
             headers={**outgoing.headers, **proved},
             body=outgoing.body(now),
+            sink=outgoing.sink,
             deadline=deadline,
             limit=outgoing.limit,
             timeout=outgoing.timeout,

@@ -1,7 +1,8 @@
 """What the library knows of HTTP: a time budget, an answer, and the door as a port.
 
 Nothing here opens a connection; `security.py` does, and tests may put something else in
-its place. Statuses are values, and every answer is small enough to be held in memory.
+its place. Statuses are values. Bodies are small enough to be held in memory, unless the
+caller brings a file for them: an `Upload` to send, a sink to receive into.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Protocol
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPHeaderDict
@@ -19,6 +20,9 @@ from .errors import DocumentInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+ERROR_LIMIT = 64_000
+"""Bytes of an error's body when those of a success go into a sink."""
 
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -47,10 +51,26 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that is too long for memory: a file, read from its start each time.
+
+    So it can go out again after a nonce challenge or a refresh (requirement 5.13).
+    """
+
+    file: BinaryIO = field(repr=False)
+    size: int
+
+
+Body = bytes | Upload | None
+"""What may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """An answer, whatever its status: read to its end and within its limit.
 
-    Names of headers are found in any spelling. A redirect comes without its body.
+    Names of headers are found in any spelling. A redirect comes without its body, and
+    so does a success whose body went into a sink.
     """
 
     status: int
@@ -77,8 +97,8 @@ class Response:
         """
         host = urlsplit(self.url).hostname or ""
         try:
-            document = _parse_json(self.body.decode())
-        except (ValueError, RecursionError) as error:
+            document = parse_json(self.body)
+        except ValueError as error:
             raise DocumentInvalid(host, "its answer is not JSON") from error
         if not isinstance(document, dict):
             raise DocumentInvalid(host, "its answer is not a JSON object")
@@ -96,7 +116,8 @@ class HTTP(Protocol):
         deadline: Deadline,
         limit: int,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body = None,
+        sink: BinaryIO | None = None,
         redirects: int = 0,
         timeout: float = 10.0,
     ) -> Response:
@@ -104,7 +125,9 @@ class HTTP(Protocol):
 
         `limit` caps the bytes of the body, `timeout` the seconds of this call and
         `deadline` those of the whole flow. Only a GET follows redirects, three at most;
-        without them, or after them, a redirect is an answer like any other.
+        without them, or after them, a redirect is an answer like any other. The body of
+        a success (2xx) goes into the `sink`, if there is one, and that of an error into
+        memory, where it can be read: ERROR_LIMIT bytes at most.
 
         Raises:
             UnsafeURL: we refuse to go there; nothing was sent there.
@@ -117,10 +140,20 @@ class HTTP(Protocol):
         ...
 
 
-def _parse_json(text: str) -> Any:
-    document = json.loads(
-        text, object_pairs_hook=_unrepeated, parse_constant=_refuse_constant
-    )
+def parse_json(encoded: bytes) -> Any:
+    """Read JSON that two readers could not understand differently.
+
+    Raises:
+        ValueError: it is none, is nested too deeply, repeats a name, has a constant
+            that JSON does not know, or is not Unicode.
+    """
+    text = encoded.decode()
+    try:
+        document = json.loads(
+            text, object_pairs_hook=_unrepeated, parse_constant=_refuse_constant
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if _LONE_SURROGATE.search(text):
         json.dumps(document, ensure_ascii=False).encode()  # or UnicodeEncodeError
     return document

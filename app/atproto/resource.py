@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import urlencode
 
 from .dpop import Outgoing, oauth_error
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .dpop import DPoPSender
-    from .http import Deadline, Response
+    from .http import Body, Deadline, Response
     from .refresh import SessionRefresh
     from .session import OAuthSession
     from .syntax import Did, Handle
@@ -56,14 +56,17 @@ class LiveSession:
         *,
         params: Parameters = (),
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body = None,
+        sink: BinaryIO | None = None,
         deadline: Deadline,
         limit: int = ANSWER_LIMIT,
     ) -> Response:
         """Send one request to the account's PDS; return its answer, any status.
 
-        `path` begins with a slash and has no query. `body` is kept in memory, because a
-        nonce challenge or a refresh makes it go out again (requirement 5.13).
+        `path` begins with a slash and has no query. `body` is kept until the end,
+        because a nonce challenge or a refresh makes it go out again (requirement 5.13);
+        a long one is an `Upload`. The body of a success goes into the `sink`, if there
+        is one.
 
         Raises:
             SessionEnded: sign in again; `RefreshBusy`: try again.
@@ -82,6 +85,7 @@ class LiveSession:
                 body=lambda _now: body,
                 key=session.dpop_key,
                 access_token=session.access_token,
+                sink=sink,
                 limit=limit,
                 timeout=deadline.remaining(),  # a large body takes what it takes
             )

@@ -19,7 +19,7 @@ import ssl
 import time
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urldefrag, urljoin
 
 import requests
@@ -37,14 +37,15 @@ from .errors import (
     ServerInvalid,
     UnsafeURL,
 )
-from .http import HTTP, Deadline, Response
+from .http import ERROR_LIMIT, HTTP, Deadline, Response, Upload
 from .policy import NetworkPolicy, SafeURL
-from .sockets import CeilingReached, Dialer, resolve_by_system
+from .sockets import CeilingReached, Dialer, longest_answer, resolve_by_system
 from .transport import ConnectionStale, Pools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from .http import Body
     from .sockets import Resolve
 
 __all__ = ["HTTP", "Deadline", "NetworkPolicy", "Response", "SafeHTTP", "SafeURL"]
@@ -74,7 +75,8 @@ class _Call:
     method: str
     url: SafeURL
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes | None = field(repr=False)
+    body: Body = field(repr=False)
+    sink: BinaryIO | None = field(repr=False)
     budget: Deadline
     limit: int
 
@@ -116,7 +118,8 @@ class SafeHTTP:
         deadline: Deadline,
         limit: int,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body = None,
+        sink: BinaryIO | None = None,
         redirects: int = 0,
         timeout: float = 10.0,
     ) -> Response:
@@ -128,6 +131,7 @@ class SafeHTTP:
             url=self._policy.check_url(url),
             headers=headers or {},
             body=body,
+            sink=sink,
             budget=deadline.within(timeout),
             limit=limit,
         )
@@ -193,11 +197,14 @@ class SafeHTTP:
 
     def _exchange(self, call: _Call) -> Response:
         left = max(call.budget.remaining(), 0.001)
-        with self._session.send(
-            self._prepare(call),
-            stream=True,
-            timeout=(min(CONNECT_LIMIT, left), left),
-        ) as answer:
+        # The time to connect is the time to send as well, which an upload needs.
+        connect = left if isinstance(call.body, Upload) else min(CONNECT_LIMIT, left)
+        with (
+            longest_answer(call.limit),
+            self._session.send(
+                self._prepare(call), stream=True, timeout=(connect, left)
+            ) as answer,
+        ):
             return _read(answer, call)
 
     def _prepare(self, call: _Call) -> requests.PreparedRequest:
@@ -211,7 +218,12 @@ class SafeHTTP:
         prepared.url = call.url.url
         headers = {"Accept": "*/*", **call.headers, **self._headers}
         prepared.prepare_headers(headers)
-        if call.body is not None:
+        if isinstance(call.body, Upload):
+            call.body.file.seek(0)
+            file: Any = call.body.file  # its stubs know bytes alone
+            prepared.body = file
+            prepared.headers["Content-Length"] = str(call.body.size)
+        elif call.body is not None:
             prepared.body = call.body
             prepared.headers["Content-Length"] = str(len(call.body))
         return prepared
@@ -286,14 +298,24 @@ def _read(answer: requests.Response, call: _Call) -> Response:
 
 
 def _read_body(answer: requests.Response, call: _Call) -> bytes:
-    body = bytearray()
+    """Read the body into the sink, if it is one for it, or into memory."""
+    if call.sink is not None and 200 <= answer.status_code < 300:
+        for chunk in _chunks(answer, call, limit=call.limit):
+            call.sink.write(chunk)
+        return b""
+    limit = call.limit if call.sink is None else min(call.limit, ERROR_LIMIT)
+    return b"".join(_chunks(answer, call, limit=limit))
+
+
+def _chunks(answer: requests.Response, call: _Call, *, limit: int) -> Iterator[bytes]:
+    received = 0
     for chunk in answer.iter_content(CHUNK):
-        body += chunk
-        if len(body) > call.limit:
-            raise ResponseTooLarge(call.url.host, call.limit)
+        received += len(chunk)
+        if received > limit:
+            raise ResponseTooLarge(call.url.host, limit)
         if call.budget.remaining() <= 0:
             raise HostUnreachable(call.url.host, "no answer in time", sent=True)
-    return bytes(body)
+        yield chunk
 
 
 def _location(response: Response) -> str | None:

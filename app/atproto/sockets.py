@@ -13,13 +13,15 @@ import socket
 import ssl
 import time
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import BoundedSemaphore, Thread
 from typing import TYPE_CHECKING, Any
 
 from .errors import HostUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Resolve = Callable[[str, int], Sequence[str]]
     Check = Callable[[str, str], None]
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 WIRE_CEILING = 4_000_000
 """Bytes of one answer on the wire, headers and framing included. Bodies have their own,
 smaller caps; this one ends what no cap above can see, such as endless trailers."""
+
+_ceiling = ContextVar("ceiling", default=WIRE_CEILING)
 
 MOST_ADDRESSES = 4
 """Addresses of one host that are tried in turn."""
@@ -41,10 +45,25 @@ class CeilingReached(Exception):
     """The answer is longer on the wire than any answer may be."""
 
 
+@contextmanager
+def longest_answer(limit: int) -> Iterator[None]:
+    """Raise the ceiling, within the context, for an answer with a longer body.
+
+    Twice its length: a host that sends tiny chunks frames them amply. A context
+    variable, because urllib3 hands nothing but seconds down to a socket.
+    """
+    before = _ceiling.set(max(WIRE_CEILING, 2 * limit))
+    try:
+        yield
+    finally:
+        _ceiling.reset(before)
+
+
 class BudgetSocket(socket.socket):
     """A TCP socket whose timeout is a budget for all that follows, not for each wait.
 
-    `settimeout(5)` grants five seconds and WIRE_CEILING bytes until it is called again.
+    `settimeout(5)` grants five seconds, and the bytes of an answer (`WIRE_CEILING`, or
+    `longest_answer`), until it is called again.
     An ordinary timeout begins anew with every byte, so that a host which drips headers
     or a TLS handshake is never too slow. urllib3 sets the timeout once per phase:
     connecting, sending, and the answer from its first header to its last byte.
@@ -56,7 +75,7 @@ class BudgetSocket(socket.socket):
     def settimeout(self, value: float | None, /) -> None:
         """Grant so many seconds from now; no limit is no budget at all."""
         self._ends = time.monotonic() + (value or 0.0)
-        self._bytes_left = WIRE_CEILING
+        self._bytes_left = _ceiling.get()
         super().settimeout(value)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:

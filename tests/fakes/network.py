@@ -181,7 +181,9 @@ class FakeNetwork(BaseAdapter):
         """Answer a request of the client (the `requests` side of the adapter)."""
         if verify is False or timeout is None or not stream or proxies:
             raise AssertionError("a request without TLS checks, time limit or cap")
-        body = request.body or b""
+        body: Any = request.body or b""
+        if hasattr(body, "read"):
+            body = body.read()
         sent = Sent(
             method=request.method or "",
             url=request.url or "",
