@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from .errors import ServerInvalid, printable
@@ -46,7 +46,7 @@ class Outgoing:
     body: Callable[[float], Body] = field(repr=False)
     key: SigningKey = field(repr=False)
     access_token: str | None = field(default=None, repr=False)
-    sink: BinaryIO | None = field(default=None, repr=False)
+    sink: IO[bytes] | None = field(default=None, repr=False)
     """Where the body of a success goes; an error's is always at hand."""
     limit: int = ANSWER_LIMIT
     timeout: float = 10.0

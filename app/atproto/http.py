@@ -11,7 +11,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Protocol
+from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPHeaderDict
@@ -57,7 +57,7 @@ class Upload:
     So it can go out again after a nonce challenge or a refresh (requirement 5.13).
     """
 
-    file: BinaryIO = field(repr=False)
+    file: IO[bytes] = field(repr=False)
     size: int
 
 
@@ -117,7 +117,7 @@ class HTTP(Protocol):
         limit: int,
         headers: Mapping[str, str] | None = None,
         body: Body = None,
-        sink: BinaryIO | None = None,
+        sink: IO[bytes] | None = None,
         redirects: int = 0,
         timeout: float = 10.0,
     ) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from .dpop import Outgoing, oauth_error
@@ -57,7 +57,7 @@ class LiveSession:
         params: Parameters = (),
         headers: Mapping[str, str] | None = None,
         body: Body = None,
-        sink: BinaryIO | None = None,
+        sink: IO[bytes] | None = None,
         deadline: Deadline,
         limit: int = ANSWER_LIMIT,
     ) -> Response:

@@ -19,7 +19,7 @@ import ssl
 import time
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
 import requests
@@ -76,7 +76,7 @@ class _Call:
     url: SafeURL
     headers: Mapping[str, str] = field(repr=False)
     body: Body = field(repr=False)
-    sink: BinaryIO | None = field(repr=False)
+    sink: IO[bytes] | None = field(repr=False)
     budget: Deadline
     limit: int
 
@@ -119,7 +119,7 @@ class SafeHTTP:
         limit: int,
         headers: Mapping[str, str] | None = None,
         body: Body = None,
-        sink: BinaryIO | None = None,
+        sink: IO[bytes] | None = None,
         redirects: int = 0,
         timeout: float = 10.0,
     ) -> Response:
