@@ -4,6 +4,7 @@
 `form`      changes something: only our own pages may send it (requirement 9.8)
 `callback`  the answer of an authorization server: bound by state and cookie instead
 `api`       JSON for programs; no cookie is set
+`call`      goes to a PDS in a visitor's name: pages of the platform, or a Bearer token
 `document`  public and the same for everybody
 `probe`     for the operator's monitoring
 """
@@ -15,16 +16,17 @@ from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app, request
 
+from . import origins
 from .context import site
 
-Mark = Literal["page", "form", "callback", "api", "document", "probe"]
+Mark = Literal["page", "form", "callback", "api", "call", "document", "probe"]
 View = TypeVar("View", bound=Callable[..., Any])
 
 MARK = "access_mark"
 
 
 class CrossSite(Exception):
-    """A form that none of our own pages sent."""
+    """A form that none of our own pages sent, or a call of no page of the platform."""
 
 
 def access(mark: Mark) -> Callable[[View], View]:
@@ -44,14 +46,17 @@ def mark_of(endpoint: str | None) -> Mark | None:
 
 
 def require_access() -> None:
-    """Refuse a form from elsewhere, before anything of it is read.
+    """Refuse a form or a call from elsewhere, before anything of it is read.
 
     Raises:
-        CrossSite: another site, a sibling host included, sent it; or nothing says
-            that we did.
+        CrossSite: another site sent it, for a form a sibling host included; or nothing
+            says that we, or a page of the platform, did.
     """
-    if mark_of(request.endpoint) == "form" and not _is_from_us():
+    mark = mark_of(request.endpoint)
+    if mark == "form" and not _is_from_us():
         raise CrossSite("a form that none of our pages sent")
+    if mark == "call" and origins.caller() is None:
+        raise CrossSite("a call that no page of the platform made")
 
 
 def _is_from_us() -> bool:

@@ -15,6 +15,7 @@ from app.flows.native import AwaitNativeLogin, StartNativeLogin
 from app.flows.permissions import Permissions
 from app.flows.session import Identify, RenewToken
 from app.flows.signup import ChooseUsername
+from app.flows.xrpc import CallPds, RecordCall
 
 from .redirects import ReturnPolicy
 
@@ -34,6 +35,8 @@ class Flows:
     start_native: StartNativeLogin
     await_native: AwaitNativeLogin
     permissions: Permissions
+    call_pds: CallPds
+    record_call: RecordCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ __all__ = ["OWN", "Failure", "error_page", "init_app", "row_for", "shows_failure
 View = TypeVar("View", bound=Callable[..., Any])
 
 SHOW = "shows_failure"
+MORE = "adds_to_failure"
 
 OWN = {
     ReturnToInvalid: Row("invalid_return_to", 400),
@@ -46,6 +47,18 @@ def shows_failure(show: Callable[[Failure], Any]) -> Callable[[View], View]:
 
     def wear(view: View) -> View:
         setattr(view, SHOW, show)
+        return view
+
+    return wear
+
+
+def adds_to_failure(
+    more: Callable[[Failure], dict[str, str]],
+) -> Callable[[View], View]:
+    """Name the function whose fields join the JSON of this view's failures."""
+
+    def wear(view: View) -> View:
+        setattr(view, MORE, more)
         return view
 
     return wear
@@ -106,17 +119,20 @@ def error_page(failure: Failure) -> str:
 
 
 def _wants_json() -> bool:
-    if mark_of(request.endpoint) in {"api", "document", "probe"}:
+    if mark_of(request.endpoint) in {"api", "call", "document", "probe"}:
         return True
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]
 
 
 def _json(failure: Failure) -> Response:
+    view = current_app.view_functions.get(request.endpoint or "")
+    more = getattr(view, MORE, None)
     return jsonify(
         error=failure.message.code,
         error_description=failure.message.text,
         reference=failure.reference,
+        **(more(failure) if more else {}),
     )
 
 

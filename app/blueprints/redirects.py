@@ -51,6 +51,20 @@ class ReturnPolicy:
         self._check(match)
         return text
 
+    def is_origin(self, text: str) -> bool:
+        """Tell whether this is the origin of a place that `return_to` may lead to.
+
+        As browsers write it, which is one way only: nothing is folded or repaired.
+        """
+        match = _URL.fullmatch(text)
+        if match is None or match["rest"] or text != text.lower():
+            return False
+        try:
+            self._check(match)
+        except ReturnToInvalid:
+            return False
+        return True
+
     def _check(self, match: re.Match[str]) -> None:
         scheme, host = match["scheme"].lower(), match["host"].lower()
         port = f":{match['port']}" if match["port"] else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from . import cookies
 from .access import access
+from .bearer import bearer_token
 from .context import flows
 
 bp = Blueprint("session", __name__)
@@ -15,7 +16,7 @@ bp = Blueprint("session", __name__)
 @access("api")
 def show() -> Response:
     """Answer for the Bearer token, else for the cookie."""
-    identified = flows().identify.identify(_bearer() or cookies.platform_token())
+    identified = flows().identify.identify(bearer_token() or cookies.platform_token())
     claims, session = identified.claims, identified.session
     return jsonify(
         did=claims.did,
@@ -27,9 +28,3 @@ def show() -> Response:
         expires_at=claims.expires_at,
         session_expires_at=int(session.expires_at),
     )
-
-
-def _bearer() -> str | None:
-    """Return the token of `Authorization: Bearer` (RFC 6750 §2.1)."""
-    given = request.authorization
-    return given.token if given is not None and given.type == "bearer" else None

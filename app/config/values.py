@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import limits
 
+from app.atproto.errors import ScopeInvalid
+from app.flows.calls import CallRules
+
 from .problems import Refused
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ LONGEST_NAME = 60
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
+_SIZES = {"KB": 1_000, "MB": 1_000_000}
+_SIZE = re.compile(r"([0-9]{1,6}) ?(KB|MB)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1
 _SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")  # requirement 8.1
 _USERNAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -41,6 +46,22 @@ def duration(text: str) -> int:
     if match is None:
         raise Refused(f"{text!r} is no duration; write a number and a unit, as in 24h")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def size(text: str) -> int:
+    """Return bytes: a number and KB or MB."""
+    match = _SIZE.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise Refused(f"{text!r} is no size; write a number and KB or MB, as in 50MB")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def calls(text: str) -> CallRules:
+    """Return which calls are made for services; the word `none` allows none."""
+    try:
+        return CallRules.parse("" if text == "none" else text)
+    except ScopeInvalid as error:
+        raise Refused(str(error)) from error
 
 
 def switch(text: str) -> bool:

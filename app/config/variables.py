@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.flows.calls import CallRules
+
 from . import addresses, values
 from .addresses import Address
 from .declare import setting
@@ -128,6 +130,36 @@ class Variables:
         "Where rate limits are counted: `memory://` in each process, "
         "`redis://HOST:PORT/DB` when several processes or nodes share them.",
         secret=True,
+    )
+
+    xrpc_allow: CallRules = setting(
+        values.calls,
+        "none",
+        "Which calls services of the platform may make on their visitors' hosts "
+        "through `/auth/xrpc/`: permissions with spaces between them. "
+        "`repo:COLLECTION?action=create` for records, `blob:image/*` for uploads, "
+        "`rpc:METHOD` for a method of the host itself, "
+        "`rpc:METHOD?aud=DID%23SERVICE` for one that it forwards. What they need of "
+        "the person must be granted as well: see SCOPE.",
+        example="repo:app.relay.track blob:audio/* rpc:com.atproto.server.getSession",
+        section="On the user's behalf",
+    )
+    xrpc_max_json: int = setting(
+        values.size, "1MB", "Longest body of a call, uploads apart."
+    )
+    xrpc_max_blob: int = setting(
+        values.size,
+        "50MB",
+        "Longest upload, and longest answer. Hosts have limits of their own.",
+    )
+    rate_limit_xrpc_per_session: str = setting(
+        values.rate, "300/minute", "Calls that one session may make."
+    )
+    rate_limit_failed_tokens_per_address: str = setting(
+        values.rate,
+        "60/minute",
+        "How often one address may call with a token that is none of ours or has "
+        "ended; calls with a good one are not counted.",
     )
 
     token_lifetime: int = setting(

@@ -114,6 +114,8 @@ def _open_limits(settings: Settings, outside: Outside) -> LimitsRateLimit:
         {
             "address": settings.rate_limit_login_per_address,
             "host": settings.rate_limit_login_per_host,
+            "call": settings.rate_limit_xrpc_per_session,
+            "token": settings.rate_limit_failed_tokens_per_address,
         },
         outside.clock,
     )

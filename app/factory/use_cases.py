@@ -15,16 +15,25 @@ from app.flows.keys import KeyRings
 from app.flows.login import StartLogin
 from app.flows.logout import EndSession, Logout
 from app.flows.native import AwaitNativeLogin, StartNativeLogin
+from app.flows.pauses import Pauses
 from app.flows.permissions import Permissions
+from app.flows.places import Places
 from app.flows.ports import RateLimit
 from app.flows.session import Identify, IssueToken, RenewToken
 from app.flows.signup import ChooseUsername
 from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
+from app.flows.xrpc import CallPds, Limits, RecordCall
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
 from .storage import Stores
+
+CALLS_AT_ONCE = 100
+"""Calls of one process that may wait for slow hosts: the rest of it stays free."""
+
+CALLS_AT_ONCE_EACH = 8
+"""Of which one person may have so many, as many as a page opens at once."""
 
 
 def open_flows(
@@ -54,6 +63,7 @@ def open_flows(
             clock=clock,
         ),
     )
+    identify = Identify(verifier=verifier, sessions=stores.sessions, users=stores.users)
     ending = EndSession(
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
     )
@@ -94,9 +104,7 @@ def open_flows(
             clock=clock,
         ),
         renew=RenewToken(sessions=stores.sessions, tokens=tokens, clock=clock),
-        identify=Identify(
-            verifier=verifier, sessions=stores.sessions, users=stores.users
-        ),
+        identify=identify,
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
         start_native=StartNativeLogin(
             logins=stores.native_logins,
@@ -113,4 +121,14 @@ def open_flows(
             token_lifetime=settings.token_lifetime,
             clock=clock,
         ),
+        call_pds=CallPds(
+            identify=identify,
+            client=client,
+            rules=settings.xrpc_allow,
+            sizes=Limits(json=settings.xrpc_max_json, blob=settings.xrpc_max_blob),
+            rates=limits,
+            pauses=Pauses(cache=stores.cache, clock=clock),
+            places=Places(altogether=CALLS_AT_ONCE, each=CALLS_AT_ONCE_EACH),
+        ),
+        record_call=RecordCall(audit=stores.audit, clock=clock),
     )

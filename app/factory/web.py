@@ -22,6 +22,7 @@ from app.blueprints import (
     session,
     signup,
     well_known,
+    xrpc,
 )
 from app.blueprints.context import SignupHost, Site
 from app.blueprints.redirects import ReturnPolicy
@@ -35,7 +36,7 @@ STATIC_LIFETIME = 365 * 24 * 3600
 MAX_FORM = 64 * 1024
 """Bytes of a request body: our forms are a few hundred."""
 
-VIEWS = (login, callback, signup, logout, account, session, well_known, health)
+VIEWS = (login, callback, signup, logout, account, session, xrpc, well_known, health)
 
 
 def site_of(settings: Settings, clock: Callable[[], float]) -> Site:

@@ -18,6 +18,10 @@ from .table import Row
 log = logging.getLogger(__name__)
 
 
+FACTS = ("host", "handle", "did", "suggestion", "method", "username", "reason")
+"""What a failure may know that people are told."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A failure as it is shown; `reference` finds its line in the log."""
@@ -75,10 +79,12 @@ def _facts(error: Exception) -> dict[str, str | None]:
         "host": urlsplit(issuer or "").hostname,
         "handle": aim_of(error).identifier,
     }
-    for name in ("host", "handle", "did", "suggestion", "method", "username"):
+    for name in FACTS:
         value = getattr(error, name, None)
         if isinstance(value, str):
             facts[name] = value
+    if isinstance(error, atproto.ScopeMissing):
+        facts["permission"] = error.scope
     return facts
 
 

@@ -71,6 +71,8 @@ UNKNOWN = {
     "platform": "this platform",
     "example": "alice.bsky.social",
     "wait": "a moment",
+    "permission": "that this needs",
+    "reason": "it could be read in two ways",
 }
 
 MESSAGES: dict[tuple[str, str], Row] = {
@@ -136,6 +138,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "{host} has stopped answering",
         "It failed several times in a row, so we leave it alone for {wait} before we "
         "ask again. That says nothing about your account. Try again after that.",
+        TRY_AGAIN,
+    ),
+    ("host_unreachable", "refreshing"): Row(
+        "{host} is still renewing this session",
+        "It takes longer than usual, and the session is kept. Try again in {wait}.",
         TRY_AGAIN,
     ),
     ("host_without_oauth", ""): Row(
@@ -272,6 +279,55 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "reference.",
         OTHER_ACCOUNT,
     ),
+    ("reconnect", ""): Row(
+        "Please sign in again",
+        "You are known here, but your host has ended the session that we had with it. "
+        "Nothing of yours is lost. Sign in once more to go on.",
+        SIGN_IN,
+        "neutral",
+    ),
+    ("permission_missing", ""): Row(
+        "This needs a permission",
+        "{host} wants the permission {permission}, which was not given when this "
+        "session began. Ask for it, and try again.",
+        SIGN_IN,
+        "neutral",
+    ),
+    ("account_unavailable", ""): Row(
+        "This account is not available at its host",
+        "{host} says that the account is deactivated or taken down. Its owner can "
+        "find out more there.",
+        MY_ACCOUNT,
+    ),
+    ("call_not_allowed", ""): Row(
+        "This call is not allowed here",
+        "The people who run {platform} decide which calls services may make, and this "
+        "is none of them: {reason}.",
+        MY_ACCOUNT,
+    ),
+    ("too_many_requests", "call"): Row(
+        "Please wait {wait}",
+        "Very many calls were made in this session, so we have slowed down. Try again "
+        "in {wait}.",
+        MY_ACCOUNT,
+    ),
+    ("too_many_requests", "calls"): Row(
+        "Please wait {wait}",
+        "Too many calls wait for an answer at the same time. Try again in {wait}.",
+        MY_ACCOUNT,
+    ),
+    ("too_many_requests", "token"): Row(
+        "Please wait {wait}",
+        "Too many calls came from your network with nobody signed in. Try again in "
+        "{wait}.",
+        SIGN_IN,
+    ),
+    ("too_many_requests", "pds"): Row(
+        "Please wait {wait}",
+        "The host of this account wants fewer requests, so we leave it alone. Try "
+        "again in {wait}.",
+        MY_ACCOUNT,
+    ),
     ("too_many_requests", ""): Row(
         "Please wait {wait}",
         "Many sign-ins came from your network in a short time, so we have slowed "
@@ -314,6 +370,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "page.",
         START_AGAIN,
     ),
+    ("invalid_request", "call"): Row(
+        "We could not read that call",
+        "It was not passed on: {reason}.",
+        MY_ACCOUNT,
+    ),
     ("not_found", ""): Row(
         "There is nothing at this address",
         "The link may be old or mistyped.",
@@ -328,6 +389,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "That is more than we can take",
         "Something in the form is far too long. Shorten it and try again.",
         TRY_AGAIN,
+    ),
+    ("too_large", "call"): Row(
+        "That is more than we can take",
+        "The body of this call is longer than the people who run {platform} allow.",
+        MY_ACCOUNT,
     ),
     ("internal", ""): Row(
         "Something broke on our side",
@@ -349,7 +415,8 @@ def message_for(
 ) -> Message:
     """Say `code` in words, with every fact that is known filled in.
 
-    `facts`: host, handle, did, suggestion, method, username, platform, example.
+    `facts`: host, handle, did, suggestion, method, username, permission, reason,
+    platform, example.
     `return_to` and `scope` ride on links back to the sign-in form, so that they survive
     the error.
 

@@ -15,6 +15,10 @@
     ├── NativeLoginUnknown   no app awaits a login with this secret
     ├── NativeLoginOver      a native login that was decided already, or is too old
     ├── VerifierMismatch     the await lacks the verifier of its login's challenge
+    ├── CallNotAllowed       XRPC_ALLOW does not name it; `reason` says what is missing
+    ├── CallMalformed        a call that could be read in two ways; `reason` says how
+    ├── CallTooLarge         the body of a call is longer than its kind may be
+    ├── HostLimited          a PDS asked us to wait; `retry_after` says for how long
     ├── SigningKeyRefused    a key that cannot join its ring
     └── StorageFailed        the database refused or did not answer: our own fault
 
@@ -111,6 +115,37 @@ class NativeLoginOver(FlowError):
 
 class VerifierMismatch(FlowError):
     """The verifier is missing or another; nothing was consumed (RFC 7636 §4.6)."""
+
+
+class CallNotAllowed(FlowError):
+    """A call on a person's behalf that XRPC_ALLOW does not name."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CallMalformed(FlowError):
+    """A call that its PDS could take for another one than we do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CallTooLarge(FlowError):
+    """The body of a call is longer than its kind may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a body of more than {limit} bytes")
+
+
+class HostLimited(FlowError):
+    """The PDS of an account has asked us to wait (429)."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"its host wants no call for {retry_after:.0f} s")
+        self.retry_after = retry_after
 
 
 class SigningKeyRefused(FlowError):

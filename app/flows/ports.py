@@ -17,7 +17,7 @@ from app.atproto.syntax import Did, Handle
 
 Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]
-LimitKind = Literal["address", "host"]
+LimitKind = Literal["address", "host", "call", "token"]
 NativeDecision = Literal["pending", "completed", "denied"]
 
 

@@ -25,6 +25,9 @@ UPLOAD_BLOB = "/xrpc/com.atproto.repo.uploadBlob"
 CREATE_RECORD = "/xrpc/com.atproto.repo.createRecord"
 LIST_RECORDS = "/xrpc/com.atproto.repo.listRecords"
 DELETE_RECORD = "/xrpc/com.atproto.repo.deleteRecord"
+GET_RECORD = "/xrpc/com.atproto.repo.getRecord"
+PUT_RECORD = "/xrpc/com.atproto.repo.putRecord"
+APPLY_WRITES = "/xrpc/com.atproto.repo.applyWrites"
 
 
 class FakePds:
@@ -74,7 +77,10 @@ class FakePds:
             ("POST", UPLOAD_BLOB): self._upload_blob,
             ("POST", CREATE_RECORD): self._create_record,
             ("GET", LIST_RECORDS): self._list_records,
+            ("GET", GET_RECORD): self._get_record,
+            ("POST", PUT_RECORD): self._put_record,
             ("POST", DELETE_RECORD): self._delete_record,
+            ("POST", APPLY_WRITES): self._apply_writes,
         }
         method = methods.get((request.method, request.path))
         if method is None:
@@ -110,6 +116,32 @@ class FakePds:
             if uri.startswith(beginning)
         ]
         return json_response({"records": found[: int(request.args.get("limit", 50))]})
+
+    def _get_record(self, _grant: Grant, request: Request) -> Response:
+        asked = request.args
+        uri = f"at://{asked['repo']}/{asked['collection']}/{asked['rkey']}"
+        if uri not in self.records:
+            return json_response({"error": "RecordNotFound", "message": uri}, 400)
+        return json_response({"uri": uri, "value": self.records[uri]})
+
+    def _put_record(self, grant: Grant, request: Request) -> Response:
+        body = request.get_json()
+        for action in ("create", "update"):
+            self._check_scope(grant, body["collection"], action)
+        uri = f"at://{grant.did}/{body['collection']}/{body['rkey']}"
+        self.records[uri] = body["record"]
+        return json_response({"uri": uri, "cid": cid_of(uri.encode())})
+
+    def _apply_writes(self, grant: Grant, request: Request) -> Response:
+        for write in request.get_json()["writes"]:
+            action = write["$type"].partition("#")[2]
+            self._check_scope(grant, write["collection"], action)
+            uri = f"at://{grant.did}/{write['collection']}/{write['rkey']}"
+            if action == "delete":
+                self.records.pop(uri, None)
+            else:
+                self.records[uri] = write["value"]
+        return json_response({"results": []})
 
     def _delete_record(self, grant: Grant, request: Request) -> Response:
         body = request.get_json()

@@ -343,6 +343,10 @@ CASES: list[tuple[str, int, Callable[[Scene], Page]]] = [
 ]
 
 
+CALLS = {"reconnect", "permission_missing", "account_unavailable", "call_not_allowed"}
+"""What happens to programs only: `test_xrpc.py`."""
+
+
 def names(case: Any) -> str:
     return getattr(case, "__name__", str(case))
 
@@ -388,7 +392,7 @@ def test_a_failure_is_json_for_whoever_asks_for_it(
 
 def test_every_code_is_provoked_above() -> None:
     rows = [*TABLE.values(), *OWN.values(), *HTTP_CODES.values()]
-    provoked = {code for code, _, _ in CASES} | {"not_signed_in"}
+    provoked = {code for code, _, _ in CASES} | {"not_signed_in"} | CALLS
 
     assert provoked == {row.code for row in rows} | {"internal"}
 

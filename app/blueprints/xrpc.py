@@ -1,0 +1,214 @@
+"""GET and POST /auth/xrpc/NSID: a call on the visitor's PDS, for a service.
+
+What goes to the PDS and what comes back is named here, header by header: cookies,
+tokens and challenges pass in neither direction, and nothing that a PDS sends becomes a
+document of our origin.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import FileWrapper
+
+from app.atproto.errors import ScopeMissing, SessionEnded, printable
+from app.atproto.http import Upload
+from app.failures import Failure
+from app.flows.calls import JSON, Call
+from app.flows.errors import CallMalformed, CallTooLarge
+from app.flows.networks import network_of
+from app.flows.xrpc import Answer, CallRecord
+
+from . import cookies, origins
+from .access import access
+from .bearer import bearer_token
+from .context import flows, site
+from .errors import adds_to_failure
+
+bp = Blueprint("xrpc", __name__)
+
+PATH = "/auth/xrpc/<nsid>"
+SOURCE = "Latchkey-Source"
+"""`pds` on what the PDS said, its errors too; absent from what we say ourselves."""
+
+TO_PDS = ("Accept-Language", "Atproto-Accept-Labelers")
+FROM_PDS = (
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Atproto-Repo-Rev",
+    "Atproto-Content-Labelers",
+    "Content-Language",
+)
+EXPOSED = ", ".join((*FROM_PDS, SOURCE))
+
+NO_DOCUMENT = {
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-site",
+}
+
+CHUNK = 64 * 1024
+IN_MEMORY = 256 * 1024
+"""Bytes of a body that stay in memory; more goes to a file without a name."""
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
+
+
+def ways_out(failure: Failure) -> dict[str, str]:
+    """Return what helps after a failure: where to sign in, and what to ask for."""
+    record = _record()
+    if record is None or record.session is None:
+        return {}
+    query = {"identifier": record.session.did}
+    if isinstance(failure.error, SessionEnded):
+        # With a prompt, whoever is signed in here is not sent straight back (7.18).
+        return {"login_url": _login_url({"prompt": "login", **query})}
+    if isinstance(failure.error, ScopeMissing):
+        scope = " ".join(record.needs) or failure.error.scope
+        upgrade = {"scope": scope, **query} if scope else query
+        return {"scope": scope, "login_url": _login_url(upgrade)}
+    return {}
+
+
+@bp.route(PATH, methods=["GET", "POST"], provide_automatic_options=False)
+@adds_to_failure(ways_out)
+@access("call")
+def call(nsid: str) -> Response:
+    """Make the call and pass on the answer."""
+    record = _begin(nsid)
+    bearer = bearer_token()
+    token = cookies.platform_token() if bearer is None else bearer
+    network = network_of(request.remote_addr or "")
+    who = flows().call_pds.recognise(token, network=network)
+    record.session = who.session
+    with ExitStack() as files:
+        answer = flows().call_pds.call(
+            who,
+            _call(nsid),
+            receive=partial(_receive, files),
+            headers=_headers_for_pds(),
+            record=record,
+        )
+    return _answered(answer)
+
+
+@bp.route(PATH, methods=["OPTIONS"], provide_automatic_options=False)
+@access("call")
+def preflight(nsid: str) -> Response:  # noqa: ARG001 -- the answer is the same for all
+    """Tell a browser that a page of the platform may call (CORS)."""
+    return Response(status=204)
+
+
+@bp.after_request
+def finish(response: Response) -> Response:
+    """Let the page read the answer, and note that it came."""
+    origins.allow(response, exposed=EXPOSED)
+    record = _record()
+    if record is not None:
+        seconds = time.monotonic() - record.began
+        status = response.status_code
+        flows().record_call.record(record, status=status, seconds=seconds)
+    return response
+
+
+def _begin(nsid: str) -> CallRecord:
+    g.call_record = CallRecord(
+        nsid=printable(nsid),
+        verb=request.method,
+        caller=origins.caller() or "",
+        began=time.monotonic(),
+    )
+    record: CallRecord = g.call_record
+    return record
+
+
+def _record() -> CallRecord | None:
+    record: CallRecord | None = g.get("call_record")
+    return record
+
+
+# --- to the PDS -----------------------------------------------------------------------
+
+
+def _call(nsid: str) -> Call:
+    return Call(
+        verb="POST" if request.method == "POST" else "GET",
+        nsid=nsid,
+        params=tuple(request.args.items(multi=True)),
+        media_type=request.mimetype,
+        service=request.headers.get("Atproto-Proxy") or None,
+    )
+
+
+def _headers_for_pds() -> dict[str, str]:
+    given = {name: request.headers[name] for name in TO_PDS if name in request.headers}
+    if _MEDIA_TYPE.fullmatch(request.mimetype):
+        given["Content-Type"] = request.mimetype
+    return given
+
+
+def _receive(files: ExitStack, limit: int) -> Upload | None:
+    """Read the caller's body, up to a limit of its own, into a file.
+
+    The limit of forms (MAX_CONTENT_LENGTH) stays what it is for everybody else.
+    """
+    if request.method != "POST":
+        return None
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise CallMalformed("its body is compressed")
+    request.max_content_length = limit
+    spool: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 -- closed by the stack
+    file: IO[bytes] = files.enter_context(spool)
+    try:
+        for chunk in iter(partial(request.stream.read, CHUNK), b""):
+            file.write(chunk)
+    except RequestEntityTooLarge as error:
+        raise CallTooLarge(limit) from error
+    return Upload(file, file.tell()) if file.tell() else None
+
+
+# --- and back -------------------------------------------------------------------------
+
+
+def _answered(answer: Answer) -> Response:
+    """Pass on an answer: its status, its body, and headers that do no harm."""
+    response = Response(status=answer.status, headers=NO_DOCUMENT)
+    if answer.body:
+        response.set_data(answer.body)
+        answer.file.close()
+    else:
+        response.content_length = answer.file.seek(0, 2)
+        answer.file.seek(0)
+        response.response = FileWrapper(answer.file, CHUNK)
+        response.direct_passthrough = True
+        response.call_on_close(answer.file.close)
+    _describe(response, answer.headers)
+    return response
+
+
+def _describe(response: Response, headers: Mapping[str, str]) -> None:
+    """Set the headers of an answer; whatever is not JSON is a file to download."""
+    named = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    media_type = named if _MEDIA_TYPE.fullmatch(named) else "application/octet-stream"
+    response.headers["Content-Type"] = media_type
+    if media_type != JSON:
+        response.headers["Content-Disposition"] = "attachment"
+    for name in FROM_PDS:
+        if (value := headers.get(name)) is not None:
+            response.headers[name] = printable(value)
+    response.headers[SOURCE] = "pds"
+
+
+def _login_url(query: Mapping[str, str]) -> str:
+    return f"{site().public_url}/auth/login?{urlencode(query)}"

@@ -1,0 +1,255 @@
+"""A call on the PDS of a person, for a service that this person visits.
+
+The service shows the platform token; tokens and keys of the host never leave
+(requirement 7.22). The call goes to the person's own PDS alone, if `XRPC_ALLOW` names
+it, and its answer comes back as it is, but for outages and limits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
+
+from app.atproto.client import OAuthClient
+from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded
+from app.atproto.http import Deadline, Response, Upload, parse_json
+from app.atproto.syntax import Did, host_of
+from app.tokens.errors import TokenInvalid
+
+from .calls import JSON, UPLOAD_BLOB, Admitted, Call, CallRules
+from .errors import CallMalformed, HostLimited, NotSignedIn, StorageFailed
+from .pauses import Pauses
+from .places import Places
+from .ports import Audit, RateLimit, Session
+from .session import Identified, Identify
+
+log = logging.getLogger(__name__)
+
+CALL_BUDGET: Final = 9.0
+"""Seconds for a call with all its attempts: an answer comes within ten."""
+
+LONGEST_BUDGET: Final = 25.0
+"""Seconds for a large body: less than a restart waits for requests under way."""
+
+SPEED: Final = 2_000_000
+"""Bytes in a second that a line to a PDS is trusted to carry."""
+
+BULK: Final = frozenset(
+    {"com.atproto.sync.getBlob", "com.atproto.sync.getRepo", UPLOAD_BLOB}
+)
+"""Methods whose bodies are large, one way or the other."""
+
+IN_MEMORY: Final = 256 * 1024
+"""Bytes of an answer that stay in memory; more goes to a file without a name."""
+
+OUTAGES: Final = frozenset({502, 503, 504})
+
+
+@dataclass(slots=True, kw_only=True)
+class CallRecord:
+    """What the audit trail will say of one call; filled in as it becomes known."""
+
+    nsid: str
+    verb: str
+    caller: str
+    """The origin of the page that called, or `bearer`."""
+    began: float
+    session: Session | None = None
+    collections: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the PDS said: a success with its body in `file`, an error in `body`."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    file: IO[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long bodies may be, in bytes."""
+
+    json: int
+    blob: int
+
+    def for_body_of(self, call: Call) -> int:
+        """Return the limit for what the caller sends."""
+        return self.blob if call.nsid == UPLOAD_BLOB else self.json
+
+    @property
+    def for_answer(self) -> int:
+        """The limit for what the PDS says, a blob at times."""
+        return max(self.blob, self.json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPds:
+    """GET and POST /auth/xrpc/NSID."""
+
+    identify: Identify
+    client: OAuthClient
+    rules: CallRules
+    sizes: Limits
+    rates: RateLimit
+    pauses: Pauses
+    places: Places
+
+    def recognise(self, token: str | None, *, network: str) -> Identified:
+        """Return whom the platform token names; whoever guesses is slowed down.
+
+        Raises what `Identify.identify` raises, and:
+            TooManyRequests: too many tokens from this network were none.
+        """
+        try:
+            return self.identify.identify(token)
+        except (NotSignedIn, TokenInvalid):
+            self.rates.hit("token", network)
+            raise
+
+    def call(
+        self,
+        who: Identified,
+        call: Call,
+        *,
+        receive: Callable[[int], Upload | None],
+        headers: Mapping[str, str],
+        record: CallRecord,
+    ) -> Answer:
+        """Make a call with the session of this person; return what the PDS says.
+
+        `receive` reads the caller's body, up to so many bytes; it is asked once and
+        only when nothing else is amiss.
+
+        Raises:
+            TooManyRequests: too many calls of this session, or too many at once.
+            CallNotAllowed, CallMalformed, CallTooLarge: the PDS was not asked.
+            HostLimited: the PDS wants to be left alone for a while.
+            SessionEnded: sign in again (7.18); AccountUnavailable: 7.21.
+            ScopeMissing: something was not granted (8.11); `record.needs` says what.
+            HostUnreachable, ServerInvalid, RefreshBusy: not the caller's fault.
+        """
+        did = who.session.did
+        self.rates.hit("call", who.session.sid)
+        admitted = self.rules.admit(call, did)
+        self.pauses.check(did, call.verb)
+        with self.places.hold(did):
+            body = receive(self.sizes.for_body_of(call))
+            if admitted is None:
+                admitted = self.rules.admit_writes(call, _document(body), did)
+            record.collections, record.needs = admitted.collections, admitted.needs
+            return self._send(who.session, call, admitted, body=body, headers=headers)
+
+    def _send(
+        self,
+        session: Session,
+        call: Call,
+        admitted: Admitted,
+        *,
+        body: Upload | None,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        if session.oauth_session_id is None:
+            raise SessionEnded("unknown")
+        live = self.client.restore(session.did, session.oauth_session_id)
+        with _sink() as file:
+            response = live.request(
+                call.verb,
+                f"/xrpc/{call.nsid}",
+                params=call.params,
+                headers=_headers(headers, admitted),
+                body=body,
+                sink=file,
+                deadline=Deadline.after(_budget(call, body)),
+                limit=self.sizes.for_answer,
+            )
+            self._judge(session.did, call, response)
+            file.seek(0)
+            return Answer(
+                status=response.status,
+                headers=response.headers,
+                body=response.body,
+                file=file,
+            )
+
+    def _judge(self, did: Did, call: Call, response: Response) -> None:
+        """Raise what is no answer to this call, but news of the host."""
+        status, host = response.status, host_of(response.url)
+        if status == 429:
+            raise HostLimited(self.pauses.begin(did, call.verb, response.headers))
+        if 300 <= status < 400:
+            raise ServerInvalid(host, "it redirects a call")
+        is_page = status >= 500 and response.content_type != JSON
+        if status in OUTAGES or is_page:
+            raise HostFailing(host, status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCall:
+    """The trace of a call: who, what and how it went, never what was said."""
+
+    audit: Audit
+    clock: Callable[[], float]
+
+    def record(self, record: CallRecord, *, status: int, seconds: float) -> None:
+        """Write it to the audit trail.
+
+        The call is over, and may have written something: a trail that cannot be
+        written must not make it look as if it had failed. The log has it then.
+        """
+        if record.session is None:
+            return
+        detail = {
+            "nsid": record.nsid,
+            "method": record.verb,
+            "collections": list(record.collections),
+            "caller": record.caller,
+            "status": status,
+            "milliseconds": round(seconds * 1000),
+        }
+        did, sid = record.session.did, record.session.sid
+        try:
+            self.audit.record("xrpc", now=self.clock(), did=did, sid=sid, detail=detail)
+        except StorageFailed:
+            log.exception("not in the audit trail: xrpc %s %s %s", did, sid, detail)
+
+
+@contextmanager
+def _sink() -> Iterator[IO[bytes]]:
+    """Open what an answer goes into; whoever gets the answer closes it."""
+    file: IO[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 -- kept
+    try:
+        yield file
+    except BaseException:
+        file.close()
+        raise
+
+
+def _document(body: Upload | None) -> object:
+    """Read a body that is to be judged."""
+    if body is None:
+        raise CallMalformed("it needs a body")
+    body.file.seek(0)
+    try:
+        return parse_json(body.file.read(body.size))
+    except ValueError as error:
+        raise CallMalformed("its body is not JSON of one meaning") from error
+
+
+def _headers(given: Mapping[str, str], admitted: Admitted) -> dict[str, str]:
+    service = {"atproto-proxy": admitted.service} if admitted.service else {}
+    return {**given, **service}
+
+
+def _budget(call: Call, body: Upload | None) -> float:
+    if call.verb == "GET" and call.nsid in BULK:
+        return LONGEST_BUDGET
+    carrying = body.size / SPEED if body else 0.0
+    return min(CALL_BUDGET + carrying, LONGEST_BUDGET)

@@ -1,0 +1,51 @@
+"""Which calls are made for services, and how large they may be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.config.reading import read, refusal
+
+
+def test_no_call_is_made_unless_it_is_named():
+    assert read().xrpc_allow.allowed.permissions == ()
+    assert read(XRPC_ALLOW="none").xrpc_allow == read().xrpc_allow
+
+
+def test_calls_are_named_as_permissions_are():
+    rules = read(XRPC_ALLOW="repo:app.relay.track  blob:image/* rpc:app.relay.getX")
+
+    assert str(rules.xrpc_allow.allowed) == (
+        "repo:app.relay.track blob:image/* rpc:app.relay.getX?aud=*"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("repo:app.relay.*", "app.relay.* is no collection"),
+        ("everything", "everything names no call"),
+        ("rpc:com.atproto.repo.createRecord", "is allowed with repo:"),
+        ("rpc:com.atproto.server.getServiceAuth", "is never called for a service"),
+        ("rpc:*", "every method of every service"),
+        ("atproto", "atproto names no call"),
+    ],
+)
+def test_what_names_no_call_stops_the_start_with_one_line(text, why):
+    (line,) = refusal(XRPC_ALLOW=f"blob:*/* {text}")
+
+    assert line.startswith("LATCHKEY_XRPC_ALLOW: ")
+    assert why in line
+
+
+def test_sizes_carry_units():
+    assert read(XRPC_MAX_BLOB="5MB").xrpc_max_blob == 5_000_000
+    assert read(XRPC_MAX_JSON="150 KB").xrpc_max_json == 150_000
+
+
+@pytest.mark.parametrize("text", ["5", "0MB", "-1MB", "1GB", "5mb", "1.5MB", "MB"])
+def test_a_size_without_a_unit_is_refused(text):
+    (line,) = refusal(XRPC_MAX_BLOB=text)
+
+    assert line.startswith("LATCHKEY_XRPC_MAX_BLOB: ")
+    assert "no size" in line

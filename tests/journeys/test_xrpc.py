@@ -1,0 +1,630 @@
+"""Calls on the visitor's PDS through the service: what passes, and what comes back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes import faults
+from tests.fakes.browser import AtHost
+from tests.fakes.faults import Says
+from tests.journeys.calling import (
+    APPVIEW,
+    CREATE,
+    FEED,
+    GET_SESSION,
+    PDS,
+    SCOPE,
+    SIBLING,
+    TRACK,
+    UPLOAD,
+    Caller,
+    opened,
+    record_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.page import Page
+    from tests.service import Service
+
+PLAIN = "app.relay.getPlain"
+PLAIN_URL = f"https://{PDS}/xrpc/{PLAIN}"
+JSON = {"Content-Type": "application/json"}
+PAGE = b"<script>alert(document.cookie)</script>"
+
+
+@pytest.fixture
+def caller(open_service: Callable[..., Service]) -> Caller:
+    return opened(open_service)
+
+
+def presses(page: Page, **fields: str) -> AtHost:
+    """Press a button that leads to the person's own host."""
+    there = page.presses(**fields)
+    assert isinstance(there, AtHost)
+    return there
+
+
+def error_of(answer: Any) -> tuple[int, str]:
+    return answer.status, answer.json()["error"]
+
+
+# --- what passes ----------------------------------------------------------------------
+
+
+def test_a_page_of_the_platform_calls_with_the_cookie_alone(caller: Caller) -> None:
+    answer = caller.gets(GET_SESSION)
+
+    assert (answer.status, answer.json()["did"]) == (200, caller.did)
+    assert answer.headers["Latchkey-Source"] == "pds"
+
+
+def test_a_program_calls_with_a_bearer_token_and_no_origin(caller: Caller) -> None:
+    assert caller.with_bearer(GET_SESSION).json()["did"] == caller.did
+
+
+def test_a_record_is_written_in_the_persons_repository(caller: Caller) -> None:
+    answer = caller.posts(CREATE, record_of(caller.did))
+
+    uri = answer.json()["uri"]
+    assert uri.startswith(f"at://{caller.did}/{TRACK}/")
+    assert caller.world.skyhost.pds.records[uri]["title"] == "Blue"
+    (sent,) = caller.at_pds()
+    assert json.loads(sent.body) == record_of(caller.did)
+
+
+def test_a_blob_is_uploaded_as_what_it_is(caller: Caller) -> None:
+    picture = bytes(range(256)) * 2_000  # longer than what stays in memory
+
+    answer = caller.posts(UPLOAD, picture, Content_Type="image/png; name=x")
+
+    blob = answer.json()["blob"]
+    assert (blob["mimeType"], blob["size"]) == ("image/png", len(picture))
+    assert caller.at_pds()[0].body == picture
+
+
+def test_a_body_goes_out_again_after_a_nonce_challenge_and_a_refresh(
+    caller: Caller,
+) -> None:
+    """5.13, 7.14: the whole of it, each time."""
+    picture = bytes(range(256)) * 2_000
+    caller.world.clock.advance(600)  # longer than a nonce is kept
+    caller.world.skyhost.server.grants.all[0].access_expires_at = 0.0
+
+    answer = caller.posts(UPLOAD, picture, Content_Type="image/png")
+
+    assert answer.status == 200
+    assert {len(one.body) for one in caller.at_pds()} == {len(picture)}
+    assert len(caller.at_pds()) == 3
+
+
+def test_parameters_and_headers_that_mean_something_pass(caller: Caller) -> None:
+    caller.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
+
+    caller.gets(
+        PLAIN,
+        {"Atproto-Accept-Labelers": "did:plc:x;redact", "Accept-Language": "de"},
+        q="a b&c=d/../é",
+    )
+
+    (sent,) = caller.at_pds()
+    assert sent.url == f"{PLAIN_URL}?q=a+b%26c%3Dd%2F..%2F%C3%A9"
+    assert sent.headers["Atproto-Accept-Labelers"] == "did:plc:x;redact"
+    assert sent.headers["Accept-Language"] == "de"
+
+
+def test_nothing_else_of_the_caller_reaches_the_pds(caller: Caller) -> None:
+    caller.gets(
+        GET_SESSION,
+        {"X-Forwarded-For": "10.0.0.1", "DPoP": "eyJ", "X-Bsky-Topics": "a"},
+    )
+
+    (sent,) = caller.at_pds()
+    assert caller.token not in str(sent)
+    assert set(sent.headers) == {
+        *("Accept", "Accept-Encoding", "User-Agent", "DPoP", "Authorization")
+    }
+    assert sent.headers["DPoP"] != "eyJ"
+
+
+def test_a_call_is_forwarded_to_a_service_that_is_named(caller: Caller) -> None:
+    url = f"https://{PDS}/xrpc/{FEED}"
+    caller.world.network.lay(url, Says(200, b"{}", JSON))
+
+    asked = caller.gets(FEED, {"Atproto-Proxy": APPVIEW})
+    filled_in = caller.gets(FEED)
+
+    assert (asked.status, filled_in.status) == (200, 200)
+    assert [one.headers["atproto-proxy"] for one in caller.at_pds()] == [APPVIEW] * 2
+
+
+def test_the_pds_is_no_open_proxy(caller: Caller) -> None:
+    evil = {"Atproto-Proxy": "did:web:evil.cafe#relay_appview"}
+
+    assert error_of(caller.gets(FEED, evil)) == (403, "call_not_allowed")
+    assert error_of(caller.gets(PLAIN, evil)) == (403, "call_not_allowed")
+    assert error_of(caller.gets(PLAIN, {"Atproto-Proxy": APPVIEW}))[0] == 403
+    assert caller.at_pds() == []
+
+
+# --- who may call ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.cafe",
+        "null",
+        "http://music.platform.cafe",
+        "https://music.platform.cafe:8443",
+        "https://music.platform.cafe.evil.cafe",
+        "https://notplatform.cafe",
+        "https://user@music.platform.cafe",
+        "https://music.platform.cafe/",
+        "https://MUSIC.platform.cafe",
+    ],
+)
+def test_a_page_of_nobody_here_causes_no_call(
+    caller: Caller, method: str, origin: str
+) -> None:
+    """The cookie is there: the browser is one that attaches it to everything."""
+    answer = caller.calls(method, GET_SESSION, origin=origin, site="same-site")
+
+    assert error_of(answer) == (403, "cross_site")
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert caller.at_pds() == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "site"),
+    [
+        ({}, "cross-site"),
+        ({}, "same-site"),
+        ({}, "none"),
+        ({"Referer": "https://evil.cafe/page"}, "cross-site"),
+        ({"Referer": "https://evil.cafe/https://music.platform.cafe/"}, "same-site"),
+        ({"Referer": "https://music.platform.cafe@evil.cafe/"}, "same-site"),
+    ],
+)
+def test_a_get_that_says_no_origin_must_come_from_a_page_of_ours(
+    caller: Caller, headers: dict[str, str], site: str
+) -> None:
+    answer = caller.calls("GET", GET_SESSION, origin=None, headers=headers, site=site)
+
+    assert error_of(answer) == (403, "cross_site")
+    assert caller.at_pds() == []
+
+
+def test_a_picture_in_a_page_of_the_platform_may_come_from_the_pds(
+    caller: Caller,
+) -> None:
+    page = {"Referer": f"{SIBLING}/album"}
+
+    theirs = caller.calls("GET", GET_SESSION, origin=None, headers=page)
+    ours = caller.calls("GET", GET_SESSION, origin=None, site="same-origin")
+
+    assert (theirs.status, ours.status) == (200, 200)
+
+
+def test_a_post_without_an_origin_is_nobodys(caller: Caller) -> None:
+    answer = caller.calls(
+        "POST", PLAIN, origin=None, headers={"Referer": f"{SIBLING}/"}, site="same-site"
+    )
+
+    assert error_of(answer) == (403, "cross_site")
+
+
+def test_a_bearer_token_that_is_wrong_is_not_made_up_for_by_the_cookie(
+    caller: Caller,
+) -> None:
+    for token in ("nonsense", ""):
+        given = {"Authorization": f"Bearer {token}"}
+        answer = caller.calls("GET", GET_SESSION, headers=given, origin=None)
+
+        assert error_of(answer) == (401, "not_signed_in")
+    assert caller.at_pds() == []
+
+
+@pytest.mark.parametrize(
+    "origin", [SIBLING, "https://play.elsewhere.cafe", "https://auth.platform.cafe"]
+)
+def test_browsers_let_pages_of_the_platform_call_and_read(
+    caller: Caller, origin: str
+) -> None:
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    before = caller.calls("OPTIONS", CREATE, origin=origin, headers=asked)
+    after = caller.calls("GET", GET_SESSION, origin=origin)
+
+    assert before.status == 204
+    assert before.headers["Access-Control-Allow-Methods"] == "GET, POST"
+    assert "Content-Type" in before.headers["Access-Control-Allow-Headers"]
+    assert "Latchkey-Source" in after.headers["Access-Control-Expose-Headers"]
+    for answer in (before, after):
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+        assert answer.headers["Vary"] == "Origin"
+
+
+def test_a_page_of_the_platform_can_read_what_went_wrong(caller: Caller) -> None:
+    caller.browser.jar.clear()
+
+    answer = caller.gets(GET_SESSION)
+
+    assert error_of(answer) == (401, "not_signed_in")
+    assert answer.headers["Access-Control-Allow-Origin"] == SIBLING
+    assert "Latchkey-Source" not in answer.headers
+
+
+def test_browsers_are_told_nothing_about_other_pages(caller: Caller) -> None:
+    for origin in ("https://evil.cafe", "null"):
+        before = caller.calls("OPTIONS", CREATE, origin=origin)
+
+        assert before.status == 403
+        assert before.headers["Vary"] == "Origin"
+        assert not [name for name, _ in before.headers if name.startswith("Access-")]
+
+
+def test_whoever_has_signed_out_calls_no_more(caller: Caller) -> None:
+    token = caller.token
+    caller.browser.signs_out()
+
+    assert error_of(caller.with_bearer(GET_SESSION, token)) == (401, "not_signed_in")
+
+
+def test_other_methods_of_http_are_refused(caller: Caller) -> None:
+    assert caller.calls("DELETE", GET_SESSION).status == 405
+    assert caller.calls("PUT", GET_SESSION).status == 405
+
+
+# --- what comes back ------------------------------------------------------------------
+
+
+def test_headers_that_help_come_back_and_those_that_harm_do_not(
+    caller: Caller,
+) -> None:
+    helpful = {
+        "RateLimit-Limit": "3000",
+        "RateLimit-Remaining": "2999",
+        "RateLimit-Reset": "1790000300",
+        "RateLimit-Policy": "3000;w=300",
+        "Atproto-Repo-Rev": "3l4example",
+    }
+    harmful = {
+        "Set-Cookie": "platform_token=evil; Domain=platform.cafe",
+        "WWW-Authenticate": "Basic",
+        "DPoP-Nonce": "n",
+        "Authorization": "DPoP x",
+        "Access-Control-Allow-Origin": "*",
+        "Location": "https://evil.cafe",
+        "Content-Security-Policy": "default-src *",
+        "Clear-Site-Data": '"*"',
+        "Refresh": "0; url=https://evil.cafe",
+    }
+    said = Says(200, b"{}", {**JSON, **helpful, **harmful})
+    caller.world.network.lay(PLAIN_URL, said)
+
+    answer = caller.gets(PLAIN)
+
+    assert {name: answer.headers[name] for name in helpful} == helpful
+    assert answer.headers["Access-Control-Allow-Origin"] == SIBLING
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    for name in harmful.keys() - {
+        "Access-Control-Allow-Origin",
+        "Content-Security-Policy",
+    }:
+        assert name not in answer.headers
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/html", "image/svg+xml", "", "text/html\t;x", "a b", "x" * 999],
+)
+def test_a_page_of_a_pds_is_no_page_of_ours(
+    caller: Caller, status: int, content_type: str
+) -> None:
+    said = Says(status, PAGE, {"Content-Type": content_type})
+    caller.world.network.lay(PLAIN_URL, said)
+
+    answer = caller.gets(PLAIN)
+
+    assert (answer.status, answer.body) == (status, PAGE)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Disposition"] == "attachment"
+    assert answer.headers["Content-Security-Policy"] == (
+        "default-src 'none'; sandbox; frame-ancestors 'none'"
+    )
+
+
+def test_an_error_of_the_pds_comes_back_as_it_is_and_says_whose_it_is(
+    caller: Caller,
+) -> None:
+    body = b'{"error":"InvalidRequest","message":"no such thing"}'
+    caller.world.network.lay(PLAIN_URL, Says(400, body, JSON))
+
+    answer = caller.gets(PLAIN)
+
+    assert (answer.status, answer.body) == (400, body)
+    assert answer.headers["Latchkey-Source"] == "pds"
+
+
+def test_a_long_answer_comes_back_whole(caller: Caller) -> None:
+    audio = bytes(range(256)) * 4_000
+    url = f"https://{PDS}/xrpc/com.atproto.sync.getBlob"
+    caller.world.network.lay(url, Says(200, audio, {"Content-Type": "audio/mpeg"}))
+
+    answer = caller.gets("com.atproto.sync.getBlob", did=caller.did, cid="x")
+
+    assert answer.body == audio
+    assert answer.headers["Content-Length"] == str(len(audio))
+    assert answer.headers["Content-Type"] == "audio/mpeg"
+
+
+# --- sizes ----------------------------------------------------------------------------
+
+
+def test_a_body_may_be_as_long_as_its_kind_and_no_longer(
+    open_service: Callable[..., Service],
+) -> None:
+    caller = opened(open_service, xrpc_max_json=200_000, xrpc_max_blob=300_000)
+    note = record_of(caller.did, padding="x" * 150_000)
+
+    assert caller.posts(CREATE, note).status == 200  # forms end at 64 KB
+    too_long = caller.posts(CREATE, record_of(caller.did, padding="x" * 200_000))
+    blob = caller.posts(UPLOAD, b"x" * 300_001, Content_Type="image/png")
+
+    assert error_of(too_long) == (413, "too_large")
+    assert error_of(blob) == (413, "too_large")
+    assert len(caller.at_pds()) == 1
+
+
+def test_forms_may_not_be_longer_for_it(caller: Caller) -> None:
+    page = caller.browser.posts("/auth/login", {"identifier": "x" * 70_000})
+
+    assert page.status == 413
+
+
+def test_an_answer_longer_than_the_limit_is_refused(
+    open_service: Callable[..., Service],
+) -> None:
+    caller = opened(open_service, xrpc_max_json=100_000, xrpc_max_blob=100_000)
+    caller.world.network.lay(PLAIN_URL, Says(200, b"x" * 100_001, JSON))
+
+    assert error_of(caller.gets(PLAIN)) == (502, "server_invalid")
+
+
+# --- failures, told apart -------------------------------------------------------------
+
+
+def test_a_dead_session_at_the_host_asks_to_reconnect_and_says_where(
+    caller: Caller,
+) -> None:
+    """7.18: the platform cookie is as good as before, and login works with it."""
+    caller.world.skyhost.server.grants.all[0].alive = False
+
+    dead = caller.gets(GET_SESSION)
+    again = caller.gets(GET_SESSION)
+    way_out = dead.json()["login_url"]
+    page = caller.browser.visits(f"{way_out}&return_to=/auth/account")
+
+    assert error_of(dead) == error_of(again) == (401, "reconnect")
+    assert caller.browser.is_signed_in()
+    back = presses(page, identifier=caller.did, prompt="login").approves()
+    assert back.url == f"{caller.service.home}/auth/account"
+    assert caller.gets(GET_SESSION).status == 200
+
+
+def test_a_permission_that_is_missing_is_named_with_a_way_to_get_it(
+    open_service: Callable[..., Service],
+) -> None:
+    """8.11, 7.13: 403 is no reason to refresh."""
+    caller = opened(open_service, scope_max=f"{SCOPE} repo:app.relay.note")
+    note = record_of(caller.did, collection="app.relay.note")
+
+    answer = caller.posts(CREATE, note)
+
+    assert error_of(answer) == (403, "permission_missing")
+    assert answer.json()["scope"] == "repo:app.relay.note?action=create"
+    assert caller.world.network.sent(path="/oauth/token") == []
+    asks = caller.browser.visits(answer.json()["login_url"])
+    presses(asks, identifier=caller.did).approves()
+    assert caller.posts(CREATE, note).status == 200
+
+
+@pytest.mark.parametrize("state", ["AccountDeactivated", "AccountTakedown"])
+def test_an_account_that_is_not_served_is_unavailable(
+    caller: Caller, state: str
+) -> None:
+    """7.21: no refresh, no end of the session, and the person stays."""
+    caller.world.skyhost.pds.status_of[caller.did] = state
+
+    assert error_of(caller.gets(GET_SESSION)) == (403, "account_unavailable")
+    assert caller.world.network.sent(path="/oauth/token") == []
+    caller.world.skyhost.pds.status_of.clear()
+    assert caller.gets(GET_SESSION).status == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (faults.Refuses(), 504),
+        (faults.bad_gateway(), 502),
+        (Says(503, b'{"error":"NotNow"}', JSON), 502),
+        (Says(500, PAGE, {"Content-Type": "text/html"}), 502),
+    ],
+)
+def test_an_outage_of_the_host_is_said_to_be_one(
+    caller: Caller, fault: Any, status: int
+) -> None:
+    caller.world.network.lay(PLAIN_URL, fault)
+
+    assert error_of(caller.gets(PLAIN)) == (status, "host_unreachable")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_of_a_pds_leads_nobody_anywhere(caller: Caller, status: int) -> None:
+    caller.world.network.lay(PLAIN_URL, faults.redirect("https://evil.cafe/", status))
+
+    answer = caller.gets(PLAIN)
+
+    assert error_of(answer) == (502, "server_invalid")
+    assert "Location" not in answer.headers
+
+
+# --- hosts and callers that want less -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "90"}, 90),
+        ({"RateLimit-Reset": "1790000120"}, 120),
+        ({"RateLimit-Reset": "150"}, 150),
+        ({}, 60),
+        ({"Retry-After": "soon"}, 60),
+    ],
+)
+def test_a_pds_that_wants_to_be_left_alone_is(
+    caller: Caller, headers: dict[str, str], seconds: int
+) -> None:
+    said = Says(429, b'{"error":"RateLimitExceeded"}', {**JSON, **headers})
+    caller.world.network.lay(PLAIN_URL, said, times=1)
+    caller.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
+
+    first = caller.gets(PLAIN)
+    left_alone = caller.gets(PLAIN)
+    other = caller.gets(GET_SESSION)
+    asked = len(caller.at_pds())
+    caller.world.clock.advance(seconds + 1)
+
+    assert error_of(first) == error_of(left_alone) == (429, "too_many_requests")
+    assert abs(int(left_alone.headers["Retry-After"]) - seconds) <= 1
+    assert (other.status, asked) == (429, 1)
+    assert caller.gets(PLAIN).status == 200
+
+
+def test_a_pds_that_limits_one_account_is_asked_for_others(caller: Caller) -> None:
+    bob = caller.service.browser()
+    bob.signs_in("bob.skyhost.social", username="bob")
+    caller.world.network.lay(PLAIN_URL, faults.too_many(300), times=1)
+    caller.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
+
+    assert caller.gets(PLAIN).status == 429
+    assert Caller(caller.service, bob).gets(PLAIN).status == 200
+
+
+def test_writing_too_much_does_not_end_reading(caller: Caller) -> None:
+    url = f"https://{PDS}/xrpc/{CREATE}"
+    caller.world.network.lay(url, faults.too_many(3600), times=1)
+
+    assert caller.posts(CREATE, record_of(caller.did)).status == 429
+    assert caller.posts(CREATE, record_of(caller.did)).status == 429
+    assert caller.gets(GET_SESSION).status == 200
+
+
+def test_a_session_makes_so_many_calls_and_no_more(
+    open_service: Callable[..., Service],
+) -> None:
+    caller = opened(open_service, rate_limit_xrpc_per_session="3/minute")
+
+    statuses = [caller.gets(GET_SESSION).status for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+
+
+def test_whoever_guesses_tokens_is_slowed_down_and_nobody_else(
+    open_service: Callable[..., Service],
+) -> None:
+    caller = opened(open_service, rate_limit_failed_tokens_per_address="2/minute")
+
+    guesses = [caller.with_bearer(GET_SESSION, "guess").status for _ in range(3)]
+
+    assert guesses == [401, 401, 429]
+    assert caller.with_bearer(GET_SESSION).status == 200
+
+
+# --- what is kept of it ---------------------------------------------------------------
+
+
+def test_every_call_is_audited_without_its_content(caller: Caller) -> None:
+    caller.world.clock.advance(1)
+    caller.posts(CREATE, record_of(caller.did, title="canary-of-the-body"))
+    caller.world.clock.advance(1)
+    caller.with_bearer(f"{GET_SESSION}?q=canary-of-the-query")
+    caller.world.clock.advance(1)
+    caller.gets("com.atproto.server.deleteAccount")
+
+    rows = caller.service.rows(
+        "SELECT did, sid, detail FROM audit_events WHERE event = 'xrpc' ORDER BY id"
+    )
+    details = [json.loads(detail) for _, _, detail in rows][1:]
+
+    assert {did for did, _, _ in rows} == {caller.did}
+    assert len({sid for _, sid, _ in rows}) == 1
+    assert all(type(one.pop("milliseconds")) is int for one in details)
+    assert details == [
+        {
+            "nsid": CREATE,
+            "method": "POST",
+            "collections": [TRACK],
+            "caller": SIBLING,
+            "status": 200,
+        },
+        {
+            "nsid": GET_SESSION,
+            "method": "GET",
+            "collections": [],
+            "caller": "bearer",
+            "status": 200,
+        },
+        {
+            "nsid": "com.atproto.server.deleteAccount",
+            "method": "GET",
+            "collections": [],
+            "caller": SIBLING,
+            "status": 403,
+        },
+    ]
+
+
+def test_neither_log_nor_database_holds_what_was_said(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    said = Says(200, b'{"canary":"of-the-answer"}', JSON)
+    caller.world.network.lay(PLAIN_URL, said)
+
+    caller.posts(CREATE, record_of(caller.did, record={"title": "canary-of-the-body"}))
+    caller.posts(CREATE, b'{"repo": "canary-of-a-bad-body')
+    caller.gets(PLAIN, q="canary-of-the-query")
+
+    dump = "\n".join(
+        str(caller.service.rows(f"SELECT * FROM {name}"))  # noqa: S608
+        for (name,) in caller.service.rows(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        )
+    )
+    for text in (caplog.text, dump):
+        assert "canary" not in text
+        assert caller.token not in text
+
+
+# --- off ------------------------------------------------------------------------------
+
+
+def test_nothing_is_called_until_something_is_allowed(
+    open_service: Callable[..., Service],
+) -> None:
+    caller = opened(open_service, allow="")
+
+    assert error_of(caller.gets(GET_SESSION)) == (403, "call_not_allowed")
+    assert error_of(caller.posts(CREATE, record_of(caller.did)))[0] == 403
+    assert caller.at_pds() == []
