@@ -8,8 +8,10 @@ database): right for caches and sweeps, which only do their work again.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,10 +108,22 @@ def _make_file(url: URL) -> None:
     path = Path(url.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Private before SQLite opens it; its log files take over the mode.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
+        _make_private(path)
     except OSError as error:
         raise DatabaseURLInvalid(f"{path}: {error.strerror}") from error
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, private before SQLite opens it; its log files take over the mode.
+
+    One that is there is not opened: closing it would let go of the locks of all SQLite
+    connections of this process, and somebody else could then delete the log that they
+    write to.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
+    if not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+        raise OSError(errno.EACCES, "no file that we may read and write")
 
 
 def _configure(connection: Any, _record: object) -> None:

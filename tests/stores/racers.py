@@ -157,6 +157,12 @@ def apply_schema(database: Database, _: object) -> bool:
     return True
 
 
+def count_entries(database: Database, _: object) -> int:
+    """Return how many cache entries this process sees."""
+    with database.read() as connection:
+        return connection.scalar(text("SELECT count(*) FROM cache_entries"))
+
+
 def count_up(database: Database, times: int) -> int:
     """Read a number and write the next one, over and over."""
     for _ in range(times):

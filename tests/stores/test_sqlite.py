@@ -10,7 +10,9 @@ from sqlalchemy import make_url
 from app.flows.errors import StorageFailed
 from app.stores import sqlite
 from app.stores.database import Database, open_database
+from app.stores.errors import DatabaseURLInvalid
 from tests.stores.entries import ADD, add, keys
+from tests.stores.racers import apply_schema, count_entries, race
 
 
 def pragma(connection, name):
@@ -41,6 +43,28 @@ def test_the_file_of_sqlite_is_private_and_its_folder_is_made(tmp_path):
     database.close()
 
     assert modes == {0o600}
+
+
+def test_opening_the_database_again_lets_go_of_no_lock(sqlite_database, sqlite_url):
+    """Or else another process takes itself for the last and deletes our log."""
+    add(sqlite_database, "before")
+    open_database(sqlite_url).close()
+
+    race(apply_schema, sqlite_url, [None])  # comes and goes
+    add(sqlite_database, "after")
+
+    again = open_database(sqlite_url)
+    assert race(count_entries, sqlite_url, [None]) == [2]
+    assert keys(again) == {"before", "after"}
+    again.close()
+
+
+def test_a_folder_is_no_database(tmp_path):
+    folder = tmp_path / "latchkey.db"
+    folder.mkdir()
+
+    with pytest.raises(DatabaseURLInvalid, match=r"latchkey\.db"):
+        open_database(f"sqlite:///{folder}")
 
 
 def test_connections_are_kept(sqlite_database):
