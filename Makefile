@@ -89,7 +89,7 @@ deploy-test: $(TOOLS) ## the playbook on a Debian machine made for it (takes roo
 	@tests/deploy/run -q
 
 .PHONY: bench
-bench: $(TOOLS) ## what one sign-in costs: requests, hops, CPU time
+bench: $(TOOLS) ## what signing in, storing and awaiting cost, in ratios
 	@$(BIN)/python -m tests.bench
 
 .PHONY: wheel

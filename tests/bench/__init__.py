@@ -1,1 +1,1 @@
-"""What one sign-in costs: `make bench`. Ratios of one run, never a test."""
+"""What Latchkey costs: `make bench`. Ratios of one run, never a test."""

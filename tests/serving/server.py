@@ -37,6 +37,7 @@ class Server:
 
     path: Path
     log: Path
+    pid: int
 
     def get(self, target: str, headers: dict[str, str] | None = None) -> str:
         connection = LocalConnection(self.path)
@@ -76,10 +77,11 @@ def serving(application: str, directory: Path, **more: str) -> Iterator[Server]:
 
     Keyword arguments are further variables of its environment.
     """
-    server = Server(path=directory / "http.sock", log=directory / "log")
-    with server.log.open("w") as log:
-        settings = {"LATCHKEY_BIND": f"unix:{server.path}", **more}
+    path, log_path = directory / "http.sock", directory / "log"
+    with log_path.open("w") as log:
+        settings = {"LATCHKEY_BIND": f"unix:{path}", **more}
         process = start_gunicorn(application, settings, log)
+        server = Server(path=path, log=log_path, pid=process.pid)
         try:
             _wait_until_ready(server, process)
             yield server
