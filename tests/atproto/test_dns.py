@@ -43,16 +43,24 @@ class NameServer(BaseResolver):  # type: ignore[misc] # dnslib has no types
 
     def serve(self) -> tuple[str, int]:
         """Listen on a free port, for UDP and TCP alike; return the address."""
-        address = ("127.0.0.1", 0)
-        for kind in (UDPServer, TCPServer):
-            server = kind(address, DNSHandler)
+        servers = self._pair()
+        for server in servers:
             server.resolver, server.logger = self, DNSLogger(logf=lambda _: None)
-            address = server.server_address
             self._listening.append(server)
             threading.Thread(
                 target=server.serve_forever, args=(0.01,), daemon=True
             ).start()
-        return address
+        return servers[0].server_address
+
+    def _pair(self) -> tuple[Any, Any]:
+        """Bind both; a port that is free for the one may be taken for the other."""
+        for _ in range(20):
+            first = UDPServer(("127.0.0.1", 0), DNSHandler)
+            try:
+                return first, TCPServer(first.server_address, DNSHandler)
+            except OSError:
+                first.server_close()
+        raise OSError("no port is free for both")
 
     def stop(self) -> None:
         self.released.set()
