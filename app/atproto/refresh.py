@@ -14,7 +14,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from .errors import ClientRefused, RefreshBusy, SessionEnded
+from .errors import AtprotoError, ClientRefused, RefreshBusy, SessionEnded
 from .flights import Flights
 from .http import Deadline
 from .renewal import Renewal
@@ -104,21 +104,23 @@ class SessionRefresh:
         except TimeoutError as error:
             raise RefreshBusy(f"the refresh of {did} goes on") from error
 
-    def discard(self, session: OAuthSession) -> None:
+    def discard(self, session: OAuthSession) -> bool:
         """Delete a session that its PDS refuses even after a refresh (7.14).
 
-        Unless it has newer tokens by now, or somebody is getting them.
+        Returns false, with nothing done, when it has newer tokens by now or somebody
+        is getting them: what was refused had been replaced just then.
         """
         holder, now = secrets.token_urlsafe(16), self._clock()
         key = session.did, session.session_id
         stored = self._sessions.lease(*key, holder=holder, until=now + LEASE, now=now)
         if stored is None:
-            return
-        if stored.access_token == session.access_token:
-            self._sessions.delete(*key)
-            log.warning("session of %s is over: its PDS refuses it", session.did)
-        else:
-            self._sessions.release(*key, holder=holder)
+            return self._sessions.get(*key) is None
+        if stored.access_token != session.access_token:
+            self._release(session, holder)
+            return False
+        self._sessions.delete(*key)
+        log.warning("session of %s is over: its PDS refuses it", session.did)
+        return True
 
     def _read(self, did: Did, session_id: str) -> OAuthSession:
         session = self._sessions.get(did, session_id)
@@ -169,9 +171,8 @@ class SessionRefresh:
         monotonic: Callable[[], float],
     ) -> OAuthSession:
         """Renew what is leased; whatever happens, the lease is over afterwards."""
-        key = session.did, session.session_id
         if not self._is_due(session, rejected):
-            self._sessions.release(*key, holder=holder)
+            self._release(session, holder)
             return session
         deadline = Deadline.after(BUDGET, monotonic)
         try:
@@ -180,14 +181,26 @@ class SessionRefresh:
             log.warning("session of %s is over: %s", session.did, ended.reason)
             self._bury(session)
             raise
-        except BaseException as error:
+        except AtprotoError as error:
             # Refused as a client: our metadata or keys may be at fault (7.17, 10.3).
             level = (
                 logging.ERROR if isinstance(error, ClientRefused) else logging.WARNING
             )
             log.log(level, "session of %s is not refreshed: %s", session.did, error)
-            self._sessions.release(*key, holder=holder)
+            self._release(session, holder)
             raise
+        except BaseException:
+            # Our own fault, or our end. The caller may have left, so the log is told.
+            log.exception("session of %s is not refreshed", session.did)
+            self._release(session, holder)
+            raise
+
+    def _release(self, session: OAuthSession, holder: str) -> None:
+        """End our lease; where that fails, what is under way matters more."""
+        try:
+            self._sessions.release(session.did, session.session_id, holder=holder)
+        except Exception:
+            log.exception("the lease of %s is left to end by itself", session.did)
 
     def _bury(self, session: OAuthSession) -> None:
         try:

@@ -132,7 +132,7 @@ class Renewal:
     ) -> OAuthSession:
         """Return the pair that somebody stored meanwhile, our lease having run out."""
         stored = self.sessions.get(session.did, session.session_id)
-        if stored is None or stored.refresh_token == session.refresh_token:
+        if stored is None or not _is_newer(stored, session):
             raise SessionEnded("lost" if error.ambiguous else "revoked") from error
         self.sessions.release(session.did, session.session_id, holder=holder)
         return stored
@@ -153,7 +153,7 @@ class Renewal:
         except Exception as error:
             self._revoke(renewed, binding)
             raise SessionEnded("lost") from error
-        if stored is not None and stored.refresh_token != session.refresh_token:
+        if stored is not None and _is_newer(stored, session):
             return stored  # an earlier commit did arrive, or somebody overtook us
         self._revoke(renewed, binding)
         raise SessionEnded("unknown" if stored is None else "lost")
@@ -179,6 +179,12 @@ class Renewal:
     def _revoke(self, session: OAuthSession, binding: Binding) -> None:
         deadline = Deadline.after(REVOCATION_BUDGET)
         self.agent.end(session, binding, deadline=deadline)
+
+
+def _is_newer(stored: OAuthSession, session: OAuthSession) -> bool:
+    """Tell whether somebody has stored another pair since we read ours."""
+    ours = session.access_token, session.refresh_token
+    return (stored.access_token, stored.refresh_token) != ours
 
 
 def _worth_another(error: HostUnreachable, deadline: Deadline) -> bool:

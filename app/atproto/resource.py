@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from .dpop import Outgoing, oauth_error
-from .errors import AccountUnavailable, ScopeMissing, SessionEnded
+from .errors import AccountUnavailable, RefreshBusy, ScopeMissing, SessionEnded
 from .syntax import host_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class LiveSession:
             session = self._current(deadline, rejected=session.access_token)
             response = attempt(session)
         if _is_token_refused(response):
-            self.refreshing.discard(session)
+            if not self.refreshing.discard(session):
+                raise RefreshBusy(f"{self.did} has other tokens by now")
             raise SessionEnded("revoked")
         _check_account(response)
         return response

@@ -178,12 +178,7 @@ class ServerAgent:
                 raise RefreshRejected(str(refusal)) from refusal
             raise refusal
         _note_missing(fresh, endpoint)
-        try:
-            return Answer(document=response.json_object(), nonce=fresh)
-        except DocumentInvalid as error:
-            # What stands in front of the host answered, or half of an answer came.
-            reason = "answered with something else than tokens"
-            raise HostUnreachable(host_of(endpoint), reason, sent=True) from error
+        return Answer(document=_tokens(response), nonce=fresh)
 
     def end(
         self, session: OAuthSession, binding: Binding, *, deadline: Deadline
@@ -236,6 +231,22 @@ class ServerAgent:
                     host_of(endpoint),
                     response.status,
                 )
+
+
+def _tokens(response: Response) -> Mapping[str, Any]:
+    """Return the JSON of a refresh, if any token is in it.
+
+    Otherwise what stands in front of the host answered, or half of an answer came: the
+    outcome is unknown, and the pair that we have is not given up for it (7.11).
+    """
+    host, reason = host_of(response.url), "answered with something else than tokens"
+    try:
+        document = response.json_object()
+    except DocumentInvalid as error:
+        raise HostUnreachable(host, reason, sent=True) from error
+    if not document.keys() & {"access_token", "refresh_token"}:
+        raise HostUnreachable(host, reason, sent=True)
+    return document
 
 
 def _note_missing(nonce: str | None, endpoint: str) -> None:

@@ -521,6 +521,7 @@ KEEPS: dict[str, tuple[str, Callable[[], Fault]]] = {
     "an HTML 502": (TOKEN, faults.bad_gateway),
     "a 429": (TOKEN, faults.too_many),
     "an HTML page with 200": (TOKEN, faults.a_page),
+    "JSON without tokens": (TOKEN, lambda: says(200, "under maintenance")),
     "an HTML page with 403": (TOKEN, lambda: faults.a_page(403)),
     "a redirect": (TOKEN, lambda: faults.redirect("https://elsewhere.social/")),
     "a 404": (TOKEN, faults.missing),
@@ -733,7 +734,9 @@ def test_an_answer_lost_after_the_rotation_ends_in_an_honest_word(
     assert "refresh_ambiguous" in caplog.text
 
 
-@pytest.mark.parametrize("trouble", ["timeout", "502", "200 HTML", "refused"])
+@pytest.mark.parametrize(
+    "trouble", ["timeout", "502", "200 HTML", "200 JSON", "refused"]
+)
 def test_a_request_that_did_not_arrive_is_made_up_for_by_the_second(
     library: Library, session: OAuthSession, network: FakeNetwork, trouble: str
 ) -> None:
@@ -742,6 +745,7 @@ def test_a_request_that_did_not_arrive_is_made_up_for_by_the_second(
         "timeout": faults.Waits(library.world.clock, 60.0),
         "502": faults.bad_gateway(),
         "200 HTML": faults.a_page(),
+        "200 JSON": says(200, "under maintenance"),
         "refused": faults.Refuses(),
     }[trouble]
     network.lay(TOKEN, fault, times=1)
@@ -851,6 +855,60 @@ def test_a_commit_whose_confirmation_is_lost_counts(unwritable: Library) -> None
     assert grant_of(unwritable).alive
 
 
+def test_a_commit_counts_that_was_done_for_a_host_that_keeps_refresh_tokens(
+    unwritable: Library, network: FakeNetwork
+) -> None:
+    """7.5 has hosts replace both. Where one does not, the access token tells."""
+    session = unwritable.logs_in(ALICE)
+    unwritable.sessions.failures, unwritable.sessions.arrives = 1, True
+    network.lay(TOKEN, faults.ChangesJSON({"refresh_token": session.refresh_token}))
+
+    renewed = current(unwritable, session, rejected=session.access_token)
+
+    assert stored(unwritable, session) == renewed
+    assert grant_of(unwritable).alive
+
+
+class Failing(MemorySessionStore):
+    """A store that fails where it only tidies up."""
+
+    def release(self, *key: Any, holder: str) -> None:
+        raise OSError("disk full")
+
+    def delete(self, *key: Any) -> OAuthSession | None:
+        raise OSError("disk full")
+
+
+def test_a_lease_that_cannot_be_ended_hides_nothing(
+    world: World, network: FakeNetwork, caplog: Any
+) -> None:
+    """What the host said is what the caller hears; the lease ends by itself."""
+    library = Library(world, sessions=Failing())
+    session = library.logs_in(ALICE)
+    network.lay(TOKEN, faults.too_many(), times=1)
+
+    with pytest.raises(HostFailing):
+        current(library, session, rejected=session.access_token)
+    assert "left to end by itself" in caplog.text
+
+    renewed = current(library, session, rejected=session.access_token)
+    assert renewed.access_token == grant_of(library).access_token
+
+
+def test_an_end_that_cannot_be_stored_is_said_all_the_same(
+    world: World, network: FakeNetwork, caplog: Any
+) -> None:
+    """7.17: its tokens are dead, and the next caller hears it again."""
+    library = Library(world, sessions=Failing())
+    session = library.logs_in(ALICE)
+    grant_of(library).alive = False
+
+    for _ in range(2):
+        with pytest.raises(SessionEnded):
+            current(library, session, rejected=session.access_token)
+    assert "is not deleted" in caplog.text
+
+
 def test_a_pair_that_somebody_stored_meanwhile_is_used(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
@@ -870,7 +928,7 @@ def test_a_pair_that_somebody_stored_meanwhile_is_used(
 
 
 def test_a_crash_of_our_own_gives_the_lease_back(
-    library: Library, session: OAuthSession, network: FakeNetwork
+    library: Library, session: OAuthSession, network: FakeNetwork, caplog: Any
 ) -> None:
     """Whatever fails, the next caller need not wait for the lease to end."""
 
@@ -882,6 +940,8 @@ def test_a_crash_of_our_own_gives_the_lease_back(
 
     with pytest.raises(ZeroDivisionError):
         current(library, session, rejected=session.access_token)
+    (fault,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert fault.exc_info, "whoever asked may have left: the log is told all of it"
     began = library.clock()
 
     current(library, session, rejected=session.access_token)

@@ -22,6 +22,7 @@ from app.atproto.errors import (
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.dpop import digest
+from tests.fakes.network import Answer, Fault, Sent
 from tests.fakes.pds import GET_SESSION, UPLOAD_BLOB, FakePds
 from tests.fakes.world import Host, World
 
@@ -319,8 +320,7 @@ def test_a_session_with_newer_tokens_is_not_dropped(
     newer = replace(session, access_token="newer")
     library.sessions.put(newer)
 
-    live.refreshing.discard(session)
-
+    assert live.refreshing.discard(session) is False
     assert stored(library, session) == newer
     began = library.clock()
     assert live.refresh(deadline=library.deadline(100.0)).access_token != "newer"
@@ -335,9 +335,35 @@ def test_a_session_that_somebody_refreshes_now_is_not_dropped(
         session.did, session.session_id, holder="x", until=now + 45, now=now
     )
 
-    live.refreshing.discard(session)
-
+    assert live.refreshing.discard(session) is False
     assert stored(library, session) == session
+
+
+def test_a_session_that_somebody_else_ended_is_over(
+    library: Library, live: LiveSession, session: OAuthSession
+) -> None:
+    library.sessions.delete(session.did, session.session_id)
+
+    assert live.refreshing.discard(session) is True
+
+
+def test_tokens_that_were_replaced_under_the_call_are_not_the_end(
+    library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
+) -> None:
+    """7.14: a host ends the old access token at once, with whoever is using it."""
+
+    class SomebodyRefreshes(Fault):
+        def before(self, sent: Sent, timeout: float) -> Answer:
+            known = stored(library, session)
+            assert known is not None
+            library.sessions.put(replace(known, access_token=f"{known.access_token}+"))
+            return refuses(401, "invalid_token").before(sent, timeout)
+
+    network.lay(f"https://{PDS}{GET_SESSION}", SomebodyRefreshes(), times=2)
+
+    with pytest.raises(RefreshBusy):
+        calls(library, live)
+    assert stored(library, session) is not None
 
 
 def test_a_call_follows_the_account_to_its_new_pds(
