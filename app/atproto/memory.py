@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .session import OAuthSession
     from .stores import AuthRequest, Cache, SessionStore, StateStore
     from .syntax import Did
+
+Value = TypeVar("Value")
 
 
 class MemoryStateStore:
@@ -103,26 +105,28 @@ class MemorySessionStore:
                 del self._leases[did, session_id]
 
 
-class MemoryCache:
+class MemoryCache(Generic[Value]):
     """A bounded cache: the entry used least recently goes first."""
 
     def __init__(self, clock: Callable[[], float], *, max_entries: int = 5_000) -> None:
         self._clock = clock
         self._max_entries = max_entries
         self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[float, Value]] = OrderedDict()
 
-    def get(self, key: str) -> str | None:
+    def get(self, key: str) -> Value | None:
         """Return the value unless its lifetime is over."""
         with self._lock:
-            expires_at, value = self._entries.get(key, (0.0, ""))
+            if key not in self._entries:
+                return None
+            expires_at, value = self._entries[key]
             if expires_at <= self._clock():
-                self._entries.pop(key, None)
+                del self._entries[key]
                 return None
             self._entries.move_to_end(key)
             return value
 
-    def put(self, key: str, value: str, *, lifetime: float) -> None:
+    def put(self, key: str, value: Value, *, lifetime: float) -> None:
         """Keep a value for `lifetime` seconds at most."""
         with self._lock:
             self._entries[key] = (self._clock() + lifetime, value)
@@ -139,6 +143,6 @@ class MemoryCache:
 if TYPE_CHECKING:
 
     def _fits(
-        states: MemoryStateStore, sessions: MemorySessionStore, cache: MemoryCache
+        states: MemoryStateStore, sessions: MemorySessionStore, cache: MemoryCache[str]
     ) -> tuple[StateStore, SessionStore, Cache]:
         return states, sessions, cache

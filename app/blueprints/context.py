@@ -16,6 +16,7 @@ from app.flows.permissions import Permissions
 from app.flows.session import Identify, RenewToken
 from app.flows.signup import ChooseUsername
 from app.flows.xrpc import CallPds, RecordCall
+from app.flows.verify import Verify
 
 from .redirects import ReturnPolicy
 
@@ -31,6 +32,7 @@ class Flows:
     choose_username: ChooseUsername
     renew: RenewToken
     identify: Identify
+    verify: Verify
     logout: Logout
     start_native: StartNativeLogin
     await_native: AwaitNativeLogin

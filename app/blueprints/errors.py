@@ -141,6 +141,9 @@ def _set_headers(response: Response, failure: Failure) -> None:
         response.headers["Retry-After"] = str(failure.retry_after)
     if failure.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="platform"'
+    # A proxy that may pass on no redirect of ours makes one of this (nginx).
+    if login_url := getattr(failure.error, "login_url", None):
+        response.headers["Location"] = login_url
     if isinstance(failure.error, HTTPException):
         for name, value in failure.error.get_headers():
             if name == "Allow":

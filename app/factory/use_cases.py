@@ -7,6 +7,7 @@ from functools import partial
 
 from app.atproto.client import OAuthClient
 from app.atproto.identifier import parse_identifier
+from app.atproto.memory import MemoryCache
 from app.atproto.policy import NetworkPolicy
 from app.blueprints.context import Flows
 from app.config import Settings
@@ -24,6 +25,7 @@ from app.flows.signup import ChooseUsername
 from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
 from app.flows.xrpc import CallPds, Limits, RecordCall
+from app.flows.verify import MOST_REMEMBERED, Verify
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
@@ -105,6 +107,11 @@ def open_flows(
         ),
         renew=RenewToken(sessions=stores.sessions, tokens=tokens, clock=clock),
         identify=identify,
+        verify=Verify(
+            identify=identify,
+            seen=MemoryCache(clock, max_entries=MOST_REMEMBERED),
+            clock=clock,
+        ),
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
         start_native=StartNativeLogin(
             logins=stores.native_logins,

@@ -21,6 +21,7 @@ from app.blueprints import (
     pages,
     session,
     signup,
+    verify,
     well_known,
     xrpc,
 )
@@ -36,7 +37,18 @@ STATIC_LIFETIME = 365 * 24 * 3600
 MAX_FORM = 64 * 1024
 """Bytes of a request body: our forms are a few hundred."""
 
-VIEWS = (login, callback, signup, logout, account, session, xrpc, well_known, health)
+VIEWS = (
+    login,
+    callback,
+    signup,
+    logout,
+    account,
+    session,
+    verify,
+    xrpc,
+    well_known,
+    health,
+)
 
 
 def site_of(settings: Settings, clock: Callable[[], float]) -> Site:

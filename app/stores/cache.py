@@ -50,7 +50,7 @@ class SqlCache:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
-        self._memory = MemoryCache(clock, max_entries=MEMORY_ENTRIES)
+        self._memory: MemoryCache[str] = MemoryCache(clock, max_entries=MEMORY_ENTRIES)
 
     def get(self, key: str) -> str | None:
         """Return the value unless its lifetime is over."""

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.vault import Vault
 from tests.e2e.visitor import Visitor
+from tests.lab import sibling as sibling_service
 from tests.lab.certificates import trust_in_chromium
 from tests.lab.network import Account, Network, dev_network, prod_like_network
 from tests.lab.service import Service, start_in_development, start_in_production
@@ -82,6 +83,13 @@ def browser(
     browser = _launch(playwright, tmp_path_factory.mktemp("home"))
     yield browser
     browser.close()
+
+
+@pytest.fixture(scope="session")
+def sibling(prod_like: Laboratory) -> str:
+    """Another service of the platform, beside ours."""
+    sibling_service.start_sibling(prod_like.network, prod_like.service)
+    return sibling_service.URL
 
 
 @pytest.fixture(params=["dev", "prod_like"])

@@ -11,15 +11,8 @@ from playwright.sync_api import Page
 
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.visitor import PLATFORM_TOKEN, Visitor
-from tests.lab import sibling as sibling_service
 from tests.lab.network import Account
 from tests.lab.processes import get
-
-
-@pytest.fixture(scope="session")
-def sibling(prod_like: Laboratory) -> str:
-    sibling_service.start_sibling(prod_like.network, prod_like.service)
-    return sibling_service.URL
 
 
 @pytest.fixture

@@ -25,9 +25,10 @@ DOCUMENTS = [
 
 
 def posting_routes(service: Service) -> list[str]:
-    """Every rule of the application that takes a POST, but for calls on a PDS.
+    """Every rule of the application that takes a POST, but for those of others.
 
-    Those are for sibling hosts as well: `test_xrpc.py`.
+    Calls on a PDS are for sibling hosts as well (`test_xrpc.py`); forward auth takes
+    any method that a proxy holds, and changes nothing.
     """
     views = service.app.view_functions
     return sorted(
@@ -35,6 +36,7 @@ def posting_routes(service: Service) -> list[str]:
             rule.rule
             for rule in service.app.url_map.iter_rules()
             if "POST" in (rule.methods or ())
+            and rule.endpoint != "verify.show"
             and getattr(views[rule.endpoint], MARK) != "call"
         }
     )

@@ -17,7 +17,7 @@ SERVER = """\
     server {{
         listen 127.0.0.1:443 ssl;
         server_name {names};
-        location / {{ proxy_pass http://127.0.0.1:{port}; }}
+{guard}        location / {{ proxy_pass http://127.0.0.1:{port}; }}
     }}
 """
 
@@ -36,13 +36,18 @@ def start_front_door(
     *,
     certificates: Certificates,
     ports: Mapping[str, int],
+    guards: Mapping[str, str] | None = None,
 ) -> Program:
-    """Start nginx; `ports` says where each server name (or several) is served."""
+    """Start nginx; `ports` says where each server name (or several) is served.
+
+    `guards` are further locations of a server, by its name.
+    """
     if _is_taken(PORT):
         raise PortTaken(f"something else listens on 127.0.0.1:{PORT}; stop it first")
     directory.mkdir()
     configuration = directory / "nginx.conf"
-    configuration.write_text(_configuration(directory, certificates, ports))
+    text = _configuration(directory, certificates, ports=ports, guards=guards or {})
+    configuration.write_text(text)
     return processes.start(
         "nginx",
         ["/usr/sbin/nginx", "-p", directory, "-c", configuration, "-e", "stderr"],
@@ -52,9 +57,16 @@ def start_front_door(
 
 
 def _configuration(
-    directory: Path, certificates: Certificates, ports: Mapping[str, int]
+    directory: Path,
+    certificates: Certificates,
+    *,
+    ports: Mapping[str, int],
+    guards: Mapping[str, str],
 ) -> str:
-    servers = [SERVER.format(names=names, port=port) for names, port in ports.items()]
+    servers = [
+        SERVER.format(names=names, port=port, guard=guards.get(names, ""))
+        for names, port in ports.items()
+    ]
     return _Configuration(TEMPLATE.read_text()).substitute(
         directory=directory,
         certificate=certificates.certificate,

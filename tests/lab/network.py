@@ -22,6 +22,7 @@ import requests
 
 from tests.lab.certificates import make_certificates
 from tests.lab.dnsd import HandleDns
+from tests.lab.forward_auth import forward_auth
 from tests.lab.front_door import start_front_door
 from tests.lab.hosts import named
 from tests.lab.processes import Processes, answers, get, session
@@ -140,7 +141,11 @@ def prod_like_network(directory: Path) -> Iterator[Network]:
     ):
         certificates = make_certificates(directory, names)
         start_front_door(
-            processes, directory / "nginx", certificates=certificates, ports=servers
+            processes,
+            directory / "nginx",
+            certificates=certificates,
+            ports=servers,
+            guards={SIBLING: forward_auth(asks=ports[SIGN_IN], serves=ports[SIBLING])},
         )
         _start_plc(processes, ports["plc"])
         _start_pds(

@@ -1,6 +1,7 @@
 // Another service of the platform, on a host beside the sign-in service. It knows the
 // public JWKS and nothing else: GET /me answers with the claims of the platform token in
-// the visitor's cookie, or 401 with the reason.
+// the visitor's cookie, or 401 with the reason. What is below /members/ the front door guards;
+// there it says whom the door has named.
 // SIBLING_PORT, SIBLING_JWKS_URL, SIBLING_ISSUER and SIBLING_AUDIENCE set it up.
 
 import { createServer } from 'node:http'
@@ -30,8 +31,20 @@ async function identify(request) {
   }
 }
 
+// Behind forward auth: nothing is verified here, the proxy has said who it is.
+function named(request) {
+  const name = (header) => request.headers[`x-auth-request-${header}`]
+  return { user: name('user'), did: name('did'), handle: name('handle'), session: name('session') }
+}
+
+async function answerTo(request) {
+  if (request.url === '/me') return identify(request)
+  if (request.url.startsWith('/members/')) return [200, named(request)]
+  return [200, { alive: true }]
+}
+
 createServer(async (request, response) => {
-  const [status, answer] = request.url === '/me' ? await identify(request) : [200, { alive: true }]
+  const [status, answer] = await answerTo(request)
   response.writeHead(status, { 'Content-Type': 'application/json' })
   response.end(JSON.stringify(answer))
 }).listen(Number(SIBLING_PORT), '127.0.0.1')

@@ -1,0 +1,86 @@
+"""/auth/verify: forward auth for the proxy in front of another service.
+
+nginx, Caddy, Traefik and Envoy ask with the headers of the request that they hold, and
+let it pass, with what we say about the person, when the answer is 200. They differ in
+how they tell the original address; whatever they say, a person is sent to our own login
+and from there nowhere but to the platform's hosts (requirement 9.9).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from flask import Blueprint, Response, redirect, request
+
+from app.flows.errors import NotSignedIn
+from app.flows.session import Identified
+
+from . import cookies
+from .access import access
+from .bearer import bearer_token
+from .context import flows, site
+from .redirects import ReturnToInvalid
+
+bp = Blueprint("verify", __name__)
+
+# Envoy asks with the method of the request it holds, and appends its path to ours.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class LoginNeeded(NotSignedIn):
+    """Nobody is signed in; `login_url` leads there and back."""
+
+    def __init__(self, login_url: str) -> None:
+        super().__init__("a request that a proxy holds")
+        self.login_url = login_url
+
+
+@bp.route("/auth/verify", methods=METHODS)
+@bp.route("/auth/verify/<path:original>", methods=METHODS)
+@access("api")
+def show(original: str = "") -> Response:
+    """Say who makes the request; refuse, or lead to login, when nobody does."""
+    del original  # Envoy's; who asks does not depend on what is asked for
+    identified = flows().verify.verify(bearer_token() or cookies.platform_token())
+    if identified is not None:
+        return _passed(identified)
+    if request.args.get("redirect") == "1":
+        return redirect(_login_url(), code=302, Response=Response)  # type: ignore[return-value]
+    raise LoginNeeded(_login_url())
+
+
+def _passed(identified: Identified) -> Response:
+    """Name the person in headers: all of them, so that a client's own never passes."""
+    claims = identified.claims
+    response = Response(status=200)
+    for name, value in (
+        ("User", claims.username),
+        ("Did", claims.did),
+        ("Handle", claims.handle or ""),
+        ("Session", claims.sid),
+    ):
+        # As they are by their grammars; anything else would be escaped, not sent.
+        response.headers[f"X-Auth-Request-{name}"] = quote(value, safe=":%")
+    return response
+
+
+def _login_url() -> str:
+    """Return our login, with the way back if that is where we send people."""
+    try:
+        return_to = site().returns.parse(_original_url())
+    except ReturnToInvalid:
+        return_to = ""
+    query = f"?{urlencode({'return_to': return_to})}" if return_to else ""
+    return f"{site().public_url}/auth/login{query}"
+
+
+def _original_url() -> str:
+    """Return the address that the person asked for, as the proxy tells it."""
+    headers = request.headers
+    told = headers.get("X-Original-URL", "")
+    if told.startswith(("https://", "http://")):
+        return told
+    scheme = headers.get("X-Forwarded-Proto", "")
+    host = headers.get("X-Forwarded-Host", "")
+    path = headers.get("X-Forwarded-Uri", "")
+    return f"{scheme}://{host}{path}" if scheme and host else ""

@@ -1,0 +1,260 @@
+"""/auth/verify: what a proxy in front of another service is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.browser import Browser, query_of
+from tests.fakes.network import Answer
+from tests.fakes.world import World
+from tests.service import HOME, Service
+
+ALICE = "alice.skyhost.social"
+ROSIE = "rosies.garden"
+FORUM = "https://forum.platform.cafe/t/42?page=2&sort=new"
+NAMES = ["User", "Did", "Handle", "Session"]
+BY_URL = {"X-Original-URL": FORUM}
+BY_PARTS = {
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "forum.platform.cafe",
+    "X-Forwarded-Uri": "/t/42?page=2&sort=new",
+}
+
+
+@pytest.fixture
+def alice(browser: Browser) -> Browser:
+    browser.signs_in(ALICE, username="alice")
+    return browser
+
+
+def token_of(browser: Browser) -> str:
+    cookie = browser.jar.get("platform_token")
+    assert cookie is not None
+    return cookie.value
+
+
+def asks(
+    service: Service, token: str | None, path: str = "/auth/verify", **headers: str
+) -> Answer:
+    """Ask as a proxy does: with the cookie of the request that it holds."""
+    if token is not None:
+        headers["Cookie"] = f"theirs=1; platform_token={token}"
+    return service.get(path, **headers)
+
+
+def told(answer: Answer) -> dict[str, str | None]:
+    return {name: answer.headers.get(f"X-Auth-Request-{name}") for name in NAMES}
+
+
+# --- who it is ------------------------------------------------------------------------
+
+
+def test_a_person_is_named_in_headers_by_cookie_and_by_bearer(
+    alice: Browser, service: Service, world: World
+) -> None:
+    token = token_of(alice)
+    [(sid,)] = service.rows("SELECT sid FROM sessions")
+
+    by_cookie = asks(service, token)
+    by_bearer = service.get("/auth/verify", Authorization=f"Bearer {token}")
+
+    assert by_cookie.status == by_bearer.status == 200
+    assert by_cookie.body == b""
+    assert "Set-Cookie" not in by_cookie.headers
+    assert told(by_cookie) == told(by_bearer)
+    assert told(by_cookie) == {
+        "User": "alice",
+        "Did": world.alice.did,
+        "Handle": ALICE,
+        "Session": sid,
+    }
+
+
+def test_a_person_without_a_handle_has_an_empty_one(
+    service: Service, world: World
+) -> None:
+    """There all the same: what a client sent under that name never passes."""
+    browser = service.browser()
+    browser.signs_in(ROSIE, username="rosie")
+    world.home(ROSIE).did = None
+    world.clock.advance(3600)
+    browser.signs_in(world.rosie.did, prompt="login")
+
+    answer = asks(service, token_of(browser))
+
+    assert answer.status == 200
+    assert told(answer)["Handle"] == ""
+
+
+def test_what_could_end_a_header_never_gets_into_one(
+    alice: Browser, service: Service
+) -> None:
+    """Not even if the database were made to say so."""
+    service.rows("UPDATE users SET username = ?", "alice\r\nX-Admin: yes\u2028")
+    alice.visits("/auth/login")
+
+    answer = asks(service, token_of(alice))
+
+    assert answer.status == 200
+    assert "X-Admin" not in answer.headers
+    assert told(answer)["User"] == "alice%0D%0AX-Admin:%20yes%E2%80%A8"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_envoy_asks_with_the_method_and_the_path_that_it_holds(
+    alice: Browser, service: Service, method: str
+) -> None:
+    token = token_of(alice)
+    outsider = service.browser(fetch_metadata=False)
+    url = f"{HOME}/auth/verify/t/42/likes?page=2"
+
+    known = outsider.requests(method, url, headers={"Authorization": f"Bearer {token}"})
+    unknown = outsider.requests(method, url)
+
+    assert (known.status, unknown.status) == (200, 401)
+    assert told(known)["User"] == "alice"
+
+
+# --- nobody ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "é" * 40, "x" * 9_000])
+def test_nobody_is_told_so_as_programs_expect(
+    service: Service, token: str | None
+) -> None:
+    answer = asks(service, token)
+
+    assert answer.status == 401
+    assert answer.json()["error"] == "not_signed_in"
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert told(answer) == dict.fromkeys(NAMES)
+
+
+@pytest.mark.parametrize("headers", [BY_URL, BY_PARTS], ids=["nginx", "caddy"])
+def test_a_browser_is_led_to_login_and_back(
+    service: Service, headers: dict[str, str]
+) -> None:
+    answer = asks(service, None, "/auth/verify?redirect=1", **headers)
+
+    assert answer.status == 302
+    location = answer.headers["Location"]
+    assert location.startswith(f"{HOME}/auth/login?")
+    assert query_of(location) == {"return_to": FORUM}
+    browser = service.browser()
+    assert browser.visits(location).types(ALICE).approves().chooses("alice").url == (
+        FORUM
+    )
+
+
+def test_a_refusal_says_where_to_sign_in_for_proxies_that_pass_on_no_redirect(
+    service: Service,
+) -> None:
+    answer = asks(service, None, **BY_URL)
+
+    assert answer.status == 401
+    assert query_of(answer.headers["Location"]) == {"return_to": FORUM}
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        "https://evil.example/",
+        "https://forum.platform.cafe.evil.example/",
+        "https://forum.platform.cafe@evil.example/",
+        "https://evil.example\\.forum.platform.cafe/",
+        "http://forum.platform.cafe/",
+        "https://forum.platform.cafe:8443/",
+        "//evil.example/",
+        "/t/42",
+        "javascript:alert(1)",
+        "https://forum.platform.cafe/" + "x" * 3_000,
+    ],
+)
+def test_no_proxy_header_makes_an_open_redirect(
+    service: Service, original: str
+) -> None:
+    """9.9."""
+    answer = asks(
+        service, None, "/auth/verify?redirect=1", **{"X-Original-URL": original}
+    )
+
+    assert answer.status == 302
+    assert answer.headers["Location"] == f"{HOME}/auth/login"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Forwarded-Host", "forum.platform.cafe, evil.example"),
+        ("X-Forwarded-Proto", "javascript"),
+        ("X-Forwarded-Uri", "@evil.example/"),
+        ("X-Forwarded-Uri", ".evil.example/"),
+        ("Host", "evil.example"),
+    ],
+)
+def test_no_part_of_an_address_makes_an_open_redirect(
+    service: Service, name: str, value: str
+) -> None:
+    answer = asks(service, None, "/auth/verify?redirect=1", **BY_PARTS | {name: value})
+
+    assert answer.headers["Location"].startswith(f"{HOME}/auth/login")
+    assert "evil" not in answer.headers["Location"]
+
+
+# --- what ends ------------------------------------------------------------------------
+
+
+def test_who_signed_out_is_refused_within_ten_seconds(
+    alice: Browser, service: Service, world: World
+) -> None:
+    token = token_of(alice)
+    assert asks(service, token).status == 200
+    alice.signs_out()
+
+    world.clock.advance(10)
+
+    assert asks(service, token).status == 401
+
+
+def test_a_disabled_user_is_refused_within_ten_seconds(
+    alice: Browser, service: Service, world: World
+) -> None:
+    token = token_of(alice)
+    assert asks(service, token).status == 200
+    service.rows("UPDATE users SET disabled_at = 1")
+
+    world.clock.advance(10)
+
+    answer = asks(service, token)
+    assert (answer.status, answer.json()["error"]) == (403, "account_disabled")
+
+
+def test_a_token_is_refused_at_its_expiry_and_not_later(
+    alice: Browser, service: Service, world: World
+) -> None:
+    """However lately it was looked at."""
+    token = token_of(alice)
+    world.clock.advance(24 * 3600 - 2)
+    assert asks(service, token).status == 200
+
+    world.clock.advance(2)
+
+    assert asks(service, token).status == 401
+
+
+def test_a_token_that_was_seen_just_now_costs_no_look_at_the_database(
+    alice: Browser, service: Service
+) -> None:
+    token = token_of(alice)
+    asks(service, token)
+    service.rows("ALTER TABLE sessions RENAME TO gone")
+
+    assert asks(service, token).status == 200
+    assert asks(service, token + "x").status == 401
+
+
+def test_an_outage_of_ours_lets_nobody_in(alice: Browser, service: Service) -> None:
+    service.rows("ALTER TABLE sessions RENAME TO gone")
+
+    assert asks(service, token_of(alice)).status == 500
