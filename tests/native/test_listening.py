@@ -1,0 +1,253 @@
+"""Asking again: how long between two questions, and until when. No time passes here."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.native.backoff import Backoff
+from app.native.clocks import Clock, Expiry, SleepWatch
+from app.native.errors import LoginExpired, LoginRefused, ServerUnreachable
+from app.native.lines import Line, LineCut
+from app.native.listening import Listener
+from app.native.records import PendingLogin
+from app.native.transports import Claim, Completed, Denied, Expired, Pending
+
+CLAIM = Claim(server_url="https://auth.example.org", session_id="s", verifier="v")
+DONE = Completed(token="t", did="did:plc:x", handle=None, username="x", expires_in=9)
+
+
+class Time:
+    """Two clocks that move by hand, and whoever waits moves them."""
+
+    def __init__(self) -> None:
+        self.wall = 1_000_000.0
+        self.monotonic = 50.0
+        self.pauses: list[float] = []
+
+    def passes(self, seconds: float) -> None:
+        self.wall += seconds
+        self.monotonic += seconds
+
+    def sleeps(self, seconds: float) -> None:
+        self.wall += seconds
+
+    def clock(self) -> Clock:
+        return FakeClock(lambda: self.wall, lambda: self.monotonic, self)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeClock(Clock):
+    time: Time = field(default_factory=Time)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if not event.is_set():
+            self.time.pauses.append(seconds)
+            self.time.passes(seconds)
+        return event.is_set()
+
+
+class FakeTransport:
+    """Says or raises one thing after another, the last one for ever."""
+
+    def __init__(self, time: Time, *answers: Any, takes: float = 1.0) -> None:
+        self.time = time
+        self.answers = list(answers)
+        self.takes = takes
+        self.asked: list[bool] = []
+
+    def attend(self, _claim: Claim, line: Line, *, patiently: bool) -> Any:
+        assert len(self.asked) < 5000, "it asks without end"
+        self.asked.append(patiently)
+        self.time.passes(self.takes)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(answer):
+            answer = answer(line)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+def listen(time: Time, *answers: Any, lasts: int = 1800) -> tuple[Any, FakeTransport]:
+    transport = FakeTransport(time, *answers)
+    backoff = Backoff(first=1.0, longest=30.0, random=lambda: 1.0)
+    login = PendingLogin(
+        login_id="l",
+        server_url=CLAIM.server_url,
+        verifier="v",
+        started_at=int(time.wall),
+        expires_at=int(time.wall) + lasts,
+    )
+    clock = time.clock()
+    listener = Listener(transport, backoff)
+    try:
+        return listener.listen(CLAIM, Line(clock), Expiry.of(login, clock)), transport
+    except Exception as error:
+        error.transport = transport
+        raise
+
+
+@pytest.mark.parametrize("outcome", [DONE, Denied(), Expired()])
+def test_an_outcome_is_returned_at_once(time, outcome):
+    assert listen(time, outcome)[0] == outcome
+    assert time.pauses == []
+
+
+def test_pauses_grow_while_nothing_is_heard(time):
+    down = ServerUnreachable("down")
+
+    listen(time, *[down] * 8, DONE)
+
+    assert time.pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+
+
+def test_whoever_was_heard_is_asked_soon_again(time):
+    def heard_then_dropped(line):
+        line.heard()
+        return ServerUnreachable("dropped")
+
+    down = ServerUnreachable("down")
+
+    listen(time, down, down, heard_then_dropped, down, DONE)
+
+    assert time.pauses == [1.0, 2.0, 1.0, 2.0]
+
+
+def test_a_stream_that_ended_well_is_asked_when_it_said(time):
+    listen(time, Pending(2.0), Pending(2.0), DONE)
+
+    assert time.pauses == [2.0, 2.0]
+
+
+def test_a_service_is_left_alone_as_long_as_it_wants(time):
+    listen(time, ServerUnreachable("busy", retry_after=60.0), DONE)
+
+    assert time.pauses == [60.25]
+
+
+def test_a_refusal_that_passes_is_waited_for(time):
+    passing = LoginRefused("too_many_requests", retry_after=9.0, is_passing=True)
+
+    assert listen(time, passing, DONE)[0] == DONE
+    assert time.pauses == [9.25]
+
+
+def test_a_refusal_is_final(time):
+    with pytest.raises(LoginRefused):
+        listen(time, LoginRefused("wrong_verifier"), DONE)
+
+
+def test_a_login_that_is_unknown_has_expired(time):
+    assert listen(time, LoginRefused("login_expired"), DONE)[0] == Expired()
+
+
+def test_a_login_expires_although_nothing_is_heard(time):
+    down = ServerUnreachable("down")
+
+    with pytest.raises(LoginExpired) as expired:
+        listen(time, down, lasts=600)
+
+    assert expired.value.__cause__ is down
+    assert time.monotonic <= 50 + 600 + 2
+    assert expired.value.transport.asked[-1] is False
+
+
+def test_no_pause_goes_beyond_the_end(time):
+    with pytest.raises(LoginExpired):
+        listen(time, ServerUnreachable("busy", retry_after=86_400.0), lasts=600)
+
+    assert time.wall <= 1_000_000 + 602
+
+
+def test_an_answer_after_the_end_still_counts(time):
+    """The service decides: it was approved in the last second, or our clock is off."""
+
+    def asleep(_line):
+        time.sleeps(7200)
+        return ServerUnreachable("dropped")
+
+    outcome, transport = listen(time, asleep, DONE)
+
+    assert outcome == DONE
+    assert transport.asked == [True, False]
+
+
+def test_sleep_counts_and_so_does_a_clock_that_was_set_back(time):
+    """Each clock alone ends the login: either may have missed something."""
+
+    def set_back(_line):
+        time.wall -= 100_000
+        return ServerUnreachable("down")
+
+    with pytest.raises(LoginExpired):
+        listen(time, set_back, ServerUnreachable("down"), lasts=600)
+
+    assert time.monotonic <= 50 + 602
+
+
+def test_nobody_asks_for_a_caller_who_has_gone(time):
+    def cut(line):
+        line.cut()
+        return ServerUnreachable("cut")
+
+    with pytest.raises(LineCut) as ended:
+        listen(time, cut, DONE)
+
+    assert len(ended.value.transport.asked) == 1
+    assert time.pauses == []
+
+
+def test_what_is_open_is_closed_from_outside(time):
+    closed = []
+    line = Line(time.clock())
+
+    with line.carries(lambda: closed.append(1)):
+        line.drop()
+    line.drop()
+    with line.carries(lambda: closed.append(2)):
+        line.cut()
+
+    assert closed == [1, 2]
+    with pytest.raises(LineCut), line.carries(lambda: closed.append(3)):
+        pass
+
+
+def test_sleep_is_noticed_once(time):
+    watch = SleepWatch(time.clock())
+    time.passes(100)
+    assert not watch.has_slept()
+
+    time.sleeps(60)
+
+    assert watch.has_slept()
+    assert not watch.has_slept()
+
+
+@given(
+    st.integers(0, 10_000),
+    st.none() | st.floats(0, 100_000),
+    st.floats(0, 1),
+)
+def test_a_pause_is_bounded_and_never_shorter_than_asked(failures, asked, random):
+    delay = Backoff(first=0.5, longest=30.0, random=lambda: random).delay(
+        failures, at_least=asked
+    )
+
+    assert 0.25 <= delay <= 30.0 or delay <= (asked or 0) + 7.5
+    assert delay >= (asked or 0)
+
+
+def test_two_apps_do_not_come_back_together():
+    backoff = Backoff()
+
+    assert len({backoff.delay(5) for _ in range(20)}) > 10
