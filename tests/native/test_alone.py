@@ -1,0 +1,106 @@
+"""What an app embeds: importable alone, and its public names."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import app.native
+from app.native import NativeError, errors
+from app.native.exits import Exit, exit_code
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Imports the package in a process where nothing but `requests` is at hand, tells what
+# came with it, and what happens to who chooses gRPC.
+ALONE = """
+import importlib, pkgutil, sys
+
+class Refuser:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ImportError(f"{name} is not at hand here")
+
+REFUSED = set(sys.argv[1:])
+sys.meta_path.insert(0, Refuser())
+import app.native as package
+for module in pkgutil.walk_packages(package.__path__, "app.native."):
+    if not module.name.endswith(("__main__", "over_grpc")):
+        importlib.import_module(module.name)
+print(*[name for name in sys.modules if name.startswith("app.")])
+try:
+    importlib.import_module("app.native.over_grpc")
+except package.TransportMissing as error:
+    print(error)
+print(package.open_store(package.default_directory("x")).__class__.__name__)
+"""
+NOT_AT_HAND = [
+    *("flask", "werkzeug", "jinja2", "click", "sqlalchemy", "psycopg", "gevent"),
+    *("grpc", "google", "keyring", "dns", "jwt", "joserfc", "authlib", "cryptography"),
+    *("requests_hardened", "limits"),
+]
+
+
+def test_it_needs_nothing_of_the_service(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", ALONE, *NOT_AT_HAND],
+        cwd=ROOT,
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    modules, missing, store = result.stdout.splitlines()
+    assert {name.split(".")[1] for name in modules.split()} == {"native"}
+    assert "grpcio" in missing
+    assert store == "FileStore"
+
+
+def test_the_public_names_are_there():
+    assert len(set(app.native.__all__)) == len(app.native.__all__)
+    assert all(hasattr(app.native, name) for name in app.native.__all__)
+
+
+def kinds(base: type) -> set[type]:
+    return {base}.union(*[kinds(kind) for kind in base.__subclasses__()])
+
+
+FAILURES = {kind for kind in kinds(NativeError) if kind.__module__ == errors.__name__}
+
+
+def test_every_failure_is_drawn_and_public():
+    drawn = re.findall(r"(?m)^    [ │├└─]*(\w+)", errors.__doc__ or "")
+
+    assert {kind.__name__ for kind in FAILURES} == set(drawn)
+    assert {kind.__name__ for kind in FAILURES} <= set(app.native.__all__)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("ServerUrlInvalid", 2),
+        ("LoginDenied", 3),
+        ("LoginExpired", 4),
+        ("AwaitTimedOut", 4),
+        ("ServerUnreachable", 5),
+        ("ServerUnknown", 5),
+        ("LoginRefused", 6),
+        ("LoginSuperseded", 8),
+        ("LoginCancelled", 8),
+        ("SessionStoreFailed", 1),
+        ("KeyringUnusable", 1),
+    ],
+)
+def test_each_failure_has_its_exit_code(kind, code):
+    error = getattr(errors, kind)
+    takes_nothing = kind.startswith(("Login", "Await")) and kind != "LoginRefused"
+
+    assert exit_code(error() if takes_nothing else error("x")) == code
+    assert code in set(Exit)
