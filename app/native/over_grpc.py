@@ -122,7 +122,7 @@ class GrpcTransport:
     def _stub(self) -> Iterator[Any]:
         """Open a channel for one call: nothing stays open between two."""
         with self._channel() as channel:
-            yield AuthServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+            yield AuthServiceStub(channel)
 
     def _channel(self) -> grpc.Channel:
         if not self._tls:
