@@ -6,8 +6,8 @@ before anybody sees it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from urllib.parse import quote, urlencode
 
 from .client_rules import (
@@ -40,6 +40,10 @@ class Presentation:
         return {name: value for name, value in given.items() if value is not None}
 
 
+UNPRESENTED: Final = Presentation()
+"""People are shown the client id."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientMetadata:
     """This client, as authorization servers know it."""
@@ -51,7 +55,7 @@ class ClientMetadata:
     auth_method: AuthMethod
     application_type: Literal["web", "native"] = "web"
     jwks: Mapping[str, Any] | None = None
-    presentation: Presentation = field(default_factory=Presentation)
+    presentation: Presentation = UNPRESENTED
 
     def document(self) -> dict[str, Any]:
         """Return the JSON to serve at `client_id` (requirements 3.6 to 3.8)."""
@@ -69,6 +73,15 @@ class ClientMetadata:
         if self.jwks is not None:
             document |= {"token_endpoint_auth_signing_alg": "ES256", "jwks": self.jwks}
         return document
+
+    def validated(self) -> Self:
+        """Return the same metadata.
+
+        Raises:
+            ClientMetadataInvalid: servers would refuse the document.
+        """
+        validate_client_metadata(self.document())
+        return self
 
     def is_redirect(self, uri: str) -> bool:
         """Tell whether a login may come back to this URI.
@@ -90,7 +103,7 @@ def build_confidential_web_client(
     redirect_uris: Sequence[str],
     scope: str,
     jwks: Mapping[str, Any],
-    presentation: Presentation | None = None,
+    presentation: Presentation = UNPRESENTED,
 ) -> ClientMetadata:
     """Return a web client that authenticates with its keys (requirements 3.14 to 3.17).
 
@@ -100,16 +113,14 @@ def build_confidential_web_client(
     Raises:
         ClientMetadataInvalid: servers would refuse it.
     """
-    metadata = ClientMetadata(
+    return ClientMetadata(
         client_id=client_id,
         redirect_uris=tuple(redirect_uris),
         scope=scope,
         auth_method="private_key_jwt",
         jwks=jwks,
-        presentation=presentation or Presentation(),
-    )
-    validate_client_metadata(metadata.document())
-    return metadata
+        presentation=presentation,
+    ).validated()
 
 
 def build_public_web_client(
@@ -117,22 +128,20 @@ def build_public_web_client(
     client_id: str,
     redirect_uris: Sequence[str],
     scope: str,
-    presentation: Presentation | None = None,
+    presentation: Presentation = UNPRESENTED,
 ) -> ClientMetadata:
     """Return a web client without keys; its sessions are short (requirement 3.20).
 
     Raises:
         ClientMetadataInvalid: servers would refuse it.
     """
-    metadata = ClientMetadata(
+    return ClientMetadata(
         client_id=client_id,
         redirect_uris=tuple(redirect_uris),
         scope=scope,
         auth_method="none",
-        presentation=presentation or Presentation(),
-    )
-    validate_client_metadata(metadata.document())
-    return metadata
+        presentation=presentation,
+    ).validated()
 
 
 def build_native_client(
@@ -140,7 +149,7 @@ def build_native_client(
     client_id: str,
     redirect_uris: Sequence[str],
     scope: str,
-    presentation: Presentation | None = None,
+    presentation: Presentation = UNPRESENTED,
 ) -> ClientMetadata:
     """Return the client of an installed app, its metadata published (3.21 to 3.25).
 
@@ -152,16 +161,14 @@ def build_native_client(
     Raises:
         ClientMetadataInvalid: servers would refuse it.
     """
-    metadata = ClientMetadata(
+    return ClientMetadata(
         client_id=client_id,
         redirect_uris=tuple(redirect_uris),
         scope=scope,
         auth_method="none",
         application_type="native",
-        presentation=presentation or Presentation(),
-    )
-    validate_client_metadata(metadata.document())
-    return metadata
+        presentation=presentation,
+    ).validated()
 
 
 def build_loopback_client(
