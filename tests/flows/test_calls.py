@@ -48,7 +48,7 @@ def admitted(rules: CallRules, call: Call, body: object = None) -> Admitted | No
     verb=st.sampled_from(["GET", "POST"]),
     method=st.sampled_from(METHODS) | st.text(max_size=20),
     service=st.sampled_from([None, SERVICE, "did:web:evil.cafe#x"])
-    | st.text(max_size=9),
+    | st.text(min_size=1, max_size=9),
     media_type=st.sampled_from(["", "application/json", "image/png", "text/html"]),
     repo=st.sampled_from([DID, "did:plc:other"]),
     collection=st.sampled_from(COLLECTIONS) | st.text(max_size=9),
