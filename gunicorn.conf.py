@@ -87,7 +87,7 @@ preload_app = True
 worker_connections = 8000
 
 # A worker that cannot even report for half a minute is ended. On a restart, requests
-# under way may finish: none waits for a foreign host longer than 10 seconds, and
+# under way may finish: none waits for a foreign host longer than 25 seconds, and
 # streams are told to end, so that their apps come back to whoever serves then.
 timeout = 30
 graceful_timeout = 30

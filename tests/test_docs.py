@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.serving import make_server
 
+from app.blueprints.errors import HTTP_CODES, OWN
+from app.failures.table import TABLE
+from app.flows.calls import CallRules
 from tests.service import Service
 
 if TYPE_CHECKING:
@@ -117,7 +120,9 @@ def test_every_requirement_that_is_cited_is_a_row() -> None:
 
 
 @contextmanager
-def listening(open_service: Callable[..., Service]) -> Iterator[Service]:
+def listening(
+    open_service: Callable[..., Service], **settings: Any
+) -> Iterator[Service]:
     """Serve the application on this machine, under the address that it is told."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -125,6 +130,7 @@ def listening(open_service: Callable[..., Service]) -> Iterator[Service]:
             loopback=True,
             public_url=f"http://127.0.0.1:{port}",
             token_algorithm="RS256",
+            **settings,
         )
         server = make_server("127.0.0.1", port, service.app, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -137,10 +143,10 @@ def listening(open_service: Callable[..., Service]) -> Iterator[Service]:
             server.server_close()
 
 
-def shown(language: str) -> str:
-    """Return the first example of a language in the README."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return readme.split(f"```{language}\n")[1].split("```")[0]
+def shown(language: str, page: str = "README.md") -> str:
+    """Return the first example of a language in a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return text.split(f"```{language}\n")[1].split("```")[0]
 
 
 def test_the_example_of_the_readme_tells_who_it_is(
@@ -163,3 +169,38 @@ def test_the_example_of_the_readme_tells_who_it_is(
         r"(?m)^\| (`\w+`(?:, `\w+`)*) \|", (ROOT / "README.md").read_text()
     )
     assert set(re.findall(r"\w+", " ".join(table[:6]))) == set(claims)
+
+
+def test_the_example_of_a_call_writes_a_record(
+    open_service: Callable[..., Service], world: World
+) -> None:
+    world.clock.advance(time.time() - world.clock())
+    example: dict[str, Any] = {}
+    settings = {
+        "scope": "atproto repo:app.relay.track",
+        "xrpc_allow": CallRules.parse("repo:app.relay.track"),
+    }
+    with listening(open_service, **settings) as service:
+        browser = service.browser()
+        browser.signs_in("alice.skyhost.social", username="alice")
+        cookie = browser.jar.get("platform_token")
+        assert cookie is not None
+
+        exec(shown("python", "docs/xrpc.md").replace(ISSUER, service.home), example)  # noqa: S102
+        uri = example["publish"](cookie.value, "Blue")
+        with pytest.raises(OSError, match="401"):
+            example["publish"]("nonsense", "Blue")
+
+    assert world.skyhost.pds.records[uri]["title"] == "Blue"
+
+
+def test_the_page_about_calls_knows_every_error_of_a_call() -> None:
+    """Codes of the page are codes of the contract, with their statuses."""
+    page = (ROOT / "docs/xrpc.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"(?m)^\| (\d{3}) \| `(\w+)` \|", page))
+    rows = [*TABLE.values(), *OWN.values(), *HTTP_CODES.values()]
+
+    assert told <= {(str(row.status), row.code) for row in rows}
+    assert {code for _, code in told} >= {
+        *("reconnect", "permission_missing", "account_unavailable", "call_not_allowed")
+    }

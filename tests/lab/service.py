@@ -24,6 +24,12 @@ COOKIE_DOMAIN = "platform.internal"
 SCOPE_MAX = "atproto repo:app.relay.track blob:image/*"
 """What services of the laboratory's platform may ask for."""
 
+XRPC_ALLOW = (
+    "repo:app.relay.track blob:image/* rpc:com.atproto.server.getSession "
+    "rpc:com.atproto.sync.getBlob"
+)
+"""What they may do with it through the service."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -92,6 +98,7 @@ def _laboratory(network: Network) -> dict[str, str]:
         "LATCHKEY_HANDLE_SUFFIX": f".{network.handle_domain}",
         "LATCHKEY_SIGNUP_HOSTS": network.pds_url,
         "LATCHKEY_SCOPE_MAX": SCOPE_MAX,
+        "LATCHKEY_XRPC_ALLOW": XRPC_ALLOW,
         # Everybody here comes from one address and lives at one host.
         "LATCHKEY_RATE_LIMIT_LOGIN_PER_ADDRESS": "1000/minute",
         "LATCHKEY_RATE_LIMIT_LOGIN_PER_HOST": "1000/minute",

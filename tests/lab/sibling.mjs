@@ -1,9 +1,11 @@
 // Another service of the platform, on a host beside the sign-in service. It knows the
 // public JWKS and nothing else: GET /me answers with the claims of the platform token in
 // the visitor's cookie, or 401 with the reason. What is below /members/ the front door guards;
-// there it says whom the door has named.
+// there it says whom the door has named. GET /studio is a page that publishes a track in the
+// visitor's repository, through the sign-in service.
 // SIBLING_PORT, SIBLING_JWKS_URL, SIBLING_ISSUER and SIBLING_AUDIENCE set it up.
 
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 
@@ -43,7 +45,13 @@ async function answerTo(request) {
   return [200, { alive: true }]
 }
 
+const studio = readFileSync(new URL('studio.html', import.meta.url), 'utf8').replace('@SERVICE@', SIBLING_ISSUER)
+
 createServer(async (request, response) => {
+  if (request.url === '/studio') {
+    response.writeHead(200, { 'Content-Type': 'text/html' })
+    return response.end(studio)
+  }
   const [status, answer] = await answerTo(request)
   response.writeHead(status, { 'Content-Type': 'application/json' })
   response.end(JSON.stringify(answer))
