@@ -77,9 +77,28 @@ def is_from_elsewhere() -> bool:
 
     Speculative loads count as elsewhere: nobody has asked for anything yet.
     """
-    if request.headers.get("Sec-Purpose") or request.headers.get("Purpose"):
+    if is_speculative():
         return True
     return request.headers.get("Sec-Fetch-Site") not in {"same-origin", "none"}
+
+
+def is_speculative() -> bool:
+    """Tell whether a browser loads ahead of a click that may never come."""
+    return bool(request.headers.get("Sec-Purpose") or request.headers.get("Purpose"))
+
+
+def refuse_web_pages() -> None:
+    """Refuse what a browser sends for a page: programs alone begin native logins.
+
+    No page could read the answer (there is no CORS), but any could use up its visitors'
+    rate limits.
+
+    Raises:
+        CrossSite: a browser says that a page of its sent this.
+    """
+    fetch_site = request.headers.get("Sec-Fetch-Site", "none")
+    if fetch_site != "none" or "Origin" in request.headers:
+        raise CrossSite("a web page sent what only programs send")
 
 
 def init_app(app: Flask) -> None:

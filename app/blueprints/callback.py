@@ -13,10 +13,12 @@ from app.atproto.errors import (
     StateUnknown,
     printable,
 )
+from app.flows.callback import LoginFinished
 from app.flows.destination import Destination
+from app.flows.errors import NativeLoginOver
 from app.flows.session import SignedIn
 
-from . import cookies
+from . import confirmation, cookies
 from .access import access
 from .context import flows
 from .entering import enter
@@ -41,10 +43,14 @@ PROMPT_REFUSALS = frozenset(
 def show_failed(failure: Failure) -> Response | str:
     """Show why nobody was signed in, with a way to try again that loses nothing."""
     error = failure.error
+    if isinstance(error, NativeLoginOver):
+        return confirmation.over_page(failure)
     packed = error.app_state if isinstance(error, AtprotoError) else None
     if packed is None:
         return _unrecognised(failure)
     aim = Destination.unpack(packed)
+    if aim.native:
+        return confirmation.failed_page(failure)
     if _deserves_another_try(error, aim):
         return begin(replace(aim, prompt=""))
     unchanged = _unchanged(aim)
@@ -96,17 +102,28 @@ def _deserves_another_try(error: Exception, aim: Destination) -> bool:
 @shows_failure(show_failed)
 @access("callback")
 def callback() -> Response:
-    """Finish the login and sign the person in (requirement 6.17)."""
+    """Finish the login and sign the person in (requirement 6.17), or ask about an app.
+
+    A native login leaves the session of this browser as it is.
+    """
     finished = flows().finish_login.finish(
         list(request.args.items(multi=True)),
         bindings=cookies.flow_secrets(),
         device=printable(request.headers.get("User-Agent")),
         replaces=cookies.session_secret(),
     )
-    session = finished.signed_in.session
-    response = enter(finished.signed_in, finished.return_to)
-    cookies.set_session(response, finished.signed_in, finished.secret)
+    if finished.destination.native:
+        response = confirmation.begin(finished)
+    else:
+        response = _enter(finished)
     cookies.end_flow(response, state=request.args["state"])
+    return response
+
+
+def _enter(finished: LoginFinished) -> Response:
+    session = finished.signed_in.session
+    response = enter(finished.signed_in, finished.destination.return_to)
+    cookies.set_session(response, finished.signed_in, finished.secret)
     cookies.remember(
         response,
         cookies.RememberedAccount(

@@ -9,6 +9,7 @@ from typing import Any, cast
 from flask import current_app
 
 from app.flows.callback import FinishLogin
+from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.login import StartLogin
 from app.flows.logout import Logout
 from app.flows.native import AwaitNativeLogin, StartNativeLogin
@@ -35,6 +36,8 @@ class Flows:
     verify: Verify
     logout: Logout
     start_native: StartNativeLogin
+    open_native: OpenNativeLogin
+    confirm_native: ConfirmNativeLogin
     await_native: AwaitNativeLogin
     permissions: Permissions
     call_pds: CallPds
@@ -75,6 +78,8 @@ class Site:
     landing_url: str
     handle_suffix: str | None
     signup_hosts: tuple[SignupHost, ...]
+    asks_about_apps: bool
+    """Whether the person is asked before an app is let in (NATIVE_CONFIRMATION)."""
     returns: ReturnPolicy
     clock: Callable[[], float]
 

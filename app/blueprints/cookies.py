@@ -2,8 +2,9 @@
 
 The platform token travels on the parent domain, for every service of the platform. All
 others are ours alone (`__Host-` in production): the sign-in session's secret, one
-secret for each login under way, and the accounts remembered on this device. All are
-HttpOnly and SameSite=Lax; Strict would not come back with the callback (9.13).
+secret for each login under way and for each app that waits for an answer, and the
+accounts remembered on this device. All are HttpOnly and SameSite=Lax; Strict would not
+come back with the callback (9.13).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import base64
 import binascii
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from flask import Response, request
@@ -26,9 +27,13 @@ from .context import site
 SESSION = "latchkey-session"
 REMEMBERED = "latchkey-accounts"
 FLOW = "latchkey-flow-"
+NATIVE = "latchkey-native-"
 
 FLOW_LIFETIME = 3600
 """Seconds; as long as an auth request waits (requirement 9.12)."""
+
+NATIVE_LIFETIME = 1800
+"""Seconds; as long as an app awaits its login."""
 
 MOST_FLOWS = 8
 """Logins under way in one browser: the oldest makes room, headers stay small."""
@@ -44,6 +49,21 @@ class RememberedAccount:
     did: str
     handle: str | None
     host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeVisit:
+    """What a browser holds between its callback and the person's word about an app."""
+
+    mark: str
+    """Tells the apps that wait in one browser apart; in URLs and hidden fields."""
+    login_id: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def of(cls, login_id: str, secret: str) -> NativeVisit:
+        """Return the visit of a login; its mark tells nothing of the app's secret."""
+        return cls(mark=login_id[:12], login_id=login_id, secret=secret)
 
 
 def session_secret() -> str | None:
@@ -93,16 +113,18 @@ def clear_signed_in(response: Response) -> None:
 
 def begin_flow(response: Response, *, state: str, secret: str) -> None:
     """Give the browser the secret that alone can finish this login (9.12)."""
-    under_way = sorted(_flows().items(), key=lambda flow: _age_mark(flow[1]))
-    for name, _ in under_way[: len(under_way) - MOST_FLOWS + 1]:
-        _clear(response, name.removeprefix(site().cookie_prefix))
-    marked = f"{int(site().clock())}.{secret}"
-    _set(response, _flow_name(state), marked, max_age=FLOW_LIFETIME)
+    _make_room(response, FLOW)
+    _set(response, _flow_name(state), _marked(secret), max_age=FLOW_LIFETIME)
 
 
 def flow_secrets() -> list[str]:
     """Return the secrets of the logins that this browser has under way."""
-    return [value.partition(".")[2] for value in _flows().values()]
+    return [value.partition(".")[2] for value in _several(FLOW).values()]
+
+
+def flow_secret(state: str) -> str:
+    """Return the secret of one login that this browser has under way, or ""."""
+    return request.cookies.get(_own(_flow_name(state)), "").partition(".")[2]
 
 
 def end_flow(response: Response, *, state: str) -> None:
@@ -110,6 +132,28 @@ def end_flow(response: Response, *, state: str) -> None:
     name = _flow_name(state)
     if _own(name) in request.cookies:
         _clear(response, name)
+
+
+def begin_native(response: Response, visit: NativeVisit) -> None:
+    """Give the browser what answers for an app; it is not signed in by it."""
+    _make_room(response, NATIVE)
+    value = _marked(f"{visit.login_id}.{visit.secret}")
+    _set(response, NATIVE + visit.mark, value, max_age=NATIVE_LIFETIME)
+
+
+def native_visit(mark: str) -> NativeVisit | None:
+    """Return what this browser holds for the app that a mark names."""
+    value = request.cookies.get(_own(NATIVE + mark), "")
+    _, _, rest = value.partition(".")
+    login_id, _, secret = rest.partition(".")
+    if not secret:
+        return None
+    return NativeVisit(mark=mark, login_id=login_id, secret=secret)
+
+
+def end_native(response: Response, visit: NativeVisit) -> None:
+    """Take what answered for an app: the person has decided."""
+    _clear(response, NATIVE + visit.mark)
 
 
 def remembered_accounts() -> list[RememberedAccount]:
@@ -159,9 +203,21 @@ def _remembered(entry: Any) -> RememberedAccount | None:
         return None
 
 
-def _flows() -> dict[str, str]:
-    prefix = _own(FLOW)
+def _several(kind: str) -> dict[str, str]:
+    """Return the cookies of a kind of which a browser has several."""
+    prefix = _own(kind)
     return {n: v for n, v in request.cookies.items() if n.startswith(prefix)}
+
+
+def _make_room(response: Response, kind: str) -> None:
+    """Take the oldest of a kind, so that there is room for one more."""
+    kept = sorted(_several(kind).items(), key=lambda cookie: _age_mark(cookie[1]))
+    for name, _ in kept[: len(kept) - MOST_FLOWS + 1]:
+        _clear(response, name.removeprefix(site().cookie_prefix))
+
+
+def _marked(value: str) -> str:
+    return f"{int(site().clock())}.{value}"
 
 
 def _flow_name(state: str) -> str:

@@ -19,6 +19,7 @@ from app.atproto.errors import printable
 from app.failures import INTERNAL, Failure, Row, report
 
 from .access import CrossSite, mark_of
+from .bodies import BodyInvalid
 from .context import site
 from .redirects import ReturnToInvalid
 
@@ -32,8 +33,9 @@ MORE = "adds_to_failure"
 OWN = {
     ReturnToInvalid: Row("invalid_return_to", 400),
     CrossSite: Row("cross_site", 403),
+    BodyInvalid: Row("invalid_request", 400, "json"),
 }
-"""What only a browser can do wrong; the rest stands in `app.failures`."""
+"""What can only be wrong with HTTP; the rest stands in `app.failures`."""
 
 HTTP_CODES = {
     404: Row("not_found", 404),

@@ -1,8 +1,13 @@
-"""GET and POST /auth/signup: a newcomer picks a username."""
+"""GET and POST /auth/signup: a newcomer picks a username.
+
+A newcomer came to sign in here, or because an app awaits a login. The two hold
+different cookies, one browser may hold both, and `login` in the URL and the form says
+which is meant: without it always the browser's own.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template, request, url_for
 
 from app.flows.errors import (
     NotSignedIn,
@@ -13,7 +18,7 @@ from app.flows.errors import (
 )
 from app.flows.signup import Newcomer
 
-from . import cookies
+from . import confirmation, cookies
 from .access import access
 from .context import flows
 from .entering import enter, see_other
@@ -35,6 +40,8 @@ def signup_page(
         username=username,
         handle=newcomer.session.handle,
         did=newcomer.session.did,
+        app_name=newcomer.session.app_name,
+        login=_mark(),
         notice=failure.notice() if failure else None,
     )
 
@@ -42,10 +49,10 @@ def signup_page(
 def show_again(failure: Failure) -> Response | str:
     """Show the form with the name that did not work; a stranger goes to login."""
     if isinstance(failure.error, NotSignedIn | SignupFinished):
-        return see_other("/auth/login")
+        return _elsewhere(failure)
     if not isinstance(failure.error, NAME_REFUSALS):
         return error_page(failure)
-    newcomer = flows().choose_username.newcomer(cookies.session_secret())
+    newcomer = flows().choose_username.newcomer(_secret())
     return signup_page(newcomer, request.form.get("username", ""), failure)
 
 
@@ -54,7 +61,7 @@ def show_again(failure: Failure) -> Response | str:
 @access("page")
 def show() -> str:
     """Show the form with a name that is free."""
-    newcomer = flows().choose_username.newcomer(cookies.session_secret())
+    newcomer = flows().choose_username.newcomer(_secret())
     return signup_page(newcomer, newcomer.suggestion)
 
 
@@ -63,7 +70,29 @@ def show() -> str:
 @access("form")
 def submit() -> Response:
     """Create the account and send its person where the login was for."""
-    done = flows().choose_username.choose(
-        cookies.session_secret(), request.form.get("username", "")
-    )
-    return enter(done.signed_in, done.return_to)
+    done = flows().choose_username.choose(_secret(), request.form.get("username", ""))
+    visit = cookies.native_visit(_mark())
+    if visit is not None:
+        return confirmation.lead_on(done.signed_in.user, visit)
+    return enter(done.signed_in, done.destination.return_to)
+
+
+def _mark() -> str:
+    """Return which app's login this sign-up is for; "" for the browser's own."""
+    return request.values.get("login", "")
+
+
+def _secret() -> str | None:
+    if mark := _mark():
+        visit = cookies.native_visit(mark)
+        return visit.secret if visit else None
+    return cookies.session_secret()
+
+
+def _elsewhere(failure: Failure) -> Response | str:
+    """Lead on who has no name to pick here: any more, or not in this browser."""
+    if not (mark := _mark()):
+        return see_other("/auth/login")
+    if isinstance(failure.error, SignupFinished):
+        return see_other(url_for("confirmation.show", login=mark))
+    return confirmation.over_page(failure)

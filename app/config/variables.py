@@ -100,6 +100,12 @@ class Variables:
         "Usernames that nobody may pick, besides the list that ships.",
         example="staff,press",
     )
+    native_confirmation: bool = setting(
+        values.switch,
+        "on",
+        "Native apps: the browser asks before an app is let in, and shows a code to "
+        "compare. Off: whoever follows a forwarded link lets its sender in.",
+    )
     plc_url: str = setting(
         addresses.origin, "https://plc.directory", "The directory that did:plc asks."
     )

@@ -12,6 +12,7 @@ from app.atproto.policy import NetworkPolicy
 from app.blueprints.context import Flows
 from app.config import Settings
 from app.flows.callback import FinishLogin
+from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.keys import KeyRings
 from app.flows.login import StartLogin
 from app.flows.logout import EndSession, Logout
@@ -91,6 +92,7 @@ def open_flows(
             client=client,
             sessions=stores.sessions,
             users=stores.users,
+            native_logins=stores.native_logins,
             tokens=tokens,
             ending=ending,
             audit=stores.audit,
@@ -118,6 +120,18 @@ def open_flows(
             starting=start_login,
             public_url=settings.public_url,
             clock=clock,
+        ),
+        open_native=OpenNativeLogin(
+            logins=stores.native_logins, starting=start_login, clock=clock
+        ),
+        confirm_native=ConfirmNativeLogin(
+            logins=stores.native_logins,
+            sessions=stores.sessions,
+            tokens=tokens,
+            ending=ending,
+            audit=stores.audit,
+            clock=clock,
+            session_lifetime=settings.session_lifetime,
         ),
         await_native=AwaitNativeLogin(
             logins=stores.native_logins,

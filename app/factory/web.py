@@ -13,11 +13,13 @@ from app.blueprints import (
     access,
     account,
     callback,
+    confirmation,
     errors,
     headers,
     health,
     login,
     logout,
+    native,
     pages,
     session,
     signup,
@@ -46,6 +48,8 @@ VIEWS = (
     session,
     verify,
     xrpc,
+    native,
+    confirmation,
     well_known,
     health,
 )
@@ -68,6 +72,7 @@ def site_of(settings: Settings, clock: Callable[[], float]) -> Site:
             SignupHost(url=url, name=urlsplit(url).hostname or url)
             for url in settings.signup_hosts
         ),
+        asks_about_apps=settings.native_confirmation,
         returns=ReturnPolicy(
             public_url=settings.public_url,
             hosts=settings.allowed_return_hosts,

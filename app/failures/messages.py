@@ -353,6 +353,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         TRY_AGAIN,
     ),
     # --- the rest of HTTP
+    ("invalid_request", "json"): Row(
+        "We could not read that request",
+        "Send one object as application/json; what stands in it is text.",
+        START_AGAIN,
+    ),
     ("invalid_request", "app_name"): Row(
         "This app has no name that we can show",
         "An app_name is 1 to 64 characters, each of which can be seen.",

@@ -1,7 +1,8 @@
 """Finish a login: from the host's answer to a session of the platform.
 
 Until the account is proved nothing is stored and no cookie is set; then the session is
-new, whatever the browser held before (requirement 6.17).
+new, whatever the browser held before (requirement 6.17). A login that an app awaits
+leaves the browser as it is: its session is for the app, once its person says so.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from app.atproto.client import OAuthClient
+from app.atproto.client import Completed, OAuthClient
+from app.atproto.errors import AccessDenied
 from app.atproto.security import Deadline
 from app.atproto.session import OAuthSession
 
-from .destination import Destination
+from .destination import Destination, aim_of
+from .errors import NativeLoginOver
 from .logout import EndSession
-from .ports import Audit, Session, Sessions, Users
+from .ports import Audit, NativeLogin, NativeLogins, Session, Sessions, Users
 from .session import IssueToken, SignedIn
 
 log = logging.getLogger(__name__)
@@ -31,12 +34,16 @@ REVOCATION_BUDGET = 2.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFinished:
-    """A person is signed in; `secret` is for the session's own cookie."""
+    """An account is proved; `secret` is for the cookie of its session.
+
+    `destination.native` names the app that awaits this login, if one does: then nobody
+    is signed in before the person has let it in.
+    """
 
     signed_in: SignedIn
     secret: str = field(repr=False)
     issuer: str
-    return_to: str
+    destination: Destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,7 @@ class FinishLogin:
     client: OAuthClient
     sessions: Sessions
     users: Users
+    native_logins: NativeLogins
     tokens: IssueToken
     ending: EndSession
     audit: Audit
@@ -68,28 +76,42 @@ class FinishLogin:
         Raises:
             AtprotoError: in one of its kinds; nothing was kept, no cookie is due.
             AccountDisabled: the platform has shut this account.
+            NativeLoginOver: the app that began this login awaits it no longer.
         """
-        completed = self.client.callback(
-            parameters, bindings=bindings, deadline=Deadline.after(CALLBACK_BUDGET)
-        )
+        completed = self._completed(parameters, bindings)
         destination = Destination.unpack(completed.app_state)
         secret = secrets.token_urlsafe(32)
         try:
-            signed_in = self._sign_in(
+            signed_in = self._enter(
                 completed.session, destination, device=device, secret=secret
             )
         except BaseException:
             self._give_back(completed.session)
             raise
-        self._replace(replaces)
+        if not destination.native:
+            self._replace(replaces)
         return LoginFinished(
             signed_in=signed_in,
             secret=secret,
             issuer=completed.session.issuer,
-            return_to=destination.return_to,
+            destination=destination,
         )
 
-    def _sign_in(
+    def _completed(
+        self, parameters: Sequence[tuple[str, str]], bindings: Collection[str]
+    ) -> Completed:
+        try:
+            return self.client.callback(
+                parameters, bindings=bindings, deadline=Deadline.after(CALLBACK_BUDGET)
+            )
+        except AccessDenied as error:
+            # A no at the host is a no to the app. Any other failure may be mended by
+            # following the app's link again.
+            if awaited := aim_of(error).native:
+                self.native_logins.deny(awaited, self.clock())
+            raise
+
+    def _enter(
         self,
         granted: OAuthSession,
         destination: Destination,
@@ -97,28 +119,59 @@ class FinishLogin:
         device: str,
         secret: str,
     ) -> SignedIn:
-        now = self.clock()
         user = self.users.get(granted.did)
         if user is not None:  # None too: a name that holds no longer is not shown
-            self.users.set_handle(granted.did, granted.handle, now)
-        session = Session(
+            self.users.set_handle(granted.did, granted.handle, self.clock())
+        session = self._session(granted, device)
+        if destination.native:
+            return self._hold(session, destination, secret=secret)
+        if user is None:
+            session = replace(session, destination=destination.pack())
+        signed_in = self.tokens.issue(session)
+        self.sessions.add(session, secret=secret)
+        self.audit.record(
+            "signed_in", now=session.created_at, did=session.did, sid=session.sid
+        )
+        log.info("login finished: %s from %s", granted.did, granted.issuer)
+        return signed_in
+
+    def _hold(
+        self, session: Session, destination: Destination, *, secret: str
+    ) -> SignedIn:
+        """Keep the session for an app, until its person lets it in or time is up."""
+        login = self._awaited(destination.native)
+        held = replace(
+            session,
+            device=login.app_name,
+            app_name=login.app_name,
+            destination=destination.pack(),
+            expires_at=login.expires_at,
+        )
+        signed_in = self.tokens.account(held)
+        self.sessions.add(held, secret=secret)
+        log.info("native login %s: %s is proved", login.user_code, held.did)
+        return signed_in
+
+    def _awaited(self, login_id: str) -> NativeLogin:
+        login = self.native_logins.get(login_id)
+        if login is None or not login.is_open(self.clock()):
+            raise NativeLoginOver("no app awaits this login any more")
+        return login
+
+    def _session(self, granted: OAuthSession, device: str) -> Session:
+        now = self.clock()
+        return Session(
             sid=secrets.token_urlsafe(16),
             did=granted.did,
             handle=granted.handle,
             oauth_session_id=granted.session_id,
             device=device,
-            destination=None if user else destination.pack(),
             granted_scope=granted.scope,
             scope=granted.scope,
             created_at=now,
             seen_at=now,
             expires_at=now + self.session_lifetime,
         )
-        signed_in = self.tokens.issue(session)
-        self.sessions.add(session, secret=secret)
-        self.audit.record("signed_in", now=now, did=session.did, sid=session.sid)
-        log.info("login finished: %s from %s", granted.did, granted.issuer)
-        return signed_in
 
     def _give_back(self, granted: OAuthSession) -> None:
         """Revoke a grant that leads to no session (requirement 6.15)."""

@@ -65,11 +65,17 @@ class StartLogin:
     )
 
     def start(
-        self, aim: Destination, *, address: str, replaces: str | None = None
+        self,
+        aim: Destination,
+        *,
+        address: str,
+        replaces: str | None = None,
+        secret: str | None = None,
     ) -> LoginStarted:
         """Push an authorization request for what was typed.
 
         `address` is whose limit counts it.
+        `secret` is the one in the link of an app; every other flow gets its own.
         `replaces` is the secret of the session that this browser has. When it is that
         of the person who is named, what it was granted is asked for again, so that
         nobody has less afterwards (8.10).
@@ -88,7 +94,7 @@ class StartLogin:
         asked = self.permissions.parse(aim.scope)
         held = self._session_of(identifier, replaces)
         aim = replace(aim, scope=asked, upgrades=held.sid if held else "")
-        secret = secrets.token_urlsafe(32)
+        secret = secret or secrets.token_urlsafe(32)
         with self._slot():
             authorization = self.client.authorize(
                 identifier,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -79,6 +80,19 @@ class NativeOutcome:
     handle: Handle | None = None
     username: str | None = None
     expires_in: int | None = None
+
+    def document(self) -> dict[str, object]:
+        """Return what an app is told, in the words of the contract."""
+        if self.status != "completed":
+            return {"status": self.status}
+        return {
+            "status": self.status,
+            "token": self.token,
+            "did": self.did,
+            "handle": self.handle,
+            "username": self.username,
+            "expires_in": self.expires_in,
+        }
 
 
 EXPIRED = NativeOutcome(status="expired")
@@ -200,8 +214,8 @@ class AwaitNativeLogin:
                 return NativeOutcome(status="denied")
             case "completed":
                 return self._delivery(login, now)
-            case "pending" if now < login.expires_at:
-                remaining = int(login.expires_at - now)
+            case "pending" if login.is_open(now):
+                remaining = math.ceil(login.expires_at - now)
                 return NativeOutcome(status="pending", expires_in=remaining)
             case _:
                 return EXPIRED

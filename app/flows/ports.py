@@ -86,6 +86,10 @@ class NativeLogin:
     decided_at: float | None = None
     acknowledged_at: float | None = None
 
+    def is_open(self, now: float) -> bool:
+        """Tell whether it may still be decided."""
+        return self.status == "pending" and now < self.expires_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:

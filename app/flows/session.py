@@ -18,7 +18,11 @@ from .ports import Session, Sessions, User, Users
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """A live session and, unless its person is still a newcomer, a fresh token."""
+    """A live session and its account, with a fresh token for the browser it is in.
+
+    A newcomer has no account yet; a session that an app awaits gives no browser a
+    token.
+    """
 
     session: Session
     user: User | None
@@ -32,17 +36,26 @@ class IssueToken:
     users: Users
     issuer: TokenIssuer
 
+    def account(self, session: Session) -> SignedIn:
+        """Return whose session it is, without a token.
+
+        Raises:
+            AccountDisabled: the platform has shut this account.
+        """
+        user = self.users.get(session.did)
+        if user is not None and user.disabled_at is not None:
+            raise AccountDisabled(user.did)
+        return SignedIn(session=session, user=user, token=None)
+
     def issue(self, session: Session) -> SignedIn:
         """Return the session with its token; a newcomer has none yet.
 
         Raises:
             AccountDisabled: the platform has shut this account.
         """
-        user = self.users.get(session.did)
+        user = self.account(session).user
         if user is None:
             return SignedIn(session=session, user=None, token=None)
-        if user.disabled_at is not None:
-            raise AccountDisabled(user.did)
         token = self.issuer.issue(
             did=user.did, sid=session.sid, handle=user.handle, username=user.username
         )

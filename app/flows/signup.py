@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .destination import Destination
 from .errors import NotSignedIn, SignupFinished
@@ -29,10 +29,10 @@ class Newcomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignupDone:
-    """The newcomer is a user now, and goes where the login was for."""
+    """The newcomer is a user now, and goes on to what the login was for."""
 
     signed_in: SignedIn
-    return_to: str = field(default="")
+    destination: Destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +76,12 @@ class ChooseUsername:
         existing = self.users.get(session.did)
         if existing is None:
             existing = self._add(session, typed)
-        self.sessions.finish_signup(session.sid)
-        return SignupDone(
-            signed_in=self.tokens.issue(session), return_to=destination.return_to
-        )
+        if destination.native:  # what is still to come: the question about the app
+            signed_in = self.tokens.account(session)
+        else:
+            self.sessions.finish_signup(session.sid)
+            signed_in = self.tokens.issue(session)
+        return SignupDone(signed_in=signed_in, destination=destination)
 
     def _add(self, session: Session, typed: str) -> User:
         name = self.usernames.parse(typed)

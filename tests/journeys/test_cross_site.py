@@ -25,20 +25,18 @@ DOCUMENTS = [
 
 
 def posting_routes(service: Service) -> list[str]:
-    """Every rule of the application that takes a POST, but for those of others.
+    """Every rule that takes a form.
 
-    Calls on a PDS are for sibling hosts as well (`test_xrpc.py`); forward auth takes
-    any method that a proxy holds, and changes nothing.
+    Calls on a PDS are for sibling hosts as well (`test_xrpc.py`), native logins for
+    programs alone (`test_native_login.py`); forward auth takes any method that a proxy
+    holds, and changes nothing.
     """
     views = service.app.view_functions
     return sorted(
-        {
-            rule.rule
-            for rule in service.app.url_map.iter_rules()
-            if "POST" in (rule.methods or ())
-            and rule.endpoint != "verify.show"
-            and getattr(views[rule.endpoint], MARK) != "call"
-        }
+        rule.rule
+        for rule in service.app.url_map.iter_rules()
+        if "POST" in (rule.methods or ())
+        and getattr(views[rule.endpoint], MARK) == "form"
     )
 
 
@@ -54,6 +52,7 @@ def test_the_application_takes_posts_where_we_think(standing: Service) -> None:
         "/auth/login",
         "/auth/signup",
         "/auth/logout",
+        "/auth/native/confirm",
     }
 
 

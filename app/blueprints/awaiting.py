@@ -1,0 +1,88 @@
+"""One request that waits for a native login: look, sleep until woken, look again.
+
+Works after its request is gone, as a streamed body does, and therefore needs nothing of
+Flask. However it ends, the app may come back: looking consumes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Final
+
+from app.flows.errors import FlowError
+from app.flows.native import NativeOutcome
+from app.tokens.errors import TokenError
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT: Final = 15.0
+"""Seconds of silence after which a comment shows that both ends are still there."""
+
+RETRY: Final = b"retry: 2000\n\n"
+"""Milliseconds until a client reconnects: the stream was cut, not the login."""
+
+COMMENT: Final = b": heartbeat\n\n"
+
+
+class Awaiting:
+    """Waits in one thread (or greenlet) for what another one wakes it for."""
+
+    def __init__(
+        self, *, look: Callable[[], NativeOutcome], is_ending: Callable[[], bool]
+    ) -> None:
+        self.look = look
+        self._is_ending = is_ending
+        self._woken = Event()
+
+    def wake(self) -> None:
+        """Let it look again; from any thread."""
+        self._woken.set()
+
+    def until(self, outcome: NativeOutcome, *, seconds: float) -> NativeOutcome:
+        """Return the answer, or what is known after so many seconds."""
+        end = time.monotonic() + seconds
+        while outcome.status == "pending" and not self._is_ending():
+            remaining = end - time.monotonic()
+            if remaining <= 0:
+                break
+            self._sleep(outcome, remaining)
+            outcome = self.look()
+        return outcome
+
+    def events(self, outcome: NativeOutcome, *, heartbeat: float) -> Iterator[bytes]:
+        """Yield `pending`, comments and one answer (HTML §9.2.6), then end.
+
+        Without an answer it ends only where the client should come back: when this
+        process stops, and when the login cannot be looked at.
+        """
+        yield RETRY + _event(outcome)
+        while outcome.status == "pending":
+            was_woken = self._sleep(outcome, heartbeat)
+            if self._is_ending():
+                return
+            try:
+                outcome = self.look()
+            except (FlowError, TokenError) as error:
+                log.warning("an await is cut, its app comes back: %s", error)
+                return
+            if outcome.status != "pending":
+                yield _event(outcome)
+            elif not was_woken:
+                yield COMMENT
+
+    def _sleep(self, outcome: NativeOutcome, most: float) -> bool:
+        """Sleep until woken, and never past the login's end."""
+        left = outcome.expires_in
+        was_woken = self._woken.wait(most if left is None else min(most, left))
+        self._woken.clear()
+        return was_woken
+
+
+def _event(outcome: NativeOutcome) -> bytes:
+    document = json.dumps(outcome.document(), separators=(",", ":"))
+    word = outcome.status
+    return f"id: {word}\nevent: {word}\ndata: {document}\n\n".encode()
