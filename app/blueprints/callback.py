@@ -14,7 +14,7 @@ from app.atproto.errors import (
     printable,
 )
 from app.flows.callback import LoginFinished
-from app.flows.destination import Destination
+from app.flows.destination import Destination, aim_of
 from app.flows.errors import NativeLoginOver
 from app.flows.session import SignedIn
 
@@ -42,15 +42,11 @@ PROMPT_REFUSALS = frozenset(
 
 def show_failed(failure: Failure) -> Response | str:
     """Show why nobody was signed in, with a way to try again that loses nothing."""
-    error = failure.error
-    if isinstance(error, NativeLoginOver):
-        return confirmation.over_page(failure)
-    packed = error.app_state if isinstance(error, AtprotoError) else None
-    if packed is None:
-        return _unrecognised(failure)
-    aim = Destination.unpack(packed)
-    if aim.native:
+    error, aim = failure.error, aim_of(failure.error)
+    if aim.native or isinstance(error, NativeLoginOver):
         return confirmation.failed_page(failure)
+    if not isinstance(error, AtprotoError) or error.app_state is None:
+        return _unrecognised(failure)
     if _deserves_another_try(error, aim):
         return begin(replace(aim, prompt=""))
     unchanged = _unchanged(aim)

@@ -56,7 +56,7 @@ def follow() -> Response:
 @access("page")
 def show() -> Response | str:
     """Ask whether the app may have what was proved."""
-    visit = _visit(request.args.get("login", ""))
+    visit = visit_of(request.args.get("login", ""))
     asked = flows().confirm_native.question(visit.login_id, visit.secret)
     if asked.user is None:
         return see_other(url_for("signup.show", login=visit.mark))
@@ -76,7 +76,7 @@ def show() -> Response | str:
 @access("form")
 def submit() -> Response:
     """Let the app in, or keep it out; the browser has done its part."""
-    visit = _visit(request.form.get("login", ""))
+    visit = visit_of(request.form.get("login", ""))
     match request.form.get("decision"):
         case "allow":
             decided = flows().confirm_native.allow(visit.login_id, visit.secret)
@@ -106,8 +106,22 @@ def lead_on(user: User | None, visit: NativeVisit) -> Response:
     return _done(flows().confirm_native.allow(visit.login_id, visit.secret), visit)
 
 
+def visit_of(mark: str) -> NativeVisit:
+    """Return what this browser holds for the app that a mark names.
+
+    Raises:
+        NativeLoginOver: nothing, or not any more.
+    """
+    visit = cookies.native_visit(mark)
+    if visit is None:
+        raise NativeLoginOver("this browser answers for no such app")
+    return visit
+
+
 def failed_page(failure: Failure) -> str:
     """Show why an app's login did not come about; its link may be followed again."""
+    if isinstance(failure.error, NativeLoginOver):
+        return over_page(failure)
     if isinstance(failure.error, AccessDenied):
         return _outcome("denied", failure=failure)
     state = request.args.get("state", "")
@@ -142,10 +156,3 @@ def _outcome(
         app_name=app_name,
         error=failure.notice() if failure else None,
     )
-
-
-def _visit(mark: str) -> NativeVisit:
-    visit = cookies.native_visit(mark)
-    if visit is None:
-        raise NativeLoginOver("this browser has nothing to decide")
-    return visit

@@ -10,6 +10,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.flows.errors import (
+    NativeLoginOver,
     NotSignedIn,
     SignupFinished,
     UsernameInvalid,
@@ -48,12 +49,16 @@ def signup_page(
 
 def show_again(failure: Failure) -> Response | str:
     """Show the form with the name that did not work; a stranger goes to login."""
+    if isinstance(failure.error, NAME_REFUSALS):
+        typed = request.form.get("username", "")
+        return signup_page(_newcomer(), typed, failure)
+    if isinstance(failure.error, NativeLoginOver):
+        return confirmation.over_page(failure)
+    if isinstance(failure.error, SignupFinished) and _mark():
+        return see_other(url_for("confirmation.show", login=_mark()))
     if isinstance(failure.error, NotSignedIn | SignupFinished):
-        return _elsewhere(failure)
-    if not isinstance(failure.error, NAME_REFUSALS):
-        return error_page(failure)
-    newcomer = flows().choose_username.newcomer(_secret())
-    return signup_page(newcomer, request.form.get("username", ""), failure)
+        return see_other("/auth/login")
+    return error_page(failure)
 
 
 @bp.get("/auth/signup")
@@ -61,7 +66,7 @@ def show_again(failure: Failure) -> Response | str:
 @access("page")
 def show() -> str:
     """Show the form with a name that is free."""
-    newcomer = flows().choose_username.newcomer(_secret())
+    newcomer = _newcomer()
     return signup_page(newcomer, newcomer.suggestion)
 
 
@@ -70,29 +75,26 @@ def show() -> str:
 @access("form")
 def submit() -> Response:
     """Create the account and send its person where the login was for."""
-    done = flows().choose_username.choose(_secret(), request.form.get("username", ""))
-    visit = cookies.native_visit(_mark())
-    if visit is not None:
-        return confirmation.lead_on(done.signed_in.user, visit)
-    return enter(done.signed_in, done.destination.return_to)
+    typed, visit = request.form.get("username", ""), _visit()
+    if visit is None:
+        done = flows().choose_username.choose(cookies.session_secret(), typed)
+        return enter(done.signed_in, done.destination.return_to)
+    done = flows().choose_username.choose(visit.secret, typed, native=visit.login_id)
+    return confirmation.lead_on(done.signed_in.user, visit)
+
+
+def _newcomer() -> Newcomer:
+    visit = _visit()
+    if visit is None:
+        return flows().choose_username.newcomer(cookies.session_secret())
+    return flows().choose_username.newcomer(visit.secret, native=visit.login_id)
+
+
+def _visit() -> cookies.NativeVisit | None:
+    """Return what this browser holds for an app, if this sign-up is for one."""
+    return confirmation.visit_of(_mark()) if _mark() else None
 
 
 def _mark() -> str:
     """Return which app's login this sign-up is for; "" for the browser's own."""
     return request.values.get("login", "")
-
-
-def _secret() -> str | None:
-    if mark := _mark():
-        visit = cookies.native_visit(mark)
-        return visit.secret if visit else None
-    return cookies.session_secret()
-
-
-def _elsewhere(failure: Failure) -> Response | str:
-    """Lead on who has no name to pick here: any more, or not in this browser."""
-    if not (mark := _mark()):
-        return see_other("/auth/login")
-    if isinstance(failure.error, SignupFinished):
-        return see_other(url_for("confirmation.show", login=mark))
-    return confirmation.over_page(failure)

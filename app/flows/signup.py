@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .destination import Destination
-from .errors import NotSignedIn, SignupFinished
+from .errors import NativeLoginOver, NotSignedIn, SignupFinished
 from .ports import Audit, Session, Sessions, User, Users
 from .session import IssueToken, SignedIn
 from .usernames import Usernames
@@ -46,14 +46,17 @@ class ChooseUsername:
     audit: Audit
     clock: Callable[[], float]
 
-    def newcomer(self, secret: str | None) -> Newcomer:
+    def newcomer(self, secret: str | None, *, native: str = "") -> Newcomer:
         """Return who is about to choose, with a name that is free right now.
+
+        `native` is the login of an app, if this is for one.
 
         Raises:
             NotSignedIn: no live session: the DID has to be proved first.
+            NativeLoginOver: the same, of an app's login.
             SignupFinished: this person has a username already.
         """
-        session = self._session(secret)
+        session = self._session(secret, native)
         if self.users.get(session.did) is not None:
             raise SignupFinished(session.did)
         return Newcomer(
@@ -61,17 +64,17 @@ class ChooseUsername:
             suggestion=self.usernames.suggest(session.handle, self.users.taken),
         )
 
-    def choose(self, secret: str | None, typed: str) -> SignupDone:
+    def choose(self, secret: str | None, typed: str, *, native: str = "") -> SignupDone:
         """Create the account under this username and issue its first token.
 
         The database decides a race: one person gets the name. A second try of the same
         person is answered like the first.
 
         Raises:
-            NotSignedIn: no live session.
+            NotSignedIn, NativeLoginOver: as `newcomer` does.
             UsernameInvalid, UsernameReserved, UsernameTaken: choose another.
         """
-        session = self._session(secret)
+        session = self._session(secret, native)
         destination = _destination_of(session)
         existing = self.users.get(session.did)
         if existing is None:
@@ -98,11 +101,13 @@ class ChooseUsername:
         log.info("%s signed up", session.did)
         return added
 
-    def _session(self, secret: str | None) -> Session:
+    def _session(self, secret: str | None, native: str) -> Session:
         session = self.sessions.by_secret(secret) if secret else None
-        if session is None:
-            raise NotSignedIn("sign-up needs a proved account")
-        return session
+        if session is not None and _destination_of(session).native == native:
+            return session
+        if native:
+            raise NativeLoginOver("sign-up for an app that waits no longer")
+        raise NotSignedIn("sign-up needs a proved account")
 
 
 def _destination_of(session: Session) -> Destination:

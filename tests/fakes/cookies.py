@@ -7,7 +7,7 @@ Lax cookies stay at home when another site posts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -53,6 +53,12 @@ class CookieJar:
 
     def clear(self) -> None:
         self._cookies.clear()
+
+    def keep(self, cookies: Iterable[Cookie]) -> None:
+        """Put cookies back, and let none of them grow old."""
+        for cookie in cookies:
+            lasting = replace(cookie, expires_at=None)
+            self._cookies[cookie.domain, cookie.path, cookie.name] = lasting
 
     def receive(self, url: str, headers: Iterable[str]) -> None:
         """Keep the cookies of an answer, as far as a browser would."""

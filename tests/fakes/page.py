@@ -124,7 +124,7 @@ class Page:
     def form_that_says(self, **fields: str) -> Form:
         """Return the form that is filled in already, such as a button alone."""
         for form in self.forms:
-            if fields.items() <= {**form.fields, **dict(form.buttons)}.items():
+            if fields.items() <= {*form.fields.items(), *form.buttons}:
                 return form
         raise AssertionError(f"no form says {fields} on {self.url}: {self.text}")
 

@@ -58,7 +58,22 @@ SIGNUP: dict[str, Any] = {
     "username": "alice",
     "handle": "alice.bsky.social",
     "did": DID,
+    "app_name": None,
+    "login": "",
     "notice": None,
+}
+CONFIRM: dict[str, Any] = {
+    "page_title": "Let an app in?",
+    "app_name": "Sketch for Desktop",
+    "user_code": "WDJB-MJHT",
+    "user": {"username": "alice", "handle": "alice.bsky.social"},
+    "did": DID,
+    "login": "7758221f571b",
+}
+DONE: dict[str, Any] = {
+    "page_title": "Signing in to an app",
+    "app_name": "Sketch for Desktop",
+    "error": None,
 }
 FACTS: dict[str, str] = {
     "host": "pds.example.com",
@@ -112,6 +127,15 @@ def upgrade(name: str, **changes: Any) -> Sample:
     return Sample(name=name, template="upgrade.html", context=UPGRADE | changes)
 
 
+def confirm(name: str, **changes: Any) -> Sample:
+    return Sample(name=name, template="confirm.html", context=CONFIRM | changes)
+
+
+def done(name: str, outcome: str, **changes: Any) -> Sample:
+    context = DONE | {"outcome": outcome} | changes
+    return Sample(name=name, template="native_done.html", context=context)
+
+
 def pages() -> Iterator[Sample]:
     """Every page without an error."""
     user = {"username": "alice", "handle": "alice.bsky.social", "did": DID}
@@ -127,6 +151,15 @@ def pages() -> Iterator[Sample]:
     yield upgrade("upgrade-failed", notice=said("host_unreachable"))
     yield signup("signup")
     yield signup("signup-without-handle", handle=None, username="")
+    yield signup("signup-for-an-app", app_name="Sketch", login="7758221f571b")
+    yield confirm("confirm")
+    yield confirm("confirm-hostile", app_name="<script>\u05d0 alert(1)</script>")
+    yield confirm("confirm-without-handle", user=user | {"handle": None})
+    for outcome in ("allowed", "denied"):
+        yield done(f"native-{outcome}", outcome)
+    yield done("native-cancelled", "denied", app_name=None, error=said("access_denied"))
+    over = said("login_expired", "native")
+    yield done("native-expired", "expired", app_name=None, error=over)
     account = {"page_title": "Your account", "session": {"expires_at": 1797861900.5}}
     yield Sample(
         name="account", template="account.html", context=account | {"user": user}
@@ -167,6 +200,8 @@ def long_names() -> Iterator[Sample]:
         asks=[f"change your public records of {LONG_HOST}"],
     )
     yield signup("long-signup", username="a" * 32, handle=LONG_HANDLE, did=user["did"])
+    yield confirm("long-confirm", app_name="W" * 64, user=user, did=user["did"])
+    yield done("long-native", "allowed", app_name="W" * 64)
     context = {"page_title": "Your account", "user": user, "session": {"expires_at": 0}}
     yield Sample(name="long-account", template="account.html", context=context)
     left = {"page_title": "Signed out", "return_to": "", "host": LONG_HOST}

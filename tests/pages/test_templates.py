@@ -6,7 +6,7 @@ import pytest
 
 from tests.pages.markup import Page
 from tests.pages.preview import create_preview
-from tests.pages.samples import DID, LOGIN, UPGRADE, everything
+from tests.pages.samples import CONFIRM, DID, DONE, LOGIN, SIGNUP, UPGRADE, everything
 
 SAMPLES = everything()
 NAMES = [sample.name for sample in SAMPLES]
@@ -121,7 +121,11 @@ NOTICE = {
         ("upgrade.html", UPGRADE | {"host": HOSTILE, "asks": [HOSTILE]}),
         ("upgrade.html", UPGRADE | {"did": HOSTILE, "scope": HOSTILE}),
         ("upgrade.html", UPGRADE | {"user": {"username": HOSTILE, "handle": HOSTILE}}),
-        ("signup.html", {"username": HOSTILE, "handle": HOSTILE, "did": HOSTILE}),
+        ("signup.html", SIGNUP | {"username": HOSTILE, "handle": HOSTILE}),
+        ("signup.html", SIGNUP | {"app_name": HOSTILE, "login": HOSTILE}),
+        ("confirm.html", CONFIRM | {"app_name": HOSTILE, "user_code": HOSTILE}),
+        ("confirm.html", CONFIRM | {"login": HOSTILE, "did": HOSTILE}),
+        ("native_done.html", DONE | {"outcome": "denied", "app_name": HOSTILE}),
         ("logout.html", {"user": {"username": HOSTILE, "handle": HOSTILE}}),
         ("signed_out.html", {"host": HOSTILE}),
     ],

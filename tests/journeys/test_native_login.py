@@ -1,0 +1,586 @@
+"""An app signs in: what it sends, what it is told, and what interruptions cost it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.atproto.proofs import challenge_of, create_verifier
+from tests.fakes.app import App, Event, confirms, follows
+from tests.fakes.browser import AtHost, Browser
+from tests.fakes.world import World
+from tests.service import HOME, Prepared, Service, close
+
+ALICE = "alice.skyhost.social"
+PENDING = Event("pending", "pending", {"status": "pending"})
+
+
+@pytest.fixture
+def alice(service: Service) -> Browser:
+    """Alice, who has a username, in a browser where she is not signed in."""
+    service.browser().signs_in(ALICE, username="alice")
+    return service.browser()
+
+
+@pytest.fixture
+def app(service: Service) -> App:
+    return App(service)
+
+
+@pytest.fixture
+def restarted(
+    service: Service, world: World, prepared: Prepared
+) -> Iterator[Callable[[], Service]]:
+    """The service again, as another process on the same database."""
+    started: list[Service] = []
+
+    def restart() -> Service:
+        started.append(Service(world, service.settings, compiled=prepared.compiled))
+        return started[-1]
+
+    yield restart
+    for one in started:
+        close(one.app)
+
+
+# --- the whole way --------------------------------------------------------------------
+
+
+def test_the_app_hears_that_it_waits_and_then_that_it_may(app: App, alice: Browser):
+    app.starts(ALICE, app_name="Sketch")
+
+    with app.streams() as stream:
+        first = stream.event()
+        page = confirms(alice, app)
+        rest = list(stream.events())
+
+    assert first == PENDING
+    assert page.status == 200
+    [completed] = rest
+    assert (completed.name, completed.id) == ("completed", "completed")
+    token = completed.body.pop("token")
+    assert completed.body == {
+        "status": "completed",
+        "did": app.uses(token).json()["did"],
+        "handle": ALICE,
+        "username": "alice",
+        "expires_in": 24 * 3600,
+    }
+
+
+def test_the_stream_is_one_that_nothing_on_the_way_keeps_back(
+    app: App, alice: Browser
+) -> None:
+    app.starts(ALICE)
+
+    with app.streams() as stream:
+        assert stream.status == 200
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert stream.headers["Cache-Control"] == "no-store, no-transform"
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        assert "Content-Length" not in stream.headers
+        assert stream.next().startswith(b"retry: 2000\n\nid: pending\nevent: pending\n")
+
+
+def test_what_the_app_shows_is_what_the_page_shows(app: App, alice: Browser) -> None:
+    app.starts(ALICE, app_name="Sketch")
+
+    page = follows(alice, app).approves()
+
+    assert app.code in page.text
+    assert "Sketch" in page.text
+
+
+def test_the_apps_secret_is_in_no_url_that_a_browser_sees(
+    app: App, alice: Browser
+) -> None:
+    app.starts(ALICE)
+
+    confirms(alice, app)
+
+    assert app.link in alice.trail
+    assert [url for url in alice.trail if app.secret in url] == []
+    assert not any(app.secret in cookie.value for cookie in alice.jar)
+
+
+def test_a_long_poll_says_the_same_words(app: App, alice: Browser) -> None:
+    app.starts(ALICE)
+
+    waiting = app.asks()
+    confirms(alice, app)
+    completed = app.asks(Prefer="wait=30")
+
+    assert (waiting.status, waiting.json()) == (202, {"status": "pending"})
+    assert int(waiting.headers["Retry-After"]) > 0
+    assert (completed.status, completed.json()["status"]) == (200, "completed")
+    assert completed.headers["Preference-Applied"] == "wait=30"
+    assert completed.headers["Cache-Control"] == "no-store"
+
+
+def test_a_token_works_as_bearer_and_its_session_can_be_ended(
+    app: App, alice: Browser, service: Service
+) -> None:
+    app.starts(ALICE, app_name="Sketch")
+    confirms(alice, app)
+
+    token = app.token()
+
+    answer = app.uses(token).json()
+    [session] = service.rows(
+        "SELECT sid, device, app_name, ended_at FROM sessions WHERE app_name NOT NULL"
+    )
+    assert session == (answer["session_id"], "Sketch", "Sketch", None)
+    assert answer["session_expires_at"] - answer["issued_at"] == 30 * 24 * 3600
+    service.rows("UPDATE sessions SET ended_at = 1 WHERE sid = ?", session[0])
+    assert app.uses(token).status == 401
+
+
+# --- the other answers ----------------------------------------------------------------
+
+
+def test_who_presses_no_keeps_the_app_out(
+    app: App, alice: Browser, service: Service, world: World
+) -> None:
+    app.starts(ALICE)
+
+    with app.streams() as stream:
+        stream.event()
+        page = confirms(alice, app, "deny")
+        [denied] = stream.events()
+
+    assert "kept out" in page.text
+    assert denied == Event("denied", "denied", {"status": "denied"})
+    assert app.status() == "denied"
+    assert service.rows("SELECT 1 FROM sessions WHERE ended_at NOT NULL") == [(1,)]
+    assert world.network.sent(path="/oauth/revoke")
+    assert service.rows("SELECT 1 FROM oauth_sessions") == [(1,)]  # that of the sign-up
+
+
+def test_who_cancels_at_the_host_keeps_the_app_out(app: App, alice: Browser) -> None:
+    app.starts(ALICE)
+
+    with app.streams() as stream:
+        stream.event()
+        page = follows(alice, app).denies()
+        [denied] = stream.events()
+
+    assert denied.name == "denied"
+    assert page.error == "access_denied"
+    assert "kept out" in page.text
+
+
+def test_any_other_failure_can_be_mended_by_following_the_link_again(
+    app: App, alice: Browser, world: World
+) -> None:
+    app.starts(ALICE)
+    page = follows(alice, app).meets("server_error")
+    assert page.error == "host_unreachable"
+
+    assert app.status() == "pending"
+    [again] = [link for link in page.links if "/auth/native/open" in link]
+    arrived = alice.navigates("GET", HOME + again, site="same-origin")
+    assert isinstance(arrived, AtHost)
+    arrived.approves().presses(decision="allow")
+
+    assert app.status() == "completed"
+
+
+def test_a_login_that_nobody_finishes_expires(app: App, world: World) -> None:
+    app.starts(ALICE)
+    world.clock.advance(1799)
+    assert app.status() == "pending"
+
+    world.clock.advance(1)
+
+    with app.streams() as stream:
+        assert [event.name for event in stream.events()] == ["expired"]
+    assert (app.asks().status, app.status()) == (200, "expired")
+
+
+def test_an_open_stream_ends_with_its_login(app: App, world: World) -> None:
+    app.starts(ALICE)
+    world.clock.advance(1799)
+
+    with app.streams() as stream:
+        assert stream.event() == PENDING
+        world.clock.advance(2)
+
+        assert [event.name for event in stream.events()] == ["expired"]
+
+
+def test_an_account_that_was_shut_gets_no_token(
+    app: App, alice: Browser, service: Service
+) -> None:
+    app.starts(ALICE)
+    confirms(alice, app)
+    service.rows("UPDATE users SET disabled_at = 1")
+
+    answer = app.asks()
+
+    assert (answer.status, answer.json()["error"]) == (403, "account_disabled")
+
+
+# --- interruptions --------------------------------------------------------------------
+
+
+def test_a_stream_that_breaks_before_the_callback_is_opened_again(
+    app: App, alice: Browser
+) -> None:
+    app.starts(ALICE)
+    with app.streams() as stream:
+        stream.event()
+
+    with app.streams(Last_Event_ID="pending") as again:
+        assert again.event() == PENDING
+        confirms(alice, app)
+
+        assert [event.name for event in again.events()] == ["completed"]
+
+
+def test_a_stream_that_breaks_during_the_callback_is_opened_again(
+    app: App, alice: Browser
+) -> None:
+    app.starts(ALICE)
+    with app.streams() as stream:
+        stream.event()
+        page = follows(alice, app).approves()
+
+    with app.streams() as again:
+        assert again.event() == PENDING
+        page.presses(decision="allow")
+
+        assert [event.name for event in again.events()] == ["completed"]
+
+
+def test_after_the_callback_the_answer_is_there_at_once(
+    app: App, alice: Browser
+) -> None:
+    app.starts(ALICE)
+    confirms(alice, app)
+
+    for _ in range(2):  # the first delivery was lost on the way
+        with app.streams(Last_Event_ID="pending") as stream:
+            assert [event.name for event in stream.events()] == ["completed"]
+
+
+def test_a_restart_between_start_and_callback_loses_nothing(
+    app: App, alice: Browser, restarted: Callable[[], Service]
+) -> None:
+    app.starts(ALICE)
+
+    app.service = restarted()
+    confirms(alice, app)
+
+    assert app.status() == "completed"
+
+
+def test_a_restart_between_callback_and_await_loses_nothing(
+    app: App, alice: Browser, restarted: Callable[[], Service]
+) -> None:
+    app.starts(ALICE)
+    confirms(alice, app)
+
+    app.service = restarted()
+
+    assert app.uses(app.token()).status == 200
+
+
+def test_a_stream_hears_what_another_process_decided(
+    app: App, alice: Browser, restarted: Callable[[], Service]
+) -> None:
+    app.starts(ALICE)
+
+    with app.streams() as stream:
+        stream.event()
+        restarted()  # the browser's requests go there
+        confirms(alice, app)
+
+        assert [event.name for event in stream.events()] == ["completed"]
+
+
+def test_a_stream_is_cut_without_an_answer_when_the_database_fails(
+    app: App, alice: Browser, service: Service
+) -> None:
+    app.starts(ALICE)
+
+    with app.streams() as stream:
+        stream.event()
+        service.rows("ALTER TABLE native_logins RENAME TO away")
+        # Something to wake up for; it is the look that fails.
+        service.app.extensions["latchkey"].flows.await_native.changes.wake_all()
+
+        assert list(stream.events()) == []
+    service.rows("ALTER TABLE away RENAME TO native_logins")
+    assert app.status() == "pending"
+
+
+# --- delivery -------------------------------------------------------------------------
+
+
+def test_after_an_acknowledged_delivery_there_is_nothing_left_to_claim(
+    app: App, alice: Browser
+) -> None:
+    app.starts(ALICE)
+    confirms(alice, app)
+    token = app.token()
+
+    assert app.acknowledges().status == 204
+
+    assert app.status() == "expired"
+    with app.streams() as stream:
+        assert [event.name for event in stream.events()] == ["expired"]
+    assert app.acknowledges().status == 204
+    assert app.uses(token).status == 200
+
+
+@pytest.mark.parametrize("word", ["denied", "expired"])
+def test_a_client_that_reconnects_by_itself_is_told_to_stop(
+    app: App, word: str
+) -> None:
+    app.starts(ALICE)
+
+    assert app.asks(Last_Event_ID=word).status == 204
+
+
+def test_an_acknowledgement_before_the_answer_claims_nothing(
+    app: App, alice: Browser
+) -> None:
+    app.starts(ALICE)
+    app.acknowledges()
+
+    confirms(alice, app)
+
+    assert app.status() == "completed"
+
+
+def test_a_token_is_delivered_for_five_minutes(
+    app: App, alice: Browser, world: World
+) -> None:
+    app.starts(ALICE)
+    confirms(alice, app)
+    world.clock.advance(299)
+    assert app.status() == "completed"
+
+    world.clock.advance(1)
+
+    assert app.status() == "expired"
+
+
+def test_no_token_rests_in_the_database(
+    app: App, alice: Browser, service: Service
+) -> None:
+    app.starts(ALICE)
+    confirms(alice, app)
+    token = app.token()
+
+    path = service.settings.database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection:
+        dump = "\n".join(connection.iterdump())
+
+    link_secret = urlsplit(app.link).query.partition("=")[2]
+    assert app.code in dump
+    for secret in (token, token.rpartition(".")[2], app.secret, link_secret):
+        assert secret not in dump
+
+
+# --- proof ----------------------------------------------------------------------------
+
+
+def test_a_stolen_secret_is_worth_nothing_without_the_verifier(
+    app: App, alice: Browser
+) -> None:
+    verifier = create_verifier()
+    app.starts(ALICE, code_challenge=challenge_of(verifier))
+    confirms(alice, app)
+
+    for wrong in (None, create_verifier()):
+        app.verifier = wrong
+        refused = app.asks(Accept="text/event-stream")
+        assert (refused.status, refused.json()["error"]) == (403, "wrong_verifier")
+        assert app.acknowledges().status == 403
+
+    app.verifier = verifier
+    assert app.status() == "completed"
+
+
+def test_a_secret_that_nobody_has_is_refused(app: App) -> None:
+    app.secret = "guessed"
+
+    for answer in (
+        app.asks(),
+        app.asks(Accept="text/event-stream"),
+        app.acknowledges(),
+    ):
+        assert (answer.status, answer.json()["error"]) == (404, "login_expired")
+
+
+# --- what is refused ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        [],
+        "alice",
+        {"identifier": ["alice"]},
+        {"identifier": ALICE, "app_name": 7},
+        {"identifier": ALICE, "app_name": "x" * 65},
+        {"identifier": ALICE, "code_challenge": "short"},
+    ],
+    ids=str,
+)
+def test_what_is_no_initiation_begins_nothing(
+    app: App, world: World, body: object
+) -> None:
+    answer = app.initiates(body)
+
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+    assert world.network.sent() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "invalid_identifier"),
+        ({"identifier": "no handle"}, "invalid_identifier"),
+        ({"identifier": "nobody.skyhost.social"}, "handle_not_found"),
+    ],
+)
+def test_an_app_is_told_what_is_wrong_with_the_account(
+    app: App, body: dict[str, str], code: str
+) -> None:
+    answer = app.initiates(body)
+
+    assert (answer.status, answer.json()["error"]) == (400, code)
+    assert set(answer.json()) == {"error", "error_description", "reference"}
+
+
+def test_a_host_that_is_down_is_not_an_account_that_is_missing(
+    app: App, world: World
+) -> None:
+    world.network.unplug("as.skyhost.social")
+
+    answer = app.initiates({"identifier": ALICE})
+
+    assert (answer.status, answer.json()["error"]) == (504, "host_unreachable")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.cafe"},
+        {"Origin": "null"},
+        {"Origin": HOME},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-origin"},
+    ],
+    ids=str,
+)
+def test_a_web_page_begins_no_native_login(
+    app: App, world: World, headers: dict[str, str]
+) -> None:
+    begun = app.initiates({"identifier": ALICE}, **headers)
+    app.secret = "x"
+    awaited = app.requests("GET", app.await_path, headers)
+
+    for answer in (begun, awaited):
+        assert (answer.status, answer.json()["error"]) == (403, "cross_site")
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    assert world.network.sent() == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", ""]
+)
+def test_only_json_is_read(app: App, kind: str) -> None:
+    """A form of another page can send the other kinds without asking anybody."""
+    body = json.dumps({"identifier": ALICE}).encode()
+
+    answer = app.initiates(body, **{"Content-Type": kind})
+
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_one_address_starts_no_more_logins_than_it_may(
+    open_service: Callable[..., Service],
+) -> None:
+    service = open_service(rate_limit_login_per_address="2/minute")
+    app = App(service)
+    for _ in range(2):
+        app.starts(ALICE)
+
+    answer = app.initiates({"identifier": ALICE})
+
+    assert (answer.status, answer.json()["error"]) == (429, "too_many_requests")
+    assert int(answer.headers["Retry-After"]) > 0
+    App(service, address="203.0.113.77").starts(ALICE)
+
+
+def test_one_address_holds_no_more_streams_than_it_may(
+    open_service: Callable[..., Service],
+) -> None:
+    app = App(open_service(native_streams_per_address=1)).starts(ALICE)
+
+    with app.streams() as stream:
+        stream.event()
+        refused = app.asks(Accept="text/event-stream")
+
+        assert (refused.status, refused.json()["error"]) == (429, "too_many_requests")
+        assert int(refused.headers["Retry-After"]) > 0
+    with app.streams() as stream:
+        assert stream.event() == PENDING
+
+
+def test_a_stream_whose_reader_left_at_once_gives_its_place_back(
+    open_service: Callable[..., Service],
+) -> None:
+    app = App(open_service(native_streams_per_address=1)).starts(ALICE)
+
+    app.streams().breaks()  # before a byte of it was read
+
+    assert app.status() == "pending"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_an_await_is_asked_for_and_nothing_else(app: App, method: str) -> None:
+    app.starts(ALICE)
+
+    answer = app.asks(method=method)
+
+    assert answer.status == 405
+
+
+def test_a_head_looks_and_waits_for_nothing(app: App) -> None:
+    app.starts(ALICE)
+
+    answer = app.asks(method="HEAD", Accept="text/event-stream", Prefer="wait=30")
+
+    assert (answer.status, answer.body) == (202, b"")
+
+
+@pytest.mark.parametrize(
+    ("prefer", "applied"),
+    [
+        ("wait=0", None),
+        ("respond-async, wait=1", "wait=1"),
+        ("wait=x", None),
+        ("await=30", None),
+    ],
+)
+def test_a_long_poll_waits_as_long_as_is_preferred(
+    app: App, prefer: str, applied: str | None
+) -> None:
+    """RFC 7240 §4.3; what cannot be read is ignored."""
+    app.starts(ALICE)
+
+    answer = app.asks(Prefer=prefer)
+
+    assert answer.status == 202
+    assert answer.headers.get("Preference-Applied") == applied
