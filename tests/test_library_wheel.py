@@ -126,6 +126,20 @@ def test_the_wheel_works_where_there_is_nothing_but_what_it_asks_for(alone):
     assert found == {"names": sorted(app.atproto.__all__), "frameworks": []}
 
 
+def test_the_wheel_brings_the_command_line(built, alone, tmp_path):
+    with ZipFile(built[0]) as wheel:
+        [name] = [n for n in wheel.namelist() if n.endswith("/entry_points.txt")]
+        scripts = wheel.read(name).decode()
+    start = "import sys; from latchkey_atproto.__main__ import main; sys.exit(main())"
+    state = tmp_path / "state"
+
+    said = run(alone, "-I", "-c", start, "whoami", "--all", "--state-dir", state)
+
+    assert "latchkey-atproto=latchkey_atproto.__main__:main" in scripts
+    assert said == "Nobody is signed in.\n"
+    assert "usage: latchkey-atproto " in run(alone, "-I", "-c", start, "--help")
+
+
 def test_the_source_archive_builds_the_same_wheel(built, tmp_path):
     wheel, archive = built
     with tarfile.open(archive) as source:

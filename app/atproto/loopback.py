@@ -93,6 +93,7 @@ class LoopbackListener:
 
     def close(self) -> None:
         """Stop listening. May be called again."""
+        self._desk.close()
         self._server.shutdown()
         self._accepting.join()
         self._server.server_close()

@@ -22,6 +22,9 @@ Result = TypeVar("Result")
 Parameters = list[tuple[str, str]]
 
 MOST_PARAMETERS: Final = 50
+EARLY_BY: Final = 5.0
+"""Seconds that a browser may be back before it is expected."""
+
 PAGE_WITHIN: Final = 5.0
 """Seconds that the browser has to take its page before the program goes on."""
 
@@ -61,11 +64,15 @@ class Visit:
 
 
 class Desk:
-    """Where the one answer is handed over; before it is expected there is none."""
+    """Where the one answer is handed over.
+
+    A browser may be back before the program has begun to wait: it is kept for a moment.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._state: str | None = None
+        self._is_over = False
         self._visit: Future[Visit] = Future()
 
     def expect(self, state: str, *, seconds: float) -> Visit:
@@ -74,30 +81,42 @@ class Desk:
         Raises:
             AnswerTimeout: it did not come.
         """
-        with self._lock:
+        with self._changed:
             self._state = state
+            self._changed.notify_all()
         try:
             return self._visit.result(max(seconds, 0.0))
         except TimeoutError:
-            with self._lock:
-                self._state = None
+            self.close()
             if self._visit.done():  # at the last moment
                 return self._visit.result()
             raise AnswerTimeout("nobody came back in time") from None
 
     def take(self, query: str) -> Visit | None:
-        """Take the answer if this is the one."""
+        """Take the answer if this is the one; however many race, one is."""
         try:
             parameters = parse_answer(query)
         except CallbackMalformed:
             return None
-        with self._lock:
-            if self._state is None or not has_state(parameters, self._state):
+        with self._changed:
+            self._changed.wait_for(self._is_decided, EARLY_BY)
+            if self._is_over or self._state is None:
                 return None
-            self._state = None
+            if not has_state(parameters, self._state):
+                return None
+            self._is_over = True
             visit = Visit(parameters)
             self._visit.set_result(visit)
         return visit
+
+    def close(self) -> None:
+        """Take nothing any more."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def _is_decided(self) -> bool:
+        return self._is_over or self._state is not None
 
 
 def parse_answer(query: str) -> Parameters:

@@ -333,13 +333,26 @@ def test_two_host_names_are_refused(listener: LoopbackListener) -> None:
         assert program.is_waiting()
 
 
-def test_an_answer_that_comes_before_it_is_expected_is_none(
+def test_a_browser_that_is_back_early_is_kept(listener: LoopbackListener) -> None:
+    with ThreadPoolExecutor(1) as browser:
+        early = browser.submit(knocks, listener)
+        eventually(lambda: bool(listener._server._visits))
+
+        answer = listener.receive(STATE, dict, deadline=Deadline.after(SOON))
+
+        assert answer == ANSWER
+        assert early.result(SOON)[0] == 200
+
+
+def test_an_answer_that_nobody_ever_expected_is_none(
     listener: LoopbackListener,
 ) -> None:
-    status, _, page = knocks(listener, state="")
+    with ThreadPoolExecutor(1) as browser:
+        early = browser.submit(knocks, listener)
+        eventually(lambda: bool(listener._server._visits))
+        listener.close()
 
-    assert status == 400
-    assert "belongs to another sign-in" in page
+        assert isinstance(early.exception(SOON), OSError) or (early.result()[0] == 400)
 
 
 @pytest.mark.parametrize(

@@ -222,8 +222,19 @@ def _check_common(document: dict[str, Any]) -> None:
     if document.get("application_type", "web") not in {"web", "native"}:
         raise _metadata_wrong("application_type")
     for uri in document.get("redirect_uris") or [""]:
-        if not uri.startswith("https://") or ":443/" in uri:
+        if not _is_redirect(uri, document):
             raise _metadata_wrong("redirect_uris")
+
+
+def _is_redirect(uri: str, document: dict[str, Any]) -> bool:
+    """Web clients come back by https, native ones to this machine or their app."""
+    if uri.startswith("https://"):
+        return ":443/" not in uri
+    if document.get("application_type") != "native":
+        return False
+    host = urlsplit(document["client_id"]).hostname or ""
+    app = ".".join(reversed(host.split(".")))
+    return uri.startswith(("http://127.0.0.1", "http://[::1]", f"{app}:/"))
 
 
 def _check_confidential(document: dict[str, Any]) -> None:

@@ -1,0 +1,126 @@
+"""The commands on a session as such: `whoami`, `refresh` and `logout`.
+
+None of them shows a token, a key or a nonce.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from .answers import judge
+from .arguments import add_account, add_command, add_timeout
+from .screen import table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..session import OAuthSession
+    from .invocation import Invocation
+
+GET_SESSION = "/xrpc/com.atproto.server.getSession"
+
+
+def add(commands: Any, _environ: Mapping[str, str]) -> None:
+    """Add the commands."""
+    parser = add_command(commands, "whoami", "Say who is signed in, and ask their host")
+    add_account(parser)
+    parser.add_argument("--offline", action="store_true", help="ask nobody")
+    parser.add_argument("--all", action="store_true", help="every account; asks nobody")
+    add_timeout(parser, default=30.0, meaning="how long the host may take")
+    parser.set_defaults(run=whoami)
+
+    parser = add_command(commands, "refresh", "Get new tokens now")
+    add_account(parser)
+    add_timeout(parser, default=30.0, meaning="how long the host may take")
+    parser.set_defaults(run=refresh)
+
+    parser = add_command(commands, "logout", "Sign out, here and at the host")
+    add_account(parser)
+    parser.add_argument("--all", action="store_true", help="every account")
+    add_timeout(parser, default=30.0, meaning="how long each host may take")
+    parser.set_defaults(run=logout)
+
+
+def whoami(call: Invocation) -> None:
+    """Show a session, having asked its PDS whether it still holds."""
+    if call.options.all:
+        _list_accounts(call)
+        return
+    session = call.session()
+    if not call.options.offline:
+        deadline = call.deadline(call.options.timeout)
+        live = call.client().restore(session.did, session.session_id)
+        judge(live.request("GET", GET_SESSION, deadline=deadline))
+        session = call.sessions.get(session.did, session.session_id) or session
+    name = session.handle or session.did
+    call.screen.show(describe(session), [str(name), *lines_of(session)])
+
+
+def refresh(call: Invocation) -> None:
+    """Refresh a session, due or not."""
+    session = call.session()
+    session = call.client().refresh(
+        session.did, session.session_id, deadline=call.deadline(call.options.timeout)
+    )
+    name = session.handle or session.did
+    lines = [f"{name} has new tokens.", *lines_of(session)]
+    call.screen.show(describe(session), lines)
+
+
+def logout(call: Invocation) -> None:
+    """End one session or all; the host is asked to revoke, and need not answer."""
+    first = call.session()
+    ending = call.sessions.all() if call.options.all else (first,)
+    client = call.client()
+    ended = []
+    for session in ending:
+        issuer = client.revoke(
+            session.did,
+            session.session_id,
+            deadline=call.deadline(call.options.timeout),
+        )
+        ended.append(
+            {"did": session.did, "handle": session.handle, "revoked_at": issuer}
+        )
+    names = [one["handle"] or one["did"] for one in ended]
+    call.screen.show({"ended": ended}, [f"Signed out {name}." for name in names])
+
+
+def describe(session: OAuthSession) -> dict[str, Any]:
+    """Return what a script may know of a session; times in epoch seconds."""
+    return {
+        "did": session.did,
+        "handle": session.handle,
+        "pds": session.pds,
+        "issuer": session.issuer,
+        "scope": session.scope,
+        "client_id": session.client_id,
+        "created_at": session.created_at,
+        "refreshed_at": session.refreshed_at,
+        "expires_at": session.expires_at,
+    }
+
+
+def lines_of(session: OAuthSession) -> list[str]:
+    """Return the same for people."""
+    return table(
+        {
+            "DID": session.did,
+            "PDS": session.pds,
+            "signs in at": session.issuer,
+            "may": session.scope,
+            "since": _date(session.created_at),
+        }
+    )
+
+
+def _list_accounts(call: Invocation) -> None:
+    sessions = call.sessions.all()
+    rows = {str(one.handle or one.did): one.did for one in sessions}
+    lines = table(rows) or ["Nobody is signed in."]
+    call.screen.show({"accounts": [describe(one) for one in sessions]}, lines)
+
+
+def _date(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, tz=UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,140 @@
+"""`call`: one XRPC method of the account's PDS, with the account's session."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import ScopeMissing
+from ..nsid import is_nsid
+from .answers import judge
+from .arguments import add_account, add_command, add_timeout
+from .failures import ScopeNeeded, UsageError
+from .payload import JSON_TYPE, build_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..http import Response
+    from .invocation import Invocation
+
+ANSWER_LIMIT: Final = 100_000_000
+"""Bytes; the largest blobs of the network are of this order."""
+
+HEADER: Final = re.compile(r"(?P<name>[A-Za-z0-9-]+): ?(?P<value>[\x20-\x7e]*)")
+
+
+def add(commands: Any, _environ: Mapping[str, str]) -> None:
+    """Add the command."""
+    parser = add_command(commands, "call", "Call a method of the account's host")
+    parser.add_argument("nsid", metavar="NSID", help="com.atproto.repo.listRecords")
+    parser.add_argument(
+        "parameters",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help="the query; with -X POST the body, in which KEY:=JSON says it exactly",
+    )
+    parser.add_argument(
+        "-X",
+        "--method",
+        choices=("GET", "POST"),
+        help="GET for queries, POST for procedures (POST if there is --data)",
+    )
+    parser.add_argument(
+        "--data", metavar="JSON|@FILE|@-", help="the body: JSON, a file, or the input"
+    )
+    parser.add_argument("--type", metavar="TYPE", help="the media type of the body")
+    parser.add_argument(
+        "-H",
+        "--header",
+        action="append",
+        default=[],
+        metavar="NAME:VALUE",
+        help="another header, atproto-proxy for example",
+    )
+    parser.add_argument("--raw", action="store_true", help="the answer as it came")
+    parser.add_argument("--output", metavar="FILE", help="the answer into a file")
+    add_account(parser)
+    add_timeout(parser, default=30.0, meaning="how long the host may take")
+    parser.set_defaults(run=run)
+
+
+def run(call: Invocation) -> None:
+    """Call, and show the answer."""
+    options = call.options
+    if not is_nsid(options.nsid):
+        raise UsageError(f"{options.nsid!r} is not the name of a method (NSID)")
+    if options.raw and options.json:
+        raise UsageError("--raw and --json are two forms of the same answer")
+    payload = build_payload(
+        options.parameters,
+        method=options.method,
+        given=options.data,
+        content_type=options.type,
+        read_input=call.outside.stdin.buffer.read,
+    )
+    headers = _headers(options.header)
+    if payload.content_type is not None:
+        headers["Content-Type"] = payload.content_type
+    session = call.session()
+    live = call.client().restore(session.did, session.session_id)
+    try:
+        response = live.request(
+            payload.method,
+            f"/xrpc/{options.nsid}",
+            params=payload.query,
+            headers=headers,
+            body=payload.body,
+            deadline=call.deadline(options.timeout),
+            limit=ANSWER_LIMIT,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    except ScopeMissing as error:
+        raise ScopeNeeded(error, session) from error
+    _show(call, judge(response))
+
+
+def _headers(given: list[str]) -> dict[str, str]:
+    headers = {}
+    for text in given:
+        parts = HEADER.fullmatch(text)
+        if parts is None:
+            raise UsageError(f"{text!r} is not NAME:VALUE")
+        headers[parts["name"]] = parts["value"]
+    return headers
+
+
+def _show(call: Invocation, response: Response) -> None:
+    screen, body = call.screen, response.body
+    if call.options.output:
+        _save(call, response)
+    elif call.options.raw:
+        screen.show_bytes(body)
+    elif not body:
+        screen.show({}, ["Done."])
+    elif response.content_type == JSON_TYPE:
+        document = response.json_object()
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        screen.show(document, [text])
+    elif screen.as_json:
+        encoded = b64encode(body).decode()
+        screen.show({**_summary(response), "base64": encoded}, ())
+    elif screen.stdout.isatty():
+        raise UsageError(f"the answer is {response.content_type}: use --output FILE")
+    else:
+        screen.show_bytes(body)
+
+
+def _save(call: Invocation, response: Response) -> None:
+    path = Path(call.options.output)
+    path.write_bytes(response.body)
+    summary = {"file": str(path), **_summary(response)}
+    call.screen.show(summary, [f"{len(response.body)} bytes are in {path}."])
+
+
+def _summary(response: Response) -> dict[str, Any]:
+    return {"content_type": response.content_type, "size": len(response.body)}

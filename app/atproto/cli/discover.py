@@ -1,0 +1,63 @@
+"""`discover`: where a handle, a DID or a host leads, without signing in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AtprotoError, HandleNotFound
+from ..identifier import Identifier
+from .arguments import add_command, add_timeout
+from .screen import table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..http import Deadline
+    from ..location import Location
+    from .invocation import Invocation
+
+
+def add(commands: Any, _environ: Mapping[str, str]) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, "discover", "Say where a handle, a DID or a host leads"
+    )
+    parser.add_argument("identifier", metavar="HANDLE|DID|HOST")
+    add_timeout(parser, default=30.0, meaning="how long all hosts together may take")
+    parser.set_defaults(run=run)
+
+
+def run(call: Invocation) -> None:
+    """Discover, and show every document as it was understood."""
+    identifier = call.identify(call.options.identifier)
+    found = _discovered(call, identifier, call.deadline(call.options.timeout))
+    server = found.server.document()
+    document = {
+        "did": found.did,
+        "handle": found.handle,
+        "pds": found.pds,
+        "protected_resource": found.resource
+        and {
+            "resource": found.resource.resource,
+            "authorization_servers": [found.resource.authorization_server],
+        },
+        "authorization_server": server,
+    }
+    rows = {"DID": found.did, "handle": found.handle, "PDS": found.pds}
+    lists = {n: " ".join(v) for n, v in server.items() if isinstance(v, tuple)}
+    lines = table({**rows, **server, **lists})
+    call.screen.show(document, lines)
+
+
+def _discovered(
+    call: Invocation, identifier: Identifier, deadline: Deadline
+) -> Location:
+    """Discover; what is no handle may be the name of a host, which looks the same."""
+    try:
+        return call.discovery.discover(identifier, deadline=deadline)
+    except HandleNotFound as no_handle:
+        host = Identifier(kind="server", value=f"https://{identifier.value}")
+        try:
+            return call.discovery.discover(host, deadline=deadline)
+        except AtprotoError:
+            raise no_handle from None

@@ -1,0 +1,137 @@
+"""One run of the program: its options, and the parts of the library that it uses.
+
+Sessions rest in files of one person (0600). A login that waits does so in memory: this
+very process receives its answer, so nothing of it needs to rest anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..client_metadata import build_loopback_client
+from ..errors import IdentifierInvalid, SessionEnded
+from ..files import FileSessionStore
+from ..http import Deadline
+from ..identifier import Identifier, parse_identifier
+from ..memory import MemoryStateStore
+from ..wiring import open_client, open_discovery
+from .outside import NetworkOptions
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from ..client import OAuthClient
+    from ..client_metadata import ClientMetadata
+    from ..location import Discovery
+    from ..session import OAuthSession
+    from .outside import Network, Outside
+    from .screen import Screen
+
+LOOPBACK = "http://127.0.0.1/callback"
+
+
+class NotSignedIn(SessionEnded):
+    """No session of this account is kept here."""
+
+    def __init__(self, account: str | None) -> None:
+        super().__init__("unknown")
+        whose = f"as {account}" if account else "here"
+        self.args = (f"Nobody is signed in {whose}",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """What a command works with."""
+
+    options: Namespace
+    outside: Outside
+    screen: Screen
+
+    @cached_property
+    def network_options(self) -> NetworkOptions:
+        """How the network is reached."""
+        given = self.options
+        return NetworkOptions(
+            lab_network=given.lab_network,
+            plc_url=given.plc_url,
+            ca_bundle=given.ca_bundle,
+            nameservers=given.dns_nameservers,
+            handle_suffix=given.handle_suffix,
+        )
+
+    @cached_property
+    def network(self) -> Network:
+        """The ways out."""
+        return self.outside.network(self.network_options)
+
+    @cached_property
+    def sessions(self) -> FileSessionStore:
+        """Who is signed in on this machine."""
+        return FileSessionStore(Path(self.options.state_dir))
+
+    @cached_property
+    def discovery(self) -> Discovery:
+        """Discovery alone."""
+        return open_discovery(
+            http=self.network.http,
+            clock=self.outside.clock,
+            txt=self.network.txt,
+            policy=self.network_options.policy,
+            plc_url=self.network_options.plc_url,
+        )
+
+    def client(self, metadata: ClientMetadata | None = None) -> OAuthClient:
+        """Return the OAuth client; to sign in, with who it is.
+
+        A session remembers the client id that it was made with, so whoever only uses
+        sessions may be anybody.
+        """
+        return open_client(
+            metadata=metadata or build_loopback_client(redirect_uris=[LOOPBACK]),
+            states=MemoryStateStore(self.outside.clock),
+            sessions=self.sessions,
+            http=self.network.http,
+            clock=self.outside.clock,
+            txt=self.network.txt,
+            policy=self.network_options.policy,
+            plc_url=self.network_options.plc_url,
+        )
+
+    def deadline(self, seconds: float = 30.0) -> Deadline:
+        """Return a time limit for what comes next."""
+        return Deadline.after(seconds, self.outside.monotonic)
+
+    def identify(self, typed: str) -> Identifier:
+        """Understand a handle, a DID or a server, and say how a bare word was read."""
+        policy = self.network_options.policy
+        found = parse_identifier(
+            typed,
+            handle_suffix=self.network_options.handle_suffix,
+            allow_http=policy.allow_http,
+            allow_test=policy.allow_test_names,
+        )
+        if found.completed:
+            self.screen.say(f"Reading {typed} as {found.value}.")
+        return found
+
+    def session(self) -> OAuthSession:
+        """Return the session that is meant: `--account`, or the last one signed in.
+
+        Raises:
+            NotSignedIn: there is none.
+        """
+        wanted = self.options.account
+        name = wanted and self._name(wanted)
+        for session in self.sessions.all():  # the newest comes first
+            if name is None or name in {session.did, session.handle}:
+                return session
+        raise NotSignedIn(wanted)
+
+    def _name(self, wanted: str) -> str:
+        try:
+            return self.identify(wanted).value
+        except IdentifierInvalid:
+            raise NotSignedIn(wanted) from None

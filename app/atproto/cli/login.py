@@ -1,0 +1,150 @@
+"""`login`: the browser goes to the host and comes back to a listener, or is pasted.
+
+What is printed is the authorization URL and nothing else of the flow: no code, no state
+(requirement 9.22); a pasted address is read without being shown.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import CallbackMalformed, StateUnknown
+from ..loopback import LoopbackListener, read_pasted
+from ..scopes import ATPROTO, ScopeSet
+from .account import describe, lines_of
+from .arguments import PREFIX, add_command, add_timeout
+from .client_id import LoopbackRedirect, development_client, published_client
+from .failures import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..authorization import Authorization
+    from ..client import Completed, OAuthClient
+    from ..session import OAuthSession
+    from .invocation import Invocation
+
+MOST_PASTES: Final = 3
+EPHEMERAL_PORTS: Final = range(49152, 65536)
+
+
+def add(commands: Any, environ: Mapping[str, str]) -> None:
+    """Add the command."""
+    parser = add_command(commands, "login", "Sign in with a handle, a DID or a host")
+    parser.add_argument("identifier", metavar="HANDLE", help="handle, DID or host URL")
+    parser.add_argument("--scope", default=ATPROTO, help="what to ask for (atproto)")
+    parser.add_argument(
+        "--no-browser", action="store_true", help="print the address, open nothing"
+    )
+    parser.add_argument(
+        "--paste",
+        action="store_true",
+        help="for a machine without a browser: open the address elsewhere, and paste"
+        " the one where that browser ends",
+    )
+    parser.add_argument(
+        "--client-id",
+        metavar="URL",
+        default=environ.get(f"{PREFIX}CLIENT_ID") or None,
+        help="published metadata of a native client, in place of the development id",
+    )
+    add_timeout(parser, default=300.0, meaning="how long to wait for the browser")
+    parser.set_defaults(run=run)
+
+
+def run(call: Invocation) -> None:
+    """Sign in; the session is stored, and older ones of the account end."""
+    options = call.options
+    identifier = call.identify(options.identifier)
+    if options.client_id:
+        metadata, redirect = published_client(call, options.client_id, options.scope)
+    else:
+        metadata, redirect = development_client(options.scope)
+    login = _Login(call=call, client=call.client(metadata), redirect=redirect)
+    ways = login.by_paste if options.paste else login.by_listener
+    session = ways(identifier).session
+    _end_older(call, session)
+    missing = ScopeSet.parse(session.scope).missing(options.scope)
+    name = session.handle or session.did
+    lines = [f"Signed in as {name}.", *lines_of(session)]
+    if missing:
+        lines.append(f"Not granted: {' '.join(missing)}")
+    call.screen.show({**describe(session), "missing": list(missing)}, lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Login:
+    """One sign-in, up to its proof."""
+
+    call: Invocation
+    client: OAuthClient
+    redirect: LoopbackRedirect
+
+    def by_listener(self, identifier: Any) -> Completed:
+        redirect, screen = self.redirect, self.call.screen
+        with LoopbackListener(
+            host=redirect.host,
+            port=redirect.port,
+            path=redirect.path,
+            program="the terminal",
+        ) as listener:
+            begun = self._begin(identifier, listener.redirect_uri)
+            screen.say(f"To sign in, open this address:\n\n{begun.url}\n")
+            if not self.call.options.no_browser and self.call.outside.browser(
+                begun.url
+            ):
+                screen.say("Your browser should open it by itself.")
+            screen.say("Waiting for the browser to come back (Ctrl-C stops).")
+            return listener.receive(
+                begun.state,
+                self._judge,
+                deadline=self.call.deadline(self.call.options.timeout),
+            )
+
+    def by_paste(self, identifier: Any) -> Completed:
+        """Ask for the address; a port that hardly anybody listens on leads nowhere."""
+        port = self.redirect.port or secrets.choice(EPHEMERAL_PORTS)
+        redirect_uri = self.redirect.at(port)
+        begun = self._begin(identifier, redirect_uri)
+        self.call.screen.say(
+            f"To sign in, open this address in any browser:\n\n{begun.url}\n\n"
+            "It will end at a page that cannot be reached. Copy the address of that"
+            f" page: it begins with {redirect_uri}"
+        )
+        return self._judge(self._pasted(begun, redirect_uri))
+
+    def _begin(self, identifier: Any, redirect_uri: str) -> Authorization:
+        return self.client.authorize(
+            identifier,
+            scope=self.call.options.scope,
+            redirect_uri=redirect_uri,
+            deadline=self.call.deadline(),
+        )
+
+    def _pasted(
+        self, begun: Authorization, redirect_uri: str
+    ) -> Sequence[tuple[str, str]]:
+        for _ in range(MOST_PASTES):
+            pasted = self.call.outside.ask("Paste it here (it stays invisible): ")
+            if not pasted:
+                break
+            try:
+                return read_pasted(pasted, redirect_uri=redirect_uri, state=begun.state)
+            except (CallbackMalformed, StateUnknown) as error:
+                self.call.screen.say(f"That is not it: {error}.")
+        raise UsageError("the address of this sign-in was not pasted")
+
+    def _judge(self, answer: Sequence[tuple[str, str]]) -> Completed:
+        return self.client.callback(
+            answer, bindings=None, deadline=self.call.deadline()
+        )
+
+
+def _end_older(call: Invocation, session: OAuthSession) -> None:
+    """End what the new session replaces, here and at its host."""
+    client = call.client()
+    for other in call.sessions.all():
+        if other.did == session.did and other.session_id != session.session_id:
+            client.revoke(other.did, other.session_id, deadline=call.deadline())
