@@ -73,7 +73,7 @@ def _asking() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--ca-bundle",
-        type=Path,
+        type=_file,
         metavar="FILE",
         help="certificates to trust instead of the usual ones",
     )
@@ -90,6 +90,13 @@ def _asking() -> argparse.ArgumentParser:
         "--grpc-tls", action="store_true", help="TLS for gRPC on this machine, too"
     )
     return parser
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError("a file")
+    return path
 
 
 def _seconds(text: str) -> float:
