@@ -9,7 +9,7 @@ import pytest
 
 from app.rpc.calls import Context, address_of
 from app.wire.latchkey.v1 import auth_pb2
-from tests.rpc.running import App
+from tests.rpc.running import ANSWERS_WITHIN, App
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,11 @@ def test_a_call_is_one_line_and_no_secret(
 ):
     caplog.set_level(logging.DEBUG)
     started = app.initiates("alice.skyhost.social")
-    events = app.awaits(started.session_id, code_verifier="canary-verifier")
+    request = auth_pb2.AwaitLoginRequest(
+        session_id=started.session_id, code_verifier="canary-verifier"
+    )
+    metadata = (("authorization", "Bearer canary-token"),)
+    events = app.stub.AwaitLogin(request, metadata=metadata, timeout=ANSWERS_WITHIN)
     next(events)
     service.rows(
         "UPDATE native_logins SET status = 'denied', decided_at = ?",
@@ -76,7 +80,7 @@ def test_a_call_is_one_line_and_no_secret(
         ["AwaitLogin", "OK"],
     ]
     secret = started.oauth_url.partition("login=")[2]
-    for canary in (started.session_id, secret, "canary-verifier"):
+    for canary in (started.session_id, secret, "canary-verifier", "canary-token"):
         assert canary not in caplog.text
 
 

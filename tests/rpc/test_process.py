@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import grpc
+import pytest
 
+from app.rpc.errors import CannotListen
 from tests.rpc.running import ANSWERS_WITHIN
 from tests.rpc.test_health import AUTH, NOT_SERVING, check, health_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.rpc.running import Running
+    from tests.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS_WITHIN = 60.0
@@ -87,7 +92,7 @@ def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
     assert lines[0].startswith("LATCHKEY_RPC_BIND: 'localhost:50051' is no IP address")
 
 
-def test_an_address_that_is_taken_ends_the_start(tmp_path: Path):
+def test_an_address_of_another_machine_ends_the_start(tmp_path: Path):
     code, lines = ended(
         tmp_path, LATCHKEY_RPC_BIND="192.0.2.7:50051", LATCHKEY_RPC_CLEAR_TEXT="on"
     )
@@ -97,3 +102,12 @@ def test_an_address_that_is_taken_ends_the_start(tmp_path: Path):
         "cannot listen on 192.0.2.7:50051: it is taken, or not this machine's"
     )
     assert not any("Traceback" in line for line in lines)
+
+
+def test_a_second_listener_does_not_take_half_of_the_calls(
+    listens: Callable[..., Running], service: Service
+):
+    first = listens(service)
+
+    with pytest.raises(CannotListen):
+        listens(service, bind=first.target)
