@@ -10,7 +10,10 @@ import pytest
 from tests.deploy.deployment import Deployment
 from tests.deploy.playbook import REPOSITORY, TOOLS
 
-UNITS = "latchkey.service latchkey.socket latchkey-sweep.service latchkey-sweep.timer"
+UNITS = (
+    "latchkey.service latchkey.socket latchkey-rpc.service "
+    "latchkey-sweep.service latchkey-sweep.timer"
+)
 # Of 10; what is left is the network, the shared root and unix sockets.
 MOST_EXPOSED = 1.2
 
@@ -46,7 +49,9 @@ def test_systemd_finds_nothing_wrong_with_the_units(deployment: Deployment):
     assert answer.stdout + answer.stderr == ""
 
 
-@pytest.mark.parametrize("unit", ["latchkey.service", "latchkey-sweep.service"])
+@pytest.mark.parametrize(
+    "unit", ["latchkey.service", "latchkey-rpc.service", "latchkey-sweep.service"]
+)
 def test_unit_is_hardly_exposed_by_the_measure_of_systemd(
     deployment: Deployment, unit: str, capsys: pytest.CaptureFixture[str]
 ):
