@@ -59,7 +59,6 @@ OPTIONS: Final = {
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.http2.max_pings_without_data": 0,
-    "grpc.http2.min_ping_interval_without_data_ms": 10_000,
     "grpc.http2.min_recv_ping_interval_without_data_ms": 10_000,
     # A connection without a call is closed.
     "grpc.max_connection_idle_ms": 300_000,
