@@ -16,8 +16,8 @@ from app.flows.native import AwaitNativeLogin, StartNativeLogin
 from app.flows.permissions import Permissions
 from app.flows.session import Identify, RenewToken
 from app.flows.signup import ChooseUsername
-from app.flows.xrpc import CallPds, RecordCall
 from app.flows.verify import Verify
+from app.flows.xrpc import CallPds, RecordCall
 
 from .redirects import ReturnPolicy
 

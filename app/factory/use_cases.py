@@ -25,8 +25,8 @@ from app.flows.session import Identify, IssueToken, RenewToken
 from app.flows.signup import ChooseUsername
 from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
-from app.flows.xrpc import CallPds, Limits, RecordCall
 from app.flows.verify import MOST_REMEMBERED, Verify
+from app.flows.xrpc import CallPds, Limits, RecordCall
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
