@@ -1,32 +1,89 @@
-"""GET /auth/account: who one is here."""
+"""GET and POST /auth/account: who one is here, and where one is signed in."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from app.flows.errors import NotSignedIn
+from app.flows.ports import Session
+from app.flows.session import SignedIn
+
 from . import cookies
 from .access import access
 from .context import flows
+from .devices import name_of
 from .entering import see_other
+from .errors import Failure, error_page, shows_failure
+from .logout import signed_out
+from .permission_words import in_words
 
 bp = Blueprint("account", __name__)
 
+OTHERS = "others"
+"""What the form says to end every session but this one; no session has such an id."""
+
+
+def show_again(failure: Failure) -> Response | str:
+    """Lead a stranger to login; show what else went wrong."""
+    if isinstance(failure.error, NotSignedIn):
+        return _to_login()
+    return error_page(failure)
+
 
 @bp.get("/auth/account")
+@shows_failure(show_again)
 @access("page")
 def show() -> Response:
-    """Say who is signed in; whoever is not goes to login and comes back."""
+    """Say who is signed in, and where; whoever is not goes to login and comes back."""
     signed_in = flows().renew.renew(cookies.session_secret())
     if signed_in is None:
-        return see_other(url_for("login.show", return_to=request.path))
+        return _to_login()
     if signed_in.user is None or signed_in.token is None:
         return see_other(url_for("signup.show"))
-    page = render_template(
+    response = make_response(_page(signed_in))
+    cookies.set_platform_token(response, signed_in.token)
+    return response
+
+
+@bp.post("/auth/account")
+@shows_failure(show_again)
+@access("form")
+def submit() -> Response:
+    """End a session, this one or another, or all but this one."""
+    secret, sid = cookies.session_secret(), request.form.get("end", "")
+    if sid == OTHERS:
+        flows().devices.end_others(secret)
+        return see_other(url_for("account.show", ended=OTHERS))
+    ended = flows().devices.end(secret, sid)
+    if ended.is_here:
+        return signed_out(ended.issuer)
+    return see_other(url_for("account.show", ended="one"))
+
+
+def _page(signed_in: SignedIn) -> str:
+    here, *others = flows().devices.list(signed_in.session)
+    return render_template(
         "account.html",
         page_title="Your account",
         user=signed_in.user,
-        session=signed_in.session,
+        here=_described(here),
+        others=[_described(session) for session in others],
+        ended=request.args.get("ended", ""),
     )
-    response = make_response(page)
-    cookies.set_platform_token(response, signed_in.token)
-    return response
+
+
+def _described(session: Session) -> dict[str, object]:
+    """Return what a person may want to know of a session."""
+    return {
+        "sid": session.sid,
+        "name": name_of(session),
+        "is_app": session.app_name is not None,
+        "since": session.created_at,
+        "seen": session.seen_at,
+        "until": session.expires_at,
+        "may": in_words(session.scope or ""),
+    }
+
+
+def _to_login() -> Response:
+    return see_other(url_for("login.show", return_to=url_for("account.show")))

@@ -10,6 +10,7 @@ from flask import current_app
 
 from app.flows.callback import FinishLogin
 from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
+from app.flows.devices import Devices
 from app.flows.login import StartLogin
 from app.flows.logout import Logout
 from app.flows.native import AwaitNativeLogin, StartNativeLogin
@@ -35,6 +36,7 @@ class Flows:
     identify: Identify
     verify: Verify
     logout: Logout
+    devices: Devices
     start_native: StartNativeLogin
     open_native: OpenNativeLogin
     confirm_native: ConfirmNativeLogin

@@ -19,7 +19,7 @@ def show() -> Response:
     return_to = site().returns.parse(request.args.get("return_to"))
     signed_in = flows().renew.renew(cookies.session_secret())
     if signed_in is None or not is_from_elsewhere():
-        return _signed_out(return_to)
+        return _sign_out(return_to)
     page = render_template(
         "logout.html",
         page_title="Sign out?",
@@ -37,13 +37,18 @@ def show() -> Response:
 @access("form")
 def submit() -> Response:
     """Sign out: here at once, at the host as far as it can be reached."""
-    return _signed_out(site().returns.parse(request.form.get("return_to")))
+    return _sign_out(site().returns.parse(request.form.get("return_to")))
 
 
-def _signed_out(return_to: str) -> Response:
+def _sign_out(return_to: str) -> Response:
     asked = flows().logout.logout(
         secret=cookies.session_secret(), token=cookies.platform_token()
     )
+    return signed_out(asked, return_to)
+
+
+def signed_out(asked: str | None, return_to: str = "") -> Response:
+    """Take the cookies, and say what was done; `asked` is the issuer, if one was."""
     page = render_template(
         "signed_out.html",
         page_title="Signed out",

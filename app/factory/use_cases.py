@@ -13,6 +13,7 @@ from app.blueprints.context import Flows
 from app.config import Settings
 from app.flows.callback import FinishLogin
 from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
+from app.flows.devices import Devices
 from app.flows.keys import KeyRings
 from app.flows.login import StartLogin
 from app.flows.logout import EndSession, Logout
@@ -114,6 +115,7 @@ def open_flows(
             seen=MemoryCache(clock, max_entries=MOST_REMEMBERED),
             clock=clock,
         ),
+        devices=Devices(sessions=stores.sessions, ending=ending),
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
         start_native=StartNativeLogin(
             logins=stores.native_logins,

@@ -168,6 +168,7 @@ class FinishLogin:
             device=device,
             granted_scope=granted.scope,
             scope=granted.scope,
+            issuer=granted.issuer,
             created_at=now,
             seen_at=now,
             expires_at=now + self.session_lifetime,

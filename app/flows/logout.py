@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from app.atproto.client import OAuthClient
@@ -36,9 +36,29 @@ class EndSession:
         `budget` is the seconds that the host gets. Returns the issuer that was asked to
         revoke its grant, if one was.
         """
+        if not self._close(session, reason):
+            return None
+        return self._revoke(session, Deadline.after(budget))
+
+    def end_all(self, sessions: Collection[Session], *, reason: str) -> int:
+        """End several sessions at once, here first and all of them.
+
+        The hosts are asked as long as a person waits; whatever is left then is revoked
+        by the next sweep. Returns how many were live.
+        """
+        deadline = Deadline.after(REVOCATION_BUDGET)
+        closed = [session for session in sessions if self._close(session, reason)]
+        for session in closed:
+            if deadline.remaining() <= 0:
+                break
+            self._revoke(session, deadline)
+        return len(closed)
+
+    def _close(self, session: Session, reason: str) -> bool:
+        """End the session here; False when it was not live any more."""
         now = self.clock()
         if not self.sessions.end(session.sid, now):
-            return None
+            return False
         self.audit.record(
             "session_ended",
             now=now,
@@ -46,12 +66,13 @@ class EndSession:
             sid=session.sid,
             detail={"reason": reason},
         )
+        return True
+
+    def _revoke(self, session: Session, deadline: Deadline) -> str | None:
         if session.oauth_session_id is None:
             return None
         return self.client.revoke(
-            session.did,
-            session.oauth_session_id,
-            deadline=Deadline.after(budget),
+            session.did, session.oauth_session_id, deadline=deadline
         )
 
 

@@ -42,8 +42,8 @@ class Session:
     app that holds the session calls itself; a browser's has none.
     `destination` is where a newcomer goes once a username is picked; a session that
     has one belongs to a proved DID without an account yet. `granted_scope` is what the
-    host granted at the sign-in and stays; `scope` is read with the session: what is
-    granted now, None when the session at the host is over.
+    host granted at the sign-in and stays; `scope` and `issuer` are read with the
+    session: what is granted now and by whom, None when that is over.
     """
 
     sid: str
@@ -58,6 +58,7 @@ class Session:
     app_name: str | None = None
     granted_scope: str | None = None
     scope: str | None = None
+    issuer: str | None = None
     ended_at: float | None = None
 
 
@@ -141,6 +142,9 @@ class Sessions(Protocol):
 
     def get(self, sid: str) -> Session | None:
         """Return the session, unless it is unknown, ended or expired."""
+
+    def of(self, did: Did) -> Sequence[Session]:
+        """Return the account's live sessions, the one used last first."""
 
     def touch(self, sid: str, now: float) -> None:
         """Note that the session was used; a live session only moves forward."""

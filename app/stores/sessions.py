@@ -11,10 +11,11 @@ from app.stores.cipher import hashed
 from app.stores.rows import row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import TextClause
 
+    from app.atproto.syntax import Did
     from app.flows.ports import Sessions
     from app.stores.database import Database
 
@@ -29,13 +30,18 @@ ADD = text("""
 """)
 COLUMNS = """
     SELECT sid, sessions.did, sessions.handle, oauth_session_id, device, destination,
-           app_name, granted_scope, grants.scope, sessions.created_at, seen_at,
+           app_name, granted_scope, grants.scope, grants.issuer,
+           sessions.created_at, seen_at,
            sessions.expires_at, ended_at
     FROM sessions LEFT JOIN oauth_sessions AS grants
       ON grants.did = sessions.did AND grants.session_id = oauth_session_id
 """
 LIVE = "ended_at IS NULL AND sessions.expires_at > :now"
 GET = text(f"{COLUMNS} WHERE sid = :sid AND {LIVE}")
+OF = text(
+    f"{COLUMNS} WHERE sessions.did = :did AND {LIVE}"
+    " ORDER BY seen_at DESC, sessions.created_at DESC, sid"
+)
 BY_SECRET = text(f"{COLUMNS} WHERE secret_hash = :secret_hash AND {LIVE}")
 TOUCH = text("""
     UPDATE sessions SET seen_at = :now
@@ -68,6 +74,12 @@ class SqlSessions:
     def get(self, sid: str) -> Session | None:
         """Return the session, unless it is unknown, ended or expired."""
         return self._live(GET, sid=sid)
+
+    def of(self, did: Did) -> Sequence[Session]:
+        """Return the account's live sessions, the one used last first."""
+        with self._database.read() as connection:
+            result = connection.execute(OF, {"did": did, "now": int(self._clock())})
+            return [Session(**row) for row in result.mappings()]
 
     def touch(self, sid: str, now: float) -> None:
         """Note that the session was used; a live session only moves forward."""

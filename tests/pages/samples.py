@@ -53,6 +53,32 @@ UPGRADE: dict[str, Any] = {
     "prompt": "",
     "notice": None,
 }
+LAPTOP: dict[str, Any] = {
+    "sid": "sid-of-the-laptop",
+    "name": "Firefox on Linux",
+    "is_app": False,
+    "since": 1795269900.0,
+    "seen": 1795269900.5,
+    "until": 1797861900.5,
+    "may": [],
+}
+PHONE: dict[str, Any] = LAPTOP | {
+    "sid": "sid-of-the-phone",
+    "name": "Safari on an iPhone",
+    "may": UPGRADE["asks"],
+}
+APP: dict[str, Any] = LAPTOP | {
+    "sid": "sid-of-an-app",
+    "name": "Sketch",
+    "is_app": True,
+}
+ACCOUNT: dict[str, Any] = {
+    "page_title": "Your account",
+    "user": UPGRADE["user"] | {"did": DID},
+    "here": LAPTOP,
+    "others": [],
+    "ended": "",
+}
 SIGNUP: dict[str, Any] = {
     "page_title": "Choose your username",
     "username": "alice",
@@ -123,6 +149,10 @@ def signup(name: str, **changes: Any) -> Sample:
     return Sample(name=name, template="signup.html", context=SIGNUP | changes)
 
 
+def account(name: str, **changes: Any) -> Sample:
+    return Sample(name=name, template="account.html", context=ACCOUNT | changes)
+
+
 def upgrade(name: str, **changes: Any) -> Sample:
     return Sample(name=name, template="upgrade.html", context=UPGRADE | changes)
 
@@ -160,10 +190,9 @@ def pages() -> Iterator[Sample]:
     yield done("native-cancelled", "denied", app_name=None, error=said("access_denied"))
     over = said("login_expired", "native")
     yield done("native-expired", "expired", app_name=None, error=over)
-    account = {"page_title": "Your account", "session": {"expires_at": 1797861900.5}}
-    yield Sample(
-        name="account", template="account.html", context=account | {"user": user}
-    )
+    yield account("account")
+    yield account("account-devices", others=[PHONE, APP])
+    yield account("account-ended", ended="one", others=[APP])
     leaving = {"page_title": "Sign out", "return_to": "", "user": user}
     yield Sample(name="logout", template="logout.html", context=leaving)
     left = {"page_title": "Signed out", "return_to": "", "host": "bsky.social"}
@@ -182,14 +211,14 @@ def long_names() -> Iterator[Sample]:
         "handle": LONG_HANDLE,
         "did": "did:web:" + LONG_HANDLE,
     }
-    account = {"handle": LONG_HANDLE, "did": DID, "host": LONG_HOST}
+    known = {"handle": LONG_HANDLE, "did": DID, "host": LONG_HOST}
     unnamed = {"handle": None, "did": "did:web:" + LONG_HANDLE, "host": None}
     notice = said("handle_not_found", handle=LONG_HANDLE)
     failing = said("host_unreachable", "failing", host=LONG_HOST)
     yield login(
         "long-login",
         identifier=LONG_HANDLE,
-        remembered=[account, unnamed],
+        remembered=[known, unnamed],
         notice=notice,
     )
     yield login("long-host", identifier=LONG_HANDLE, notice=failing)
@@ -202,8 +231,8 @@ def long_names() -> Iterator[Sample]:
     yield signup("long-signup", username="a" * 32, handle=LONG_HANDLE, did=user["did"])
     yield confirm("long-confirm", app_name="W" * 64, user=user, did=user["did"])
     yield done("long-native", "allowed", app_name="W" * 64)
-    context = {"page_title": "Your account", "user": user, "session": {"expires_at": 0}}
-    yield Sample(name="long-account", template="account.html", context=context)
+    endless = PHONE | {"name": "x" * 60, "may": [f"use {LONG_HOST}"]}
+    yield account("long-account", user=user, others=[endless])
     left = {"page_title": "Signed out", "return_to": "", "host": LONG_HOST}
     yield Sample(name="long-signed-out", template="signed_out.html", context=left)
     error = said("account_mismatch", handle=LONG_HANDLE, host=LONG_HOST)

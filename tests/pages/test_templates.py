@@ -6,7 +6,17 @@ import pytest
 
 from tests.pages.markup import Page
 from tests.pages.preview import create_preview
-from tests.pages.samples import CONFIRM, DID, DONE, LOGIN, SIGNUP, UPGRADE, everything
+from tests.pages.samples import (
+    ACCOUNT,
+    CONFIRM,
+    DID,
+    DONE,
+    LAPTOP,
+    LOGIN,
+    SIGNUP,
+    UPGRADE,
+    everything,
+)
 
 SAMPLES = everything()
 NAMES = [sample.name for sample in SAMPLES]
@@ -98,7 +108,8 @@ def test_an_error_tells_its_code_on_main_and_its_reference_in_words(read, name):
 # --- what comes from outside -------------------------------------------------------
 
 HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
-ACCOUNT = {"did": HOSTILE, "handle": None, "host": HOSTILE}
+KNOWN = {"did": HOSTILE, "handle": None, "host": HOSTILE}
+STRANGE = LAPTOP | {"sid": HOSTILE, "name": HOSTILE, "may": [HOSTILE]}
 NOTICE = {
     "code": "internal",
     "title": HOSTILE,
@@ -116,8 +127,9 @@ NOTICE = {
         ("login.html", {"notice": NOTICE, "identifier": HOSTILE, "return_to": HOSTILE}),
         ("login.html", {"prompt": HOSTILE, "scope": HOSTILE, "handle_suffix": HOSTILE}),
         ("login.html", {"signup_hosts": [{"url": HOSTILE, "name": HOSTILE}]}),
-        ("login.html", {"remembered": [ACCOUNT]}),
+        ("login.html", {"remembered": [KNOWN]}),
         ("login.html", {"signed_in": {"username": HOSTILE, "handle": HOSTILE}}),
+        ("account.html", ACCOUNT | {"others": [STRANGE], "here": STRANGE}),
         ("upgrade.html", UPGRADE | {"host": HOSTILE, "asks": [HOSTILE]}),
         ("upgrade.html", UPGRADE | {"did": HOSTILE, "scope": HOSTILE}),
         ("upgrade.html", UPGRADE | {"user": {"username": HOSTILE, "handle": HOSTILE}}),
@@ -280,7 +292,7 @@ def test_signing_out_claims_no_more_than_was_done(read):
 
 
 def test_the_account_page_says_until_when_one_is_signed_in(read):
-    (time,) = read("account").all("time")
+    _, time = read("account").all("time")
 
     assert time.attributes["datetime"] == "2026-12-21T14:05:00Z"
     assert time.text == "21 December 2026, 14:05 UTC"

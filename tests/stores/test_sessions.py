@@ -5,7 +5,7 @@ import pytest
 from app.flows.errors import StorageFailed
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sessions import SqlSessions
-from tests.stores.samples import oauth_session, session
+from tests.stores.samples import ALICE, BOB, oauth_session, session
 
 SECRET = "canary-session-secret"
 
@@ -103,3 +103,15 @@ def test_a_session_knows_what_its_host_grants_now(sessions, database, cipher):
     grants.delete(given.did, given.oauth_session_id)
 
     assert sessions.get("sid-1") == given
+
+
+def test_the_sessions_of_one_account_are_listed_as_they_were_used(sessions, clock):
+    now = clock()
+    sessions.add(session(sid="old", seen_at=now), secret="1")
+    sessions.add(session(sid="new", seen_at=now + 5), secret="2")
+    sessions.add(session(sid="ended"), secret="3")
+    sessions.add(session(sid="expired", expires_at=now), secret="4")
+    sessions.add(session(sid="bobs", did=BOB), secret="5")
+    sessions.end("ended", now)
+
+    assert [one.sid for one in sessions.of(ALICE)] == ["new", "old"]

@@ -1,0 +1,204 @@
+"""The account page: who one is here, on which devices, and the end of any of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes import faults
+from tests.fakes.browser import Browser
+from tests.fakes.page import Page
+from tests.fakes.world import World
+from tests.service import HOME, Service
+
+ALICE = "alice.skyhost.social"
+BOB = "bob.skyhost.social"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1"
+)
+
+
+@pytest.fixture
+def laptop(browser: Browser) -> Browser:
+    browser.signs_in(ALICE, username="alice")
+    return browser
+
+
+@pytest.fixture
+def phone(laptop: Browser, service: Service) -> Browser:
+    """A second device of the same person."""
+    phone = service.browser()
+    phone.signs_in(ALICE)
+    service.rows(
+        "UPDATE sessions SET device = ? WHERE created_at = "
+        "(SELECT max(created_at) FROM sessions) AND sid = ?",
+        SAFARI,
+        sid_of(phone),
+    )
+    return phone
+
+
+def sid_of(browser: Browser) -> str:
+    sid: str = browser.visits("/auth/session").json["session_id"]
+    return sid
+
+
+def account(browser: Browser) -> Page:
+    return browser.visits("/auth/account")
+
+
+def ends(browser: Browser, sid: str) -> Page:
+    """Press the button beside a device."""
+    page = account(browser).presses(end=sid)
+    assert isinstance(page, Page)
+    return page
+
+
+def test_one_device_is_this_one(laptop: Browser) -> None:
+    page = account(laptop)
+
+    assert "Firefox on Linux this device" in page.text
+    assert [form.action for form in page.forms] == ["/auth/logout"]
+
+
+def test_each_device_is_there_and_this_one_marked(
+    laptop: Browser, phone: Browser
+) -> None:
+    on_laptop, on_phone = account(laptop).text, account(phone).text
+
+    assert on_laptop.count("this device") == on_phone.count("this device") == 1
+    assert "Firefox on Linux this device" in on_laptop
+    assert "Safari on an iPhone Last used" in on_laptop
+    assert "Safari on an iPhone this device" in on_phone
+    assert "Firefox on Linux Last used" in on_phone
+
+
+def test_a_device_tells_when_it_was_used_and_since_when(
+    laptop: Browser, phone: Browser, world: World
+) -> None:
+    world.clock.advance(26 * 3600)
+    phone.visits("/auth/login")
+    world.clock.advance(3600)
+
+    page = account(laptop)
+
+    times = [given["datetime"] for tag, given in page.tags if tag == "time"]
+    since, _, seen, since_on_phone = times
+    assert since == since_on_phone
+    assert seen is not None
+    assert since is not None
+    assert seen > since
+
+
+def test_ending_a_device_leaves_the_others(
+    laptop: Browser, phone: Browser, service: Service, world: World
+) -> None:
+    """6.19, 6.15: and its grant is revoked at the host."""
+    page = ends(laptop, sid_of(phone))
+
+    assert page.url == f"{HOME}/auth/account?ended=one"
+    assert "That device has to sign in again" in page.text
+    assert "iPhone" not in page.text
+    assert not phone.is_signed_in()
+    assert laptop.is_signed_in()
+    first, second = world.skyhost.server.grants.all
+    assert (first.alive, second.alive) == (True, False)
+    assert service.rows("SELECT count(*) FROM oauth_sessions") == [(1,)]
+
+
+def test_ending_all_others_leaves_this_one(
+    laptop: Browser, phone: Browser, service: Service, world: World
+) -> None:
+    tablet = service.browser()
+    tablet.signs_in(ALICE)
+
+    page = ends(phone, "others")
+
+    assert "You are signed in on this device alone" in page.text
+    signed_in = [b.is_signed_in() for b in (laptop, phone, tablet)]
+    assert signed_in == [False, True, False]
+    alive = [grant.alive for grant in world.skyhost.server.grants.all]
+    assert alive == [False, True, False]
+
+
+def test_ending_this_device_signs_out_here(laptop: Browser, world: World) -> None:
+    page = laptop.posts("/auth/account", {"end": sid_of(laptop)})
+
+    assert isinstance(page, Page)
+    assert "You are signed out" in page.text
+    assert "as.skyhost.social" in page.text
+    assert laptop.jar.get("platform_token") is None
+    assert not laptop.is_signed_in()
+    assert world.skyhost.server.grants.alive(world.alice.did) == []
+
+
+def test_a_host_that_is_down_keeps_no_device_signed_in(
+    laptop: Browser, phone: Browser, world: World
+) -> None:
+    world.network.lay("https://as.skyhost.social/oauth/revoke", faults.Refuses())
+
+    ends(laptop, "others")
+
+    assert not phone.is_signed_in()
+
+
+def test_somebody_elses_device_is_not_to_be_ended(
+    laptop: Browser, service: Service
+) -> None:
+    bob = service.browser()
+    bob.signs_in(BOB, username="bobby")
+
+    page = bob.posts("/auth/account", {"end": sid_of(laptop)})
+
+    assert isinstance(page, Page)
+    assert page.status == 200
+    assert laptop.is_signed_in()
+    bob.posts("/auth/account", {"end": "others"})
+    assert laptop.is_signed_in()
+    assert bob.is_signed_in()
+
+
+@pytest.mark.parametrize("sid", ["", "nobody", "' OR 1=1 --"])
+def test_a_device_that_is_none_is_ended_without_ado(
+    laptop: Browser, phone: Browser, sid: str
+) -> None:
+    page = laptop.posts("/auth/account", {"end": sid})
+
+    assert isinstance(page, Page)
+    assert page.status == 200
+    assert laptop.is_signed_in()
+    assert phone.is_signed_in()
+
+
+def test_who_is_not_signed_in_ends_nothing(browser: Browser) -> None:
+    page = browser.posts("/auth/account", {"end": "others"})
+
+    assert isinstance(page, Page)
+    assert page.url.startswith(f"{HOME}/auth/login")
+
+
+def test_a_device_name_is_text_and_nothing_else(
+    laptop: Browser, phone: Browser, service: Service
+) -> None:
+    service.rows("UPDATE sessions SET device = '<script>alert(1)</script>'")
+
+    page = account(laptop)
+
+    assert "<script>alert" not in page.html
+    assert "<script>alert(1)</script>" in page.text
+
+
+def test_an_app_goes_by_its_own_name(
+    laptop: Browser, phone: Browser, service: Service
+) -> None:
+    service.rows("UPDATE sessions SET app_name = 'Sketch' WHERE sid = ?", sid_of(phone))
+
+    assert "Sketch app Last used" in account(laptop).text
+
+
+def test_an_app_that_is_not_let_in_yet_is_no_device(
+    laptop: Browser, phone: Browser, service: Service
+) -> None:
+    service.rows("UPDATE sessions SET destination = '{}' WHERE sid = ?", sid_of(phone))
+
+    assert "iPhone" not in account(laptop).text
