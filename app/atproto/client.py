@@ -31,7 +31,6 @@ from .errors import (
     ClientRefused,
     IssuerMismatch,
     KeyUnavailable,
-    SessionEnded,
     StateUnknown,
     SubjectMismatch,
 )
@@ -221,9 +220,7 @@ class OAuthClient:
         Raises:
             SessionEnded: there is no such session; sign in again.
         """
-        session = self._sessions.get(did, session_id)
-        if session is None:
-            raise SessionEnded("unknown")
+        session = self._refresh.stored(did, session_id)
         return LiveSession(
             did=did,
             session_id=session_id,

@@ -6,6 +6,7 @@ proof goes out here (requirements 5.1 to 5.10).
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .http import HTTP, Body, Deadline, Response
     from .keys import SigningKey
     from .stores import Cache
+
+log = logging.getLogger(__name__)
 
 ANSWER_LIMIT = 64_000
 """Bytes of an answer of an authorization server (requirement 9.4)."""
@@ -106,7 +109,7 @@ class DPoPSender:
             response = self._attempt(outgoing, deadline=deadline, nonce=nonce)
             fresh = _nonce_of(response)
             if fresh is not None and fresh != known:
-                self._cache.put(place, fresh, lifetime=NONCE_LIFETIME)
+                self._remember(place, fresh)
             if not _asks_for_nonce(response):
                 return response, fresh
             if not first or fresh is None or fresh == nonce:
@@ -115,6 +118,13 @@ class DPoPSender:
         raise ServerInvalid(
             host_of(outgoing.url), "keeps asking for another DPoP nonce"
         )
+
+    def _remember(self, place: str, nonce: str) -> None:
+        """Keep a nonce; the answer that brought it may hold the only copy of tokens."""
+        try:
+            self._cache.put(place, nonce, lifetime=NONCE_LIFETIME)
+        except Exception:
+            log.exception("a nonce is not kept")  # one more round trip (7.8)
 
     def _attempt(
         self, outgoing: Outgoing, *, deadline: Deadline, nonce: str | None

@@ -73,6 +73,17 @@ class SessionRefresh:
             sleep=sleep,
         )
 
+    def stored(self, did: Did, session_id: str) -> OAuthSession:
+        """Return the session as it is, due or not.
+
+        Raises:
+            SessionEnded: there is no such session.
+        """
+        session = self._sessions.get(did, session_id)
+        if session is None:
+            raise SessionEnded("unknown")
+        return session
+
     def current(
         self,
         did: Did,
@@ -92,7 +103,7 @@ class SessionRefresh:
             RefreshBusy: the refresh takes longer than the caller has time.
             AtprotoError: in its other kinds; the session is kept, try again later.
         """
-        session = self._read(did, session_id)
+        session = self.stored(did, session_id)
         if not self._is_due(session, rejected):
             return session
         flight = self._flights.join(
@@ -121,12 +132,6 @@ class SessionRefresh:
         self._sessions.delete(*key)
         log.warning("session of %s is over: its PDS refuses it", session.did)
         return True
-
-    def _read(self, did: Did, session_id: str) -> OAuthSession:
-        session = self._sessions.get(did, session_id)
-        if session is None:
-            raise SessionEnded("unknown")
-        return session
 
     def _is_due(self, session: OAuthSession, rejected: str | None) -> bool:
         if session.access_token == rejected:
@@ -159,7 +164,7 @@ class SessionRefresh:
                 raise RefreshBusy(f"somebody else's refresh of {did} does not end")
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            session = self._read(did, session_id)
+            session = self.stored(did, session_id)
         return session
 
     def _under_lease(

@@ -173,6 +173,8 @@ class Renewal:
         if subject is not None and subject != stored.did:
             self._revoke(stored, binding)
             raise SessionEnded("subject")
+        if answer.nonce is None:
+            log.warning("refresh answer of %s has no DPoP nonce", stored.issuer)  # 5.9
         if ATPROTO not in stored.scope.split():
             log.warning("%s granted %s no atproto scope", stored.issuer, stored.did)
 

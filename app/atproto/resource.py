@@ -111,8 +111,8 @@ class LiveSession:
 
         Raises what `SessionRefresh.current` raises.
         """
-        session = self._current(deadline)
-        return self._current(deadline, rejected=session.access_token)
+        stored = self.refreshing.stored(self.did, self.session_id)
+        return self._current(deadline, rejected=stored.access_token)
 
     def _current(
         self, deadline: Deadline, *, rejected: str | None = None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .errors import DocumentInvalid
 from .http import Deadline
+from .resource import ANSWER_LIMIT
 
 try:
     from atproto_client import Client, models
@@ -62,13 +63,15 @@ def open_sdk_client(
     live: LiveSession,
     *,
     timeout: float = PATIENCE,
+    limit: int = ANSWER_LIMIT,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Client:
     """Return the SDK's Client, signed in with a session of ours. Asks nobody.
 
     `me` holds the DID and the handle, and nothing else of the profile. The session is
     kept by our stores: the SDK's `login` and session strings are refused, its session
-    events never come. `timeout` is for each call, and a call may bring its own.
+    events never come. `timeout` is for each call, and a call may bring its own; `limit`
+    caps the bytes of an answer.
 
     The calls raise what the SDK raises for an answer of the PDS (its `RequestException`
     and the like, with `response`), and in these cases what we raise:
@@ -77,7 +80,7 @@ def open_sdk_client(
         AccountUnavailable: the account is deactivated or taken down (7.21).
         HostUnreachable, ServerInvalid: no answer, or none that one could use.
     """
-    request = SessionRequest(live, timeout=timeout, monotonic=monotonic)
+    request = SessionRequest(live, timeout=timeout, limit=limit, monotonic=monotonic)
     client = Client(OWN_PDS, request=request)
     client.me = models.AppBskyActorDefs.ProfileViewDetailed(
         did=live.did, handle=live.handle or MISSING_HANDLE
@@ -89,11 +92,17 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
     """The SDK's request layer on a live session instead of httpx."""
 
     def __init__(
-        self, live: LiveSession, *, timeout: float, monotonic: Callable[[], float]
+        self,
+        live: LiveSession,
+        *,
+        timeout: float,
+        limit: int,
+        monotonic: Callable[[], float],
     ) -> None:
         RequestBase.__init__(self)  # Request's own would open an httpx client
         self._live = live
         self._timeout = timeout
+        self._limit = limit
         self._monotonic = monotonic
 
     def get(self, url: str, **options: Any) -> SdkResponse:
@@ -109,7 +118,12 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
 
     def _new_instance(self) -> SessionRequest:
         """Return a layer for a clone of the Client: the same session."""
-        return type(self)(self._live, timeout=self._timeout, monotonic=self._monotonic)
+        return type(self)(
+            self._live,
+            timeout=self._timeout,
+            limit=self._limit,
+            monotonic=self._monotonic,
+        )
 
     def _call(
         self,
@@ -131,6 +145,7 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
             headers=dict(_headers(self.get_headers(headers))),
             body=body.encode() if isinstance(body, str) else body,
             deadline=Deadline.after(patience, self._monotonic),
+            limit=self._limit,
         )
         return _read(answer)
 

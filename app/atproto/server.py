@@ -177,7 +177,6 @@ class ServerAgent:
             if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
                 raise RefreshRejected(str(refusal)) from refusal
             raise refusal
-        _note_missing(fresh, endpoint)
         return Answer(document=_tokens(response), nonce=fresh)
 
     def end(

@@ -351,6 +351,31 @@ def test_an_answer_without_nonce_is_stored_and_noted(
     assert "no DPoP nonce" in caplog.text
 
 
+def test_a_nonce_that_cannot_be_kept_costs_no_tokens(
+    library: Library, session: OAuthSession, monkeypatch: Any, caplog: Any
+) -> None:
+    """7.8: the answer that brought the nonce holds the only copy of the new pair."""
+    library.cache.delete(f"nonce:{ENTRYWAY}")
+    monkeypatch.setattr(library.cache, "put", fails_for_nonces(library.cache.put))
+
+    renewed = current(library, session, rejected=session.access_token)
+
+    assert stored(library, session) == renewed
+    assert renewed.refresh_token == grant_of(library).refresh_token
+    assert "a nonce is not kept" in caplog.text
+
+
+def fails_for_nonces(put: Any) -> Any:
+    """A cache that is down by the time the answer is there."""
+
+    def put_or_fail(key: str, value: str, *, lifetime: float) -> None:
+        if key.startswith("nonce:"):
+            raise OSError("the cache is down")
+        put(key, value, lifetime=lifetime)
+
+    return put_or_fail
+
+
 # --- once -----------------------------------------------------------------------------
 
 

@@ -313,6 +313,22 @@ def test_another_refusal_is_no_reason_to_refresh(
     assert counts(network) == (1, 0)
 
 
+def test_a_refresh_that_is_asked_for_is_one_even_when_it_is_due(
+    library: Library, world: World, network: FakeNetwork
+) -> None:
+    """7.12: each rotation is a chance to lose the session."""
+    world.skyhost.server.token_lifetime = 60
+    session = library.logs_in(ALICE)
+    world.clock.advance(61)
+    network.forget()
+
+    library.client.refresh(
+        session.did, session.session_id, deadline=library.deadline(100.0)
+    )
+
+    assert len(network.sent(path="/oauth/token")) == 1
+
+
 def test_a_session_with_newer_tokens_is_not_dropped(
     library: Library, live: LiveSession, session: OAuthSession
 ) -> None:

@@ -21,6 +21,7 @@ from app.atproto.errors import (
     AccountUnavailable,
     DocumentInvalid,
     HostUnreachable,
+    ResponseTooLarge,
     ScopeMissing,
     SessionEnded,
 )
@@ -232,6 +233,14 @@ def test_a_call_may_bring_its_own_patience(
     assert sdk.com.atproto.server.get_session().did
     with pytest.raises(HostUnreachable):
         sdk.com.atproto.server.get_session(timeout=15.0)
+
+
+def test_an_answer_is_as_long_as_one_allows(
+    library: Library, session: OAuthSession
+) -> None:
+    """9.4."""
+    with pytest.raises(ResponseTooLarge):
+        opened(library, session, limit=10).com.atproto.server.get_session()
 
 
 def test_closing_it_closes_nothing_of_ours(sdk: Client) -> None:
