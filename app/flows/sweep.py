@@ -15,10 +15,13 @@ from typing import Final, Literal, Protocol
 
 from app.atproto.syntax import Did
 
+from .native import DELIVERY_WINDOW
+
 Kind = Literal[
     "auth_requests",
     "ended_sessions",
     "expired_sessions",
+    "native_logins",
     "cache_entries",
     "audit_events",
 ]
@@ -74,6 +77,7 @@ class Swept:
 
     auth_requests: int
     sessions: int
+    native_logins: int
     oauth_sessions: int
     cache_entries: int
     audit_events: int
@@ -129,7 +133,9 @@ class Sweep:
         """Sweep as long as the turn lasts.
 
         A session that ended is kept as long as a platform token of it may live, to be
-        told from one that never was.
+        told from one that never was; a native login as long as one that was confirmed
+        at its last moment may still be collected. The grant of one that nobody
+        confirmed is an orphan by then: its session ended with it.
         """
         now = self.clock()
         tokens_gone = now - self.token_lifetime
@@ -137,6 +143,9 @@ class Sweep:
             auth_requests=self._drain("auth_requests", now, turn=turn),
             sessions=self._drain("ended_sessions", tokens_gone, turn=turn)
             + self._drain("expired_sessions", tokens_gone, turn=turn),
+            native_logins=self._drain(
+                "native_logins", now - DELIVERY_WINDOW, turn=turn
+            ),
             oauth_sessions=self._revoke_orphans(now, turn),
             cache_entries=self._drain("cache_entries", now, turn=turn),
             audit_events=self._drain(

@@ -37,6 +37,11 @@ DELETE: Final[dict[Kind, TextClause]] = {
             SELECT sid FROM sessions
             WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
     """),
+    "native_logins": text("""
+        DELETE FROM native_logins WHERE login_id IN (
+            SELECT login_id FROM native_logins
+            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
+    """),
     "cache_entries": text("""
         DELETE FROM cache_entries WHERE key IN (
             SELECT key FROM cache_entries

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from app.flows.native import DELIVERY_WINDOW
 from app.flows.sweep import LEASE, MAX_ORPHANS, MAX_STEPS, ORPHAN_AGE, Sweep, Swept
 
 TOKEN_LIFETIME = 86_400.0
@@ -90,6 +91,7 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         "auth_requests": 5,
         "ended_sessions": 3,
         "expired_sessions": 4,
+        "native_logins": 6,
         "cache_entries": 2,
         "audit_events": 1,
     }
@@ -98,6 +100,7 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
     assert sweep.run() == Swept(
         auth_requests=5,
         sessions=7,
+        native_logins=6,
         oauth_sessions=1,
         cache_entries=2,
         audit_events=1,
@@ -107,7 +110,12 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
 
 def test_a_sweep_of_nothing_deletes_nothing(sweep, pauses):
     assert sweep.run() == Swept(
-        auth_requests=0, sessions=0, oauth_sessions=0, cache_entries=0, audit_events=0
+        auth_requests=0,
+        sessions=0,
+        native_logins=0,
+        oauth_sessions=0,
+        cache_entries=0,
+        audit_events=0,
     )
     assert pauses == []
 
@@ -119,6 +127,7 @@ def test_a_session_is_kept_while_a_token_of_it_may_live(sweep, expired, clock):
         "auth_requests": clock(),
         "ended_sessions": clock() - TOKEN_LIFETIME,
         "expired_sessions": clock() - TOKEN_LIFETIME,
+        "native_logins": clock() - DELIVERY_WINDOW,
         "cache_entries": clock(),
         "audit_events": clock() - AUDIT_LIFETIME,
     }

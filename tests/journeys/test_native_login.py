@@ -319,6 +319,43 @@ def test_a_stream_is_cut_without_an_answer_when_the_database_fails(
     assert app.status() == "pending"
 
 
+# --- what is left behind --------------------------------------------------------------
+
+
+def sweeps(service: Service) -> None:
+    result = service.app.test_cli_runner().invoke(args=["sweep"])
+    assert result.exit_code == 0, result.output
+
+
+def test_an_abandoned_login_is_swept_and_its_grant_given_back(
+    app: App, alice: Browser, service: Service, world: World
+) -> None:
+    app.starts(ALICE)
+    follows(alice, app).approves()  # and never answers
+    [(grants,)] = service.rows("SELECT count(*) FROM oauth_sessions")
+    world.clock.advance(3601)
+    world.network.forget()
+
+    sweeps(service)
+
+    assert app.asks().status == 404
+    assert world.network.sent(path="/oauth/revoke")
+    assert service.rows("SELECT count(*) FROM oauth_sessions") == [(grants - 1,)]
+
+
+def test_a_sweep_leaves_a_token_to_be_collected(
+    app: App, alice: Browser, service: Service, world: World
+) -> None:
+    app.starts(ALICE)
+    world.clock.advance(1790)
+    confirms(alice, app)
+    world.clock.advance(299)
+
+    sweeps(service)
+
+    assert app.status() == "completed"
+
+
 # --- delivery -------------------------------------------------------------------------
 
 

@@ -6,10 +6,18 @@ from sqlalchemy import func, select, table, text
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
+from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sessions import SqlSessions
 from app.stores.sweep import LIMIT, SqlExpired
-from tests.stores.samples import ALICE, BOB, auth_request, oauth_session, session
+from tests.stores.samples import (
+    ALICE,
+    BOB,
+    auth_request,
+    native_login,
+    oauth_session,
+    session,
+)
 
 
 @pytest.fixture
@@ -49,6 +57,16 @@ def test_expired_auth_requests_go_and_waiting_ones_stay(
     assert expired.delete("auth_requests", clock()) == 1
     assert states.get("waiting") is not None
     assert count(database, "oauth_auth_requests") == 1
+
+
+def test_native_logins_go_when_their_time_is_over(expired, database, cipher, clock):
+    logins = SqlNativeLogins(database, cipher)
+    logins.add(native_login(login_id="over", expires_at=clock()), open_secret="a")
+    logins.add(native_login(login_id="open", expires_at=clock() + 1), open_secret="b")
+
+    assert expired.delete("native_logins", clock()) == 1
+    assert logins.get("over") is None
+    assert logins.get("open") is not None
 
 
 def test_a_step_deletes_a_bounded_number_the_oldest_first(expired, database):
