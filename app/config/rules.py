@@ -32,15 +32,14 @@ SYMMETRIC = "HS256"
 SHORTEST_TOKEN = 60
 LONGEST_SESSION = 400 * 86400  # no browser keeps a cookie longer
 DEVELOPMENT_PORT = 8000
+IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
 
 
 def completions(settings: Derived) -> Iterator[tuple[str, object]]:
     """Yield the fields whose default is another field's value."""
     public_url = settings.public_url
     if not public_url:
-        bind = settings.bind
-        port = bind.port if isinstance(bind, Address) else DEVELOPMENT_PORT
-        public_url = f"http://127.0.0.1:{port}".removesuffix(":80")
+        public_url = f"http://{_loopback(settings.bind)}".removesuffix(":80")
         yield "public_url", public_url
     if not settings.platform_name:
         yield "platform_name", host_of(public_url)
@@ -225,6 +224,14 @@ def missing_packages(
 
 def _is_installed(package: str) -> bool:
     return find_spec(package) is not None
+
+
+def _loopback(bind: Address | str) -> Address:
+    """Return where a browser on this machine finds us, by number (3.28)."""
+    if not isinstance(bind, Address):
+        return Address(IPV4_LOOPBACK, DEVELOPMENT_PORT)
+    host = IPV6_LOOPBACK if bind.host == IPV6_LOOPBACK else IPV4_LOOPBACK
+    return Address(host, bind.port)
 
 
 def _listens_on_loopback(bind: Address | str) -> bool:

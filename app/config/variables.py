@@ -25,7 +25,8 @@ class Variables:
         None,
         "The one origin of the service, https in production. Every absolute URL comes "
         "from it, never from a request.",
-        unset="loopback development on http://127.0.0.1 and BIND's port",
+        unset="loopback development on http://127.0.0.1, or http://[::1] when BIND is "
+        "that, and BIND's port",
         example="https://auth.platform.internal",
         section="Address and cookie",
     )

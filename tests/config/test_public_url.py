@@ -22,6 +22,13 @@ def test_the_port_of_loopback_development_follows_bind():
     assert read(BIND="127.0.0.1:9001").public_url == "http://127.0.0.1:9001"
 
 
+def test_loopback_development_is_where_the_server_listens():
+    assert read(BIND="[::1]:8000").public_url == "http://[::1]:8000"
+    assert read(BIND="[::1]:80").public_url == "http://[::1]"
+    assert read(BIND="0.0.0.0:8000").public_url == "http://127.0.0.1:8000"
+    assert read(BIND="unix:/run/socket").public_url == "http://127.0.0.1:8000"
+
+
 def test_the_default_port_of_http_is_not_written():
     assert read(BIND="127.0.0.1:80").public_url == "http://127.0.0.1"
 

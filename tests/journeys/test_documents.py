@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from app.blueprints.health import warm_up
+from app.config import Address
+from tests.fakes.app import App, confirms
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.network import Answer, FakeNetwork, Fault, Sent
 from tests.fakes.world import THE_SERVER, World
@@ -276,6 +278,35 @@ def test_loopback_development_signs_in_without_key_or_domain(
     assert pushed["redirect_uri"] == f"{LOOPBACK}/auth/callback"
     assert "client_assertion" not in pushed
     assert network.sent(sender=THE_SERVER) == []
+
+
+def test_loopback_development_signs_in_on_ipv6_alike(
+    open_service: Callable[..., Service], network: FakeNetwork
+) -> None:
+    """3.26 to 3.28: bound to [::1], and the browser stays there all the way."""
+    service = open_service(loopback=True, bind=Address("::1", 8000))
+    browser = service.browser()
+
+    arrived = browser.signs_in(ALICE, username="alice")
+
+    assert arrived.url == "http://[::1]:8000/auth/account"
+    pushed = network.sent(path="/oauth/par")[-1].form
+    assert pushed["redirect_uri"] == "http://[::1]:8000/auth/callback"
+    assert "%5B%3A%3A1%5D" in pushed["client_id"]
+    assert browser.is_signed_in()
+
+
+def test_an_app_signs_in_on_ipv6_loopback(
+    open_service: Callable[..., Service],
+) -> None:
+    service = open_service(loopback=True, bind=Address("::1", 8000))
+    service.browser().signs_in(ALICE, username="alice")
+    app = App(service).starts(ALICE)
+
+    confirms(service.browser(), app)
+
+    assert app.link.startswith("http://[::1]:8000/auth/native/open?")
+    assert app.status() == "completed"
 
 
 def test_a_developers_localhost_is_led_to_the_address(
