@@ -1,0 +1,104 @@
+"""An app signs in through the browser, against the reference PDS: yes and no."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.laboratory import Laboratory
+from tests.e2e.visitor import Visitor
+from tests.lab.network import Account
+from tests.lab.processes import session
+
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def http(lab: Laboratory) -> Iterator[requests.Session]:
+    with session(lab.network.ca) as opened:
+        yield opened
+
+
+def initiate(lab: Laboratory, http: requests.Session, account: Account) -> Any:
+    """Begin a login, as an app does; its secret joins those that nobody may find."""
+    answer = http.post(
+        f"{lab.service.url}/auth/native/login",
+        json={"identifier": account.handle, "app_name": "Sketch"},
+        timeout=PATIENCE,
+    )
+    assert answer.status_code == 201, answer.text
+    lab.secrets.add(answer.json()["session_id"])
+    return answer.json()
+
+
+def open_stream(
+    lab: Laboratory, http: requests.Session, begun: Any
+) -> requests.Response:
+    return http.get(
+        f"{lab.service.url}/auth/native/login/{begun['session_id']}/await",
+        headers={"Accept": "text/event-stream"},
+        stream=True,
+        timeout=PATIENCE,
+    )
+
+
+def events(stream: requests.Response) -> Iterator[dict[str, Any]]:
+    """Yield what the stream says, as it says it."""
+    for line in stream.iter_lines(chunk_size=1):
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))
+
+
+def follow(visitor: Visitor, begun: Any, account: Account) -> None:
+    visitor.page.goto(begun["oauth_url"])
+    visitor.approve(account)
+
+
+def test_an_app_that_is_let_in_gets_a_token_that_works(
+    lab: Laboratory, visitor: Visitor, account: Account, http: requests.Session
+) -> None:
+    begun = initiate(lab, http, account)
+    with open_stream(lab, http, begun) as stream:
+        heard = events(stream)
+        assert next(heard) == {"status": "pending"}
+
+        follow(visitor, begun, account)
+        visitor.choose_username(account.handle.partition(".")[0])
+        assert visitor.path == "/auth/native/confirm"
+        assert begun["user_code"] in visitor.page.inner_text("main")
+        visitor.press("Yes, it is my app")
+        completed = next(heard)
+
+    lab.secrets.add(completed["token"])
+    assert completed["status"] == "completed"
+    assert completed["did"] == account.did
+    assert visitor.token is None
+    answer = http.get(
+        f"{lab.service.url}/auth/session",
+        headers={"Authorization": f"Bearer {completed['token']}"},
+        timeout=PATIENCE,
+    )
+    assert answer.json()["did"] == account.did
+
+
+def test_an_app_that_is_kept_out_gets_a_word_and_no_grant(
+    lab: Laboratory, visitor: Visitor, account: Account, http: requests.Session
+) -> None:
+    visitor.become(account, account.handle.partition(".")[0])
+    mine = visitor.token
+    begun = initiate(lab, http, account)
+    with open_stream(lab, http, begun) as stream:
+        heard = events(stream)
+        next(heard)
+
+        follow(visitor, begun, account)
+        visitor.press("No, keep it out")
+
+        assert next(heard) == {"status": "denied"}
+    assert visitor.heading == "The app was kept out"
+    assert visitor.token == mine
+    assert len(lab.vault.oauth_sessions(account.did)) == 1
