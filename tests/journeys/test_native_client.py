@@ -1,0 +1,276 @@
+"""`app.native` against the real service, on a socket: an app and a person's browser."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+import requests
+from werkzeug.serving import ThreadedWSGIServer
+
+from app.native import (
+    AuthManager,
+    Backoff,
+    FileStore,
+    HttpTransport,
+    LoginDenied,
+    LoginExpired,
+    LoginRefused,
+    LoginSuperseded,
+)
+from tests.fakes.app import confirms, follows
+from tests.native.conftest import Later
+from tests.service import Service, close
+
+ALICE = "alice.skyhost.social"
+LONGEST = 30.0
+MODES = ["stream", "poll"]
+
+
+class Server(ThreadedWSGIServer):
+    """A server that can be lost together with all that is open."""
+
+    def __init__(self, *arguments, **options) -> None:
+        self.connections: list[socket.socket] = []
+        super().__init__(*arguments, **options)
+
+    def process_request(self, request, client_address) -> None:
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
+    def hang_up(self) -> None:
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+
+@contextmanager
+def served(service: Service):
+    """Serve an application at the address that it knows as its own."""
+    port = int(service.home.rpartition(":")[2])
+    server = Server("127.0.0.1", port, service.app)
+    server.log_startup = lambda: None
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join(LONGEST)
+        server.hang_up()
+        server.server_close()
+
+
+@pytest.fixture
+def idle(open_service, world):
+    """The service, on a port of its own, while nobody serves it."""
+    world.clock.advance(time.time() - world.clock())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return open_service(loopback=True, public_url=f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def home(idle):
+    with served(idle):
+        idle.browser().signs_in(ALICE, username="alice")
+        yield idle
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FileStore(tmp_path / "app" / "session.json")
+
+
+@pytest.fixture
+def open_app(store):
+    def open_one(mode: str = "auto") -> AuthManager:
+        quick = Backoff(first=0.05, longest=0.2)
+        return AuthManager(store, transport=HttpTransport(mode=mode), backoff=quick)
+
+    return open_one
+
+
+def decides(service, started, decision: str):
+    """Go from the app's link to the last page, comparing the code on the way."""
+    link = SimpleNamespace(link=started.oauth_url)
+    asked = follows(service.browser(), link).approves()
+    assert started.user_code in asked.text
+    return asked.presses(decision=decision)
+
+
+def bearer(session, path: str) -> requests.Response:
+    headers = {"Authorization": f"Bearer {session.token}"}
+    return requests.get(session.server_url + path, headers=headers, timeout=LONGEST)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_app_is_let_in_and_uses_its_token(home, open_app, world, mode):
+    auth = open_app(mode)
+    started = auth.start_login(home.home, ALICE, app_name="Relay")
+    waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
+
+    decides(home, started, "allow")
+    session = waiting.result()
+
+    assert (session.did, session.username) == (world.alice.did, "alice")
+    assert session.handle == ALICE
+    assert session == auth.get_session()
+    told = bearer(session, "/auth/session")
+    assert (told.status_code, told.json()["did"]) == (200, world.alice.did)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_token_is_acknowledged_and_given_to_nobody_else(home, open_app, mode):
+    """The secrets of the login, found on the disk later, are worth nothing."""
+    auth = open_app(mode)
+    started = auth.start_login(home.home, ALICE)
+    before = auth._vault.state().pending
+    decides(home, started, "allow")
+    auth.await_login(started.session_id, timeout=LONGEST)
+
+    again = requests.get(
+        f"{home.home}/auth/native/login/{started.session_id}/await",
+        params={"code_verifier": before.verifier},
+        timeout=LONGEST,
+    )
+
+    assert again.json() == {"status": "expired"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_person_who_says_no_is_heard(home, open_app, mode):
+    auth = open_app(mode)
+    started = auth.start_login(home.home, ALICE)
+    waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
+
+    decides(home, started, "deny")
+
+    with pytest.raises(LoginDenied):
+        waiting.result()
+    assert auth.get_session() is None
+
+
+def test_cancelling_at_the_host_is_a_no(home, open_app):
+    auth = open_app()
+    started = auth.start_login(home.home, ALICE)
+
+    follows(home.browser(), SimpleNamespace(link=started.oauth_url)).denies()
+
+    with pytest.raises(LoginDenied):
+        auth.await_login(started.session_id, timeout=LONGEST)
+
+
+def test_of_two_logins_the_second_counts(home, open_app):
+    auth = open_app()
+    first = auth.start_login(home.home, ALICE)
+    waiting = Later(lambda: auth.await_login(first.session_id, timeout=LONGEST))
+    second = auth.start_login(home.home, ALICE)
+
+    with pytest.raises(LoginSuperseded):
+        waiting.result()
+    decides(home, first, "allow")
+    assert auth.get_session() is None
+    decides(home, second, "allow")
+
+    assert auth.await_login(second.session_id, timeout=LONGEST) == auth.get_session()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_restart_while_the_app_waits_loses_nothing(
+    idle, open_app, world, prepared, mode
+):
+    """Another process answers in the end, with the same database."""
+    auth = open_app(mode)
+    with served(idle) as server:
+        idle.browser().signs_in(ALICE, username="alice")
+        before = len(server.connections)
+        started = auth.start_login(idle.home, ALICE)
+        waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
+        for _ in range(int(LONGEST / 0.01)):
+            if len(server.connections) >= before + 2:
+                break
+            time.sleep(0.01)
+
+    again = Service(world, idle.settings, compiled=prepared.compiled)
+    try:
+        with served(again):
+            decides(again, started, "allow")
+            session = waiting.result()
+            assert bearer(session, "/auth/session").status_code == 200
+    finally:
+        close(again.app)
+
+
+def test_an_app_that_crashed_goes_on(home, open_app):
+    open_app().start_login(home.home, ALICE)
+    found = open_app().pending_login()
+    decides(home, found, "allow")
+
+    session = open_app().await_login(found.session_id, timeout=LONGEST)
+
+    assert session == open_app().get_session()
+
+
+def test_a_newcomer_signs_up_on_the_way(home, open_app, world):
+    auth = open_app()
+    started = auth.start_login(home.home, "bob.skyhost.social")
+    waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
+    link = SimpleNamespace(link=started.oauth_url)
+
+    signup = follows(home.browser(), link).approves()
+    question = signup.submits(signup.form_with("username"), username="bob")
+    question.presses(decision="allow")
+
+    assert waiting.result().username == "bob"
+
+
+def test_a_login_that_nobody_decides_expires(home, open_app, world):
+    auth = open_app()
+    started = auth.start_login(home.home, ALICE)
+    world.clock.advance(started.expires_in + 1)
+
+    with pytest.raises(LoginExpired):
+        auth.await_login(started.session_id, timeout=LONGEST)
+
+    assert auth.pending_login() is None
+
+
+def test_refusals_come_in_the_services_own_words(home, open_app):
+    with pytest.raises(LoginRefused) as refused:
+        open_app().start_login(home.home, "not a handle")
+
+    assert refused.value.code == "invalid_identifier"
+    assert refused.value.description
+    assert re.fullmatch(r"[\w-]+", refused.value.reference)
+
+
+def test_a_verifier_that_does_not_fit_is_refused(home, open_app, store):
+    auth = open_app()
+    started = auth.start_login(home.home, ALICE)
+    verifier = auth._vault.state().pending.verifier
+    store.exchange(lambda text: text.replace(verifier, "x" * 43))
+
+    with pytest.raises(LoginRefused) as refused:
+        auth.await_login(started.session_id, timeout=LONGEST)
+
+    assert refused.value.code == "wrong_verifier"
+
+
+def test_a_session_ended_by_its_person_is_over(home, open_app):
+    auth = open_app()
+    started = auth.start_login(home.home, ALICE)
+    confirms(home.browser(), SimpleNamespace(link=started.oauth_url))
+    session = auth.await_login(started.session_id, timeout=LONGEST)
+
+    home.rows("UPDATE sessions SET ended_at = 1 WHERE app_name IS NOT NULL")
+    home.world.clock.advance(15)
+
+    assert bearer(session, "/auth/session").status_code == 401
