@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import (
     HostFailing,
@@ -18,6 +18,7 @@ from .errors import (
     HostUnreachable,
     IssuerMismatch,
     KeyUnavailable,
+    RefreshBusy,
     RefreshRejected,
     SessionEnded,
 )
@@ -68,9 +69,11 @@ class Renewal:
         if session.refresh_token is None:
             raise SessionEnded("not_refreshable")
         binding = self._binding_of(session)
+        latest = self.clock() + deadline.remaining()
         server, evidence = self._confirm(session, binding, deadline)
         ask = partial(
-            self.agent.refresh,
+            self._ask_in_time,
+            latest,
             server,
             session.refresh_token,
             binding,
@@ -105,6 +108,16 @@ class Renewal:
         except IssuerMismatch as error:
             self._revoke(session, binding)
             raise SessionEnded("moved") from error
+
+    def _ask_in_time(self, latest: float, *what: Any, **how: Any) -> Answer:
+        """Send the refresh token, unless this machine has slept past its budget.
+
+        The deadline's clock stands still meanwhile, other nodes' do not: the lease is
+        theirs by now, and a token that they have used must not come again (7.7).
+        """
+        if self.clock() > latest:
+            raise RefreshBusy("the time of this refresh is over, somebody may be next")
+        return self.agent.refresh(*what, **how)
 
     def _ask(self, ask: Callable[[], Answer], deadline: Deadline) -> Answer:
         """Ask for a new pair; once more when no answer came (requirement 7.11).

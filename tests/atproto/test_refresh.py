@@ -539,6 +539,28 @@ def test_a_refresh_goes_on_when_the_caller_has_no_time_left(
     assert refreshes(network) == 1
 
 
+def test_a_machine_that_slept_through_its_lease_sends_nothing(
+    world: World, network: FakeNetwork
+) -> None:
+    """7.7: somebody else may have used the token; sleeping stops the timer alone."""
+    slept = [0.0]
+    library = Library(world, clock=lambda: world.clock() + slept[0])
+    session = library.logs_in(ALICE)
+
+    class Sleeps(Fault):
+        def before(self, sent: Sent, timeout: float) -> None:
+            slept[0] = 3600.0
+
+    network.lay(METADATA, Sleeps(), times=1)
+    network.forget()
+
+    with pytest.raises(RefreshBusy):
+        current(library, session, rejected=session.access_token)
+
+    assert refreshes(network) == 0
+    assert stored(library, session) == session
+
+
 # --- what ends a session, and what does not (7.17) ------------------------------------
 
 KEEPS: dict[str, tuple[str, Callable[[], Fault]]] = {
