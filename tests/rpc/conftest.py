@@ -14,6 +14,7 @@ from tests.service import Service, outside_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.fakes.browser import Browser
     from tests.fakes.world import World
 
 
@@ -50,3 +51,10 @@ def app(running: Running) -> Iterator[App]:
     """An app that is connected."""
     with running.channel() as channel:
         yield App(channel)
+
+
+@pytest.fixture
+def alice(service: Service) -> Browser:
+    """Alice, who has a username, in a browser where she is not signed in."""
+    service.browser().signs_in("alice.skyhost.social", username="alice")
+    return service.browser()

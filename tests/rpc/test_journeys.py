@@ -31,13 +31,6 @@ VERIFIER = "a-verifier-of-at-least-43-characters-for-the-app"
 PAGE = Path(__file__).resolve().parents[2] / "docs/grpc.md"
 
 
-@pytest.fixture
-def alice(service: Service) -> Browser:
-    """Alice, who has a username, in a browser where she is not signed in."""
-    service.browser().signs_in(ALICE, username="alice")
-    return service.browser()
-
-
 def reaches_host(browser: Browser, link: str) -> AtHost:
     arrived = browser.navigates("GET", link, site="none")
     assert isinstance(arrived, AtHost), arrived.text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -17,6 +20,7 @@ import pytest
 from app.rpc.errors import CannotListen
 from tests.rpc.running import ANSWERS_WITHIN
 from tests.rpc.test_health import AUTH, NOT_SERVING, check, health_pb2_grpc
+from tests.rpc.test_tls import Files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,14 +59,28 @@ def ended(folder: Path, **settings: str) -> tuple[int, list[str]]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def serving(folder: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
     with (folder / "log").open("w") as log:
-        process = start(folder, log)
+        process = start(folder, log, **settings)
         try:
             yield process
         finally:
             process.kill()
             process.wait(ENDS_WITHIN)
+
+
+def speaks_http(path: Path) -> bytes:
+    """Say what no TLS server understands, and return its answer."""
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(ANSWERS_WITHIN)
+        for _ in range(300):
+            try:
+                raw.connect(str(path))
+                break
+            except OSError:
+                time.sleep(0.1)
+        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        return raw.recv(100)
 
 
 def test_it_serves_and_ends_when_it_is_told(tmp_path: Path):
@@ -82,6 +100,24 @@ def test_it_serves_and_ends_when_it_is_told(tmp_path: Path):
     assert "the gRPC listener stops" in log
     assert "Traceback" not in log
     assert mode & 0o007 == 0
+
+
+def test_no_line_of_the_log_is_somebody_elses(tmp_path: Path):
+    """Each line is JSON for whoever asked for that, failed handshakes or not."""
+    files = Files(tmp_path)
+    secured = {
+        "LATCHKEY_RPC_TLS_CERTIFICATE": str(files.pair.certificate),
+        "LATCHKEY_RPC_TLS_KEY": str(files.pair.key),
+        "LATCHKEY_LOG_FORMAT": "json",
+    }
+    with serving(tmp_path, **secured) as process:
+        sent = speaks_http(tmp_path / "rpc.sock")
+        process.send_signal(signal.SIGTERM)
+        process.wait(ENDS_WITHIN)
+
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert sent == b""  # hung up on
+    assert [json.loads(line)["message"] for line in lines][-1].endswith("stops")
 
 
 def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
