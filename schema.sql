@@ -15,7 +15,9 @@ CREATE TABLE IF NOT EXISTS users (
     handle            TEXT,
     handle_checked_at BIGINT NOT NULL,
     created_at        BIGINT NOT NULL,
-    disabled_at       BIGINT
+    disabled_at       BIGINT,
+    -- The authorization server of the last sign-in; another one the next time is a move.
+    issuer            TEXT
 );
 
 -- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).

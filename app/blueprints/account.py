@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from app.atproto.syntax import host_of
 from app.flows.errors import NotSignedIn
 from app.flows.ports import Session
 from app.flows.session import SignedIn
@@ -42,6 +43,7 @@ def show() -> Response:
         return see_other(url_for("signup.show"))
     response = make_response(_page(signed_in))
     cookies.set_platform_token(response, signed_in.token)
+    cookies.forget_move(response)
     return response
 
 
@@ -69,6 +71,7 @@ def _page(signed_in: SignedIn) -> str:
         here=_described(here),
         others=[_described(session) for session in others],
         ended=request.args.get("ended", ""),
+        moved_from=cookies.moved_from(),
     )
 
 
@@ -81,6 +84,7 @@ def _described(session: Session) -> dict[str, object]:
         "since": session.created_at,
         "seen": session.seen_at,
         "until": session.expires_at,
+        "host": host_of(session.issuer) if session.issuer else None,
         "may": in_words(session.scope or ""),
     }
 

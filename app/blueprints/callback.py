@@ -126,4 +126,6 @@ def _enter(finished: LoginFinished) -> Response:
             did=session.did, handle=session.handle, host=host_name(finished.issuer)
         ),
     )
+    if finished.moved_from:
+        cookies.note_move(response, host_name(finished.moved_from))
     return response

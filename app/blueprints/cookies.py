@@ -2,9 +2,9 @@
 
 The platform token travels on the parent domain, for every service of the platform. All
 others are ours alone (`__Host-` in production): the sign-in session's secret, one
-secret for each login under way and for each app that waits for an answer, and the
-accounts remembered on this device. All are HttpOnly and SameSite=Lax; Strict would not
-come back with the callback (9.13).
+secret for each login under way and for each app that waits for an answer, the accounts
+remembered on this device, and the host that an account has just left. All are HttpOnly
+and SameSite=Lax; Strict would not come back with the callback (9.13).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SESSION = "latchkey-session"
 REMEMBERED = "latchkey-accounts"
 FLOW = "latchkey-flow-"
 NATIVE = "latchkey-native-"
+MOVED = "latchkey-moved"
 
 FLOW_LIFETIME = 3600
 """Seconds; as long as an auth request waits (requirement 9.12)."""
@@ -40,6 +41,8 @@ MOST_FLOWS = 8
 
 REMEMBERED_LIFETIME = 180 * 24 * 3600
 MOST_REMEMBERED = 5
+
+MOVED_LIFETIME = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +181,22 @@ def remember(response: Response, account: RememberedAccount) -> None:
 def forget(response: Response, did: str) -> None:
     """Remember an account no longer."""
     _set_remembered(response, [a for a in remembered_accounts() if a.did != did])
+
+
+def note_move(response: Response, host: str) -> None:
+    """Keep, until it was told, the host at which the account lived before (7.16)."""
+    _set(response, MOVED, host, max_age=MOVED_LIFETIME)
+
+
+def moved_from() -> str | None:
+    """Return the host that the person is to be told about: display text."""
+    return printable(request.cookies.get(_own(MOVED))) or None
+
+
+def forget_move(response: Response) -> None:
+    """Note that the person has been told."""
+    if _own(MOVED) in request.cookies:
+        _clear(response, MOVED)
 
 
 def _set_remembered(response: Response, accounts: list[RememberedAccount]) -> None:

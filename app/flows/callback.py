@@ -20,7 +20,7 @@ from app.atproto.session import OAuthSession
 from .destination import Destination, aim_of
 from .errors import NativeLoginOver
 from .logout import EndSession
-from .ports import Audit, NativeLogin, NativeLogins, Session, Sessions, Users
+from .ports import Audit, NativeLogin, NativeLogins, Session, Sessions, User, Users
 from .session import IssueToken, SignedIn
 
 log = logging.getLogger(__name__)
@@ -37,13 +37,15 @@ class LoginFinished:
     """An account is proved; `secret` is for the cookie of its session.
 
     `destination.native` names the app that awaits this login, if one does: then nobody
-    is signed in before the person has let it in.
+    is signed in before the person has let it in. `moved_from` is the issuer of the
+    sign-in before this one, if that was another.
     """
 
     signed_in: SignedIn
     secret: str = field(repr=False)
     issuer: str
     destination: Destination
+    moved_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,13 @@ class FinishLogin:
         destination = Destination.unpack(completed.app_state)
         secret = secrets.token_urlsafe(32)
         try:
+            known = self.users.get(completed.session.did)
             signed_in = self._enter(
-                completed.session, destination, device=device, secret=secret
+                completed.session,
+                destination,
+                known=known,
+                device=device,
+                secret=secret,
             )
         except BaseException:
             self._give_back(completed.session)
@@ -95,6 +102,7 @@ class FinishLogin:
             secret=secret,
             issuer=completed.session.issuer,
             destination=destination,
+            moved_from=_moved_from(known, completed.session),
         )
 
     def _completed(
@@ -116,16 +124,21 @@ class FinishLogin:
         granted: OAuthSession,
         destination: Destination,
         *,
+        known: User | None,
         device: str,
         secret: str,
     ) -> SignedIn:
-        user = self.users.get(granted.did)
-        if user is not None:  # None too: a name that holds no longer is not shown
-            self.users.set_handle(granted.did, granted.handle, self.clock())
+        if known is not None:  # None too: a name that holds no longer is not shown
+            self.users.note_sign_in(
+                granted.did,
+                handle=granted.handle,
+                issuer=granted.issuer,
+                now=self.clock(),
+            )
         session = self._session(granted, device)
         if destination.native:
             return self._hold(session, destination, secret=secret)
-        if user is None:
+        if known is None:
             session = replace(session, destination=destination.pack())
         signed_in = self.tokens.issue(session)
         self.sessions.add(session, secret=secret)
@@ -188,3 +201,10 @@ class FinishLogin:
             self.ending.end(
                 previous, reason="signed in again", budget=REVOCATION_BUDGET
             )
+
+
+def _moved_from(known: User | None, granted: OAuthSession) -> str | None:
+    """Return who spoke for the account last time, unless nobody else did (7.16)."""
+    if known is None or known.issuer == granted.issuer:
+        return None
+    return known.issuer

@@ -23,7 +23,10 @@ NativeDecision = Literal["pending", "completed", "denied"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One account of the platform: a DID that picked a username, once."""
+    """One account of the platform: a DID that picked a username, once.
+
+    `issuer` is whose word the last sign-in was: another one the next time is a move.
+    """
 
     did: Did
     handle: Handle | None
@@ -31,6 +34,7 @@ class User:
     created_at: float
     handle_checked_at: float
     disabled_at: float | None = None
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +131,10 @@ class Users(Protocol):
         Raises `UsernameTaken` when another DID has the skeleton.
         """
 
-    def set_handle(self, did: Did, handle: Handle | None, now: float) -> None:
-        """Note the handle as verified now; None when the DID has none that holds."""
+    def note_sign_in(
+        self, did: Did, *, handle: Handle | None, issuer: str, now: float
+    ) -> None:
+        """Note the issuer, and the handle as verified now: None when none holds."""
 
 
 class Sessions(Protocol):

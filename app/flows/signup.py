@@ -95,6 +95,7 @@ class ChooseUsername:
             username=name.username,
             created_at=now,
             handle_checked_at=now,
+            issuer=session.issuer,
         )
         added = self.users.add(user, skeleton=name.skeleton)
         self.audit.record("signed_up", now=now, did=session.did, sid=session.sid)

@@ -19,6 +19,7 @@ ADDED: Final = (
     ("oauth_sessions", "lease_until", "BIGINT"),
     ("sessions", "app_name", "TEXT"),
     ("sessions", "granted_scope", "TEXT"),
+    ("users", "issuer", "TEXT"),
 )
 
 

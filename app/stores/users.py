@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.stores.database import Database
 
 GET = text("""
-    SELECT did, handle, username, created_at, handle_checked_at, disabled_at
+    SELECT did, handle, username, created_at, handle_checked_at, disabled_at, issuer
     FROM users WHERE did = :did
 """)
 TAKEN = text("SELECT skeleton FROM users WHERE skeleton IN :skeletons").bindparams(
@@ -30,15 +30,17 @@ TAKEN = text("SELECT skeleton FROM users WHERE skeleton IN :skeletons").bindpara
 # there decides, and it is looked at afterwards.
 ADD = text("""
     INSERT INTO users (
-        did, handle, username, skeleton, created_at, handle_checked_at, disabled_at
+        did, handle, username, skeleton, created_at, handle_checked_at, disabled_at,
+        issuer
     ) VALUES (
         :did, :handle, :username, :skeleton, :created_at, :handle_checked_at,
-        :disabled_at
+        :disabled_at, :issuer
     )
     ON CONFLICT DO NOTHING
 """)
-SET_HANDLE = text("""
-    UPDATE users SET handle = :handle, handle_checked_at = :now WHERE did = :did
+NOTE_SIGN_IN = text("""
+    UPDATE users SET handle = :handle, handle_checked_at = :now, issuer = :issuer
+    WHERE did = :did
 """)
 
 
@@ -72,12 +74,13 @@ class SqlUsers:
             raise UsernameTaken(user.username)
         return added
 
-    def set_handle(self, did: Did, handle: Handle | None, now: float) -> None:
-        """Note the handle as verified now; None when the DID has none that holds."""
+    def note_sign_in(
+        self, did: Did, *, handle: Handle | None, issuer: str, now: float
+    ) -> None:
+        """Note the issuer, and the handle as verified now: None when none holds."""
+        noted = {"did": did, "handle": handle, "issuer": issuer, "now": int(now)}
         with self._database.write() as connection:
-            connection.execute(
-                SET_HANDLE, {"did": did, "handle": handle, "now": int(now)}
-            )
+            connection.execute(NOTE_SIGN_IN, noted)
 
 
 def _get(connection: Connection, did: Did) -> User | None:

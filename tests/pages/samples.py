@@ -60,6 +60,7 @@ LAPTOP: dict[str, Any] = {
     "since": 1795269900.0,
     "seen": 1795269900.5,
     "until": 1797861900.5,
+    "host": "bsky.social",
     "may": [],
 }
 PHONE: dict[str, Any] = LAPTOP | {
@@ -78,6 +79,7 @@ ACCOUNT: dict[str, Any] = {
     "here": LAPTOP,
     "others": [],
     "ended": "",
+    "moved_from": None,
 }
 SIGNUP: dict[str, Any] = {
     "page_title": "Choose your username",
@@ -176,9 +178,6 @@ def pages() -> Iterator[Sample]:
     yield login("login-create", prompt="create")
     yield login("login-create-hosts", prompt="create", signup_hosts=HOSTS)
     yield login("login-again", prompt="login", signed_in=user, remembered=REMEMBERED)
-    yield upgrade("upgrade")
-    yield upgrade("upgrade-again", is_over=True, page_title="Connect again", host=None)
-    yield upgrade("upgrade-failed", notice=said("host_unreachable"))
     yield signup("signup")
     yield signup("signup-without-handle", handle=None, username="")
     yield signup("signup-for-an-app", app_name="Sketch", login="7758221f571b")
@@ -190,9 +189,6 @@ def pages() -> Iterator[Sample]:
     yield done("native-cancelled", "denied", app_name=None, error=said("access_denied"))
     over = said("login_expired", "native")
     yield done("native-expired", "expired", app_name=None, error=over)
-    yield account("account")
-    yield account("account-devices", others=[PHONE, APP])
-    yield account("account-ended", ended="one", others=[APP])
     leaving = {"page_title": "Sign out", "return_to": "", "user": user}
     yield Sample(name="logout", template="logout.html", context=leaving)
     left = {"page_title": "Signed out", "return_to": "", "host": "bsky.social"}
@@ -202,6 +198,17 @@ def pages() -> Iterator[Sample]:
         template="signed_out.html",
         context=left | {"host": None},
     )
+
+
+def signed_in() -> Iterator[Sample]:
+    """What a person who is signed in sees and decides."""
+    yield account("account")
+    yield account("account-devices", others=[PHONE, APP])
+    yield account("account-moved", moved_from="eurosky.example")
+    yield account("account-ended", ended="one", others=[APP])
+    yield upgrade("upgrade")
+    yield upgrade("upgrade-again", is_over=True, page_title="Connect again", host=None)
+    yield upgrade("upgrade-failed", notice=said("host_unreachable"))
 
 
 def long_names() -> Iterator[Sample]:
@@ -260,4 +267,4 @@ def errors() -> Iterator[Sample]:
 
 
 def everything() -> list[Sample]:
-    return [*pages(), *long_names(), *errors()]
+    return [*pages(), *signed_in(), *long_names(), *errors()]

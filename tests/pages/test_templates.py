@@ -129,6 +129,7 @@ NOTICE = {
         ("login.html", {"signup_hosts": [{"url": HOSTILE, "name": HOSTILE}]}),
         ("login.html", {"remembered": [KNOWN]}),
         ("login.html", {"signed_in": {"username": HOSTILE, "handle": HOSTILE}}),
+        ("account.html", ACCOUNT | {"moved_from": HOSTILE}),
         ("account.html", ACCOUNT | {"others": [STRANGE], "here": STRANGE}),
         ("upgrade.html", UPGRADE | {"host": HOSTILE, "asks": [HOSTILE]}),
         ("upgrade.html", UPGRADE | {"did": HOSTILE, "scope": HOSTILE}),

@@ -50,9 +50,11 @@ def test_of_some_skeletons_the_taken_ones_are_told(users):
     assert users.taken([]) == frozenset()
 
 
-def test_a_verified_handle_is_noted_with_its_time(users):
+def test_a_sign_in_is_noted_with_its_handle_and_its_issuer(users):
     users.add(user(), skeleton="allce")
 
-    users.set_handle(ALICE, None, 99.0)
+    users.note_sign_in(ALICE, handle=None, issuer="https://as.test", now=99.0)
 
-    assert users.get(ALICE) == user(handle=None, handle_checked_at=99.0)
+    assert users.get(ALICE) == user(
+        handle=None, handle_checked_at=99.0, issuer="https://as.test"
+    )
