@@ -79,6 +79,11 @@ def advice(settings: Derived) -> Iterator[str]:
             f"{PREFIX}SCOPE_MAX: {word} is no permission that we know; hosts drop such "
             "words or refuse every sign-in for them"
         )
+    if not settings.native_confirmation:
+        yield (
+            f"{PREFIX}NATIVE_CONFIRMATION: off lets the sender of a forwarded link "
+            "into the account of whoever follows it; docs/native.md says more"
+        )
     if settings.is_loopback_development and not _listens_on_loopback(settings.bind):
         yield (
             f"{PREFIX}BIND: {settings.bind} can be reached from other machines, and "

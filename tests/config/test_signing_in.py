@@ -147,3 +147,13 @@ def test_a_rate_that_means_nothing_is_refused(rate):
     (line,) = refusal(RATE_LIMIT_LOGIN_PER_ADDRESS=rate)
 
     assert line.startswith("LATCHKEY_RATE_LIMIT_LOGIN_PER_ADDRESS: ")
+
+
+def test_apps_are_asked_about_unless_the_operator_says_otherwise():
+    assert read().native_confirmation
+
+    settings = read(NATIVE_CONFIRMATION="off")
+
+    assert not settings.native_confirmation
+    (warning,) = settings.warnings
+    assert warning.startswith("LATCHKEY_NATIVE_CONFIRMATION: off lets the sender")

@@ -131,13 +131,25 @@ def test_a_token_works_as_bearer_and_its_session_can_be_ended(
     token = app.token()
 
     answer = app.uses(token).json()
-    [session] = service.rows(
-        "SELECT sid, device, app_name, ended_at FROM sessions WHERE app_name NOT NULL"
-    )
-    assert session == (answer["session_id"], "Sketch", "Sketch", None)
     assert answer["session_expires_at"] - answer["issued_at"] == 30 * 24 * 3600
-    service.rows("UPDATE sessions SET ended_at = 1 WHERE sid = ?", session[0])
+    assert app.uses(token, "/auth/verify").status == 200
+    own = service.browser()
+    page = own.signs_in(ALICE)
+    assert "Sketch" in page.text
+    page.presses(end=answer["session_id"])
     assert app.uses(token).status == 401
+    service.world.clock.advance(10)  # what forward auth remembers, at most
+    assert app.uses(token, "/auth/verify").status == 401
+    assert "Sketch" not in own.visits("/auth/account").text
+
+
+def test_an_app_that_was_not_let_in_yet_is_on_no_account_page(
+    app: App, alice: Browser, service: Service
+) -> None:
+    app.starts(ALICE, app_name="Sketch")
+    follows(alice, app).approves()
+
+    assert "Sketch" not in service.browser().signs_in(ALICE).text
 
 
 # --- the other answers ----------------------------------------------------------------
