@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -134,6 +135,19 @@ def test_a_person_who_cancels_is_not_signed_in(
     code, answer = login.ends()
     assert (code, answer["error"]) == (4, "access_denied")
     assert not machine.sessions()
+
+
+def test_a_wait_that_is_interrupted_ends_quietly(
+    machine: CommandLine, account: Account
+) -> None:
+    login = machine.starts("login", account.handle, "--no-browser")
+    login.address()
+    login.process.send_signal(signal.SIGINT)
+
+    code, answer = login.ends()
+
+    assert (code, answer["error"]) == (130, "interrupted")
+    assert "Traceback" not in machine.printed()
 
 
 def test_an_address_is_brought_from_another_machine(
