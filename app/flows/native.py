@@ -7,10 +7,8 @@ is delivered, so that none rests in the database (requirement 9.19).
 
 from __future__ import annotations
 
-import hmac
 import logging
 import math
-import re
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,15 +17,15 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from app.atproto.callback import fingerprint
-from app.atproto.proofs import challenge_of
 from app.atproto.syntax import Did, Handle
 
 from .destination import Destination
-from .errors import (
-    AppNameInvalid,
-    CodeChallengeInvalid,
-    NativeLoginUnknown,
-    VerifierMismatch,
+from .errors import NativeLoginUnknown, VerifierMismatch
+from .introductions import (
+    is_proof,
+    make_user_code,
+    parse_app_name,
+    parse_code_challenge,
 )
 from .login import StartLogin
 from .ports import NativeChanges, NativeLogin, NativeLogins, Sessions
@@ -45,15 +43,6 @@ DELIVERY_WINDOW = 300
 """Seconds for which a token is given out: connections break, and apps restart."""
 
 OPEN_PATH = "/auth/native/open"
-
-UNNAMED = "An app"
-LONGEST_APP_NAME = 64
-
-# No vowels, so no words, and nothing that looks like something else (RFC 8628 §6.1).
-CODE_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
-CODE_LENGTH = 8
-
-CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +223,7 @@ class AwaitNativeLogin:
         login = self.logins.get(fingerprint(session_id))
         if login is None:
             raise NativeLoginUnknown("no app awaits this")
-        if not _is_proof(code_verifier, login.code_challenge):
+        if not is_proof(code_verifier, login.code_challenge):
             raise VerifierMismatch("not the verifier of this login")
         return login
 
@@ -257,43 +246,3 @@ class AwaitNativeLogin:
             username=signed_in.user.username,
             expires_in=self.token_lifetime,
         )
-
-
-def parse_app_name(text: str | None) -> str:
-    """Return what an app calls itself, as a page can show it.
-
-    Raises:
-        AppNameInvalid: it is empty, too long, or holds what cannot be seen.
-    """
-    if text is None:
-        return UNNAMED
-    name = text.strip()
-    if not 1 <= len(name) <= LONGEST_APP_NAME or not name.isprintable():
-        raise AppNameInvalid("1 to 64 printable characters")
-    return name
-
-
-def parse_code_challenge(text: str | None) -> str | None:
-    """Return an S256 challenge; there is no other method (RFC 7636 §4.2).
-
-    Raises:
-        CodeChallengeInvalid: no verifier could have it.
-    """
-    if text is not None and not CHALLENGE.fullmatch(text):
-        raise CodeChallengeInvalid("43 characters of base64url")
-    return text
-
-
-def make_user_code() -> str:
-    """Return a code that a person compares at a glance, such as `WDJB-MJHT`."""
-    letters = [secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)]
-    half = CODE_LENGTH // 2
-    return f"{''.join(letters[:half])}-{''.join(letters[half:])}"
-
-
-def _is_proof(verifier: str | None, challenge: str | None) -> bool:
-    if challenge is None:
-        return True
-    if verifier is None or not verifier.isascii():
-        return False
-    return hmac.compare_digest(challenge_of(verifier), challenge)

@@ -18,9 +18,9 @@ from app.flows.errors import (
     TooManyRequests,
     VerifierMismatch,
 )
+from app.flows.introductions import CODE_ALPHABET
 from app.flows.login import LoginStarted
 from app.flows.native import (
-    CODE_ALPHABET,
     DELIVERY_WINDOW,
     NATIVE_LOGIN_LIFETIME,
     AwaitNativeLogin,
