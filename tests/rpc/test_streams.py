@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event, Semaphore, active_count
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import grpc
 import pytest
 
+from app.flows.native import NativeOutcome
+from app.rpc.auth import AuthService
 from app.rpc.listener import LOOKS
 from app.wire.latchkey.v1 import auth_pb2
 from tests.fakes.network import Fault
@@ -19,7 +23,9 @@ from tests.rpc.running import ANSWERS_WITHIN, App, metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
+    from app.flows.native import AwaitNativeLogin, StartNativeLogin
     from tests.fakes.network import Sent
     from tests.rpc.running import Running
     from tests.service import Service
@@ -89,6 +95,29 @@ def test_a_caller_that_leaves_frees_its_place(
 
     wait_until_free(running)
     assert any("AwaitLogin CANCELLED" in line for line in caplog.messages)
+
+
+def test_a_caller_that_leaves_at_the_moment_of_a_wake_up_is_gone():
+    """`asyncio.wait_for` of Python 3.11 would go on waiting for nobody."""
+
+    async def leaves() -> bool:
+        service = AuthService(
+            starting=cast("StartNativeLogin", None),
+            awaiting=cast("AwaitNativeLogin", SimpleNamespace(is_ending=False)),
+            starts=cast("Executor", None),
+            looks=cast("Executor", None),
+            platform="",
+        )
+        woken = asyncio.Event()
+        pending = NativeOutcome(status="pending", expires_in=60)
+        waiting = asyncio.create_task(service._wait(woken, pending))
+        await asyncio.sleep(0)
+        woken.set()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return waiting.cancelled()
+
+    assert asyncio.run(leaves())
 
 
 def test_a_caller_whose_deadline_passes_frees_its_place(app: App, running: Running):
