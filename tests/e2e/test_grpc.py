@@ -1,0 +1,157 @@
+"""gRPC beside the web, as a process of its own, against the reference PDS."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import requests
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from app.native import AuthManager, LoginDenied, MemoryStore
+from app.native.over_grpc import GrpcTransport
+from tests.e2e.laboratory import Laboratory
+from tests.e2e.visitor import Visitor
+from tests.lab.network import Account
+from tests.lab.processes import session
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+NAME = "latchkey-rpc"
+
+
+def is_serving(target: str) -> bool:
+    with grpc.insecure_channel(target) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+@pytest.fixture(scope="module")
+def started() -> dict[str, str]:
+    """Where the listener of each laboratory is."""
+    return {}
+
+
+@pytest.fixture
+def target(lab: Laboratory, started: dict[str, str]) -> str:
+    """Start the listener with the settings of the service, once for a laboratory."""
+    if lab.service.url not in started:
+        target = f"unix:{lab.network.directory}/rpc.sock"
+        lab.network.processes.start(
+            NAME,
+            [sys.executable, "-m", "app.rpc"],
+            environment={**lab.service.environment, "LATCHKEY_RPC_BIND": target},
+            healthy=lambda: is_serving(target),
+            directory=ROOT,
+        )
+        started[lab.service.url] = target
+    return started[lab.service.url]
+
+
+@pytest.fixture
+def http(lab: Laboratory) -> Iterator[requests.Session]:
+    with session(lab.network.ca) as opened:
+        yield opened
+
+
+class Reflected:
+    """What grpcurl is: JSON in, JSON out, and no generated code of ours."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.channel = channel
+        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+        self.service = pool.FindServiceByName("latchkey.v1.AuthService")
+
+    def call(self, name: str, **fields: str) -> Iterator[dict[str, Any]]:
+        method = self.service.FindMethodByName(name)
+        request = ParseDict(fields, GetMessageClass(method.input_type)())
+        events = self.channel.unary_stream(
+            f"/{self.service.full_name}/{name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )(request, timeout=PATIENCE)
+        return map(MessageToDict, events)
+
+
+def test_whoever_reads_the_reflection_can_sign_somebody_in(
+    target: str,
+    lab: Laboratory,
+    visitor: Visitor,
+    account: Account,
+    http: requests.Session,
+) -> None:
+    with grpc.insecure_channel(target) as channel:
+        auth = Reflected(channel)
+        begun = next(
+            auth.call("InitiateLogin", identifier=account.handle, app_name="Sketch")
+        )
+        lab.secrets.add(begun["sessionId"])
+        heard = auth.call("AwaitLogin", session_id=begun["sessionId"])
+        assert next(heard) == {"pending": {}}
+
+        visitor.page.goto(begun["oauthUrl"])
+        visitor.approve(account)
+        visitor.choose_username(account.handle.partition(".")[0])
+        assert begun["userCode"] in visitor.page.inner_text("main")
+        visitor.press("Yes, it is my app")
+        (event,) = heard
+
+    told = event["completed"]
+    lab.secrets.add(told["token"])
+    answer = http.get(
+        f"{lab.service.url}/auth/session",
+        headers={"Authorization": f"Bearer {told['token']}"},
+        timeout=PATIENCE,
+    )
+    assert answer.json()["did"] == account.did == told["did"]
+
+
+def test_an_app_is_let_in_although_the_listener_was_restarted(
+    target: str, lab: Laboratory, visitor: Visitor, account: Account
+) -> None:
+    app = AuthManager(MemoryStore(), transport=GrpcTransport(target))
+    begun = app.start_login(lab.service.url, account.handle, app_name="Sketch")
+    lab.secrets.add(begun.session_id)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(app.await_login, begun.session_id)
+        with lab.network.processes.without(NAME):
+            visitor.page.goto(begun.oauth_url)
+            visitor.approve(account)
+            visitor.choose_username(account.handle.partition(".")[0])
+            visitor.press("Yes, it is my app")
+        kept = waiting.result(PATIENCE)
+
+    lab.secrets.add(kept.token)
+    assert kept.did == account.did
+    assert app.get_session() == kept
+
+
+def test_an_app_is_told_no(
+    target: str, lab: Laboratory, visitor: Visitor, account: Account
+) -> None:
+    visitor.become(account, account.handle.partition(".")[0])
+    app = AuthManager(MemoryStore(), transport=GrpcTransport(target))
+    begun = app.start_login(lab.service.url, account.handle, app_name="Sketch")
+    lab.secrets.add(begun.session_id)
+    visitor.page.goto(begun.oauth_url)
+    visitor.approve(account)
+    visitor.press("No, keep it out")
+
+    with pytest.raises(LoginDenied):
+        app.await_login(begun.session_id)
+    assert app.get_session() is None
