@@ -148,7 +148,7 @@ def parse_server_url(text: str, *, allow_http: bool = False) -> Origin:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL that was parsed before, for rules and messages."""
+    """Return the host of a URL that was parsed before, without brackets."""
     return urlsplit(url).hostname or ""
 
 

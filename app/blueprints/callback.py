@@ -13,6 +13,7 @@ from app.atproto.errors import (
     StateUnknown,
     printable,
 )
+from app.atproto.syntax import host_of
 from app.flows.callback import LoginFinished
 from app.flows.destination import Destination, aim_of
 from app.flows.errors import NativeLoginOver
@@ -23,7 +24,7 @@ from .access import access
 from .context import flows
 from .entering import enter
 from .errors import Failure, error_page, shows_failure
-from .login import begin, host_name, login_page
+from .login import begin, login_page
 from .upgrade import upgrade_page
 
 bp = Blueprint("callback", __name__)
@@ -123,9 +124,9 @@ def _enter(finished: LoginFinished) -> Response:
     cookies.remember(
         response,
         cookies.RememberedAccount(
-            did=session.did, handle=session.handle, host=host_name(finished.issuer)
+            did=session.did, handle=session.handle, host=host_of(finished.issuer)
         ),
     )
     if finished.moved_from:
-        cookies.note_move(response, host_name(finished.moved_from))
+        cookies.note_move(response, host_of(finished.moved_from))
     return response

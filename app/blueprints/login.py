@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.atproto.errors import IdentifierInvalid
@@ -120,8 +118,3 @@ def _forget(aim: Destination) -> Response:
     response = see_other(url_for("login.show", **kept))
     cookies.forget(response, request.form["forget"])
     return response
-
-
-def host_name(url: str) -> str:
-    """Return what people call a host."""
-    return urlsplit(url).hostname or url

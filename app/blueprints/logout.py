@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
+from app.atproto.syntax import host_of
+
 from . import cookies
 from .access import access, is_from_elsewhere
 from .context import flows, site
-from .login import host_name
 
 bp = Blueprint("logout", __name__)
 
@@ -52,7 +53,7 @@ def signed_out(asked: str | None, return_to: str = "") -> Response:
     page = render_template(
         "signed_out.html",
         page_title="Signed out",
-        host=host_name(asked) if asked else None,
+        host=host_of(asked) if asked else None,
         return_to=return_to,
     )
     response = make_response(page)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from publicsuffixlist import PublicSuffixList
 
 from app.atproto.errors import IdentifierInvalid
-from app.atproto.syntax import Origin, parse_origin
+from app.atproto.syntax import Origin, host_of, parse_origin
 
 from .problems import Refused
 
@@ -50,11 +50,6 @@ class Address(NamedTuple):
             if ":" in self.host
             else f"{self.host}:{self.port}"
         )
-
-
-def host_of(origin: str) -> str:
-    """Return the host of an origin, without brackets."""
-    return urlsplit(origin).hostname or ""
 
 
 def origin(text: str) -> Origin:

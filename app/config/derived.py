@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .addresses import host_of
+from app.atproto.syntax import host_of
+
 from .variables import Variables
 
 VERSION = "0.1.0"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from app.atproto.scopes import ATPROTO, ScopeSet
+from app.atproto.syntax import host_of
 
 from .addresses import (
     LOOPBACK_HOSTS,
     Address,
-    host_of,
     is_below,
     is_on_the_public_internet,
     is_public_suffix,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.atproto.syntax import host_of
 from app.blueprints import (
     access,
     account,
@@ -69,8 +69,7 @@ def site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         landing_url=settings.landing_url,
         handle_suffix=settings.handle_suffix,
         signup_hosts=tuple(
-            SignupHost(url=url, name=urlsplit(url).hostname or url)
-            for url in settings.signup_hosts
+            SignupHost(url=url, name=host_of(url)) for url in settings.signup_hosts
         ),
         asks_about_apps=settings.native_confirmation,
         returns=ReturnPolicy(

@@ -7,9 +7,9 @@ import math
 import secrets
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from app.atproto import errors as atproto
+from app.atproto.syntax import host_of
 from app.flows.destination import aim_of
 
 from .messages import Message, message_for
@@ -76,7 +76,7 @@ def _facts(error: Exception) -> dict[str, str | None]:
     """Return what is known: whom the login was asked of, then the failure's own."""
     issuer = error.issuer if isinstance(error, atproto.AtprotoError) else None
     facts: dict[str, str | None] = {
-        "host": urlsplit(issuer or "").hostname,
+        "host": host_of(issuer or ""),
         "handle": aim_of(error).identifier,
     }
     for name in FACTS:
