@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from flask import render_template
 
+from app.atproto.syntax import host_of
 from app.flows.destination import Destination
+from app.flows.ports import Session
 from app.flows.session import SignedIn
 
 from . import cookies
@@ -52,7 +54,7 @@ def upgrade_page(
         page_title="Connect again" if session.scope is None else "One more permission",
         user=signed_in.user,
         did=session.did,
-        host=_host_of(session.did),
+        host=_host_of(session),
         is_over=session.scope is None,
         asks=in_words(asked),
         return_to=aim.return_to,
@@ -62,6 +64,9 @@ def upgrade_page(
     )
 
 
-def _host_of(did: str) -> str | None:
-    """Return what this browser remembers of where an account lives: display text."""
-    return next((a.host for a in cookies.remembered_accounts() if a.did == did), None)
+def _host_of(session: Session) -> str | None:
+    """Return where the person is sent, or was the last time in this browser."""
+    if session.issuer:
+        return host_of(session.issuer)
+    remembered = cookies.remembered_accounts()
+    return next((a.host for a in remembered if a.did == session.did), None)

@@ -67,7 +67,9 @@ def open_flows(
             clock=clock,
         ),
     )
-    identify = Identify(verifier=verifier, sessions=stores.sessions, users=stores.users)
+    identify = Identify(
+        verifier=verifier, sessions=stores.sessions, users=stores.users, clock=clock
+    )
     ending = EndSession(
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
     )

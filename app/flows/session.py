@@ -15,6 +15,9 @@ from app.tokens.verifier import TokenVerifier, VerifiedClaims
 from .errors import AccountDisabled, NotSignedIn
 from .ports import Session, Sessions, User, Users
 
+NOTED_EVERY = 600
+"""Seconds: reading who somebody is shall not mean a write each time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
@@ -98,6 +101,7 @@ class Identify:
     verifier: TokenVerifier
     sessions: Sessions
     users: Users
+    clock: Callable[[], float]
 
     def identify(self, token: str | None) -> Identified:
         """Return who a platform token names, if its session still lives.
@@ -118,4 +122,11 @@ class Identify:
             raise NotSignedIn("the account is gone")
         if user.disabled_at is not None:
             raise AccountDisabled(user.did)
+        self._note_use(session)
         return Identified(claims=claims, session=session)
+
+    def _note_use(self, session: Session) -> None:
+        """Keep "last used" true for apps as well, which never renew by a cookie."""
+        now = self.clock()
+        if now - session.seen_at >= NOTED_EVERY:
+            self.sessions.touch(session.sid, now)

@@ -90,6 +90,26 @@ def test_a_device_tells_when_it_was_used_and_since_when(
     assert seen > since
 
 
+def test_a_token_in_use_counts_as_use_of_its_session(
+    laptop: Browser, phone: Browser, service: Service, world: World
+) -> None:
+    """Apps hold nothing but the token; a write each ten minutes is enough."""
+    token = phone.jar.get("platform_token")
+    assert token is not None
+    bearer = {"Authorization": f"Bearer {token.value}"}
+    seen = "SELECT seen_at FROM sessions WHERE sid = ?"
+    sid = sid_of(phone)
+    [(first,)] = service.rows(seen, sid)
+
+    world.clock.advance(599)
+    service.get("/auth/session", **bearer)
+    assert service.rows(seen, sid) == [(first,)]
+    world.clock.advance(1)
+    service.get("/auth/session", **bearer)
+
+    assert service.rows(seen, sid) == [(first + 600,)]
+
+
 def test_ending_a_device_leaves_the_others(
     laptop: Browser, phone: Browser, service: Service, world: World
 ) -> None:
