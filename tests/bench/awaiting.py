@@ -23,6 +23,7 @@ from tests.serving.server import Server, serving
 
 FEW, MANY, AT_ONCE = 1_000, 5_000, 940
 WAKES = 100
+ROUNDS = 5
 IDLE_SECONDS = 5.0
 REQUESTS = 300
 OPENING = 64
@@ -112,9 +113,9 @@ class Apps:
         fields = Path(f"/proc/{self.worker()}/stat").read_text().rpartition(")")[2]
         return sum(map(int, fields.split()[11:13]))
 
-    def requests(self) -> float:
-        """Return the median seconds of a request that has nothing to do with it."""
-        return statistics.median(self._request() for _ in range(REQUESTS))
+    def requests(self) -> list[float]:
+        """Return the seconds that requests take which have nothing to do with it."""
+        return [self._request() for _ in range(REQUESTS)]
 
     def _request(self) -> float:
         began = time.perf_counter()
@@ -127,43 +128,57 @@ class Measured:
     """What one kind of waiting costs."""
 
     opening: float
-    memory: float
     cpu: float
     wakes: list[float]
-    at_once: float
-    many: tuple[float, float, float] | None = None
-    """Seconds until MANY were open; a request without and with them."""
+    at_once: list[float]
+
+
+@dataclass
+class Crowd:
+    """What very many streams cost, and what others then notice."""
+
+    opening: float
+    memory: float
+    """Bytes that one more stream takes; what the first ones warm up is not theirs."""
+    quiet: list[float]
+    busy: list[float]
 
 
 def measure_awaiting() -> None:
     """Print what waiting costs, and how soon who waits is woken."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    watched = asyncio.run(_measure("wsgi:app", many=True))
+    watched = asyncio.run(_measure("wsgi:app"))
     polled = asyncio.run(_measure("tests.bench.polling:app"))
     _print(watched, polled)
+    _print_crowd(asyncio.run(_measure_crowd()))
 
 
-async def _measure(application: str, *, many: bool = False) -> Measured:
+async def _measure(application: str) -> Measured:
     with _apps(application) as apps:
         await apps.open(20)
-        quiet = apps.requests()
-        memory = apps.memory()
         opening = await apps.open(FEW)
-        each = (apps.memory() - memory) / (FEW - 20)
-        measured = Measured(
-            opening=opening,
-            memory=each,
-            cpu=apps.cpu(IDLE_SECONDS),
-            wakes=[await apps.wake_one() for _ in range(WAKES)],
-            at_once=0.0,
-        )
-        await apps.open(FEW)
-        measured.at_once = await apps.wake_at_once(AT_ONCE)
-        if many:
-            measured.many = (await apps.open(MANY), quiet, apps.requests())
+        cpu = apps.cpu(IDLE_SECONDS)
+        wakes = [await apps.wake_one() for _ in range(WAKES)]
+        at_once = []
+        for _ in range(ROUNDS):
+            await apps.open(FEW)
+            at_once.append(await apps.wake_at_once(AT_ONCE))
         apps.close()
-        return measured
+        return Measured(opening=opening, cpu=cpu, wakes=wakes, at_once=at_once)
+
+
+async def _measure_crowd() -> Crowd:
+    with _apps("wsgi:app") as apps:
+        await apps.open(20)
+        quiet = apps.requests()
+        opening = await apps.open(FEW)
+        memory = apps.memory()
+        opening += await apps.open(MANY)
+        each = (apps.memory() - memory) / (MANY - FEW)
+        busy = apps.requests()
+        apps.close()
+        return Crowd(opening=opening, memory=each, quiet=quiet, busy=busy)
 
 
 @contextmanager
@@ -173,7 +188,6 @@ def _apps(application: str) -> Iterator[Apps]:
         settings = {
             **people.environment,
             "LATCHKEY_NATIVE_STREAMS_PER_ADDRESS": "100000",
-            "LATCHKEY_LOG_LEVEL": "error",
         }
         with serving(application, Path(name), **settings) as server:
             yield Apps(server, people)
@@ -182,28 +196,35 @@ def _apps(application: str) -> Iterator[Apps]:
 
 def _print(watched: Measured, polled: Measured) -> None:
     print(f"\nAwaiting: {FEW} streams on one worker, beside a poll every 250 ms\n")
-    print(f"{'':<44}{'watched':>14}{'polled':>14}{'ratio':>8}")
-    _line("opened, s", watched.opening, polled.opening)
-    _line("memory of one stream, KB", watched.memory / 1024, polled.memory / 1024)
-    _line("idle CPU, % of a core", watched.cpu * 100, polled.cpu * 100)
-    for name, at in (("median", 0.5), ("p99", 0.99)):
-        label = f"woken by another process, {name}, ms"
-        _line(label, _quantile(watched.wakes, at), _quantile(polled.wakes, at))
-    at_once = watched.at_once * 1000, polled.at_once * 1000
-    _line(f"{AT_ONCE} woken at once, the last, ms", *at_once)
-    if watched.many is not None:
-        opening, quiet, busy = watched.many
-        print(f"{MANY} streams, opened in{'':<20}{opening:>14.2f} s")
-        print(
-            f"another request, without and with them, ms{quiet * 1000:>16.2f}"
-            f"{busy * 1000:>14.2f}{busy / quiet:>8.2f}"
-        )
+    print(f"{'':<40}{'watched (spread)':>24}{'polled (spread)':>24}{'ratio':>8}")
+    _line("opened, s", [watched.opening], [polled.opening])
+    _line("idle CPU, % of a core", [watched.cpu * 100], [polled.cpu * 100])
+    wakes = _milliseconds(watched.wakes), _milliseconds(polled.wakes)
+    _line("woken by another process, ms", *wakes)
+    _line("the slowest of a hundred, ms", *([max(one)] for one in wakes))
+    at_once = _milliseconds(watched.at_once), _milliseconds(polled.at_once)
+    _line(f"the last of {AT_ONCE} woken at once, ms", *at_once)
 
 
-def _quantile(seconds: list[float], at: float) -> float:
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(at * len(ordered)))] * 1000
+def _print_crowd(crowd: Crowd) -> None:
+    quiet, busy = _milliseconds(crowd.quiet), _milliseconds(crowd.busy)
+    print(f"\n{MANY} streams: opened in {crowd.opening:.1f} s,")
+    print(f"{crowd.memory / 1024:.1f} KB of memory for each one more")
+    print(f"{'':<40}{'with them':>24}{'without':>24}{'ratio':>8}")
+    _line("another request, ms", busy, quiet)
 
 
-def _line(name: str, watched: float, polled: float) -> None:
-    print(f"{name:<44}{watched:>14.2f}{polled:>14.2f}{watched / polled:>8.3f}")
+def _milliseconds(seconds: list[float]) -> list[float]:
+    return [1000 * one for one in seconds]
+
+
+def _line(name: str, watched: list[float], polled: list[float]) -> None:
+    ratio = statistics.median(watched) / statistics.median(polled)
+    print(f"{name:<40}{_spread(watched):>24}{_spread(polled):>24}{ratio:>8.3f}")
+
+
+def _spread(values: list[float]) -> str:
+    median = f"{statistics.median(values):.2f}"
+    if len(values) == 1:
+        return median
+    return f"{median} ({min(values):.1f}-{max(values):.1f})"
