@@ -60,7 +60,8 @@ class Awaiting:
         process stops, and when the login cannot be looked at.
         """
         yield RETRY + _event(outcome)
-        while outcome.status == "pending":
+        # Asked before the first sleep as well: who came too late is woken no more.
+        while outcome.status == "pending" and not self._is_ending():
             was_woken = self._sleep(outcome, heartbeat)
             if self._is_ending():
                 return

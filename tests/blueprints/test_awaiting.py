@@ -125,3 +125,17 @@ def test_a_process_that_stops_answers_its_long_polls():
     login.is_ending = True
 
     assert login.awaiting().until(PENDING, seconds=PATIENCE) == PENDING
+
+
+def test_a_stream_that_comes_while_the_process_stops_ends_at_once():
+    """Everybody was woken before it came: nobody would wake it any more."""
+    login = Login(PENDING)
+    login.is_ending = True
+    events = login.awaiting().events(PENDING, heartbeat=1_000)
+    said: list[bytes] = []
+    reader = threading.Thread(target=said.extend, args=(events,), daemon=True)
+    reader.start()
+    reader.join(PATIENCE)
+
+    assert not reader.is_alive()
+    assert len(said) == 1

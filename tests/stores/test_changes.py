@@ -53,7 +53,7 @@ def add(logins, *names):
 
 
 class Waiter:
-    """Somebody who awaits a login; `settle` swallows the wake-ups of the beginning."""
+    """Somebody who awaits a login."""
 
     def __init__(self):
         self.woken = threading.Event()
@@ -71,12 +71,14 @@ class Waiter:
 
 @contextmanager
 def waiting(changes, *names):
-    """Wait for logins, until the watcher listens and has woken everybody once."""
+    """Wait for logins; the watcher listens, and the wake-ups of its start are over."""
     with ExitStack() as stack:
+        first = Waiter()
+        stack.enter_context(changes.watch("whatever", first.wake))
+        assert first.is_woken()
         waiters = [Waiter() for _ in names]
         for name, waiter in zip(names, waiters, strict=True):
             stack.enter_context(changes.watch(name, waiter.wake))
-        assert all(waiter.is_woken() for waiter in waiters)
         yield waiters
 
 
@@ -243,12 +245,12 @@ def test_a_listener_whose_connection_was_cut_listens_again(
     add(logins, "mine")
     with waiting(changes, "mine") as (waiter,):
         with postgres_database.read() as connection:
-            (cut,) = connection.execute(
+            cut = connection.execute(
                 text("""
                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()
                 """)
-            ).scalars()
+            ).all()
 
         assert cut
         assert waiter.is_woken()

@@ -1,0 +1,11 @@
+"""The application with a pulse that a test can wait for."""
+
+from __future__ import annotations
+
+from app.blueprints import native
+
+native.HEARTBEAT = 0.2  # type: ignore[misc]
+
+from wsgi import app  # noqa: E402
+
+__all__ = ["app"]
