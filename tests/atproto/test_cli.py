@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.atproto.cli import outside
 from app.atproto.cli.arguments import state_directory
-from app.atproto.cli.outside import open_browser
 from app.atproto.client_metadata import build_native_client
 from tests.atproto.terminal import Terminal
 from tests.fakes.consent import ConsentPage, SentBack
@@ -520,14 +518,3 @@ def test_the_network_is_the_public_one_unless_told(terminal: Terminal) -> None:
     assert not asked.policy.allow_http
     assert not asked.policy.allow_private
     assert asked.plc_url == "https://plc.directory"
-
-
-# --- the browser --------------------------------------------------------------------
-
-
-def test_without_a_screen_no_browser_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    for name in outside.SCREENS:
-        monkeypatch.delenv(name, raising=False)
-
-    assert not open_browser("https://as.skyhost.social/oauth/authorize")

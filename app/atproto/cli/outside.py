@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -65,14 +66,19 @@ def open_browser(url: str) -> bool:
     """
     if sys.platform == "linux" and not any(map(os.environ.get, SCREENS)):
         return False
-    subprocess.Popen(  # noqa: S603 - our own interpreter
+    threading.Thread(target=_launch, args=[url], daemon=True).start()
+    return True
+
+
+def _launch(url: str) -> None:
+    subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", "webbrowser", url],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        check=False,
     )
-    return True
 
 
 def ask(prompt: str) -> str:
