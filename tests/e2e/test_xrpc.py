@@ -83,16 +83,8 @@ class Musician:
             return http.request(method, url, headers=headers, timeout=30, **options)
 
 
-@pytest.fixture(scope="module")
-def studio(prod_like: Laboratory) -> None:
-    if "sibling" not in {
-        p.stem for p in (prod_like.network.directory / "logs").iterdir()
-    }:
-        sibling_service.start_sibling(prod_like.network, prod_like.service)
-
-
 @pytest.fixture
-def musician(studio: None, prod_like: Laboratory) -> Iterator[Musician]:
+def musician(sibling: str, prod_like: Laboratory) -> Iterator[Musician]:
     account = prod_like.new_account()
     with prod_like.visitor() as visitor:
         visitor.become(account, account.handle.partition(".")[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -384,6 +385,48 @@ def test_a_body_may_be_as_long_as_its_kind_and_no_longer(
     assert error_of(too_long) == (413, "too_large")
     assert error_of(blob) == (413, "too_large")
     assert len(caller.at_pds()) == 1
+
+
+class Endless(BytesIO):
+    """A body that never ends, and counts what was wanted of it."""
+
+    wanted = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        count = 65_536 if size is None or size < 0 else size
+        self.wanted += count
+        return b"x" * count
+
+    def readinto(self, buffer: Any) -> int:
+        self.wanted += len(buffer)
+        buffer[:] = b"x" * len(buffer)
+        return len(buffer)
+
+
+@pytest.mark.parametrize("nsid", [UPLOAD, CREATE])
+def test_a_body_without_end_ends_at_the_limit(
+    open_service: Callable[..., Service], nsid: str
+) -> None:
+    """As gunicorn hands on `Transfer-Encoding: chunked`: no length is known."""
+    caller = opened(open_service, xrpc_max_json=200_000, xrpc_max_blob=300_000)
+    body = Endless()
+    content_type = "image/png" if nsid == UPLOAD else "application/json"
+
+    answer = caller.service.app.test_client().post(
+        f"/auth/xrpc/{nsid}",
+        base_url=caller.service.home,
+        headers={"Authorization": f"Bearer {caller.token}"},
+        input_stream=body,
+        content_type=content_type,
+        environ_overrides={
+            "wsgi.input_terminated": True,
+            "HTTP_TRANSFER_ENCODING": "chunked",
+        },
+    )
+
+    assert (answer.status_code, answer.json["error"]) == (413, "too_large")
+    assert body.wanted < 500_000
+    assert caller.at_pds() == []
 
 
 def test_forms_may_not_be_longer_for_it(caller: Caller) -> None:
