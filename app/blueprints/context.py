@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from flask import current_app
 
+from app.flows.call_records import RecordCall
 from app.flows.callback import FinishLogin
 from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.devices import Devices
@@ -18,7 +19,7 @@ from app.flows.permissions import Permissions
 from app.flows.session import Identify, RenewToken
 from app.flows.signup import ChooseUsername
 from app.flows.verify import Verify
-from app.flows.xrpc import CallPds, RecordCall
+from app.flows.xrpc import CallPds
 
 from .redirects import ReturnPolicy
 

@@ -23,10 +23,11 @@ from werkzeug.wsgi import FileWrapper
 from app.atproto.errors import ScopeMissing, SessionEnded, printable
 from app.atproto.http import Upload
 from app.failures import Failure
+from app.flows.call_records import CallRecord
 from app.flows.calls import JSON, Call
 from app.flows.errors import CallMalformed, CallTooLarge
 from app.flows.networks import network_of
-from app.flows.xrpc import Answer, CallRecord
+from app.flows.xrpc import Answer
 
 from . import cookies, origins
 from .access import access

@@ -11,6 +11,7 @@ from app.atproto.memory import MemoryCache
 from app.atproto.policy import NetworkPolicy
 from app.blueprints.context import Flows
 from app.config import Settings
+from app.flows.call_records import RecordCall
 from app.flows.callback import FinishLogin
 from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.devices import Devices
@@ -27,7 +28,7 @@ from app.flows.signup import ChooseUsername
 from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
 from app.flows.verify import MOST_REMEMBERED, Verify
-from app.flows.xrpc import CallPds, Limits, RecordCall
+from app.flows.xrpc import CallPds, Limits
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 

@@ -7,7 +7,6 @@ it, and its answer comes back as it is, but for outages and limits.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,14 +19,13 @@ from app.atproto.http import Deadline, Response, Upload, parse_json
 from app.atproto.syntax import Did, host_of
 from app.tokens.errors import TokenInvalid
 
+from .call_records import CallRecord
 from .calls import JSON, UPLOAD_BLOB, Admitted, Call, CallRules
-from .errors import CallMalformed, HostLimited, NotSignedIn, StorageFailed
+from .errors import CallMalformed, HostLimited, NotSignedIn
 from .pauses import Pauses
 from .places import Places
-from .ports import Audit, RateLimit, Session
+from .ports import RateLimit, Session
 from .session import Identified, Identify
-
-log = logging.getLogger(__name__)
 
 CALL_BUDGET: Final = 9.0
 """Seconds for a call with all its attempts: an answer comes within ten."""
@@ -47,20 +45,6 @@ IN_MEMORY: Final = 256 * 1024
 """Bytes of an answer that stay in memory; more goes to a file without a name."""
 
 OUTAGES: Final = frozenset({502, 503, 504})
-
-
-@dataclass(slots=True, kw_only=True)
-class CallRecord:
-    """What the audit trail will say of one call; filled in as it becomes known."""
-
-    nsid: str
-    verb: str
-    caller: str
-    """The origin of the page that called, or `bearer`."""
-    began: float
-    session: Session | None = None
-    collections: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,36 +173,6 @@ class CallPds:
         is_page = status >= 500 and response.content_type != JSON
         if status in OUTAGES or is_page:
             raise HostFailing(host, status)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordCall:
-    """The trace of a call: who, what and how it went, never what was said."""
-
-    audit: Audit
-    clock: Callable[[], float]
-
-    def record(self, record: CallRecord, *, status: int, seconds: float) -> None:
-        """Write it to the audit trail.
-
-        The call is over, and may have written something: a trail that cannot be
-        written must not make it look as if it had failed. The log has it then.
-        """
-        if record.session is None:
-            return
-        detail = {
-            "nsid": record.nsid,
-            "method": record.verb,
-            "collections": list(record.collections),
-            "caller": record.caller,
-            "status": status,
-            "milliseconds": round(seconds * 1000),
-        }
-        did, sid = record.session.did, record.session.sid
-        try:
-            self.audit.record("xrpc", now=self.clock(), did=did, sid=sid, detail=detail)
-        except StorageFailed:
-            log.exception("not in the audit trail: xrpc %s %s %s", did, sid, detail)
 
 
 @contextmanager
