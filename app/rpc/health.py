@@ -1,8 +1,8 @@
 """`grpc.health.v1.Health`: SERVING while the parts that /readyz asks are well.
 
-The parts are asked every few seconds, whoever asks us, and all of them while one is not
-well. Ours instead of the package's own servicer, which waits for the slowest watcher
-whenever a state changes: one caller that reads nothing would freeze it for everybody.
+The parts are asked every few seconds, however many ask us. This stands in place of the
+package's own servicer, which waits for the slowest watcher whenever a state changes:
+one caller that reads nothing would freeze it for everybody.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 ASK_AGAIN: Final = 5.0
 """Seconds between two questions to the database."""
+
+ANSWERS_WITHIN: Final = 10.0
+"""Seconds after which a part that keeps silent is not well."""
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
@@ -105,14 +108,21 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
 
     async def ask(self) -> None:
         """Ask every part, and tell the watchers if the answer is another."""
-        loop = asyncio.get_running_loop()
-        trouble = await loop.run_in_executor(self._threads, self._trouble)
+        trouble = await self._answer()
         if self._is_well is (trouble is None):
             return
         if trouble is not None:
             log.warning("not ready: %s", trouble)
         self._is_well = trouble is None
         self._tell()
+
+    async def _answer(self) -> str | None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                return await loop.run_in_executor(self._threads, self._trouble)
+        except TimeoutError:
+            return f"no answer within {ANSWERS_WITHIN:.0f} seconds"
 
     def end(self) -> None:
         """Say NOT_SERVING from now on: balancers go elsewhere."""

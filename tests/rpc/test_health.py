@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING
 
 import grpc
@@ -88,6 +89,21 @@ def test_a_watcher_hears_when_the_database_is_gone_and_when_it_is_back(
         trouble.clear()
         assert next(heard).status == SERVING
         heard.cancel()
+
+
+def test_a_part_that_keeps_silent_is_not_well(
+    listens: Callable[..., Running],
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(health, "ANSWERS_WITHIN", 0.05)
+    answered = Event()
+    checks = {"database": lambda: answered.wait(ANSWERS_WITHIN)}
+    with listens(service, checks=checks).channel() as channel:
+        state = check(health_pb2_grpc.HealthStub(channel), AUTH)
+    answered.set()
+
+    assert state == NOT_SERVING
 
 
 def test_a_watcher_of_nothing_hears_that_it_is_unknown(stub):
