@@ -6,6 +6,7 @@ import stat
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -228,6 +229,16 @@ def test_a_published_client_is_used_when_named(
     assert ended.json["client_id"] == CLIENT_ID
     assert "/signed-in?" in terminal.way_back[0]
     assert terminal.runs("refresh").code == 0
+
+
+def test_of_two_redirects_the_one_that_every_machine_has_is_taken(
+    terminal: Terminal, world: World
+) -> None:
+    publishes(world, redirect_uris=["http://[::1]/six", "http://127.0.0.1/four"])
+
+    terminal.signs_in(world.alice.handle, "--client-id", CLIENT_ID)
+
+    assert urlsplit(terminal.way_back[0]).path == "/four"
 
 
 @pytest.mark.parametrize(

@@ -95,10 +95,11 @@ def _strings(document: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _loopback_of(metadata: ClientMetadata) -> LoopbackRedirect:
-    """Return the first redirect URI that a listener can have."""
-    for found in _loopbacks(metadata):
-        return found
-    raise ClientMetadataInvalid("redirect_uris: none of them leads to this machine")
+    """Return the redirect URI to listen at; by IPv4, which every machine has."""
+    found = sorted(_loopbacks(metadata), key=lambda one: ":" in one.host)
+    if not found:
+        raise ClientMetadataInvalid("redirect_uris: none of them leads to this machine")
+    return found[0]
 
 
 def _loopbacks(metadata: ClientMetadata) -> Iterator[LoopbackRedirect]:
