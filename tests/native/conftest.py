@@ -55,7 +55,7 @@ class Later:
         self._call = call
         self._result: Any = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def result(self) -> Any:

@@ -12,6 +12,7 @@ from app.native import (
     LoginNotStarted,
     LoginRefused,
     LoginSuperseded,
+    MemoryStore,
     NativeSession,
     ServerUnknown,
     ServerUnreachable,
@@ -148,6 +149,15 @@ def test_something_else_that_answers_is_no_service(auth, server, status, kind, b
         auth.start_login(server.url, "alice.example.com")
 
 
+def test_an_answer_without_end_is_no_services(auth, server):
+    server.initiation = lambda wire: wire.sends(
+        201, "application/json", b" " * 100_000 + b"{}"
+    )
+
+    with pytest.raises(ServerUnknown, match="too large"):
+        auth.start_login(server.url, "alice.example.com")
+
+
 def test_no_redirect_is_followed(auth, server):
     server.initiation = lambda wire: wire.sends(
         302, "text/html", b"", Location=f"{server.url}/elsewhere"
@@ -237,6 +247,50 @@ def test_a_start_in_another_process_wins_too(open_app, server, later):
     with pytest.raises(LoginSuperseded):
         waiting.result()
     assert theirs.pending_login().session_id == second.session_id
+
+
+def test_a_start_that_was_overtaken_is_superseded(open_app, server):
+    """The service was slow, and the person tried again meanwhile."""
+    ours, theirs = open_app(), open_app()
+    second = []
+
+    def slow(wire):
+        server.initiation = None
+        second.append(theirs.start_login(server.url, "bob.example.com"))
+        wire.sends_json(
+            201,
+            {
+                "oauth_url": server.url,
+                "session_id": "s" * 43,
+                "user_code": "BCDF-GHJK",
+                "expires_in": 1800,
+            },
+        )
+
+    server.initiation = slow
+
+    with pytest.raises(LoginSuperseded):
+        ours.start_login(server.url, "alice.example.com")
+
+    assert theirs.pending_login() == second[0]
+
+
+def test_an_await_is_ended_without_a_look_at_the_store(open_app, server, later):
+    """At once: looking twice a second is for what other processes do."""
+
+    class Unchanging(MemoryStore):
+        def version(self):
+            return 0
+
+    auth = open_app(store=Unchanging())
+    started = auth.start_login(server.url, "alice.example.com")
+    waiting = later(lambda: auth.await_login(started.session_id))
+    server.wait_for(1)
+
+    auth.cancel(started.session_id)
+
+    with pytest.raises(LoginCancelled):
+        waiting.result()
 
 
 def test_signing_out_ends_an_await(auth, server, later):

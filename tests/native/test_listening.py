@@ -10,13 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.native.awaits import Await
 from app.native.backoff import Backoff
 from app.native.clocks import Clock, Expiry, SleepWatch
-from app.native.errors import LoginExpired, LoginRefused, ServerUnreachable
+from app.native.errors import (
+    LoginDenied,
+    LoginExpired,
+    LoginRefused,
+    ServerUnreachable,
+)
 from app.native.lines import Line, LineCut
 from app.native.listening import Listener
 from app.native.records import PendingLogin
 from app.native.transports import Claim, Completed, Denied, Expired, Pending
+from app.native.waiting import Patience, wait
 
 CLAIM = Claim(server_url="https://auth.example.org", session_id="s", verifier="v")
 DONE = Completed(token="t", did="did:plc:x", handle=None, username="x", expires_in=9)
@@ -231,6 +238,28 @@ def test_sleep_is_noticed_once(time):
 
     assert watch.has_slept()
     assert not watch.has_slept()
+
+
+def test_a_connection_from_before_the_sleep_is_given_up(time):
+    """It is dead, and nothing would say so for as long as a silence may last."""
+    clock = time.clock()
+    one, closed, looks = Await("s", clock), [], iter(range(4))
+    expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
+
+    def sleeps_and_then_ends(_waiting):
+        if closed or next(looks, None) is None:
+            one.end(LoginDenied())
+        time.sleeps(60)
+
+    with one.line.carries(lambda: closed.append(1)), pytest.raises(LoginDenied):
+        wait(
+            one,
+            lambda: None,
+            patience=Patience(on_wait=sleeps_and_then_ends),
+            expiry=expiry,
+        )
+
+    assert closed
 
 
 @given(

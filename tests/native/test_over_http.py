@@ -158,7 +158,7 @@ def test_an_id_that_would_acknowledge_is_not_repeated(open_app, server, started)
     server.faults.append(says_completed)
     server.decide("completed")
 
-    session = auth.await_login(started.session_id)
+    session = auth.await_login(started.session_id, timeout=20)
 
     assert session.token in server.only().delivered
     assert server.awaits()[1].headers.get("last-event-id") is None
