@@ -45,12 +45,10 @@ INITIATING: Final = 30.0
 LOOKING: Final = 10.0
 ACKNOWLEDGING: Final = 5.0
 RETRY: Final = 2.0
-OPTIONS: Final = [
-    # A connection that died without a word is found out within half a minute.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.max_receive_message_length", 65_536),
-]
+LASTING: Final = 120.0
+"""Seconds of one call: a connection that died without a word is found out when it ends.
+Servers take offence at clients that ping as often."""
+OPTIONS: Final = [("grpc.max_receive_message_length", 65_536)]
 FAILING: Final = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -68,7 +66,12 @@ class GrpcTransport:
     """Speaks gRPC with one service; threads may share it."""
 
     def __init__(
-        self, target: str, *, tls: bool | None = None, ca_bundle: Path | None = None
+        self,
+        target: str,
+        *,
+        tls: bool | None = None,
+        ca_bundle: Path | None = None,
+        lasting: float = LASTING,
     ) -> None:
         """Name the address: `host:port`, or `unix:path`. Nothing is contacted.
 
@@ -82,6 +85,7 @@ class GrpcTransport:
         if tls is False and not is_local:
             raise ServerUrlInvalid("gRPC without TLS is for this machine only")
         self._target = target
+        self._lasting = lasting
         self._tls = not is_local if tls is None else tls
         self._roots = None if ca_bundle is None else ca_bundle.read_bytes()
 
@@ -98,18 +102,16 @@ class GrpcTransport:
 
     def attend(self, claim: Claim, line: Line, *, patiently: bool) -> Answer:
         """Ask once: AwaitLogin, up to the message that decides."""
+        timeout = self._lasting if patiently else LOOKING
         with self._stub() as stub, _translated():
-            call = stub.AwaitLogin(_request(claim), timeout=_limit(patiently))
+            call = stub.AwaitLogin(_request(claim), timeout=timeout)
             with line.carries(call.cancel):
-                for message in call:
-                    line.heard()
-                    answer = answers.answer(_outcome(message))
-                    if not (patiently and isinstance(answer, Pending)):
-                        return answer
-        line.raise_if_cut()
-        if not line.is_heard:
-            raise ServerUnknown("the stream ended before its first message")
-        return Pending(RETRY)
+                try:
+                    return _listen(call, line, patiently=patiently)
+                except grpc.RpcError as error:
+                    if not (line.is_heard and _is_late(error)):
+                        raise
+                    return Pending()  # the end of this call's time, and no more
 
     def acknowledge(self, claim: Claim) -> None:
         """Say that the token is kept; the stream ends empty."""
@@ -131,8 +133,21 @@ class GrpcTransport:
         return grpc.secure_channel(self._target, credentials, options=OPTIONS)
 
 
-def _limit(patiently: bool) -> float | None:
-    return None if patiently else LOOKING
+def _listen(call: Any, line: Line, *, patiently: bool) -> Answer:
+    """Read a stream up to the message that decides, or to its end."""
+    for message in call:
+        line.heard()
+        answer = answers.answer(_outcome(message))
+        if not (patiently and isinstance(answer, Pending)):
+            return answer
+    line.raise_if_cut()
+    if not line.is_heard:
+        raise ServerUnknown("the stream ended before its first message")
+    return Pending(RETRY)
+
+
+def _is_late(error: Any) -> bool:
+    return error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def _request(claim: Claim, *, last_event_id: str = "") -> wire.AwaitLoginRequest:

@@ -104,6 +104,24 @@ def test_a_restart_of_the_service_loses_nothing(open_app, fake, service, later):
         assert waiting.result().token == "a.b.c"
 
 
+def test_a_call_that_has_lasted_long_enough_is_made_anew(open_app, fake, service, port):
+    """A dead connection says nothing; a live one loses nothing by it."""
+    auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}", lasting=0.4))
+    started = auth.start_login(URL, "alice.example.com")
+    troubles = []
+
+    def tell(waiting):
+        troubles.append(waiting.trouble)
+        if len(service.asked) > 1:
+            fake.decide("completed")
+
+    session = auth.await_login(started.session_id, timeout=20, on_wait=tell)
+
+    assert session.token == "a.b.c"
+    assert len(service.asked) > 2
+    assert set(troubles) == {None}
+
+
 def test_an_await_is_cancelled_at_once(auth, fake, service, later):
     started = auth.start_login(URL, "alice.example.com")
     waiting = later(lambda: auth.await_login(started.session_id))
