@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dns.exception import DNSException
 from dns.nameserver import Do53Nameserver
-from dns.resolver import NXDOMAIN, Resolver
+from dns.resolver import NXDOMAIN, NoResolverConfiguration, Resolver
 
 from .errors import HostUnreachable
 
@@ -45,17 +45,20 @@ class DnsTxtLookup:
     there is only one, it gets a second chance.
     """
 
-    def __init__(self, nameservers: Sequence[tuple[str, int]] | None = None) -> None:
+    def __init__(
+        self,
+        nameservers: Sequence[tuple[str, int]] | None = None,
+        *,
+        resolv_conf: str = "/etc/resolv.conf",
+    ) -> None:
         """Use these servers (address and port), or else the system's.
 
-        Raises:
-            dns.resolver.NoResolverConfiguration: the system has none configured.
+        A system without any is no reason to stop: each lookup says that nobody could
+        be asked, and handles are still looked up by HTTPS (requirement 1.11).
         """
-        self._resolver = Resolver(configure=nameservers is None)
+        self._resolver = Resolver(configure=False)
         self._resolver.timeout = PER_SERVER
-        servers = nameservers or [
-            (str(server), DNS_PORT) for server in self._resolver.nameservers
-        ]
+        servers = nameservers or _system_servers(resolv_conf)
         chances = [*servers, *servers] if len(servers) == 1 else servers
         self._resolver.nameservers = [
             Do53Nameserver(address, port) for address, port in chances
@@ -76,6 +79,14 @@ class DnsTxtLookup:
             reason = f"DNS did not say ({type(error).__name__})"
             raise HostUnreachable(name, reason) from error
         return _texts(answer)
+
+
+def _system_servers(resolv_conf: str) -> list[tuple[str, int]]:
+    try:
+        configured = Resolver(resolv_conf)
+    except NoResolverConfiguration:
+        return []
+    return [(str(server), DNS_PORT) for server in configured.nameservers]
 
 
 def _texts(answer: Answer) -> list[str]:

@@ -222,3 +222,10 @@ def test_a_name_too_long_for_dns_is_a_failure_and_no_crash(server: NameServer) -
 def test_the_name_servers_of_the_system_serve_when_none_are_given() -> None:
     with pytest.raises(HostUnreachable):
         DnsTxtLookup()(NAME, timeout=0.0)
+
+
+def test_a_machine_without_name_servers_can_ask_nobody(tmp_path: Path) -> None:
+    lookup = DnsTxtLookup(resolv_conf=str(tmp_path / "none"))
+
+    with pytest.raises(HostUnreachable):
+        lookup(NAME, timeout=1.0)
