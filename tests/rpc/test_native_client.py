@@ -1,0 +1,91 @@
+"""`app.native` over gRPC against the real listener, and a person's browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.native import AuthManager, LoginDenied, LoginExpired, LoginRefused, MemoryStore
+from app.native.over_grpc import GrpcTransport
+from app.native.transports import Claim
+from tests.fakes.app import App, confirms
+
+if TYPE_CHECKING:
+    from tests.fakes.browser import Browser
+    from tests.rpc.running import Running
+    from tests.service import Service
+
+ALICE = "alice.skyhost.social"
+LONGEST = 30.0
+
+
+@pytest.fixture
+def auth(running: Running) -> AuthManager:
+    return AuthManager(MemoryStore(), transport=GrpcTransport(running.target))
+
+
+def decides(service: Service, browser: Browser, link: str, decision: str) -> None:
+    app = App(service)
+    app.link = link
+    confirms(browser, app, decision)
+
+
+def test_an_app_is_let_in_and_its_token_is_kept_once(
+    auth: AuthManager, running: Running, alice: Browser, service: Service
+) -> None:
+    started = auth.start_login(service.home, ALICE, app_name="Relay")
+    decides(service, alice, started.oauth_url, "allow")
+
+    session = auth.await_login(started.session_id, timeout=LONGEST)
+
+    assert (session.username, session.server_url) == ("alice", service.home)
+    told = App(service).uses(session.token).json()
+    assert told["did"] == session.did
+    [(acknowledged,)] = service.rows("SELECT acknowledged_at FROM native_logins")
+    assert acknowledged is not None
+
+
+def test_a_person_who_says_no_is_heard(
+    auth: AuthManager, alice: Browser, service: Service
+) -> None:
+    started = auth.start_login(service.home, ALICE)
+    decides(service, alice, started.oauth_url, "deny")
+
+    with pytest.raises(LoginDenied):
+        auth.await_login(started.session_id, timeout=LONGEST)
+
+
+def test_refusals_come_in_the_services_own_words(
+    auth: AuthManager, service: Service
+) -> None:
+    with pytest.raises(LoginRefused) as refused:
+        auth.start_login(service.home, "not a handle")
+
+    assert refused.value.code == "invalid_identifier"
+    assert refused.value.description
+    assert refused.value.reference
+
+
+def test_an_unknown_login_has_expired(
+    auth: AuthManager, service: Service, running: Running
+) -> None:
+    started = auth.start_login(service.home, ALICE)
+    service.rows("DELETE FROM native_logins")
+
+    with pytest.raises(LoginExpired):
+        auth.await_login(started.session_id, timeout=LONGEST)
+
+
+def test_another_verifier_acknowledges_nothing(
+    auth: AuthManager, running: Running, service: Service
+) -> None:
+    started = auth.start_login(service.home, ALICE)
+    claim = Claim(
+        server_url=service.home, session_id=started.session_id, verifier="x" * 43
+    )
+
+    with pytest.raises(LoginRefused) as refused:
+        GrpcTransport(running.target).acknowledge(claim)
+
+    assert refused.value.code == "wrong_verifier"
