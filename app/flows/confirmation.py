@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .destination import Destination
+from .destination import Destination, awaited_by
 from .errors import NativeLoginOver
 from .login import LoginStarted, StartLogin
 from .logout import EndSession
@@ -95,7 +95,7 @@ class ConfirmNativeLogin:
         session = self.sessions.by_secret(secret)
         if login is None or session is None or not login.is_open(self.clock()):
             raise NativeLoginOver("nothing is left to decide")
-        if _awaited_by(session) != login_id:
+        if awaited_by(session) != login_id:
             raise NativeLoginOver("this session is for something else")
         user = self.tokens.account(session).user
         return AppQuestion(login=login, session=session, user=user)
@@ -164,8 +164,3 @@ class ConfirmNativeLogin:
             sid=asked.session.sid,
             detail={"app": asked.login.app_name},
         )
-
-
-def _awaited_by(session: Session) -> str:
-    """Return the native login that a session is held for, or ""."""
-    return Destination.unpack(session.destination).native if session.destination else ""

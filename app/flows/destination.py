@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 
 from app.atproto.errors import AtprotoError
 
+from .ports import Session
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
@@ -50,3 +52,8 @@ def aim_of(error: Exception) -> Destination:
     """Return what a login that failed was for, as far as it was recognised."""
     packed = error.app_state if isinstance(error, AtprotoError) else None
     return Destination.unpack(packed) if packed else Destination()
+
+
+def awaited_by(session: Session) -> str:
+    """Return the native login that a session is held for, or ""."""
+    return Destination.unpack(session.destination).native if session.destination else ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
 
+from .destination import awaited_by
 from .errors import AccountDisabled, NotSignedIn
 from .ports import Session, Sessions, User, Users
 
@@ -80,7 +81,7 @@ class RenewToken:
             AccountDisabled: the platform has shut this account.
         """
         session = self.sessions.by_secret(secret) if secret else None
-        if session is None:
+        if session is None or awaited_by(session):  # an app's is no browser's
             return None
         self.sessions.touch(session.sid, self.clock())
         return self.tokens.issue(session)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 APP = "an app"
 LOGIN = "/auth/native/login"
+MOST_COMMENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,10 @@ class Stream:
 
     def event(self) -> Event | None:
         """Return the next event, past comments; None at the end of the stream."""
-        for chunk in self.chunks:
+        for number, chunk in enumerate(self.chunks):
             if (event := _parse(chunk)) is not None:
                 return event
+            assert number < MOST_COMMENTS, "nothing but comments"
         return None
 
     def events(self) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -167,6 +168,55 @@ def test_another_browser_has_nothing_to_decide(
         assert (shown.status, shown.error) == (400, "login_expired")
     assert app.code not in seen.text
     assert app.status() == "pending"
+
+
+def test_of_two_browsers_that_are_asked_one_decides(
+    app: App, alice: Browser, service: Service
+) -> None:
+    """She followed the link twice; the second grant is no way in."""
+    app.starts(ALICE)
+    first, other = asked(alice, app), service.browser()
+    second = asked(other, app)
+
+    first.presses(decision="deny")
+
+    for shown in (other.visits(second.url), second.presses(decision="allow")):
+        assert isinstance(shown, Page)
+        assert (shown.status, shown.error) == (400, "login_expired")
+    assert app.status() == "denied"
+
+
+def test_what_answers_for_one_app_does_not_answer_for_another(
+    alice: Browser, service: Service
+) -> None:
+    sketch, notes = App(service).starts(ALICE), App(service).starts(ALICE)
+    about_sketch = asked(alice, sketch)
+    asked(alice, notes)
+    [one, two] = cookies(alice, "native")
+    secret = two.value.rpartition(".")[2]
+    mixed = f"{one.value.rpartition('.')[0]}.{secret}"
+    alice.jar.keep([replace(one, value=mixed)])
+
+    page = about_sketch.presses(decision="allow")
+
+    assert isinstance(page, Page)
+    assert (page.status, page.error) == (400, "login_expired")
+    assert sketch.status() == notes.status() == "pending"
+
+
+def test_what_answers_for_an_app_is_no_session_of_the_browser(
+    app: App, alice: Browser, service: Service
+) -> None:
+    newcomer = service.browser()
+    for browser, handle in ((alice, ALICE), (newcomer, ROSIE)):
+        follows(browser, app.starts(handle)).approves()
+        [held] = cookies(browser, "native")
+        secret = held.value.rpartition(".")[2]
+        browser.jar.keep([replace(held, name="__Host-latchkey-session", value=secret)])
+
+        for path in ("/auth/signup", "/auth/login", "/auth/account"):
+            assert browser.visits(path).url.startswith(f"{HOME}/auth/login")
+        assert not browser.is_signed_in()
 
 
 # --- the browser that is asked --------------------------------------------------------
