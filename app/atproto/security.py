@@ -183,8 +183,9 @@ class SafeHTTP:
 
         Anything else might have been acted upon and is never repeated (6.8).
         """
+        request = self._prepare(call)  # what is wrong with it is not the host's failure
         try:
-            return self._exchange(call)
+            return self._exchange(call, request)
         except ConnectionStale as error:
             if again and call.method == "GET":
                 return self._send(call, again=False)
@@ -195,15 +196,13 @@ class SafeHTTP:
         except requests.RequestException as error:
             raise _unreachable(call.url.host, error) from error
 
-    def _exchange(self, call: _Call) -> Response:
+    def _exchange(self, call: _Call, request: requests.PreparedRequest) -> Response:
         left = max(call.budget.remaining(), 0.001)
         # The time to connect is the time to send as well, which an upload needs.
         connect = left if isinstance(call.body, Upload) else min(CONNECT_LIMIT, left)
         with (
             longest_answer(call.limit),
-            self._session.send(
-                self._prepare(call), stream=True, timeout=(connect, left)
-            ) as answer,
+            self._session.send(request, stream=True, timeout=(connect, left)) as answer,
         ):
             return _read(answer, call)
 

@@ -341,6 +341,16 @@ def test_failures_of_a_stand_in_are_translated(failure, sent):
     assert caught.value.sent is sent
 
 
+def test_a_header_that_cannot_be_sent_is_no_failure_of_the_host(door):
+    """9.4: nobody closes a host to others by what he wants to send there."""
+    with HostileServer(says(b"{}")) as server:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="header"):
+                door.get(server, headers={"Accept-Language": "\xa0de"})
+
+        assert door.get(server).status == 200
+
+
 def test_caps_hold_with_a_stand_in():
     network = OneAnswer(body=b"xx")
     with (
