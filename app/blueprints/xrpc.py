@@ -54,6 +54,9 @@ FROM_PDS = (
 )
 EXPOSED = ", ".join((*FROM_PDS, SOURCE))
 
+LONGEST_VALUE = 4096
+"""Characters of a header that come back: labelers are a list of DIDs."""
+
 NO_DOCUMENT = {
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-site",
@@ -154,6 +157,8 @@ def _call(nsid: str) -> Call:
 
 def _headers_for_pds() -> dict[str, str]:
     given = {name: request.headers[name] for name in TO_PDS if name in request.headers}
+    if not all(value.isascii() and value.isprintable() for value in given.values()):
+        raise CallMalformed("a header of it is no plain text")
     if _MEDIA_TYPE.fullmatch(request.mimetype):
         given["Content-Type"] = request.mimetype
     return given
@@ -207,7 +212,7 @@ def _describe(response: Response, headers: Mapping[str, str]) -> None:
         response.headers["Content-Disposition"] = "attachment"
     for name in FROM_PDS:
         if (value := headers.get(name)) is not None:
-            response.headers[name] = printable(value)
+            response.headers[name] = printable(value, limit=LONGEST_VALUE)
     response.headers[SOURCE] = "pds"
 
 

@@ -170,6 +170,8 @@ class CallPds:
             raise HostLimited(self.pauses.begin(did, call.verb, response.headers))
         if 300 <= status < 400:
             raise ServerInvalid(host, "it redirects a call")
+        if not 200 <= status < 600:  # after 1xx, a proxy awaits another answer of ours
+            raise ServerInvalid(host, f"its status is {status}")
         is_page = status >= 500 and response.content_type != JSON
         if status in OUTAGES or is_page:
             raise HostFailing(host, status)

@@ -132,6 +132,18 @@ def test_nothing_else_of_the_caller_reaches_the_pds(caller: Caller) -> None:
     assert sent.headers["DPoP"] != "eyJ"
 
 
+@pytest.mark.parametrize("value", ["\xa0de", "\x85", "\x1fde", "\x0bde", "d\xe9"])
+def test_a_header_that_cannot_be_sent_is_the_callers_fault_and_not_the_hosts(
+    caller: Caller, value: str
+) -> None:
+    """Or three such calls would close the host to everybody for half a minute."""
+    for _ in range(3):
+        refused = caller.gets(GET_SESSION, {"Accept-Language": value})
+        assert error_of(refused) == (400, "invalid_request")
+
+    assert caller.gets(GET_SESSION).status == 200
+
+
 def test_a_call_is_forwarded_to_a_service_that_is_named(caller: Caller) -> None:
     url = f"https://{PDS}/xrpc/{FEED}"
     caller.world.network.lay(url, Says(200, b"{}", JSON))
@@ -297,6 +309,9 @@ def test_headers_that_help_come_back_and_those_that_harm_do_not(
         "RateLimit-Reset": "1790000300",
         "RateLimit-Policy": "3000;w=300",
         "Atproto-Repo-Rev": "3l4example",
+        "Atproto-Content-Labelers": ", ".join(
+            20 * ["did:plc:ar7c4by46qjdydhdevvrndac"]
+        ),
     }
     harmful = {
         "Set-Cookie": "platform_token=evil; Domain=platform.cafe",
@@ -520,6 +535,16 @@ def test_a_redirect_of_a_pds_leads_nobody_anywhere(caller: Caller, status: int) 
 
     assert error_of(answer) == (502, "server_invalid")
     assert "Location" not in answer.headers
+
+
+@pytest.mark.parametrize("status", [101, 103, 199, 600, 999])
+def test_a_status_that_ends_no_call_is_not_passed_on(
+    caller: Caller, status: int
+) -> None:
+    """After a 1xx of ours, a proxy would take the next visitor's answer for this."""
+    caller.world.network.lay(PLAIN_URL, Says(status, b"", JSON))
+
+    assert error_of(caller.gets(PLAIN)) == (502, "server_invalid")
 
 
 # --- hosts and callers that want less -------------------------------------------------
