@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 
 from app.atproto.errors import (
     AccessDenied,
@@ -14,7 +14,7 @@ from app.atproto.errors import (
     printable,
 )
 from app.atproto.syntax import host_of
-from app.flows.callback import LoginFinished
+from app.flows.callback import LoginFinished, UpgradeOvertaken
 from app.flows.destination import Destination, aim_of
 from app.flows.errors import NativeLoginOver
 from app.flows.session import SignedIn
@@ -22,10 +22,10 @@ from app.flows.session import SignedIn
 from . import confirmation, cookies
 from .access import access
 from .context import flows
-from .entering import enter
+from .entering import enter, see_other
 from .errors import Failure, error_page, shows_failure
 from .login import begin, login_page
-from .upgrade import upgrade_page
+from .upgrade import is_of, upgrade_page
 
 bp = Blueprint("callback", __name__)
 
@@ -59,13 +59,17 @@ def show_failed(failure: Failure) -> Response | str:
 
 
 def _unchanged(aim: Destination) -> SignedIn | None:
-    """Return the session that a failed login was to replace: it is as it was (8.10)."""
+    """Return the session that a failed login was to replace: it is as it was (8.10).
+
+    Or the one that another tab of the same person has put in its place since.
+    """
     if not aim.upgrades:
         return None
     signed_in = flows().renew.renew(cookies.session_secret())
-    if signed_in is None or signed_in.session.sid != aim.upgrades:
+    if signed_in is None:
         return None
-    return signed_in
+    is_theirs = signed_in.session.sid == aim.upgrades or is_of(signed_in, aim)
+    return signed_in if is_theirs else None
 
 
 def _as_before(
@@ -109,12 +113,21 @@ def callback() -> Response:
         device=printable(request.headers.get("User-Agent")),
         replaces=cookies.session_secret(),
     )
-    if finished.destination.native:
+    if isinstance(finished, UpgradeOvertaken):
+        response = _ask_again(finished.destination)
+    elif finished.destination.native:
         response = confirmation.begin(finished)
     else:
         response = _enter(finished)
     cookies.end_flow(response, state=request.args["state"])
     return response
+
+
+def _ask_again(aim: Destination) -> Response:
+    """Send a person on, by way of the question for what is still missing, if any."""
+    return see_other(
+        url_for("login.show", return_to=aim.return_to or None, scope=aim.scope or None)
+    )
 
 
 def _enter(finished: LoginFinished) -> Response:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from app.atproto.client import Completed, OAuthClient
 from app.atproto.errors import AccessDenied
+from app.atproto.scopes import ScopeSet
 from app.atproto.security import Deadline
 from app.atproto.session import OAuthSession
 
@@ -49,6 +50,17 @@ class LoginFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeOvertaken:
+    """Another tab's upgrade came first; the session that it brought stays.
+
+    This one was begun without what that one was granted, and an upgrade never narrows
+    (8.10): its own grant is given back, and what is missing still may be asked for.
+    """
+
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinishLogin:
     """GET /auth/callback."""
 
@@ -69,7 +81,7 @@ class FinishLogin:
         bindings: Collection[str],
         device: str,
         replaces: str | None = None,
-    ) -> LoginFinished:
+    ) -> LoginFinished | UpgradeOvertaken:
         """Judge the answer, prove the account and sign the person in.
 
         `bindings` are the flow secrets this browser holds, `device` says what it is,
@@ -84,6 +96,10 @@ class FinishLogin:
         destination = Destination.unpack(completed.app_state)
         secret = secrets.token_urlsafe(32)
         try:
+            previous = self.sessions.by_secret(replaces) if replaces else None
+            if _narrows(previous, completed.session, destination):
+                self._give_back(completed.session)
+                return UpgradeOvertaken(destination=destination)
             known = self.users.get(completed.session.did)
             signed_in = self._enter(
                 completed.session,
@@ -95,8 +111,10 @@ class FinishLogin:
         except BaseException:
             self._give_back(completed.session)
             raise
-        if not destination.native:
-            self._replace(replaces)
+        if previous is not None and not destination.native:
+            self.ending.end(
+                previous, reason="signed in again", budget=REVOCATION_BUDGET
+            )
         return LoginFinished(
             signed_in=signed_in,
             secret=secret,
@@ -195,12 +213,19 @@ class FinishLogin:
             deadline=Deadline.after(REVOCATION_BUDGET),
         )
 
-    def _replace(self, secret: str | None) -> None:
-        previous = self.sessions.by_secret(secret) if secret else None
-        if previous is not None:
-            self.ending.end(
-                previous, reason="signed in again", budget=REVOCATION_BUDGET
-            )
+
+def _narrows(
+    previous: Session | None, granted: OAuthSession, destination: Destination
+) -> bool:
+    """Tell whether an upgrade would take away what another one has brought since.
+
+    What its own session had and its person has just left out is left out (8.8).
+    """
+    if previous is None or previous.scope is None or previous.did != granted.did:
+        return False
+    if destination.upgrades in {"", previous.sid}:
+        return False
+    return bool(ScopeSet.parse(granted.scope).missing(previous.scope))
 
 
 def _moved_from(known: User | None, granted: OAuthSession) -> str | None:

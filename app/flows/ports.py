@@ -43,11 +43,9 @@ class Session:
 
     `destination` is what its login is still for: a newcomer's way on once a username
     is picked, or the app that its person has not let in yet. `app_name` is what the
-    app that holds the session calls itself; a browser's has none.
-    `destination` is where a newcomer goes once a username is picked; a session that
-    has one belongs to a proved DID without an account yet. `granted_scope` is what the
-    host granted at the sign-in and stays; `scope` and `issuer` are read with the
-    session: what is granted now and by whom, None when that is over.
+    app that holds the session calls itself; a browser's has none. `granted_scope` is
+    what the host granted at the sign-in and stays; `scope` and `issuer` are read with
+    the session: what is granted now and by whom, None when that is over.
     """
 
     sid: str

@@ -330,6 +330,53 @@ def test_who_signed_out_meanwhile_is_not_signed_in_by_saying_no(
     assert page.form_with("identifier").fields["scope"] == TRACK
 
 
+# --- two tabs -------------------------------------------------------------------------
+
+
+def test_of_two_upgrades_side_by_side_the_later_one_takes_nothing_away(
+    alice: Browser, service: Service, world: World, network: FakeNetwork
+) -> None:
+    """8.10: it was begun before the first permission was there, and does without."""
+    first = agrees(asks(alice, TRACK))
+    second = agrees(asks(alice, "account:email"))
+    first.approves()
+    token = token_of(alice)
+
+    page = second.approves()
+
+    assert "see your e-mail address" in page.text
+    assert granted(alice) == f"atproto {TRACK}"
+    assert token_works(service, token)
+    assert [one.alive for one in world.skyhost.server.grants.all] == [
+        False,
+        True,
+        False,
+    ]
+    assert agrees(page).approves().url == FORUM
+    assert pushed(network) == {"atproto", TRACK, "account:email"}
+    assert service.rows("SELECT count(*) FROM oauth_sessions") == [(1,)]
+
+
+def test_of_two_upgrades_side_by_side_the_wider_one_is_taken(alice: Browser) -> None:
+    first = agrees(asks(alice, TRACK))
+    second = agrees(asks(alice, f"{TRACK} account:email"))
+
+    assert first.approves().url == FORUM
+    assert second.approves().url == FORUM
+    assert ScopeSet.parse(granted(alice)).missing(f"{TRACK} account:email") == ()
+
+
+def test_who_declines_in_a_second_tab_keeps_what_the_first_one_brought(
+    alice: Browser,
+) -> None:
+    first = agrees(asks(alice, TRACK))
+    second = agrees(asks(alice, "account:email"))
+    first.approves()
+
+    assert second.denies().url == FORUM
+    assert granted(alice) == f"atproto {TRACK}"
+
+
 # --- what may be asked ----------------------------------------------------------------
 
 
