@@ -13,7 +13,7 @@ from app.flows.callback import FinishLogin
 from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.devices import Devices
 from app.flows.login import StartLogin
-from app.flows.logout import Logout
+from app.flows.logout import Logout, LogoutByToken
 from app.flows.native import AwaitNativeLogin, StartNativeLogin
 from app.flows.permissions import Permissions
 from app.flows.session import Identify, RenewToken
@@ -37,6 +37,7 @@ class Flows:
     identify: Identify
     verify: Verify
     logout: Logout
+    logout_by_token: LogoutByToken
     devices: Devices
     start_native: StartNativeLogin
     open_native: OpenNativeLogin

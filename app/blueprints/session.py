@@ -1,8 +1,10 @@
-"""GET /auth/session: whom a platform token names."""
+"""GET and DELETE /auth/session: whom a platform token names, and the end of that."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
+
+from app.flows.networks import network_of
 
 from . import cookies
 from .access import access
@@ -28,3 +30,16 @@ def show() -> Response:
         expires_at=claims.expires_at,
         session_expires_at=int(session.expires_at),
     )
+
+
+@bp.delete("/auth/session")
+@access("api")
+def end() -> Response:
+    """Sign out whoever holds the Bearer token, and nobody by a cookie.
+
+    A cookie comes along by itself, from other sites' pages too; a browser signs out at
+    /auth/logout.
+    """
+    network = network_of(request.remote_addr or "")
+    flows().logout_by_token.logout(bearer_token(), network=network)
+    return Response(status=204)

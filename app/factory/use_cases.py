@@ -17,7 +17,7 @@ from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.devices import Devices
 from app.flows.keys import KeyRings
 from app.flows.login import StartLogin
-from app.flows.logout import EndSession, Logout
+from app.flows.logout import EndSession, Logout, LogoutByToken
 from app.flows.native import AwaitNativeLogin, StartNativeLogin
 from app.flows.pauses import Pauses
 from app.flows.permissions import Permissions
@@ -120,6 +120,9 @@ def open_flows(
         ),
         devices=Devices(sessions=stores.sessions, ending=ending),
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
+        logout_by_token=LogoutByToken(
+            sessions=stores.sessions, verifier=verifier, ending=ending, rates=limits
+        ),
         start_native=StartNativeLogin(
             logins=stores.native_logins,
             starting=start_login,

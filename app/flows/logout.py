@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from app.atproto.client import OAuthClient
 from app.atproto.security import Deadline
-from app.tokens.errors import TokenError
+from app.tokens.errors import TokenError, TokenInvalid
 from app.tokens.verifier import TokenVerifier
 
-from .ports import Audit, Session, Sessions
+from .errors import NotSignedIn
+from .ports import Audit, RateLimit, Session, Sessions
 
 log = logging.getLogger(__name__)
 
@@ -102,3 +103,40 @@ class Logout:
         except TokenError as error:
             log.info("signing out with a token that is none: %s", error)
             return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogoutByToken:
+    """DELETE /auth/session: an app that holds nothing but its token signs out."""
+
+    sessions: Sessions
+    verifier: TokenVerifier
+    ending: EndSession
+    rates: RateLimit
+
+    def logout(self, token: str | None, *, network: str) -> None:
+        """End the session that a token names; whoever guesses is slowed down.
+
+        Unlike a browser's, a sign-out that ends nothing is an error: nobody else tells
+        the app that it holds the wrong token. A disabled account ends what it likes.
+
+        Raises:
+            NotSignedIn: no token, or its session has ended.
+            TokenInvalid: not a token of ours, or not any more.
+            TooManyRequests: too many tokens from this network were none.
+        """
+        try:
+            session = self._named_by(token)
+        except (NotSignedIn, TokenInvalid):
+            self.rates.hit("token", network)
+            raise
+        self.ending.end(session, reason="logout by token")
+
+    def _named_by(self, token: str | None) -> Session:
+        if not token:
+            raise NotSignedIn("no token")
+        claims = self.verifier.verify(token)
+        session = self.sessions.get(claims.sid)
+        if session is None or session.did != claims.did:
+            raise NotSignedIn("the session has ended")
+        return session
