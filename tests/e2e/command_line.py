@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,19 @@ class Started:
 
     def address(self) -> str:
         """Wait for the address that the person is to open."""
+        return self.says(r"http\S+(?:request_uri|/auth/native/open\?login)=\S+")
+
+    def says(self, pattern: str) -> str:
+        """Wait until its progress has this in it, and return that."""
         ends = time.monotonic() + WITHIN
-        while time.monotonic() < ends and self.process.poll() is None:
-            for word in self.progress.read_text().split():
-                if "request_uri=" in word:
-                    return word
+        is_over = False
+        while not is_over:
+            # Asked first: what was said last is read all the same.
+            is_over = time.monotonic() > ends or self.process.poll() is not None
+            if found := re.search(pattern, self.progress.read_text()):
+                return found[0]
             time.sleep(0.05)
-        raise AssertionError(self.progress.read_text() or "no address")
+        raise AssertionError(f"no {pattern} in: {self.progress.read_text()}")
 
     def ends(self, pasted: str | None = None) -> tuple[int, Any]:
         """Wait for the end; return the exit code and the one JSON object."""
@@ -58,7 +66,7 @@ class CommandLine:
         progress = self.home / f"{len(self.runs)}.err"
         with progress.open("w") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.atproto", "--json", "--verbose", *words],
+                [sys.executable, "-m", *self._command(words)],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
@@ -85,6 +93,9 @@ class CommandLine:
     def sessions(self) -> tuple[OAuthSession, ...]:
         """The sessions as they are stored."""
         return FileSessionStore(self.state).all()
+
+    def _command(self, words: Sequence[str]) -> list[str]:
+        return ["app.atproto", "--json", "--verbose", *words]
 
     def _environment(self) -> dict[str, str]:
         network = self.network

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.e2e.laboratory import Laboratory
+from tests.e2e.listener import start_listener
 from tests.e2e.vault import Vault
 from tests.e2e.visitor import Visitor
 from tests.lab import sibling as sibling_service
@@ -96,6 +97,20 @@ def sibling(prod_like: Laboratory) -> str:
 def lab(request: pytest.FixtureRequest) -> Laboratory:
     laboratory: Laboratory = request.getfixturevalue(request.param)
     return laboratory
+
+
+@pytest.fixture(scope="session")
+def listeners() -> dict[str, str]:
+    """Where the gRPC listener of each laboratory is, once it was asked for."""
+    return {}
+
+
+@pytest.fixture
+def target(lab: Laboratory, listeners: dict[str, str]) -> str:
+    """Where the service is spoken to by gRPC."""
+    if lab.service.url not in listeners:
+        listeners[lab.service.url] = start_listener(lab)
+    return listeners[lab.service.url]
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,7 +12,6 @@ import requests
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message_factory import GetMessageClass
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
@@ -22,45 +19,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from app.native import AuthManager, LoginDenied, MemoryStore
 from app.native.over_grpc import GrpcTransport
 from tests.e2e.laboratory import Laboratory
+from tests.e2e.listener import NAME
 from tests.e2e.visitor import Visitor
 from tests.lab.network import Account
 from tests.lab.processes import session
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
-NAME = "latchkey-rpc"
-
-
-def is_serving(target: str) -> bool:
-    with grpc.insecure_channel(target) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        try:
-            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
-        except grpc.RpcError:
-            return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-@pytest.fixture(scope="module")
-def started() -> dict[str, str]:
-    """Where the listener of each laboratory is."""
-    return {}
-
-
-@pytest.fixture
-def target(lab: Laboratory, started: dict[str, str]) -> str:
-    """Start the listener with the settings of the service, once for a laboratory."""
-    if lab.service.url not in started:
-        target = f"unix:{lab.network.directory}/rpc.sock"
-        lab.network.processes.start(
-            NAME,
-            [sys.executable, "-m", "app.rpc"],
-            environment={**lab.service.environment, "LATCHKEY_RPC_BIND": target},
-            healthy=lambda: is_serving(target),
-            directory=ROOT,
-        )
-        started[lab.service.url] = target
-    return started[lab.service.url]
 
 
 @pytest.fixture
