@@ -138,7 +138,7 @@ def test_the_token_is_acknowledged_and_given_to_nobody_else(home, open_app, mode
 
     again = requests.get(
         f"{home.home}/auth/native/login/{started.session_id}/await",
-        params={"code_verifier": before.verifier},
+        headers={"Code-Verifier": before.verifier},
         timeout=LONGEST,
     )
 

@@ -457,6 +457,18 @@ def test_a_stolen_secret_is_worth_nothing_without_the_verifier(
     assert app.status() == "completed"
 
 
+def test_the_verifier_may_stay_out_of_the_address(app: App, alice: Browser) -> None:
+    """Proxies log addresses; the header is believed before the address is."""
+    verifier = create_verifier()
+    app.starts(ALICE, code_challenge=challenge_of(verifier))
+    confirms(alice, app)
+
+    assert app.asks(Code_Verifier=create_verifier()).status == 403
+    assert app.asks(Code_Verifier=verifier).json()["status"] == "completed"
+    app.verifier = verifier
+    assert app.asks(Code_Verifier=create_verifier()).status == 403
+
+
 def test_a_secret_that_nobody_has_is_refused(app: App) -> None:
     app.secret = "guessed"
 

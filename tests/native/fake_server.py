@@ -208,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
         login = self.fake.logins.get(asked.path.split("/")[-2])
         if login is None:
             self.refuses(404, "login_expired")
-        elif challenge(asked.query.get("code_verifier", [""])[0]) != login.challenge:
+        elif challenge(self.headers.get("Code-Verifier", "")) != login.challenge:
             self.refuses(403, "wrong_verifier")
         elif acknowledges:
             login.acknowledged = login.status == "completed"

@@ -241,6 +241,18 @@ def test_whoever_has_the_session_id_alone_gets_nothing(open_app, server, started
     assert refused.value.code == "wrong_verifier"
 
 
+@pytest.mark.parametrize("mode", ["stream", "poll"])
+def test_the_verifier_is_in_no_address(open_app, server, mode):
+    """The addresses of what fails are in the logs of every proxy on the way."""
+    auth = open_app(transport=HttpTransport(mode=mode))
+    begun = auth.start_login(server.url, "alice.example.com")
+    server.decide("completed")
+    auth.await_login(begun.session_id)
+
+    assert len(server.asked) == 3  # begun, heard and acknowledged
+    assert not any(asked.query for asked in server.asked)
+
+
 def test_a_lost_acknowledgement_is_harmless(open_app, server, started):
     """The claim ends by itself; what counts is that the session is kept."""
     transport = HttpTransport()
