@@ -27,6 +27,8 @@ class Laboratory:
     vault: Vault
     browser: Browser
     secrets: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
+    """Those that are part of a path, and worth nothing alone: a proxy may log them."""
 
     @property
     def client_authenticates(self) -> bool:
@@ -58,7 +60,11 @@ class Laboratory:
         self.secrets.update(self.vault.secrets())
         logs = self.network.directory.glob("logs/*.log")
         texts = [(p.name, p.read_text(errors="replace")) for p in self._own(logs)]
-        return find(self.secrets, [*texts, *self.vault.contents()])
+        ours = [(name, text) for name, text in texts if name != "nginx.log"]
+        return [
+            *find(self.secrets, [*texts, *self.vault.contents()]),
+            *find(self.paths, [*ours, *self.vault.contents()]),
+        ]
 
     def _own(self, logs: Iterator[Path]) -> Iterator[Path]:
         """Leave out what the host and the directory wrote about themselves."""

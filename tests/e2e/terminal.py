@@ -14,7 +14,8 @@ from tests.e2e.laboratory import Laboratory, find
 
 CODE = r"[A-Z0-9]{4}-[A-Z0-9]{4}"
 APP = "Sketch"
-SECRETS = {"session_id", "verifier", "token"}
+SECRETS = {"verifier", "token"}
+PATHS = {"session_id"}
 WAITING = {"login", "resume"}
 
 
@@ -65,8 +66,9 @@ class Terminal(CommandLine):
             return
         for record in self.stored().values():
             if isinstance(record, dict):
-                self.secrets |= {record[name] for name in SECRETS & set(record)}
-        self.lab.secrets |= self.secrets
+                self.lab.paths |= _named(PATHS, record)
+                self.lab.secrets |= _named(SECRETS, record)
+                self.secrets |= _named(PATHS | SECRETS, record)
 
     def leaks(self) -> list[str]:
         """Return which secret was shown, in which of all runs."""
@@ -87,3 +89,7 @@ class Terminal(CommandLine):
 def code_of(run: Started) -> str:
     """Return the code that a run shows."""
     return re.sub(r"\s", "", run.says(rf"(?m)^ +{CODE}$"))
+
+
+def _named(names: set[str], record: dict[str, Any]) -> set[str]:
+    return {record[name] for name in names & set(record)}
