@@ -121,6 +121,9 @@ class Door:
                     url,
                     headers={**self._headers, **headers},
                     data=body,
+                    # Here and not in the session, or a bundle of the environment would
+                    # be taken in place of the one that the app has chosen.
+                    verify=self._verify,
                     timeout=(CONNECT_LIMIT, silence),
                     allow_redirects=False,
                     stream=True,
@@ -131,7 +134,6 @@ class Door:
 
     def _prepare(self, session: requests.Session, url: str) -> None:
         session.trust_env = not is_loopback(urlsplit(url).hostname or "")
-        session.verify = self._verify
         session.auth = _unchanged
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 

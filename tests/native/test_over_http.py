@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import socketserver
+import threading
 import time
 
 import pytest
@@ -341,3 +344,49 @@ def test_proxies_do_not_get_what_is_for_this_machine(auth, server, monkeypatch):
     monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
 
     assert auth.start_login(server.url, "alice.example.com")
+
+
+class Tunnel(socketserver.StreamRequestHandler):
+    """A proxy (RFC 9110 section 9.3.6) that leads everywhere to one port of ours."""
+
+    def handle(self):
+        while self.rfile.readline().strip():
+            continue
+        self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", self.server.leads_to)) as there:
+            back = threading.Thread(target=carry, args=[there, self.connection])
+            back.start()
+            carry(self.connection, there)
+            back.join(10)
+
+
+def carry(source, target):
+    while part := source.recv(8192):
+        target.sendall(part)
+    target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def tunnel():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as proxy:
+        running = threading.Thread(target=proxy.serve_forever, args=(0.02,))
+        running.start()
+        yield proxy
+        proxy.shutdown()
+        running.join(10)
+
+
+def test_the_bundle_of_the_app_counts_whatever_the_machine_says(
+    open_app, tmp_path, monkeypatch, tunnel
+):
+    """Beyond this machine the environment's proxy is used; its certificates are not."""
+    ours, others = Authority(tmp_path, "ours"), Authority(tmp_path, "others")
+    with FakeServer(tls=ours.context_for("auth.example.org")) as server:
+        tunnel.leads_to = int(server.url.rpartition(":")[2])
+        monkeypatch.setenv(
+            "https_proxy", f"http://127.0.0.1:{tunnel.server_address[1]}"
+        )
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(others.bundle))
+        auth = open_app(transport=HttpTransport(ca_bundle=ours.bundle))
+
+        assert auth.start_login("https://auth.example.org", "alice.example.com")
