@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+import unicodedata
+from itertools import groupby
 
 from app.atproto.proofs import challenge_of
 
@@ -16,6 +18,12 @@ from .errors import AppNameInvalid, CodeChallengeInvalid
 
 UNNAMED = "An app"
 LONGEST_APP_NAME = 64
+
+MOST_MARKS = 4
+"""Accents on one letter; a tower of them would cover what stands above and below."""
+
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and a symbol, says Unicode, and there is nothing to see."""
 
 # No vowels, so no words, and nothing that looks like something else (RFC 8628 §6.1).
 CODE_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
@@ -35,6 +43,8 @@ def parse_app_name(text: str | None) -> str:
     name = text.strip()
     if not 1 <= len(name) <= LONGEST_APP_NAME or not name.isprintable():
         raise AppNameInvalid("1 to 64 printable characters")
+    if not _can_be_read(name):
+        raise AppNameInvalid("nothing to see, or a tower of accents")
     return name
 
 
@@ -47,6 +57,17 @@ def parse_code_challenge(text: str | None) -> str | None:
     if text is not None and not CHALLENGE.fullmatch(text):
         raise CodeChallengeInvalid("43 characters of base64url")
     return text
+
+
+def _can_be_read(name: str) -> bool:
+    """Tell whether there is something to see, of the height of a line."""
+    kinds = [unicodedata.category(char)[0] for char in name]
+    seen = any(
+        kind in "LNPS" and char not in BLANK
+        for kind, char in zip(kinds, name, strict=True)
+    )
+    runs = [len(list(run)) for kind, run in groupby(kinds) if kind == "M"]
+    return seen and max(runs, default=0) <= MOST_MARKS
 
 
 def make_user_code() -> str:

@@ -194,13 +194,33 @@ def test_an_app_may_stay_nameless(app_starts, logins):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "   ", "x" * 65, "two\nlines", "turned\u202eround", "nul\x00"]
+    "name",
+    [
+        "",
+        "   ",
+        "x" * 65,
+        "two\nlines",
+        "turned\u202eround",
+        "nul\x00",
+        "\u3164 \u2800\u115f",  # a letter, a symbol and a letter, and all are blank
+        "\u0301",
+        "Sketch" + "\u0320" * 40,  # a tower that would cover the code below
+    ],
 )
 def test_a_name_that_a_page_could_not_show_begins_nothing(app_starts, starting, name):
     with pytest.raises(AppNameInvalid):
         app_starts.start("alice.test", address=PHONE, app_name=name)
 
     assert starting.asked == []
+
+
+@pytest.mark.parametrize(
+    "name", ["Sketch", "画板", "ที่นี่", "🎨", "Ha Nô\u0323\u0302i", "7"]
+)
+def test_an_app_is_called_what_its_people_call_it(app_starts, logins, name):
+    app_starts.start("alice.test", address=PHONE, app_name=name)
+
+    assert [login.app_name for login in logins.rows.values()] == [name]
 
 
 @pytest.mark.parametrize("challenge", ["", "short", "x" * 44, "+" * 43, VERIFIER])
