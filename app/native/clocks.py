@@ -60,6 +60,22 @@ class Expiry:
         return max(0.0, left)
 
 
+class Overtime:
+    """The time that a login has been over and nobody has said so."""
+
+    def __init__(self, expiry: Expiry) -> None:
+        """Begin to watch."""
+        self._expiry = expiry
+        self._since: float | None = None
+
+    def seconds(self) -> float:
+        """Return how long ago the end was noticed, which may be long after it was."""
+        now = self._expiry.clock.monotonic()
+        if self._since is None and self._expiry.remaining() == 0:
+            self._since = now
+        return 0.0 if self._since is None else now - self._since
+
+
 class SleepWatch:
     """Notices that the machine has slept since it was asked last."""
 

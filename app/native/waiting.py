@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .clocks import SleepWatch
-from .errors import AwaitTimedOut
+from .clocks import Overtime, SleepWatch
+from .errors import AwaitTimedOut, LoginExpired
 from .records import NativeSession
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .transports import Outcome
 
 TICK: Final = 0.5
+
+LAST_LOOK: Final = 90.0
+"""Seconds in which what was asked before a login's end, and once more after it, has
+come to something. A connection that is open longer is not one of the service."""
 
 Look = Callable[[], NativeSession | None]
 """Tells of a session that somebody else has fetched; raises what ended the login."""
@@ -49,10 +53,11 @@ def wait(
 
     Raises:
         AwaitTimedOut: the caller's time is over.
+        LoginExpired: the login's is, long since.
         NativeError: whatever ended the login, here or elsewhere.
     """
     clock = expiry.clock
-    sleep = SleepWatch(clock)
+    sleep, overtime = SleepWatch(clock), Overtime(expiry)
     timeout = float("inf") if patience.timeout is None else patience.timeout
     ends = clock.monotonic() + timeout
     while True:
@@ -62,6 +67,8 @@ def wait(
             return ended
         if clock.monotonic() >= ends:
             raise AwaitTimedOut
+        if overtime.seconds() > LAST_LOOK:
+            raise LoginExpired
         if sleep.has_slept():
             one.line.drop()  # a connection from before is dead, and does not know it
         if patience.on_wait is not None:

@@ -263,6 +263,40 @@ def test_a_connection_from_before_the_sleep_is_given_up(time):
     assert looks[-1] == [1]
 
 
+def test_a_connection_that_outlives_its_login_tells_nothing_more(time):
+    """Heartbeats without end, from something that is not the service any more."""
+    clock = time.clock()
+    expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
+    waits = []
+
+    def passes(waiting):
+        assert len(waits) < 5, "it waits without end"
+        waits.append(waiting)
+        time.passes(1800)
+
+    with pytest.raises(LoginExpired):
+        wait(
+            Await("s", clock),
+            lambda: None,
+            patience=Patience(on_wait=passes),
+            expiry=expiry,
+        )
+
+
+def test_a_login_that_ended_in_its_sleep_is_asked_about_all_the_same(time):
+    clock = time.clock()
+    one = Await("s", clock)
+    expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
+
+    def sleeps_and_then_hears(_waiting):
+        time.sleeps(40_000)
+        one.begin(lambda _line: DONE)
+
+    patience = Patience(on_wait=sleeps_and_then_hears)
+
+    assert wait(one, lambda: None, patience=patience, expiry=expiry) == DONE
+
+
 @given(
     st.integers(0, 10_000),
     st.none() | st.floats(0, 100_000),
