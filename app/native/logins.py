@@ -82,7 +82,7 @@ class Logins:
         """
         state = self._vault.state()
         pending, stored = state.pending, state.stored
-        if pending is not None and pending.session_id == session_id:
+        if pending is not None and _is_of(pending, session_id):
             return pending
         if stored is not None and stored.claimed_with == hashed(session_id):
             return stored.session
@@ -148,7 +148,7 @@ class Logins:
     def cancel(self, session_id: str) -> None:
         """Give a login up."""
         with self._lock:
-            self._withdraw(lambda kept: kept.session_id == session_id)
+            self._withdraw(lambda kept: _is_of(kept, session_id))
             self._awaits.end(LoginCancelled, only=session_id)
 
     def clear(self) -> None:
@@ -172,6 +172,10 @@ class Logins:
             return change(state)
 
         self._vault.change(stepped)
+
+
+def _is_of(pending: PendingLogin, session_id: str) -> bool:
+    return pending.is_awaitable and pending.session_id == session_id
 
 
 def _raise_unless_wanted(state: State, login: PendingLogin) -> None:

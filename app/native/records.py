@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 class LoginStarted:
     """A login that waits for the person: open `oauth_url`, show `user_code`."""
 
-    oauth_url: str
+    oauth_url: str = field(repr=False)
+    """For the browser alone: whoever has it first can spoil the login."""
     session_id: str = field(repr=False)
     """The secret to await the login with."""
     user_code: str
@@ -49,7 +50,7 @@ class PendingLogin:
     started_at: int
     expires_at: int
     session_id: str = field(default="", repr=False)
-    oauth_url: str = ""
+    oauth_url: str = field(default="", repr=False)
     user_code: str = ""
 
     @property

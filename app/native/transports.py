@@ -25,7 +25,7 @@ class Initiation:
 class Initiated:
     """A login as the service began it, checked."""
 
-    oauth_url: str
+    oauth_url: str = field(repr=False)
     session_id: str = field(repr=False)
     user_code: str
     expires_in: int

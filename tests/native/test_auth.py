@@ -211,6 +211,7 @@ def test_secrets_do_not_show_when_records_are_printed(auth, server):
 
     assert session.token not in repr(session)
     assert started.session_id not in repr(started)
+    assert started.oauth_url not in repr(started)
 
 
 # --- what ends an await ---------------------------------------------------------------
@@ -219,6 +220,25 @@ def test_secrets_do_not_show_when_records_are_printed(auth, server):
 def test_an_await_without_a_start_is_refused(auth):
     with pytest.raises(LoginNotStarted):
         auth.await_login("s" * 43)
+
+
+def test_a_start_that_was_not_answered_yet_cannot_be_awaited(open_app, server):
+    """It has no session_id, and neither has who asks."""
+    auth, asked = open_app(), []
+
+    def slow(wire):
+        with pytest.raises(LoginSuperseded):
+            auth.await_login("")
+        auth.cancel("")
+        asked.append(1)
+        wire.refuses(400, "invalid_identifier")
+
+    server.initiation = slow
+
+    with pytest.raises(LoginRefused):
+        auth.start_login(server.url, "alice.example.com")
+    assert asked == [1]
+    assert server.awaits() == []
 
 
 def test_the_second_start_wins(auth, server, later):
