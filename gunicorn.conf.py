@@ -14,12 +14,15 @@ import logging
 import re
 import resource
 import sys
+import time
 from pathlib import Path
 
 import gevent
 from flask import Flask
 from gevent.hub import Hub
 from gunicorn import glogging
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.ggevent import GeventWorker
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -70,6 +73,40 @@ class Logger(glogging.Logger):
             handler.setFormatter(FORMATTER)
 
 
+class TimedBody:
+    """A request's body; all of it comes in time and in its frame, or not at all.
+
+    gunicorn waits for it without end, and what waits may hold a place that others need.
+    Either failure is the client's, which OSError says to the application.
+    """
+
+    def __init__(self, body, seconds):
+        self._body = body
+        self._ends = time.monotonic() + seconds
+
+    def read(self, size=None):
+        """Read so many bytes, or all there are; nothing here reads by lines."""
+        left = max(self._ends - time.monotonic(), 0.001)
+        try:
+            with gevent.Timeout(left, TimeoutError("the body comes too slowly")):
+                return self._body.read(size)
+        except ParseException as error:
+            raise OSError("the body is framed wrongly") from error
+
+
+class Worker(GeventWorker):
+    """A gevent worker that waits for no client longer than `timeout`."""
+
+    def handle_request(self, listener_name, req, sock, addr):  # noqa: PLR0917 -- its
+        """Handle a request whose client sends, and takes its answer, in time.
+
+        For an answer that is each part of it, of a few kilobytes: streams may last.
+        """
+        sock.settimeout(self.cfg.timeout)
+        req.body = TimedBody(req.body, self.cfg.timeout)
+        super().handle_request(listener_name, req, sock, addr)
+
+
 wsgi_app = "wsgi:app"
 bind = str(settings.bind)
 proc_name = "latchkey"
@@ -78,7 +115,7 @@ umask = 0o007  # a unix socket is for our own group, which the proxy joins
 # WEB_CONCURRENCY sets the number of workers; one is enough to never block. The
 # application is loaded once, before the fork: its memory is shared, and a wrong setting
 # ends the start instead of every worker in turn. It opens no connection until asked.
-worker_class = "gevent"
+worker_class = Worker
 preload_app = True
 
 # An app that awaits its login holds a connection for minutes and 20 KB or so: 5,000 of
@@ -86,9 +123,10 @@ preload_app = True
 # others wait in the listener's queue.
 worker_connections = 8000
 
-# A worker that cannot even report for half a minute is ended. On a restart, requests
-# under way may finish: none waits for a foreign host longer than 25 seconds, and
-# streams are told to end, so that their apps come back to whoever serves then.
+# A worker that cannot even report for half a minute is ended, and so is the request of
+# a client that takes that long to send it. On a restart, requests under way may finish:
+# none waits for a foreign host longer than 25 seconds, and streams are told to end, so
+# that their apps come back to whoever serves then.
 timeout = 30
 graceful_timeout = 30
 keepalive = 5  # a restart waits for idle connections as well, so not for long
