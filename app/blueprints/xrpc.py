@@ -190,15 +190,15 @@ def _receive(files: ExitStack, limit: int) -> Upload | None:
 def _answered(answer: Answer) -> Response:
     """Pass on an answer: its status, its body, and headers that do no harm."""
     response = Response(status=answer.status, headers=NO_DOCUMENT)
-    if answer.body:
-        response.set_data(answer.body)
-        answer.file.close()
-    else:
-        response.content_length = answer.file.seek(0, 2)
-        answer.file.seek(0)
+    size = answer.file.seek(0, 2)
+    answer.file.seek(0)
+    if size > IN_MEMORY:
         response.response = FileWrapper(answer.file, CHUNK)
-        response.direct_passthrough = True
-        response.call_on_close(answer.file.close)
+        response.content_length = size
+        response.call_on_close(answer.close)
+    else:
+        response.set_data(answer.body or answer.file.read())
+        answer.close()
     _describe(response, answer.headers)
     return response
 

@@ -7,8 +7,8 @@ it, and its answer comes back as it is, but for outages and limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
@@ -49,12 +49,17 @@ OUTAGES: Final = frozenset({502, 503, 504})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the PDS said: a success with its body in `file`, an error in `body`."""
+    """What the PDS said: a success with its body in `file`, an error in `body`.
+
+    Until whoever has it calls `close`, it keeps its file and a place of its person: one
+    that is read slowly, or never, is one of the few that they may have at once.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     file: IO[bytes] = field(repr=False)
+    close: Callable[[], None] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +129,25 @@ class CallPds:
         self.rates.hit("call", who.session.sid)
         admitted = self.rules.admit(call, did)
         self.pauses.check(did, call.verb)
-        with self.places.hold(did):
+        with ExitStack() as kept:
+            kept.enter_context(self.places.hold(did))
             body = receive(self.sizes.for_body_of(call))
             if admitted is None:
                 admitted = self.rules.admit_writes(call, _document(body), did)
             record.collections, record.needs = admitted.collections, admitted.needs
-            return self._send(who.session, call, admitted, body=body, headers=headers)
+            file = kept.enter_context(SpooledTemporaryFile(max_size=IN_MEMORY))
+            response = self._send(
+                who.session, call, admitted, body=body, headers=headers, sink=file
+            )
+            self._judge(did, call, response)
+            file.seek(0)
+            return Answer(
+                status=response.status,
+                headers=response.headers,
+                body=response.body,
+                file=file,
+                close=kept.pop_all().close,
+            )
 
     def _send(
         self,
@@ -139,29 +157,21 @@ class CallPds:
         *,
         body: Upload | None,
         headers: Mapping[str, str],
-    ) -> Answer:
+        sink: IO[bytes],
+    ) -> Response:
         if session.oauth_session_id is None:
             raise SessionEnded("unknown")
         live = self.client.restore(session.did, session.oauth_session_id)
-        with _sink() as file:
-            response = live.request(
-                call.verb,
-                f"/xrpc/{call.nsid}",
-                params=call.params,
-                headers=_headers(headers, admitted),
-                body=body,
-                sink=file,
-                deadline=Deadline.after(_budget(call, body)),
-                limit=self.sizes.for_answer,
-            )
-            self._judge(session.did, call, response)
-            file.seek(0)
-            return Answer(
-                status=response.status,
-                headers=response.headers,
-                body=response.body,
-                file=file,
-            )
+        return live.request(
+            call.verb,
+            f"/xrpc/{call.nsid}",
+            params=call.params,
+            headers=_headers(headers, admitted),
+            body=body,
+            sink=sink,
+            deadline=Deadline.after(_budget(call, body)),
+            limit=self.sizes.for_answer,
+        )
 
     def _judge(self, did: Did, call: Call, response: Response) -> None:
         """Raise what is no answer to this call, but news of the host."""
@@ -175,17 +185,6 @@ class CallPds:
         is_page = status >= 500 and response.content_type != JSON
         if status in OUTAGES or is_page:
             raise HostFailing(host, status)
-
-
-@contextmanager
-def _sink() -> Iterator[IO[bytes]]:
-    """Open what an answer goes into; whoever gets the answer closes it."""
-    file: IO[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 -- kept
-    try:
-        yield file
-    except BaseException:
-        file.close()
-        raise
 
 
 def _document(body: Upload | None) -> object:

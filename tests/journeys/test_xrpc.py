@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack, closing
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.factory.use_cases import CALLS_AT_ONCE_EACH
 from tests.fakes import faults
 from tests.fakes.browser import AtHost
 from tests.fakes.faults import Says
@@ -457,6 +459,36 @@ def test_an_answer_longer_than_the_limit_is_refused(
     caller.world.network.lay(PLAIN_URL, Says(200, b"x" * 100_001, JSON))
 
     assert error_of(caller.gets(PLAIN)) == (502, "server_invalid")
+
+
+def test_an_answer_that_is_not_taken_counts_among_the_calls_of_its_person(
+    caller: Caller,
+) -> None:
+    """Whoever reads slowly fills no disk: each answer keeps its place until sent."""
+    url = f"https://{PDS}/xrpc/com.atproto.sync.getBlob"
+    caller.world.network.lay(url, Says(200, bytes(300_000), {}))
+    client = caller.service.app.test_client()
+
+    def fetches() -> Any:
+        return client.get(
+            "/auth/xrpc/com.atproto.sync.getBlob",
+            base_url=caller.service.home,
+            headers={"Authorization": f"Bearer {caller.token}"},
+        )
+
+    with ExitStack() as untaken:
+        for _ in range(CALLS_AT_ONCE_EACH):
+            answer = untaken.enter_context(closing(fetches()))
+            assert answer.status_code == 200
+        assert fetches().status_code == 429
+
+    with closing(fetches()) as whole:
+        assert len(whole.data) == 300_000
+
+
+def test_a_short_answer_keeps_no_place(caller: Caller) -> None:
+    for _ in range(CALLS_AT_ONCE_EACH + 1):
+        assert caller.gets(GET_SESSION).status == 200
 
 
 # --- failures, told apart -------------------------------------------------------------
