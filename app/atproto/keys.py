@@ -8,6 +8,9 @@ from what was imported, so coordinates have their full width (RFC 7518 §6.2.1.2
 
 from __future__ import annotations
 
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -15,6 +18,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
+    EllipticCurvePrivateNumbers,
+    EllipticCurvePublicNumbers,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -34,6 +39,9 @@ PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey
 
 RSA_BITS: Final = 2048
 """Least size of an RSA key, and the size of those we make (RFC 7518 §3.3)."""
+
+OWN_FORM: Final = frozenset({"kty", "crv", "x", "y", "d", "kid", "alg"})
+"""The members that `private_jwk` gives an ES256 key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +78,10 @@ class SigningKey:
         if jwk.get("kty") not in {"EC", "RSA", "OKP"}:
             raise ValueError("not a JWK of a private key")
         try:
-            key = JWKRegistry.import_key(dict(jwk))
+            native = _restored(jwk) if jwk.keys() == OWN_FORM else _imported(jwk)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
             raise ValueError("not a usable private JWK") from None
-        signing = cls._of(key.private_key, jwk.get("kid"))
+        signing = cls._of(native, jwk.get("kid"))
         declared = (jwk.get("use", "sig"), jwk.get("alg", signing.alg))
         if declared != ("sig", signing.alg) or "sign" not in jwk.get("key_ops", "sign"):
             raise ValueError(f"the JWK is not declared for signing with {signing.alg}")
@@ -97,14 +105,14 @@ class SigningKey:
         native, alg = _usable(private)
         if kid is not None and (not isinstance(kid, str) or not kid):
             raise ValueError("the key's kid is not a name")
-        own = _wrapped(native)
-        thumbprint = own.thumbprint()
+        public = _wrapped(native).as_dict(private=False)
+        thumbprint = _thumbprint(public)
         return cls(
             kid=kid or thumbprint,
             alg=alg,
             thumbprint=thumbprint,
             _native=native,
-            _public=own.as_dict(private=False),
+            _public=public,
         )
 
     def bare_jwk(self) -> dict[str, Any]:
@@ -192,6 +200,30 @@ def _usable(native: object) -> tuple[PrivateKey, Algorithm]:
     raise ValueError(
         f"not a private key on P-256 or Ed25519, nor RSA of {RSA_BITS} bits or more"
     )
+
+
+def _imported(jwk: Mapping[str, Any]) -> object:
+    return JWKRegistry.import_key(dict(jwk)).private_key
+
+
+def _restored(jwk: Mapping[str, Any]) -> EllipticCurvePrivateKey:
+    """Read an ES256 key as `private_jwk` writes it, of which every grant has one.
+
+    OpenSSL alone judges it: that the point is on the curve, and of the private value.
+    A stranger's JWK may hold much more and is joserfc's to read, in twice the time.
+    """
+    if (jwk["kty"], jwk["crv"]) != ("EC", "P-256"):
+        raise ValueError("not an ES256 key")
+    x, y, d = (int.from_bytes(urlsafe_b64decode(jwk[name] + "==")) for name in "xyd")
+    public = EllipticCurvePublicNumbers(x, y, SECP256R1())
+    return EllipticCurvePrivateNumbers(d, public).private_key()
+
+
+def _thumbprint(public: Mapping[str, Any]) -> str:
+    """Hash a bare public JWK, which has the required members only (RFC 7638 §3)."""
+    canonical = json.dumps(public, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _wrapped(native: PrivateKey) -> Key:

@@ -273,6 +273,14 @@ def test_what_is_no_signing_key_is_refused_without_being_quoted(
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
 
 
+def test_a_key_is_the_same_with_what_others_write_around_it() -> None:
+    adorned = {**EC, "use": "sig", "key_ops": ["sign"]}
+    bare = {name: EC[name] for name in ("kty", "crv", "x", "y", "d")}
+
+    assert SigningKey.from_jwk(adorned) == KEYS["ES256"]
+    assert SigningKey.from_jwk(bare) == KEYS["ES256"]
+
+
 def test_a_wrong_public_half_of_an_ed25519_key_goes_nowhere() -> None:
     """What goes out is derived from the private key, not repeated from the JWK."""
     other = SigningKey.generate("EdDSA").private_jwk()
