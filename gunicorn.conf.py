@@ -36,6 +36,9 @@ from app.logs import TEXT, JsonFormatter, TextFormatter
 # silent would keep every other name from being found (requirement 9.6).
 Hub.threadpool_size = LOOKUPS_AT_ONCE
 
+# Which greenlet began which concerns debuggers alone, and each stream would keep it.
+gevent.config.track_greenlet_tree = False
+
 # Every connection is an open file, and many systems allow a thousand unless asked.
 _, MOST_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, request
@@ -15,6 +16,7 @@ HSTS = "max-age=31536000"
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
+@cache
 def content_security_policy(*, is_secure: bool) -> str:
     """Return the policy of every page: our own files, no inline anything, no frames.
 

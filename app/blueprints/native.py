@@ -7,9 +7,7 @@ accepts one, a long poll for everybody else; both say the same words.
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
 from dataclasses import asdict
-from functools import partial
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
@@ -62,26 +60,20 @@ def wait(session_id: str) -> Response:
     heard = request.headers.get("Last-Event-ID", "")
     if heard in ANSWERS:
         return _heard(heard, session_id, verifier)
-    awaited = flows().await_native
-    with ExitStack() as stack:
-        awaiting = Awaiting(
-            look=partial(awaited.look, session_id, code_verifier=verifier),
-            is_ending=lambda: awaited.is_ending,
-        )
-        stack.enter_context(awaited.admit(request.remote_addr or ""))
-        stack.enter_context(awaited.watch(session_id, awaiting.wake))
-        first = awaiting.look()
-        if not _takes_events():
-            return _answer(awaiting.until(first, seconds=_seconds()))
-        # From here the stream holds its place, until whoever reads it is gone.
-        response = Response(
-            awaiting.events(first, heartbeat=HEARTBEAT),
-            content_type="text/event-stream",
-            headers=STREAM_HEADERS,
-        )
-        response.vary.update(["Accept", "Prefer"])
-        response.call_on_close(stack.pop_all().close)
-        return response
+    awaiting = Awaiting(flows().await_native, session_id, code_verifier=verifier)
+    address = request.remote_addr or ""
+    if not _takes_events():
+        return _answer(awaiting.poll(address, seconds=_seconds()))
+    events = awaiting.events(address, heartbeat=HEARTBEAT)
+    next(events)  # a refusal has a status of its own, so it must come before ours
+    response = Response(
+        events,
+        content_type="text/event-stream",
+        headers=STREAM_HEADERS,
+        direct_passthrough=True,  # nothing but the events outlives this request
+    )
+    response.vary.update(["Accept", "Prefer"])
+    return response
 
 
 def _heard(answer: str, session_id: str, verifier: str | None) -> Response:

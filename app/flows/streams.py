@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
 from .errors import TooManyRequests
@@ -42,28 +41,40 @@ class OpenStreams:
         """
         self._is_ending = True
 
-    @contextmanager
-    def admit(self, address: str) -> Iterator[None]:
+    def admit(self, address: str) -> AbstractContextManager[None]:
         """Hold one of the places of this address's network.
 
         Raises:
-            TooManyRequests: all of them are taken.
+            TooManyRequests: all of them are taken, which entering tells.
         """
-        network = network_of(address)
-        self._enter(network)
-        try:
-            yield
-        finally:
-            self._leave(network)
+        return _Place(self, network_of(address))
 
-    def _enter(self, network: str) -> None:
+    def enter(self, network: str) -> None:
+        """Take a place; what `admit` is made of, as is `leave`."""
         with self._lock:
             if self._open[network] >= self._limit:
                 raise TooManyRequests("streams", retry_after=RETRY_AFTER)
             self._open[network] += 1
 
-    def _leave(self, network: str) -> None:
+    def leave(self, network: str) -> None:
+        """Give a place back."""
         with self._lock:
             self._open[network] -= 1
             if not self._open[network]:
                 del self._open[network]
+
+
+class _Place:
+    """A place that is held; a generator would take ten times the memory."""
+
+    __slots__ = ("_network", "_streams")
+
+    def __init__(self, streams: OpenStreams, network: str) -> None:
+        self._streams = streams
+        self._network = network
+
+    def __enter__(self) -> None:
+        self._streams.enter(self._network)
+
+    def __exit__(self, *_error: object) -> None:
+        self._streams.leave(self._network)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
@@ -23,7 +23,7 @@ from app.flows.errors import StorageFailed
 from app.stores.native_logins import CHANNEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
 
     from app.flows.ports import NativeChanges
     from app.stores.database import Database, Listener
@@ -54,19 +54,26 @@ class SqlNativeChanges:
         self._waiting: dict[str, list[Wake]] = {}
         self._watcher: threading.Thread | None = None
 
-    @contextmanager
-    def watch(self, login_id: str, wake: Wake) -> Iterator[None]:
+    def watch(self, login_id: str, wake: Wake) -> AbstractContextManager[None]:
         """Call `wake` whenever the login may have changed, until the block ends.
 
         Never waits, not even for the database. Look once after entering.
         """
+        return _Watch(self, login_id, wake)
+
+    def enter(self, login_id: str, wake: Wake) -> None:
+        """Register somebody who waits; what `watch` is made of, as is `leave`."""
         with self._lock:
             self._waiting.setdefault(login_id, []).append(wake)
             self._begin()
-        try:
-            yield
-        finally:
-            self._forget(login_id, wake)
+
+    def leave(self, login_id: str, wake: Wake) -> None:
+        """Forget somebody who waits no more."""
+        with self._lock:
+            those = self._waiting[login_id]
+            those.remove(wake)
+            if not those:
+                del self._waiting[login_id]
 
     def wake_all(self) -> None:
         """Wake everybody: something may have changed for each of them."""
@@ -80,13 +87,6 @@ class SqlNativeChanges:
                 target=self._run, name="native-changes", daemon=True
             )
             self._watcher.start()
-
-    def _forget(self, login_id: str, wake: Wake) -> None:
-        with self._lock:
-            those = self._waiting[login_id]
-            those.remove(wake)
-            if not those:
-                del self._waiting[login_id]
 
     def _wake(self, login_ids: Collection[str]) -> None:
         with self._lock:
@@ -133,6 +133,23 @@ class SqlNativeChanges:
                 return False
             self._watcher = None  # the next waiter begins another
             return True
+
+
+class _Watch:
+    """Somebody who waits; of these there may be thousands, so they are small."""
+
+    __slots__ = ("_changes", "_login_id", "_wake")
+
+    def __init__(self, changes: SqlNativeChanges, login_id: str, wake: Wake) -> None:
+        self._changes = changes
+        self._login_id = login_id
+        self._wake = wake
+
+    def __enter__(self) -> None:
+        self._changes.enter(self._login_id, self._wake)
+
+    def __exit__(self, *_error: object) -> None:
+        self._changes.leave(self._login_id, self._wake)
 
 
 def _call(wakes: Collection[Wake]) -> None:
