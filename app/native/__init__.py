@@ -37,16 +37,17 @@ from .files import FileStore
 from .keyrings import KeyringStore
 from .over_http import HttpTransport
 from .places import default_directory, open_store
-from .records import LoginStarted, NativeSession
+from .records import LoginStarted, NativeSession, SignedOut
 from .stores import MemoryStore, StateStore
 from .transports import Transport
 from .waiting import Waiting
 
 __all__ = [
-    # signing in
+    # signing in and out
     "AuthManager",
     "LoginStarted",
     "NativeSession",
+    "SignedOut",
     "Waiting",
     # where the session is kept
     "FileStore",

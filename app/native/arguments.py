@@ -26,14 +26,16 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     common = _common()
     login = commands.add_parser(
-        "login", parents=[common, _asking()], help="sign in with the browser"
+        "login",
+        parents=[common, _asking(), _trusting()],
+        help="sign in with the browser",
     )
     login.add_argument("server_url", metavar="SERVER_URL", help="the service's address")
     login.add_argument("identifier", metavar="HANDLE", help="your handle or DID")
     login.add_argument("--app-name", metavar="NAME", help="what the page calls the app")
     commands.add_parser(
         "resume",
-        parents=[common, _asking()],
+        parents=[common, _asking(), _trusting()],
         help="wait on for a sign-in that a crash left behind",
     )
     session = commands.add_parser("session", parents=[common], help="who is signed in")
@@ -42,7 +44,11 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the platform token, for scripts: it is a secret",
     )
-    commands.add_parser("logout", parents=[common], help="forget the session here")
+    commands.add_parser(
+        "logout",
+        parents=[common, _trusting()],
+        help="forget the session here, and end it at the service",
+    )
     return parser
 
 
@@ -63,6 +69,17 @@ def _common() -> argparse.ArgumentParser:
     return parser
 
 
+def _trusting() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--ca-bundle",
+        type=_file,
+        metavar="FILE",
+        help="certificates to trust instead of the usual ones",
+    )
+    return parser
+
+
 def _asking() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
@@ -70,12 +87,6 @@ def _asking() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="give up after this long"
-    )
-    parser.add_argument(
-        "--ca-bundle",
-        type=_file,
-        metavar="FILE",
-        help="certificates to trust instead of the usual ones",
     )
     parser.add_argument(
         "--transport",

@@ -11,20 +11,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import threading
 import webbrowser
 from typing import TYPE_CHECKING, Final
 
 from .awaits import Awaits
 from .backoff import Backoff
 from .clocks import Clock, Expiry
-from .errors import LoginDenied, LoginExpired, LoginRefused, ServerUnreachable
+from .errors import LoginDenied, LoginExpired, LoginRefused, SessionStoreFailed
 from .listening import Listener
 from .logins import Logins
 from .over_http import HttpTransport
-from .records import LoginStarted, NativeSession
+from .records import LoginStarted, NativeSession, SignedOut
 from .server_urls import parse_server_url
 from .stores import Vault
+from .telling import end_session, tell
 from .transports import Claim, Completed, Denied, Initiation
 from .waiting import Patience, wait
 
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 ACKNOWLEDGING: Final = 5.0
 """Seconds that the person may be kept for an acknowledgement."""
+SIGNING_OUT: Final = 15.0
+"""Seconds that the person may be kept until the service has ended the session."""
 
 
 class AuthManager:
@@ -122,7 +124,7 @@ class AuthManager:
     ) -> NativeSession:
         """Wait until the person has decided, store the session, and return it.
 
-        Any thread may end this at once: with `start_login`, `cancel` or
+        Any thread may end this at once: with `start_login`, `cancel`, `sign_out` or
         `clear_session`. `on_wait` is called twice a second, in the caller's thread.
 
         Raises:
@@ -163,10 +165,30 @@ class AuthManager:
     def clear_session(self) -> None:
         """Forget the session and any login under way, here and in the store.
 
-        Works on a store that cannot be read, too. The service is not told: what it
-        keeps of the session ends on its account page, or by itself.
+        Works on a store that cannot be read, too. The service is not told: that is
+        for a session which it has ended already, see `sign_out`.
         """
         self._logins.clear()
+
+    def sign_out(self, *, timeout: float = SIGNING_OUT) -> SignedOut:
+        """Forget everything here, as `clear_session`; then end it at the service.
+
+        A service that cannot be told in `timeout` seconds changes nothing here; the
+        result says so.
+
+        Raises:
+            SessionStoreFailed: it could not be removed here, and nobody was told.
+        """
+        try:
+            session = self._logins.take()
+        except SessionStoreFailed as unreadable:
+            self._logins.clear()
+            return SignedOut(trouble=str(unreadable))
+        if session is None:
+            return SignedOut()
+        now = self._clock.wall()
+        trouble = end_session(self._transport, session, now=now, within=timeout)
+        return SignedOut(server_url=session.server_url, trouble=trouble)
 
     # --- steps ------------------------------------------------------------------------
 
@@ -188,18 +210,9 @@ class AuthManager:
 
     def _acknowledge(self, claim: Claim) -> None:
         """Say that the token is kept; that this may fail is part of the agreement."""
-
-        def acknowledge() -> None:
-            try:
-                self._transport.acknowledge(claim)
-            except (ServerUnreachable, LoginRefused) as error:
-                log.info("the acknowledgement was lost: %s", error)
-
-        thread = threading.Thread(
-            target=acknowledge, name="latchkey-acknowledge", daemon=True
-        )
-        thread.start()
-        thread.join(ACKNOWLEDGING)
+        error = tell(lambda: self._transport.acknowledge(claim), within=ACKNOWLEDGING)
+        if error is not None:
+            log.info("the acknowledgement was lost: %s", error)
 
 
 def challenge(verifier: str) -> str:

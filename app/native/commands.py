@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .auth import AuthManager
-from .errors import AwaitTimedOut, NativeError, SessionStoreFailed
+from .errors import AwaitTimedOut, NativeError
 from .exits import Exit, exit_code
 from .over_http import HttpTransport
 from .places import default_directory, open_store
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from .records import LoginStarted, NativeSession
+    from .records import LoginStarted, NativeSession, SignedOut
     from .screen import Screen
     from .stores import StateStore
     from .transports import Transport
@@ -85,18 +85,16 @@ def session(options: argparse.Namespace, screen: Screen) -> Exit:
 
 
 def logout(options: argparse.Namespace, screen: Screen) -> Exit:
-    """Forget the session here, and say what that does not do."""
-    auth = AuthManager(_store(options))
-    found = _readable(auth, screen)
-    auth.clear_session()
-    if found is None:
-        screen.result("Nobody was signed in here.", {"was_signed_in": False})
-        return Exit.DONE
-    page = f"{found.server_url}/auth/account"
-    screen.result(
-        f"Forgotten on this machine. The platform ends the session itself: {page}",
-        {"was_signed_in": True, "server_url": found.server_url, "account_page": page},
-    )
+    """Forget the session here, end it at the service, and say how far that went."""
+    transport = HttpTransport(ca_bundle=options.ca_bundle)
+    done = AuthManager(_store(options), transport=transport).sign_out()
+    document: dict[str, Any] = {"was_signed_in": done.server_url is not None}
+    if done.server_url is not None:
+        document |= {"server_url": done.server_url, "account_page": done.account_page}
+        document |= {"session_ended": done.is_ended}
+    if done.trouble is not None:
+        document |= {"trouble": done.trouble}
+    screen.result(_signed_out(done), document)
     return Exit.DONE
 
 
@@ -136,13 +134,17 @@ def _transport(options: argparse.Namespace) -> Transport:
     return GrpcTransport(options.grpc, tls=tls, ca_bundle=options.ca_bundle)
 
 
-def _readable(auth: AuthManager, screen: Screen) -> NativeSession | None:
-    """Return the session; one that cannot be read is removed all the same."""
-    try:
-        return auth.get_session()
-    except SessionStoreFailed as error:
-        screen.note(str(error))
-        return None
+def _signed_out(done: SignedOut) -> str:
+    if done.server_url is None and done.trouble is None:
+        return "Nobody was signed in here."
+    if done.server_url is None:
+        return f"Removed unread, so that no service was told: {done.trouble}"
+    if done.trouble is None:
+        return f"Signed out at {done.server_url}."
+    return (
+        f"Forgotten on this machine. The service may still keep the session"
+        f" ({done.trouble}): end it at {done.account_page}"
+    )
 
 
 def _app_name() -> str:

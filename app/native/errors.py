@@ -124,7 +124,7 @@ class LoginSuperseded(LoginEnded):
 
 
 class LoginCancelled(LoginEnded):
-    """`cancel` or `clear_session` was called, here or in another process."""
+    """`cancel`, `sign_out` or `clear_session` was called, here or elsewhere."""
 
     code = "login_cancelled"
     sentence = "The sign-in was cancelled."

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from .errors import LoginCancelled, LoginNotStarted, LoginSuperseded
 from .records import NativeSession, PendingLogin, StoredSession, hashed
+from .state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .awaits import Awaits
     from .clocks import Clock
-    from .state import State
     from .stores import Vault
     from .transports import Completed, Initiated
 
@@ -150,6 +150,19 @@ class Logins:
         with self._lock:
             self._withdraw(lambda kept: _is_of(kept, session_id))
             self._awaits.end(LoginCancelled, only=session_id)
+
+    def take(self) -> NativeSession | None:
+        """Forget everything, and return the session that was there.
+
+        Raises:
+            SessionStoreFailed: what is there cannot be read; `clear` removes it.
+        """
+        with self._lock:
+            try:
+                stored = self._vault.change(lambda _state: State()).stored
+            finally:
+                self._awaits.end(LoginCancelled)
+        return stored.session if stored else None
 
     def clear(self) -> None:
         """Forget everything, readable or not."""

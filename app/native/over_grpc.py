@@ -19,6 +19,7 @@ from .errors import (
     TransportMissing,
     printable,
 )
+from .over_http import HttpTransport
 from .server_urls import is_loopback
 from .transports import KEPT, Pending
 
@@ -88,6 +89,7 @@ class GrpcTransport:
         self._lasting = lasting
         self._tls = not is_local if tls is None else tls
         self._roots = None if ca_bundle is None else ca_bundle.read_bytes()
+        self._http = HttpTransport(ca_bundle=ca_bundle)
 
     def initiate(self, server_url: str, initiation: Initiation) -> Initiated:  # noqa: ARG002 # the address is the target
         """Start a login: InitiateLogin."""
@@ -119,6 +121,10 @@ class GrpcTransport:
             request = _request(claim, last_event_id=KEPT)
             for _message in stub.AwaitLogin(request, timeout=ACKNOWLEDGING):
                 raise ServerUnknown("the acknowledgement was answered with an outcome")
+
+    def end_session(self, server_url: str, token: str) -> None:
+        """Have the service end the session of a token: over HTTP, as for any token."""
+        self._http.end_session(server_url, token)
 
     @contextmanager
     def _stub(self) -> Iterator[Any]:

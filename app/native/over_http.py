@@ -35,6 +35,8 @@ INITIATING: Final = 30.0
 LOOKING: Final = 10.0
 ACKNOWLEDGING: Final = 5.0
 """Seconds: the person watches, and a lost acknowledgement is harmless."""
+ENDING: Final = 12.0
+"""Seconds: the service itself gives the person's host six."""
 MOST_RETRY: Final = 30.0
 RETRY: Final = 2.0
 
@@ -109,6 +111,17 @@ class HttpTransport:
         ) as reply:
             if reply.status != 204:
                 _document(reply, within=ACKNOWLEDGING, expected=set())
+
+    def end_session(self, server_url: str, token: str) -> None:
+        """Have the service end the session of a token: DELETE /auth/session."""
+        with self._door.opened(
+            "DELETE",
+            f"{server_url}/auth/session",
+            headers={"Accept": JSON, "Authorization": f"Bearer {token}"},
+            silence=ENDING,
+        ) as reply:
+            if reply.status != 204:
+                _document(reply, within=LOOKING, expected=set())
 
     def _poll(self, claim: Claim, line: Line, *, wait: int) -> Answer:
         silence = wait + LOOKING

@@ -37,6 +37,26 @@ class NativeSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOut:
+    """What a sign-out came to; on this machine nothing is left, whatever it says."""
+
+    server_url: str | None = None
+    """The session's service; None when nobody was signed in, or it was unreadable."""
+    trouble: str | None = None
+    """Why the service may still keep the session; None when it does not."""
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether the session is over at the service, too."""
+        return self.trouble is None
+
+    @property
+    def account_page(self) -> str | None:
+        """Return where the person ends a session that the service may still keep."""
+        return self.server_url and f"{self.server_url}/auth/account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
     """A login under way, as it is kept so that a crash loses nothing.
 

@@ -104,3 +104,12 @@ class Transport(Protocol):
             LoginRefused, ServerUnreachable: harmless, the claim ends by itself.
         """
         ...
+
+    def end_session(self, server_url: str, token: str) -> None:
+        """Have the service end the session of a token.
+
+        Raises:
+            LoginRefused: `not_signed_in`, if it is over, or the token's time is.
+            ServerUnreachable: it was not heard.
+        """
+        ...

@@ -274,3 +274,17 @@ def test_a_session_ended_by_its_person_is_over(home, open_app):
     home.world.clock.advance(15)
 
     assert bearer(session, "/auth/session").status_code == 401
+
+
+def test_signing_out_ends_the_session_and_its_grant_and_no_other(home, open_app, world):
+    auth = open_app()
+    [browsers] = world.skyhost.server.grants.alive(world.alice.did)
+    started = auth.start_login(home.home, ALICE)
+    confirms(home.browser(), SimpleNamespace(link=started.oauth_url))
+    session = auth.await_login(started.session_id, timeout=LONGEST)
+
+    done = auth.sign_out()
+
+    assert (done.server_url, done.is_ended) == (home.home, True)
+    assert bearer(session, "/auth/session").status_code == 401
+    assert world.skyhost.server.grants.alive(world.alice.did) == [browsers]

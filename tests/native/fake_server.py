@@ -64,6 +64,8 @@ class FakeServer:
         self.expires_in = 1800
         self.oauth_url: str | None = None
         self.token_life = 3600
+        self.ended: list[str] = []
+        """The tokens whose sessions were ended, in the order in which they were."""
         self.changed = threading.Condition()
         self.is_stopping = False
         self._port = 0
@@ -218,6 +220,22 @@ class Handler(BaseHTTPRequestHandler):
             self.streams(login)
         else:
             self.polls(login)
+
+    def do_DELETE(self) -> None:
+        asked = self._note()
+        assert asked.path == "/auth/session"
+        if self.fake.faults:
+            self.fake.faults.popleft()(self)
+            return
+        scheme, _, token = self.headers["Authorization"].partition(" ")
+        assert scheme == "Bearer"
+        given = [one for login in self.fake.logins.values() for one in login.delivered]
+        if token not in given or token in self.fake.ended:
+            self.refuses(401, "not_signed_in")
+            return
+        self.fake.ended.append(token)
+        self.send_response(204)
+        self.end_headers()
 
     def streams(self, login: FakeLogin) -> None:
         self.begins_stream()

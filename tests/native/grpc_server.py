@@ -72,6 +72,7 @@ class FakeAuthService(stubs.AuthServiceServicer):
         if login.status == "denied":
             yield wire.AwaitLoginResponse(denied=wire.Denied())
         elif login.status == "completed" and not login.acknowledged:
+            login.delivered.append("a.b.c")
             done = wire.Completed(
                 token="a.b.c",
                 did="did:plc:alice",

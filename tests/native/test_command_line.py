@@ -113,16 +113,49 @@ def test_the_session_is_told_and_its_token_when_it_is_asked_for(person, server):
     assert json.loads(person.run("session", "--token", "--json")[1])["token"] == token
 
 
-def test_signing_out_forgets_and_says_what_it_does_not(person, server):
+def test_signing_out_forgets_and_ends_the_session_at_the_service(person, server):
     person.signs_in(server)
 
     code, out, _ = person.run("logout")
 
-    assert code == Exit.DONE
-    assert f"{server.url}/auth/account" in out
+    assert (code, out) == (Exit.DONE, f"Signed out at {server.url}.\n")
+    assert server.ended == server.only().delivered
     assert person.run("session") == (7, "", "Nobody is signed in here.\n")
     assert person.run("logout", "--json")[1] == '{"was_signed_in": false}\n'
     assert [one.name for one in person.state.iterdir()] == ["session.json.lock"]
+
+
+def test_signing_out_says_where_to_end_what_the_service_was_not_told_of(person, server):
+    person.signs_in(server)
+    server.stop()
+
+    code, out, err = person.run("logout")
+
+    assert (code, err) == (Exit.DONE, "")
+    assert out.startswith("Forgotten on this machine.")
+    assert "Connection refused" in out
+    assert out.endswith(f"end it at {server.url}/auth/account\n")
+    assert person.run("session")[0] == Exit.NOT_SIGNED_IN
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_signing_out_tells_programs_how_far_it_went(person, server, is_up):
+    person.signs_in(server)
+    if not is_up:
+        server.stop()
+
+    code, out, _ = person.run("logout", "--json")
+
+    document = json.loads(out)
+    trouble = document.pop("trouble", "")
+    assert code == Exit.DONE
+    assert document == {
+        "was_signed_in": True,
+        "server_url": server.url,
+        "account_page": f"{server.url}/auth/account",
+        "session_ended": is_up,
+    }
+    assert ("Connection refused" in trouble) is not is_up
 
 
 def test_signing_out_works_on_a_file_that_others_can_read(person, server):
@@ -132,7 +165,8 @@ def test_signing_out_works_on_a_file_that_others_can_read(person, server):
     code, _, err = person.run("session")
     assert (code, "not yours alone" in err) == (Exit.FAILED, True)
 
-    assert person.run("logout")[0] == Exit.DONE
+    code, out, _ = person.run("logout")
+    assert (code, "no service was told" in out) == (Exit.DONE, True)
     assert person.run("session")[0] == Exit.NOT_SIGNED_IN
 
 

@@ -91,6 +91,7 @@ def test_the_page_signs_in_and_out(reader, server):
     assert server.only().app_name == "Relay"
     assert server.only().acknowledged
     assert reader.names["auth"].get_session() is None
+    assert server.ended == server.only().delivered
 
 
 @pytest.mark.parametrize(
