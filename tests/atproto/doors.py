@@ -64,7 +64,7 @@ class Door:
         self, method: str, server: HostileServer, path: str = "/", **options: Any
     ) -> Response:
         scheme = options.pop("scheme", "http")
-        seconds = options.pop("seconds", 5.0)
+        seconds = options.pop("seconds", 30.0)
         host = options.pop("host", HOST)
         return self.http.request(
             method,

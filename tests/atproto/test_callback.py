@@ -125,7 +125,7 @@ def test_of_two_callbacks_at_once_one_goes_on(
     start = threading.Barrier(8)
 
     def finish() -> None:
-        start.wait(5)
+        start.wait(30)
         try:
             outcomes.append(library.finishes(url))
         except StateUnknown as error:
@@ -135,7 +135,7 @@ def test_of_two_callbacks_at_once_one_goes_on(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
 
     assert len(outcomes) == 8
     assert sum(isinstance(one, StateUnknown) for one in outcomes) == 7

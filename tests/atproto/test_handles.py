@@ -36,7 +36,7 @@ A, B = plc_did("a"), plc_did("b")
 WELL_KNOWN = f"https://{ALICE}/.well-known/atproto-did"
 FALLBACK = Origin("https://public.api.social")
 ASK_FALLBACK = f"{FALLBACK}/xrpc/com.atproto.identity.resolveHandle?handle={ALICE}"
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds after which a lookup that a test holds back goes on by itself."""
 
 
@@ -128,7 +128,7 @@ def resolver(web: Web, dns: Dns, **options: Any) -> HandleResolver:
 
 
 def resolve(
-    web: Web, dns: Dns, handle: Handle = ALICE, *, seconds: float = 9.0, **options: Any
+    web: Web, dns: Dns, handle: Handle = ALICE, *, seconds: float = 60.0, **options: Any
 ) -> str:
     deadline = Deadline.after(seconds)
     return resolver(web, dns, **options).resolve(handle, deadline=deadline)

@@ -387,7 +387,7 @@ def test_twenty_threads_make_one_token_request(
     together = threading.Barrier(20)
 
     def asks(_: int) -> str:
-        together.wait(10)
+        together.wait(30)
         return current(library, session).access_token
 
     with ThreadPoolExecutor(20) as pool:

@@ -519,12 +519,12 @@ def tick():
 gevent.spawn(tick)
 for url in {urls!r}:
     try:
-        http.request("GET", url, deadline=Deadline.after(0.4), limit=10)
+        http.request("GET", url, deadline=Deadline.after(1.0), limit=10)
         print("answered")
     except HostUnreachable as error:
-        print(error.reason if len(ticks) > 5 else "everything else stood still")
+        print(error.reason if len(ticks) > 2 else "everything else stood still")
     ticks.clear()
-print(http.request("GET", {honest!r}, deadline=Deadline.after(5), limit=10).body)
+print(http.request("GET", {honest!r}, deadline=Deadline.after(30), limit=10).body)
 http.close()
 """
 
@@ -544,7 +544,7 @@ def test_time_limits_hold_under_gevent(authority):
         )
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", script],
-            capture_output=True, text=True, timeout=20, check=False,
+            capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
     assert done.stdout.splitlines() == ["no answer in time"] * 2 + ["b'honest'"], done

@@ -135,7 +135,7 @@ def test_of_two_people_who_want_one_name_one_gets_it(
     arrived: list[Page] = []
 
     def choose(page: Page) -> None:
-        start.wait(10)
+        start.wait(30)
         arrived.append(page.chooses("winner"))
 
     threads = [threading.Thread(target=choose, args=(page,)) for page in pages]

@@ -13,7 +13,7 @@ from tests.native.fake_server import FakeServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LONGEST = 20.0
+LONGEST = 60.0
 
 QUICK = Backoff(first=0.01, longest=0.05)
 
@@ -35,7 +35,7 @@ def open_app(store: MemoryStore) -> Callable[..., AuthManager]:
 
     def open_one(**parts: Any) -> AuthManager:
         kept = parts.pop("store", store)
-        silence = parts.pop("silence", 5.0)
+        silence = parts.pop("silence", 20.0)
         mode = parts.pop("mode", "auto")
         transport = parts.pop("transport", HttpTransport(mode=mode, silence=silence))
         return AuthManager(kept, transport=transport, backoff=QUICK, **parts)

@@ -121,7 +121,7 @@ def test_an_await_comes_through(open_app, server, started, mode, fault):
     server.faults.extend([fault] * 3)
     server.decide("completed")
 
-    session = auth.await_login(started.session_id, timeout=20)
+    session = auth.await_login(started.session_id, timeout=60)
 
     assert session.did == DID
     assert not server.faults
@@ -162,7 +162,7 @@ def test_an_id_that_would_acknowledge_is_not_repeated(open_app, server, started)
     server.faults.append(says_completed)
     server.decide("completed")
 
-    session = auth.await_login(started.session_id, timeout=20)
+    session = auth.await_login(started.session_id, timeout=60)
 
     assert session.token in server.only().delivered
     assert server.awaits()[1].headers.get("last-event-id") is None
@@ -198,7 +198,7 @@ def test_a_silent_stream_is_opened_anew(open_app, server, started):
         with server.changed:
             server.changed.wait_for(lambda: server.is_stopping, 20)
 
-    auth = open_app(silence=1.0)
+    auth = open_app(silence=2.0)
     server.faults.append(falls_silent)
     server.decide("completed")
 

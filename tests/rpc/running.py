@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.rpc.listener import Listener
 
-ANSWERS_WITHIN = 30.0
+ANSWERS_WITHIN = 60.0
 
 
 class Running:

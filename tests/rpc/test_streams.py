@@ -45,7 +45,8 @@ def open_streams(running: Running) -> int:
 
 
 def wait_until_free(running: Running) -> None:
-    for _ in range(300):
+    ends = time.monotonic() + ANSWERS_WITHIN
+    while time.monotonic() < ends:
         if not open_streams(running):
             return
         time.sleep(0.02)

@@ -1,7 +1,7 @@
 """A WSGI application that tells what gunicorn made of a request, and can wait.
 
 `/silence` waits as getaddrinfo does for a name whose servers keep silent: on a real
-thread of the hub's, until `/lookup` was answered or the time is over.
+thread of the hub's, until `/end` or until the time is over.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from gevent.monkey import get_original
 
 LONGEST_WAIT = 20.0
 released = threading.Event()
-looked_up = threading.Event()
+ended = threading.Event()
 silences: list[None] = []
 
 
 def keep_silent() -> None:
     """Block a real thread, which no greenlet switches away from."""
     sleep = get_original("time", "sleep")
-    for _ in range(200):
-        if looked_up.is_set():
+    for _ in range(int(LONGEST_WAIT / 0.05)):
+        if ended.is_set():
             return
         sleep(0.05)
 
@@ -45,7 +45,9 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
             text = str(len(silences))
         case "/lookup":
             text = str(socket.getaddrinfo("127.0.0.1", 80)[0][4])
-            looked_up.set()
+        case "/end":
+            ended.set()
+            text = "ending"
         case "/fail":
             raise RuntimeError("this application fails when it is told to")
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,12 +38,15 @@ def test_names_whose_servers_are_silent_keep_no_other_one_waiting(server):
     with ThreadPoolExecutor(32) as pool:
         silent = [pool.submit(server.get, "/silence") for _ in range(32)]
         for _ in range(200):
-            if server.get("/silences") == "32":
+            if (silences := server.get("/silences")) == "32":
                 break
+            time.sleep(0.05)
+        assert silences == "32"
 
         server.get("/lookup")
 
         assert not any(one.done() for one in silent)
+        server.get("/end")
 
 
 @pytest.mark.parametrize(

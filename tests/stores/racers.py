@@ -17,9 +17,10 @@ from sqlalchemy import text
 from app.flows.errors import UsernameTaken
 from app.flows.keys import PrepareKeys
 from app.flows.sweep import Sweep, Swept
+from app.stores import changes as native_changes
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
-from app.stores.changes import POLL, SqlNativeChanges
+from app.stores.changes import SqlNativeChanges
 from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
 from app.stores.keys import SqlSigningKeys
@@ -126,6 +127,7 @@ def await_all(database: Database, login_ids: Sequence[str]) -> list[str]:
     """Await native logins one after the other; return those nobody was woken for."""
     logins = SqlNativeLogins(database, Cipher(SECRET_KEY))
     changes = SqlNativeChanges(database, lambda: NOON)
+    native_changes.POLL = 2 * TIMEOUT  # the watcher hears of each, or of none
     return [one for one in login_ids if not _is_woken(logins, changes, one)]
 
 
@@ -133,7 +135,7 @@ def _is_woken(logins: Any, changes: Any, login_id: str) -> bool:
     woken = threading.Event()
     with changes.watch(login_id, woken.set):
         while logins.get(login_id).status == "pending":
-            if not woken.wait(POLL - 1):  # before the watcher would look by itself
+            if not woken.wait(TIMEOUT / 2):
                 return False
             woken.clear()
     return True
