@@ -18,6 +18,7 @@ from app.stores.oauth_sessions import SqlSessionStore
 from tests.lab.service import Service
 
 SESSIONS = "SELECT did, session_id FROM oauth_sessions WHERE did LIKE ?"
+ACKNOWLEDGED = "SELECT acknowledged_at FROM native_logins WHERE user_code = ?"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Vault:
             keys = connection.execute(SESSIONS, (did,)).fetchall()
         found = [store.get(did, session_id) for did, session_id in keys]
         return [session for session in found if session is not None]
+
+    def acknowledged(self, user_code: str) -> bool:
+        """Tell whether the app with this code has said that it keeps its token."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            [at] = connection.execute(ACKNOWLEDGED, (user_code,)).fetchone()
+        return at is not None
 
     def client_key(self) -> SigningKey:
         """Return the key that the service signs its client assertions with."""

@@ -203,6 +203,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked = self._note()
+        if asked.path == "/auth/session":
+            self.identifies(asked.headers.get("authorization", ""))
+            return
         acknowledges = self.headers.get("Last-Event-ID") == "completed"
         if self.fake.faults and not acknowledges:
             self.fake.faults.popleft()(self)
@@ -236,6 +239,14 @@ class Handler(BaseHTTPRequestHandler):
         self.fake.ended.append(token)
         self.send_response(204)
         self.end_headers()
+
+    def identifies(self, authorization: str) -> None:
+        """Answer as services of the platform do, for a token that was given out."""
+        given = {token for one in self.fake.logins.values() for token in one.delivered}
+        if authorization.removeprefix("Bearer ") in given:
+            self.sends_json(200, {"did": DID, "username": "alice"})
+        else:
+            self.refuses(401, "not_signed_in")
 
     def streams(self, login: FakeLogin) -> None:
         self.begins_stream()

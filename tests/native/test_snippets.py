@@ -1,0 +1,101 @@
+"""docs/native-snippets.md: programs of others, which are to do what ours does.
+
+tests/e2e runs all of them with a real browser; here the page is held to its steps, and
+its Python to a service that cuts streams where it hurts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.native.test_over_http import dropped_within_the_answer
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "native-snippets.md").read_text(encoding="utf-8")
+PROGRAMS = dict(re.findall(r"(?ms)^```(python|javascript|go)\n(.*?)^```", PAGE))
+STEPS = {
+    "code_challenge": r"code_challenge.{1,20}challenge|code_challenge\W+base64",
+    "the code and the link": r"(?s)user_?code.{1,40}oauth_?url",
+    "the system's browser": r"webbrowser\.open|xdg-open",
+    "a stream": r"text/event-stream",
+    "the verifier in a header": r"Code.Verifier",
+    "the file is private": r"0o600",
+    "the acknowledgement": r"(?s)keep\(.{1,160}Last.Event.ID.{1,6}completed",
+    "the Bearer token": r"Authorization.{1,40}(B|b)earer",
+}
+
+
+@contextmanager
+def running(server, home: Path):
+    """Run the page's Python, as somebody who has pasted it into a file."""
+    (home / "sign_in.py").write_text(PROGRAMS["python"])
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "sign_in.py", server.url, "alice.example.com"],
+        cwd=home,
+        env={"HOME": str(home), "PATH": "/nonexistent"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("language", ["python", "javascript", "go"])
+def test_every_program_takes_every_step(language, step):
+    assert re.search(STEPS[step], PROGRAMS[language], re.IGNORECASE), step
+
+
+def test_the_token_is_kept_and_acknowledged_and_good_for_a_call(server, tmp_path):
+    with running(server, tmp_path) as process:
+        server.wait_for(1)
+        server.decide("completed")
+        printed, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0, printed
+    assert "BCDF-GHJK" in printed
+    assert printed.endswith("Hello alice\n")
+    login = server.only()
+    file = tmp_path / "session.json"
+    assert login.acknowledged
+    assert [json.loads(file.read_text())["token"]] == login.delivered
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert login.delivered[0] not in printed
+    assert not any(asked.query for asked in server.asked)
+
+
+@pytest.mark.parametrize("answer", ["denied", "expired"])
+def test_an_answer_that_is_none_is_said(server, tmp_path, answer):
+    with running(server, tmp_path) as process:
+        server.wait_for(1)
+        server.decide(answer)
+        printed, _ = process.communicate(timeout=60)
+
+    assert (process.returncode, printed.splitlines()[-1]) == (
+        1,
+        f"not signed in: {answer}",
+    )
+    assert not (tmp_path / "session.json").exists()
+
+
+def test_an_answer_that_was_cut_is_asked_for_again(server, tmp_path):
+    """What the end of a stream cut off never happened."""
+    server.faults.append(dropped_within_the_answer)
+    with running(server, tmp_path) as process:
+        server.wait_for(2)
+        server.decide("completed")
+        printed, _ = process.communicate(timeout=60)
+
+    assert printed.endswith("Hello alice\n")
