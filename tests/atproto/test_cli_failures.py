@@ -169,6 +169,12 @@ def test_what_is_no_command_line_is_said_in_either_form(
     assert ended.json["error"] == "invalid_usage"
 
 
+def test_what_need_not_be_given_is_not_said_to_be_missing(terminal: Terminal) -> None:
+    assert terminal.runs("call").noise.startswith(
+        "the following arguments are required: NSID."
+    )
+
+
 def test_a_setting_of_the_environment_is_judged_as_well(terminal: Terminal) -> None:
     for name, value in (
         ("LAB_NETWORK", "perhaps"),

@@ -35,6 +35,7 @@ def add(commands: Any, _environ: Mapping[str, str]) -> None:
         "parameters",
         metavar="KEY=VALUE",
         nargs="*",
+        default=[],
         help="the query; with -X POST the body, in which KEY:=JSON says it exactly",
     )
     parser.add_argument(
