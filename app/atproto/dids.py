@@ -133,7 +133,7 @@ def require_success(response: Response) -> None:
         return
     host = host_of(response.url)
     if response.status == 429 or response.status >= 500:
-        raise HostFailing(host, response.status)
+        raise HostFailing(host, response.status, headers=response.headers)
     raise HostUnreachable(host, f"answered {response.status}", sent=True)
 
 

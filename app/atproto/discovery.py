@@ -164,7 +164,7 @@ def read_document(response: Response) -> dict[str, Any]:
     if response.status == 404:
         raise HostWithoutOAuth(host)
     if response.status == 429 or response.status >= 500:
-        raise HostFailing(host, response.status)
+        raise HostFailing(host, response.status, headers=response.headers)
     if response.status != 200:
         raise DocumentInvalid(host, f"metadata answered {response.status}")
     if response.content_type != "application/json":

@@ -43,6 +43,10 @@ a state or a query string. What people read is decided elsewhere.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class AtprotoError(Exception):
@@ -127,14 +131,17 @@ class HostUnknown(HostUnreachable):
 
 
 class HostFailing(HostUnreachable):
-    """The host, or something in its name, answered 5xx or 429."""
+    """The host, or something in its name, answered 5xx or 429.
+
+    `headers` may say when to ask again (Retry-After, RateLimit-Reset).
+    """
 
     def __init__(
-        self, host: str, status: int, *, retry_after: float | None = None
+        self, host: str, status: int, *, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(host, f"answered {status}", sent=True)
         self.status = status
-        self.retry_after = retry_after
+        self.headers = headers or {}
 
 
 class HostResting(HostUnreachable):

@@ -259,9 +259,9 @@ def _refusal(response: Response) -> AtprotoError:
     host = host_of(response.url)
     code, description = oauth_error(response)
     if response.status == 429 or response.status >= 500:
-        return HostFailing(host, response.status)
+        return HostFailing(host, response.status, headers=response.headers)
     if code in {"server_error", "temporarily_unavailable"}:
-        return HostFailing(host, response.status)
+        return HostFailing(host, response.status, headers=response.headers)
     if code:
         return ClientRefused(host, code, description)
     return ServerInvalid(host, f"answered {response.status} without an OAuth error")

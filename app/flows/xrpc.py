@@ -162,16 +162,22 @@ class CallPds:
         if session.oauth_session_id is None:
             raise SessionEnded("unknown")
         live = self.client.restore(session.did, session.oauth_session_id)
-        return live.request(
-            call.verb,
-            f"/xrpc/{call.nsid}",
-            params=call.params,
-            headers=_headers(headers, admitted),
-            body=body,
-            sink=sink,
-            deadline=Deadline.after(_budget(call, body)),
-            limit=self.sizes.for_answer,
-        )
+        try:
+            return live.request(
+                call.verb,
+                f"/xrpc/{call.nsid}",
+                params=call.params,
+                headers=_headers(headers, admitted),
+                body=body,
+                sink=sink,
+                deadline=Deadline.after(_budget(call, body)),
+                limit=self.sizes.for_answer,
+            )
+        except HostFailing as error:  # a refresh came first, and was too much
+            if error.status != 429:
+                raise
+            wait = self.pauses.begin(session.did, call.verb, error.headers)
+            raise HostLimited(wait) from error
 
     def _judge(self, did: Did, call: Call, response: Response) -> None:
         """Raise what is no answer to this call, but news of the host."""

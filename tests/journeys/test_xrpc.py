@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tests.service import Service
 
 PLAIN = "app.relay.getPlain"
+TOKEN_URL = "https://as.skyhost.social/oauth/token"
 PLAIN_URL = f"https://{PDS}/xrpc/{PLAIN}"
 JSON = {"Content-Type": "application/json"}
 PAGE = b"<script>alert(document.cookie)</script>"
@@ -627,6 +628,24 @@ def test_writing_too_much_does_not_end_reading(caller: Caller) -> None:
 
     assert caller.posts(CREATE, record_of(caller.did)).status == 429
     assert caller.posts(CREATE, record_of(caller.did)).status == 429
+    assert caller.gets(GET_SESSION).status == 200
+
+
+def test_a_server_that_refuses_to_refresh_so_often_is_left_alone_too(
+    caller: Caller,
+) -> None:
+    """Many a PDS is its own authorization server."""
+    network = caller.world.network
+    caller.world.clock.advance(7200)  # the access token is over
+    network.lay(TOKEN_URL, faults.too_many(90), times=1)
+
+    first, left_alone = caller.gets(GET_SESSION), caller.gets(GET_SESSION)
+    asked = len(network.sent(path="/oauth/token"))
+    caller.world.clock.advance(91)
+
+    assert error_of(first) == error_of(left_alone) == (429, "too_many_requests")
+    assert left_alone.headers["Retry-After"] == "90"
+    assert asked == 1
     assert caller.gets(GET_SESSION).status == 200
 
 
