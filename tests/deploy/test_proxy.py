@@ -9,7 +9,8 @@ import pytest
 from tests.deploy.deployment import HOST, Deployment
 from tests.deploy.machine import request
 
-COULD_NOT_CONNECT = 7  # curl's exit status
+COULD_NOT_CONNECT = 7  # curl's exit statuses
+TIMED_OUT = 28
 CANARY = "canary-7f3a"
 CALLBACK = f"/auth/callback?code={CANARY}&state={CANARY}&iss=https%3A%2F%2Fpds.test"
 SECRETS = [
@@ -21,16 +22,22 @@ SECRETS = [
     f"X-Original-URL: https://{HOST}{CALLBACK}",
 ]
 # Stands in for the service and answers with the headers that it was sent, and a
-# Location such as the authorization request's.
+# Location such as the authorization request's; or with one event, and then nothing.
 ECHO = f"""
-import http.server
+import http.server, time
 class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
+        if self.path == "/events":
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(b"data: now\\n\\n")
+            time.sleep(60)
+            return
         self.send_header("Location", "https://pds.test/?request_uri={CANARY}")
         self.end_headers()
         self.wfile.write(str(self.headers).encode())
-http.server.HTTPServer(("127.0.0.1", 8000), Echo).serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Echo).serve_forever()
 """
 
 
@@ -71,6 +78,16 @@ def test_the_client_is_known_by_its_address_and_not_by_what_it_says(
     assert "X-Forwarded-Proto: https\n" in headers
     assert "6.6.6.6" not in headers
     assert "evil.example" not in headers
+
+
+def test_an_event_is_passed_on_as_it_comes(deployment: Deployment, echo: None):
+    """An awaiting app hears at once, not when its stream ends."""
+    curl = "curl --silent --insecure --no-buffer --max-time 10"
+
+    answer = deployment.machine.run(f"{curl} https://{HOST}/events", check=False)
+
+    assert answer.returncode == TIMED_OUT  # the stream was open still
+    assert answer.stdout == "data: now\n\n"
 
 
 def test_no_log_holds_a_code_a_cookie_or_a_request_uri(
