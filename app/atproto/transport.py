@@ -9,11 +9,13 @@ left. That is how one tells what may be sent again (requirement 6.8).
 
 from __future__ import annotations
 
+import http.client
 import logging
 import re
 import ssl
 import time
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, PoolManager
@@ -42,8 +44,23 @@ class ConnectionStale(Exception):
     """A kept connection was closed by the host just as it was used again."""
 
 
+class _Answer(http.client.HTTPResponse):
+    """An answer that may be announced by others (1xx, RFC 9110 §15.2)."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Have every announcement passed over, as http.client does with 100 alone.
+
+        Else 103 would be the answer, and the answer itself that to the next request.
+        """
+        version, status, reason = super()._read_status()  # type: ignore[misc] # private
+        is_ahead = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
+        return version, HTTPStatus.CONTINUE if is_ahead else status, reason
+
+
 class _Connection(HTTPConnection):
     """What plain and TLS connections share: how they open, and when they are stale."""
+
+    response_class = _Answer
 
     def __init__(self, *args: Any, dial: Dialer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

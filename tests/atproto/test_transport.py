@@ -389,6 +389,25 @@ def test_one_connection_serves_many_requests(authority, scheme):
     assert door.resolve.asked == [HOST]
 
 
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_an_answer_that_is_announced_goes_to_whoever_asked_for_it(door, status):
+    """RFC 9110 §15.2: else each answer would go to whoever asks next."""
+    announced = b"HTTP/1.1 %d Soon\r\nLink: </x>\r\n\r\n" % status
+
+    def announces(body):
+        def act(sock):
+            sock.sendall(announced + announced)
+            return says(body)(sock)
+
+        return act
+
+    with HostileServer(announces(b"1"), announces(b"2")) as server:
+        answers = [door.get(server) for _ in range(2)]
+
+    assert [(one.status, one.body) for one in answers] == [(200, b"1"), (200, b"2")]
+    assert server.connections == 1
+
+
 def test_a_connection_that_was_not_read_to_its_end_serves_no_more(door):
     with HostileServer(says(status=302, Location="/x"), says(b"clean")) as server:
         door.get(server)
