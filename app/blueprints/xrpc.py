@@ -66,6 +66,9 @@ CHUNK = 64 * 1024
 IN_MEMORY = 256 * 1024
 """Bytes of a body that stay in memory; more goes to a file without a name."""
 
+_ACTIVE = re.compile(r"script|/css$")
+"""What a page would run or be styled by: our own take both from our origin."""
+
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 
 
@@ -204,9 +207,13 @@ def _answered(answer: Answer) -> Response:
 
 
 def _describe(response: Response, headers: Mapping[str, str]) -> None:
-    """Set the headers of an answer; whatever is not JSON is a file to download."""
+    """Set the headers of an answer; whatever is not JSON is a file to download.
+
+    A script stays none, `nosniff` sees to that.
+    """
     named = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    media_type = named if _MEDIA_TYPE.fullmatch(named) else "application/octet-stream"
+    is_plain = _MEDIA_TYPE.fullmatch(named) and not _ACTIVE.search(named)
+    media_type = named if is_plain else "application/octet-stream"
     response.headers["Content-Type"] = media_type
     if media_type != JSON:
         response.headers["Content-Disposition"] = "attachment"

@@ -363,6 +363,23 @@ def test_a_page_of_a_pds_is_no_page_of_ours(
     )
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/javascript", "application/x-javascript", "text/ecmascript", "text/css"],
+)
+def test_nothing_of_a_pds_is_a_script_of_our_origin(
+    caller: Caller, content_type: str
+) -> None:
+    """A download disposition keeps no browser from running what a page refers to."""
+    said = Says(200, b"alert(1)", {"Content-Type": content_type})
+    caller.world.network.lay(PLAIN_URL, said)
+
+    answer = caller.gets(PLAIN)
+
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_an_error_of_the_pds_comes_back_as_it_is_and_says_whose_it_is(
     caller: Caller,
 ) -> None:
