@@ -104,8 +104,8 @@ def _verifier() -> str | None:
 
 
 def _takes_events() -> bool:
-    accepted = request.accept_mimetypes
-    return request.method == "GET" and "text/event-stream" in accepted.values()
+    accepted = {kind for kind, quality in request.accept_mimetypes if quality > 0}
+    return request.method == "GET" and "text/event-stream" in accepted
 
 
 def _seconds() -> int:

@@ -618,6 +618,17 @@ def test_an_await_is_asked_for_and_nothing_else(app: App, method: str) -> None:
     assert answer.status == 405
 
 
+def test_who_accepts_no_stream_gets_none(app: App, world: World) -> None:
+    """A quality of 0 is a no (RFC 9110 section 12.4.2)."""
+    app.starts(ALICE)
+    world.clock.advance(1800)
+
+    answer = app.asks(Accept="application/json, text/event-stream;q=0")
+
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json() == {"status": "expired"}
+
+
 def test_a_head_looks_and_waits_for_nothing(app: App) -> None:
     app.starts(ALICE)
 
