@@ -21,7 +21,7 @@ from app.flows.signup import Newcomer
 
 from . import confirmation, cookies
 from .access import access
-from .context import flows
+from .context import flows, site
 from .entering import enter, see_other
 from .errors import Failure, error_page, shows_failure
 
@@ -42,6 +42,7 @@ def signup_page(
         handle=newcomer.session.handle,
         did=newcomer.session.did,
         app_name=newcomer.session.app_name,
+        asks_about_apps=site().asks_about_apps,
         login=_mark(),
         notice=failure.notice() if failure else None,
     )

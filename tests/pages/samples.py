@@ -87,6 +87,7 @@ SIGNUP: dict[str, Any] = {
     "handle": "alice.bsky.social",
     "did": DID,
     "app_name": None,
+    "asks_about_apps": True,
     "login": "",
     "notice": None,
 }
