@@ -73,6 +73,7 @@ def test_an_apps_name_is_text_whatever_it_says(app: App, alice: Browser) -> None
     assert isinstance(done, Page)
     for shown in (page, done):
         assert name in shown.text
+        assert any(tag == "q" for tag, _ in shown.tags)  # the words of somebody else
         assert not any(tag == "b" for tag, _ in shown.tags)
         assert [src for tag, src in shown.tags if tag == "script" and not src] == []
 
@@ -560,7 +561,10 @@ def test_without_the_question_a_newcomer_is_done_with_the_username(
     browser = trusting.browser()
     app = App(trusting).starts(ALICE)
 
-    page = follows(browser, app).approves().chooses("alice")
+    signup = follows(browser, app).approves()
+    assert "is signed in with it" in signup.text
+    assert "you decide" not in signup.text
+    page = signup.chooses("alice")
 
     assert page.status == 200
     assert app.status() == "completed"
