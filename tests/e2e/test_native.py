@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.e2e.laboratory import Laboratory
+from tests.e2e.test_logout import try_refresh
 from tests.e2e.visitor import Visitor
 from tests.lab.network import Account
 from tests.lab.processes import session
@@ -102,3 +103,28 @@ def test_an_app_that_is_kept_out_gets_a_word_and_no_grant(
     assert visitor.heading == "The app was kept out"
     assert visitor.token == mine
     assert len(lab.vault.oauth_sessions(account.did)) == 1
+
+
+def test_an_app_that_signs_out_leaves_no_grant_at_the_host(
+    lab: Laboratory, visitor: Visitor, account: Account, http: requests.Session
+) -> None:
+    visitor.become(account, account.handle.partition(".")[0])
+    [browsers] = lab.vault.oauth_sessions(account.did)
+    begun = initiate(lab, http, account)
+    with open_stream(lab, http, begun) as stream:
+        follow(visitor, begun, account)
+        visitor.press("Yes, it is my app")
+        *_, completed = events(stream)
+    lab.secrets.update(lab.vault.secrets(), {completed["token"]})
+    held = {one.access_token: one for one in lab.vault.oauth_sessions(account.did)}
+    [apps] = [one for token, one in held.items() if token != browsers.access_token]
+    bearer = {"Authorization": f"Bearer {completed['token']}"}
+
+    ended = http.delete(
+        f"{lab.service.url}/auth/session", headers=bearer, timeout=PATIENCE
+    )
+
+    assert ended.status_code == 204
+    answer = try_refresh(lab, apps)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert visitor.whoami()["did"] == account.did
