@@ -7,6 +7,7 @@ anybody's login; PKCE verifier, DPoP key, nonce and application state are sealed
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from app.atproto.keys import SigningKey
 from app.atproto.stores import AuthRequest
 from app.stores.cipher import hashed
-from app.stores.rows import SealedFields, row_of
+from app.stores.rows import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from app.stores.database import Database
 
 SECRETS = ("code_verifier", "dpop_key", "as_nonce", "app_state")
+FIELDS = tuple(field.name for field in fields(AuthRequest))
+COLUMNS = (
+    "state_hash",
+    "secrets",
+    *(name for name in FIELDS if name not in ("state", *SECRETS)),
+)
 
 PUT = text("""
     INSERT INTO oauth_auth_requests (
@@ -38,9 +45,13 @@ PUT = text("""
         :evidence_at, :created_at, :expires_at
     )
 """)
-GET = text("SELECT * FROM oauth_auth_requests WHERE state_hash = :state_hash")
-TAKE = text(
-    "DELETE FROM oauth_auth_requests WHERE state_hash = :state_hash RETURNING *"
+GET = fetching(
+    COLUMNS, "SELECT {columns} FROM oauth_auth_requests WHERE state_hash = :state_hash"
+)
+TAKE = fetching(
+    COLUMNS,
+    "DELETE FROM oauth_auth_requests WHERE state_hash = :state_hash"
+    " RETURNING {columns}",
 )
 
 
@@ -84,11 +95,11 @@ class SqlStateStore:
     def _request_of(self, row: RowMapping | None, state: str) -> AuthRequest | None:
         if row is None or row["expires_at"] <= self._clock():
             return None
-        fields = self._sealed.open(row, row["state_hash"])
-        del fields["state_hash"]
-        fields["server"] = json.loads(fields["server"])
-        fields["dpop_key"] = SigningKey.from_jwk(fields["dpop_key"])
-        return AuthRequest(state=state, **fields)
+        values = self._sealed.open(row, row["state_hash"])
+        del values["state_hash"]
+        values["server"] = json.loads(values["server"])
+        values["dpop_key"] = SigningKey.from_jwk(values["dpop_key"])
+        return AuthRequest(state=state, **values)
 
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from app.atproto.memory import MemoryCache
 from app.flows.errors import StorageFailed
+from app.stores.rows import fetching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,9 +29,10 @@ log = logging.getLogger(__name__)
 MEMORY_LIFETIME: Final = 5.0
 MEMORY_ENTRIES: Final = 5_000
 
-GET = text("""
-    SELECT value, expires_at FROM cache_entries WHERE key = :key AND expires_at > :now
-""")
+GET = fetching(
+    ("value", "expires_at"),
+    "SELECT {columns} FROM cache_entries WHERE key = :key AND expires_at > :now",
+)
 PUT = text("""
     INSERT INTO cache_entries (key, value, expires_at)
     VALUES (:key, :value, :expires_at)

@@ -8,16 +8,17 @@ itself is never here: it is minted when it is delivered.
 from __future__ import annotations
 
 import secrets
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from app.flows.ports import NativeLogin
 from app.stores.cipher import hashed
-from app.stores.rows import SealedFields, row_of
+from app.stores.rows import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, TextClause
+    from sqlalchemy import Connection, TextClause, TextualSelect
 
     from app.flows.ports import NativeLogins, Session
     from app.stores.cipher import Cipher
@@ -38,13 +39,11 @@ ADD = text("""
         :acknowledged_at
     )
 """)
-COLUMNS = """
-    SELECT login_id, app_name, user_code, code_challenge, secrets, status, sid, did,
-           created_at, expires_at, opened_at, decided_at, acknowledged_at
-    FROM native_logins
-"""
-GET = text(f"{COLUMNS} WHERE login_id = :key")
-BY_OPEN_SECRET = text(f"{COLUMNS} WHERE open_hash = :key")
+FIELDS = tuple(field.name for field in fields(NativeLogin))
+COLUMNS = (*(name for name in FIELDS if name not in SECRETS), "secrets")
+SELECT = "SELECT {columns} FROM native_logins"
+GET = fetching(COLUMNS, f"{SELECT} WHERE login_id = :key")
+BY_OPEN_SECRET = fetching(COLUMNS, f"{SELECT} WHERE open_hash = :key")
 OPEN = text("""
     UPDATE native_logins SET opened_at = :now
     WHERE login_id = :login_id AND status = 'pending' AND expires_at > :now
@@ -131,7 +130,7 @@ class SqlNativeLogins:
         with self._database.write() as connection:
             return _changes(connection, ACKNOWLEDGE, login_id=login_id, now=int(now))
 
-    def _found(self, statement: TextClause, key: str) -> NativeLogin | None:
+    def _found(self, statement: TextualSelect, key: str) -> NativeLogin | None:
         with self._database.read() as connection:
             row = connection.execute(statement, {"key": key}).mappings().one_or_none()
         if row is None:

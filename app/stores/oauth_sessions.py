@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.atproto.keys import SigningKey
 from app.atproto.session import OAuthSession
-from app.stores.rows import SealedFields, row_of
+from app.stores.rows import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FIELDS = tuple(field.name for field in fields(OAuthSession))
 SECRETS = ("dpop_key", "access_token", "refresh_token", "as_nonce", "pds_nonce")
+COLUMNS = (*(name for name in FIELDS if name not in SECRETS), "secrets")
 
 PUT = text("""
     INSERT INTO oauth_sessions (
@@ -47,13 +48,20 @@ PUT = text("""
         created_at = excluded.created_at, refreshed_at = excluded.refreshed_at,
         verified_at = excluded.verified_at
 """)
-GET = text("SELECT * FROM oauth_sessions WHERE did = :did AND session_id = :session_id")
-LEASE = text("""
+GET = fetching(
+    COLUMNS,
+    "SELECT {columns} FROM oauth_sessions"
+    " WHERE did = :did AND session_id = :session_id",
+)
+LEASE = fetching(
+    COLUMNS,
+    """
     UPDATE oauth_sessions SET lease_holder = :holder, lease_until = :until
     WHERE did = :did AND session_id = :session_id
       AND (lease_holder IS NULL OR lease_until <= :now)
-    RETURNING *
-""")
+    RETURNING {columns}
+    """,
+)
 REPLACE = text("""
     UPDATE oauth_sessions SET
         handle = :handle, issuer = :issuer, pds = :pds, client_id = :client_id,
@@ -69,9 +77,10 @@ RELEASE = text("""
     UPDATE oauth_sessions SET lease_holder = NULL, lease_until = NULL
     WHERE did = :did AND session_id = :session_id AND lease_holder = :holder
 """)
-DELETE = text(
+DELETE = fetching(
+    COLUMNS,
     "DELETE FROM oauth_sessions WHERE did = :did AND session_id = :session_id"
-    " RETURNING *"
+    " RETURNING {columns}",
 )
 
 
@@ -131,7 +140,7 @@ class SqlSessionStore:
             return None
         values = self._sealed.open(row, row["did"], row["session_id"])
         values["dpop_key"] = SigningKey.from_jwk(values["dpop_key"])
-        return OAuthSession(**{name: values[name] for name in FIELDS})
+        return OAuthSession(**values)
 
 
 def _key(did: Did, session_id: str) -> dict[str, Any]:

@@ -10,15 +10,30 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import column, text
+
 from app.stores.cipher import place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from _typeshed import DataclassInstance
-    from sqlalchemy import RowMapping
+    from sqlalchemy import ColumnClause, RowMapping, TextualSelect
 
     from app.stores.cipher import Cipher
+
+
+def fetching(columns: Sequence[str], statement: str) -> TextualSelect:
+    """Return the statement that yields these columns, `{columns}` in its text.
+
+    SQLAlchemy keeps what it learned of a result when it is told the columns; otherwise
+    it describes every result anew, which takes as long as SQLite needs for a row. And
+    a column that a newer version has added does not come along.
+    """
+    named: list[ColumnClause[Any]] = [
+        column(name.rpartition(".")[2]) for name in columns
+    ]
+    return text(statement.format(columns=", ".join(columns))).columns(*named)
 
 
 def row_of(record: DataclassInstance) -> dict[str, Any]:

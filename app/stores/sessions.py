@@ -8,12 +8,12 @@ from sqlalchemy import text
 
 from app.flows.ports import Session
 from app.stores.cipher import hashed
-from app.stores.rows import row_of
+from app.stores.rows import fetching, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import TextClause
+    from sqlalchemy import TextualSelect
 
     from app.atproto.syntax import Did
     from app.flows.ports import Sessions
@@ -28,21 +28,23 @@ ADD = text("""
         :app_name, :granted_scope, :created_at, :seen_at, :expires_at, :ended_at
     )
 """)
-COLUMNS = """
-    SELECT sid, sessions.did, sessions.handle, oauth_session_id, device, destination,
-           app_name, granted_scope, grants.scope, grants.issuer,
-           sessions.created_at, seen_at,
-           sessions.expires_at, ended_at
-    FROM sessions LEFT JOIN oauth_sessions AS grants
+COLUMNS = (
+    *("sid", "sessions.did", "sessions.handle", "oauth_session_id", "device"),
+    *("destination", "app_name", "granted_scope", "grants.scope", "grants.issuer"),
+    *("sessions.created_at", "seen_at", "sessions.expires_at", "ended_at"),
+)
+SELECT = """
+    SELECT {columns} FROM sessions LEFT JOIN oauth_sessions AS grants
       ON grants.did = sessions.did AND grants.session_id = oauth_session_id
 """
 LIVE = "ended_at IS NULL AND sessions.expires_at > :now"
-GET = text(f"{COLUMNS} WHERE sid = :sid AND {LIVE}")
-OF = text(
-    f"{COLUMNS} WHERE sessions.did = :did AND {LIVE}"
-    " ORDER BY seen_at DESC, sessions.created_at DESC, sid"
+GET = fetching(COLUMNS, f"{SELECT} WHERE sid = :sid AND {LIVE}")
+OF = fetching(
+    COLUMNS,
+    f"{SELECT} WHERE sessions.did = :did AND {LIVE}"
+    " ORDER BY seen_at DESC, sessions.created_at DESC, sid",
 )
-BY_SECRET = text(f"{COLUMNS} WHERE secret_hash = :secret_hash AND {LIVE}")
+BY_SECRET = fetching(COLUMNS, f"{SELECT} WHERE secret_hash = :secret_hash AND {LIVE}")
 TOUCH = text("""
     UPDATE sessions SET seen_at = :now
     WHERE sid = :sid AND seen_at < :now AND ended_at IS NULL AND expires_at > :now
@@ -96,7 +98,7 @@ class SqlSessions:
         with self._database.write() as connection:
             connection.execute(FINISH_SIGNUP, {"sid": sid})
 
-    def _live(self, statement: TextClause, **key: str) -> Session | None:
+    def _live(self, statement: TextualSelect, **key: str) -> Session | None:
         with self._database.read() as connection:
             result = connection.execute(statement, {**key, "now": int(self._clock())})
             row = result.mappings().one_or_none()

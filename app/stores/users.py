@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, text
 
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User
-from app.stores.rows import row_of
+from app.stores.rows import fetching, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from app.flows.ports import Users
     from app.stores.database import Database
 
-GET = text("""
-    SELECT did, handle, username, created_at, handle_checked_at, disabled_at, issuer
-    FROM users WHERE did = :did
-""")
+COLUMNS = tuple(field.name for field in fields(User))
+GET = fetching(COLUMNS, "SELECT {columns} FROM users WHERE did = :did")
 TAKEN = text("SELECT skeleton FROM users WHERE skeleton IN :skeletons").bindparams(
     bindparam("skeletons", expanding=True, type_=Text)
 )
