@@ -7,7 +7,5 @@ from flask import request
 
 def bearer_token() -> str | None:
     """Return the token, empty where the scheme is named without one; else None."""
-    given = request.authorization
-    if given is None or given.type != "bearer":
-        return None
-    return given.token or ""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

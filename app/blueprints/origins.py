@@ -7,12 +7,14 @@ than the platform: whatever shares our registrable domain counts as the same.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from flask import Response, request
 
 from .bearer import bearer_token
 from .context import site
+
+_ORIGIN = re.compile(r"https?://[^/?#]+")
 
 METHODS = "GET, POST"
 ASKED = "Authorization, Content-Type, Accept-Language"
@@ -48,8 +50,8 @@ def is_ours(origin: str) -> bool:
 def _origin_of_get() -> str | None:
     if request.headers.get("Sec-Fetch-Site") == "same-origin":
         return site().public_url
-    parts = urlsplit(request.headers.get("Referer", ""))
-    return f"{parts.scheme}://{parts.netloc}"
+    named = _ORIGIN.match(request.headers.get("Referer", ""))
+    return named[0] if named else None
 
 
 def allow(response: Response, *, exposed: str) -> None:

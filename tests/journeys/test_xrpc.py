@@ -227,6 +227,23 @@ def test_a_picture_in_a_page_of_the_platform_may_come_from_the_pds(
     assert (theirs.status, ours.status) == (200, 200)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Referer": "https://["},
+        {"Referer": "https://music.platform.cafe@evil.cafe/"},
+        {"Referer": "https://"},
+        {"Authorization": "Basic \xff"},
+    ],
+)
+def test_what_cannot_be_read_comes_from_nobody(
+    caller: Caller, headers: dict[str, str]
+) -> None:
+    answer = caller.calls("GET", GET_SESSION, headers=headers, origin=None)
+
+    assert error_of(answer) == (403, "cross_site")
+
+
 def test_a_post_without_an_origin_is_nobodys(caller: Caller) -> None:
     answer = caller.calls(
         "POST", PLAIN, origin=None, headers={"Referer": f"{SIBLING}/"}, site="same-site"
