@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .arguments import build_parser
 from .commands import run
-from .screen import Screen
+from .exits import Exit
+from .screen import OutputClosed, Screen
 
 
 def main() -> int:
     """Run the command that was given and return its exit code."""
     options = build_parser().parse_args()
-    return run(options, Screen(out=sys.stdout, err=sys.stderr, as_json=options.json))
+    screen = Screen(out=sys.stdout, err=sys.stderr, as_json=options.json)
+    try:
+        return run(options, screen)
+    except OutputClosed:
+        # What is left in the buffer would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Exit.FAILED
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 BOLD, PLAIN, WIPE = "\x1b[1m", "\x1b[0m", "\r\x1b[K"
 
 
+class OutputClosed(Exception):
+    """Nobody reads what the command line writes, or its disk is full."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Screen:
     """Where the command line writes."""
@@ -39,7 +43,7 @@ class Screen:
     def result(self, sentence: str, document: Mapping[str, Any]) -> None:
         """Show what came of it: the sentence, or the object."""
         text = json.dumps(document, ensure_ascii=False) if self.as_json else sentence
-        print(text, file=self.out, flush=True)
+        _write(text, self.out)
 
     def failure(self, code: str, sentence: str, **more: Any) -> None:
         """Show what went wrong."""
@@ -65,7 +69,7 @@ class Screen:
 
     def note(self, line: str) -> None:
         """Say something beside the result."""
-        print(line, file=self.err, flush=True)
+        _write(line, self.err)
 
     def login(self, started: LoginStarted, *, opening: bool) -> None:
         """Show the code to compare, and where to go."""
@@ -87,7 +91,7 @@ class Screen:
         if self.is_live:
             minutes, seconds = divmod(int(waiting.seconds_left), 60)
             line = f"{status}  {minutes:d}:{seconds:02d}"
-            print(f"{WIPE}{line}", end="", file=self.err, flush=True)
+            _write(f"{WIPE}{line}", self.err, end="")
         elif status != self._said:
             self.note(status)
         self._said = status
@@ -95,7 +99,7 @@ class Screen:
     def settle(self) -> None:
         """Leave no half line behind."""
         if self._said and self.is_live:
-            print(WIPE, end="", file=self.err, flush=True)
+            _write(WIPE, self.err, end="")
         self._said = ""
 
     def _code(self, code: str) -> list[str]:
@@ -104,6 +108,13 @@ class Screen:
         spaced = "  ".join(code)
         edge = "+" + "-" * (len(spaced) + 6) + "+"
         return [edge, f"|   {BOLD}{spaced}{PLAIN}   |", edge]
+
+
+def _write(text: str, file: TextIO, *, end: str = "\n") -> None:
+    try:
+        print(text, end=end, file=file, flush=True)
+    except OSError as error:
+        raise OutputClosed from error
 
 
 def _is_ours(error: BaseException | None) -> bool:

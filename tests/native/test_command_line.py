@@ -100,6 +100,19 @@ def test_with_json_there_is_one_object_and_no_token(person, server):
     assert server.only().app_name == "Relay"
 
 
+def test_a_reader_that_has_gone_gets_no_traceback(person):
+    """As `session --json | head` does; the exit code says that it was not told."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        with person.running("session", "--json", stdout=writing) as process:
+            _, err = process.communicate(timeout=LONGEST)
+    finally:
+        os.close(writing)
+
+    assert (process.returncode, err) == (Exit.FAILED, "")
+
+
 def test_the_session_is_told_and_its_token_when_it_is_asked_for(person, server):
     person.signs_in(server)
     (token,) = server.only().delivered
