@@ -416,6 +416,19 @@ def test_whoever_looked_at_the_link_before_takes_nothing_from_its_person(
     assert app.status() == "completed"
 
 
+def test_whoever_has_the_link_signs_the_app_in_with_no_other_account(
+    app: App, service: Service
+) -> None:
+    service.browser().signs_in(BOB, username="bob")
+    app.starts(ALICE)
+
+    page = follows(service.browser(), app).approves(BOB)
+
+    assert (page.status, page.error) == (403, "account_mismatch")
+    assert app.status() == "pending"
+    assert service.rows("SELECT sid FROM sessions WHERE app_name NOT NULL") == []
+
+
 def test_the_callback_belongs_to_the_browser_that_followed_the_link(
     app: App, alice: Browser, service: Service
 ) -> None:
