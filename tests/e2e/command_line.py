@@ -17,7 +17,7 @@ from app.atproto.session import OAuthSession
 from tests.lab.network import Network
 
 ROOT = Path(__file__).parents[2]
-WITHIN = 30.0
+WITHIN = 60.0
 
 
 @dataclass

@@ -17,6 +17,8 @@ APP = "Sketch"
 SECRETS = {"verifier", "token"}
 PATHS = {"session_id"}
 WAITING = {"login", "resume"}
+ASKING = {*WAITING, "logout"}
+"""The commands that speak with the service."""
 
 
 @dataclass(kw_only=True)
@@ -78,8 +80,8 @@ class Terminal(CommandLine):
         command = ["app.native", *words, "--json", "--store", "file"]
         if words[0] in WAITING:
             command += ["--no-browser", *self.transport]
-            if self.network.ca:
-                command += ["--ca-bundle", str(self.network.ca)]
+        if words[0] in ASKING and self.network.ca:
+            command += ["--ca-bundle", str(self.network.ca)]
         return command
 
     def _environment(self) -> dict[str, str]:

@@ -321,19 +321,22 @@ def test_the_account_page_lists_the_app_and_ends_it(
     assert len(lab.vault.oauth_sessions(member.did)) == 1
 
 
-@pytest.mark.parametrize("way", BY_STREAM, indirect=True)
-def test_signing_out_forgets_the_session_here(
+@pytest.mark.parametrize("way", EVERY_WAY, indirect=True)
+def test_signing_out_ends_the_session_here_and_at_the_service(
     lab: Laboratory, terminal: Terminal, visitor: Visitor, member: Account
 ) -> None:
     run = terminal.logs_in(member.handle)
     approve(visitor, run, member)
     say_yes(visitor)
     assert terminal.is_told(run)[0] == DONE
+    token = terminal.token()
 
     code, told = terminal.runs_to_its_end("logout")
 
-    assert (code, told["was_signed_in"]) == (DONE, True)
-    assert told["account_page"] == f"{lab.service.url}/auth/account"
+    assert (code, told["was_signed_in"], told["session_ended"]) == (DONE, True, True)
     assert not terminal.file.exists()
     assert terminal.runs_to_its_end("session")[0] == NOT_SIGNED_IN
+    assert ask_who_i_am(lab, token).status_code == 401
+    assert visitor.whoami()["did"] == member.did
+    assert len(lab.vault.oauth_sessions(member.did)) == 1
     assert terminal.runs_to_its_end("logout")[1] == {"was_signed_in": False}

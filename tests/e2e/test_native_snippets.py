@@ -24,7 +24,7 @@ from tests.lab.network import NODE, Account
 PAGE = Path(__file__).parents[2] / "docs" / "native-snippets.md"
 GO = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin")
 COMPILE_WITHIN = 300.0
-WITHIN = 30.0
+WITHIN = 60.0
 
 
 def program(language: str) -> str:

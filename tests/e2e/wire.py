@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from select import select
 from typing import Self
 
-WITHIN = 30.0
+WITHIN = 60.0
 CHUNK = 65_536
 
 
