@@ -86,6 +86,7 @@ class TimedBody:
     def __init__(self, body, seconds):
         self._body = body
         self._ends = time.monotonic() + seconds
+        self.failed = False  # gunicorn asks, and serves nothing after what failed
 
     def read(self, size=None):
         """Read so many bytes, or all there are; nothing here reads by lines."""
@@ -94,7 +95,11 @@ class TimedBody:
             with gevent.Timeout(left, TimeoutError("the body comes too slowly")):
                 return self._body.read(size)
         except ParseException as error:
+            self.failed = True
             raise OSError("the body is framed wrongly") from error
+        except BaseException:
+            self.failed = True
+            raise
 
 
 class Worker(GeventWorker):

@@ -71,6 +71,30 @@ def test_a_body_that_is_framed_wrongly_is_the_clients_mistake(
     assert answer.startswith(b"HTTP/1.1 400 BAD REQUEST")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcdeXX",
+        b"Content-Length: 50\r\n\r\nidentifier",
+    ],
+)
+def test_nothing_is_served_after_a_body_that_failed(server: Server, body: bytes):
+    """RFC 9112 §11.2: where it ends is unknown, and what follows may be a trick."""
+    with closing(connected(server)) as raw:
+        raw.sendall(FORM + body)
+        while (answer := raw.recv(65_536)).startswith(b"HTTP/1.1 100"):
+            pass
+        raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n")
+        try:
+            rest = b"".join(iter(lambda: raw.recv(65_536), b""))
+        except ConnectionError:
+            rest = b""
+
+    assert answer.startswith(b"HTTP/1.1 400 BAD REQUEST")
+    assert b"HTTP/1.1" not in rest
+
+
 def test_whoever_takes_no_answer_is_left(tmp_path: Path):
     with serving("tests.serving.flood:app", tmp_path, **IMPATIENT) as server:
         with closing(connected(server)) as raw:
