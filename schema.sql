@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS users (
     handle_checked_at BIGINT NOT NULL,
     created_at        BIGINT NOT NULL,
     disabled_at       BIGINT,
-    -- The authorization server of the last sign-in; another one the next time is a move.
+    -- Who spoke for it at the last sign-in of a browser; another the next time is a move.
     issuer            TEXT
 );
 

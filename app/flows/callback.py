@@ -150,7 +150,7 @@ class FinishLogin:
             self.users.note_sign_in(
                 granted.did,
                 handle=granted.handle,
-                issuer=granted.issuer,
+                issuer=_issuer_to_note(known, granted, destination),
                 now=self.clock(),
             )
         session = self._session(granted, device)
@@ -226,6 +226,15 @@ def _narrows(
     if destination.upgrades in {"", previous.sid}:
         return False
     return bool(ScopeSet.parse(granted.scope).missing(previous.scope))
+
+
+def _issuer_to_note(
+    known: User, granted: OAuthSession, destination: Destination
+) -> str:
+    """Return who spoke last; an app's login tells of no move, so it notes none."""
+    if destination.native and known.issuer is not None:
+        return known.issuer
+    return granted.issuer
 
 
 def _moved_from(known: User | None, granted: OAuthSession) -> str | None:

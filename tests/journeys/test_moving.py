@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fakes.app import App, confirms
 from tests.fakes.browser import Browser
 from tests.fakes.world import World
 from tests.service import Service
@@ -42,6 +43,17 @@ def test_the_next_sign_in_at_the_new_host_tells_nothing(
     mover.signs_in(ALICE)
 
     assert MOVED not in service.browser().signs_in(ALICE).text
+
+
+def test_who_signed_an_app_in_first_is_told_in_the_browser(
+    mover: Browser, service: Service
+) -> None:
+    """No page of an app's sign-in tells of it, whoever sees that one."""
+    app = App(service).starts(ALICE)
+    confirms(mover, app)
+
+    assert app.status() == "completed"
+    assert MOVED in mover.signs_in(ALICE).text
 
 
 def test_who_stayed_is_told_nothing(browser: Browser, service: Service) -> None:
