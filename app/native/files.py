@@ -12,6 +12,7 @@ bring DNS, JOSE and the whole protocol into every desktop app. So this one stand
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -142,7 +143,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        is_link = error.errno == errno.ELOOP  # what O_NOFOLLOW says of one
+        reason = "it is a link" if is_link else error.strerror or str(error)
         raise SessionStoreFailed(f"{path} cannot be used: {reason}") from error
 
 

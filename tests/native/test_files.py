@@ -76,7 +76,7 @@ def test_a_link_is_not_followed(store, path):
     elsewhere = path.rename(path.with_name("elsewhere"))
     path.symlink_to(elsewhere)
 
-    with pytest.raises(SessionStoreFailed):
+    with pytest.raises(SessionStoreFailed, match="it is a link"):
         store.read()
 
 
