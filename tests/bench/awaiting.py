@@ -22,7 +22,7 @@ from tests.serving.apps import People
 from tests.serving.server import Server, serving
 
 FEW, MANY, AT_ONCE = 1_000, 5_000, 940
-WAKES = 400
+WAKES = 200
 ROUNDS = 5
 IDLE_SECONDS = 5.0
 REQUESTS = 300
