@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.listener import start_listener
@@ -25,11 +25,12 @@ from tests.lab.network import Account, Network, dev_network, prod_like_network
 from tests.lab.service import Service, start_in_development, start_in_production
 from tests.pages.chromium import EXECUTABLE, FLAGS
 
-TOKEN_LIFE = 4
-"""Seconds, where all is in haste."""
+TOKEN_LIFE = 8
+"""Seconds, where all is in haste, but enough for a few calls on a slow machine."""
 
 
 def pytest_configure() -> None:
+    expect.set_options(timeout=60_000)  # a busy machine fails no test
     # Ended from outside, the run stops what it started, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 

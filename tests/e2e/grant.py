@@ -31,7 +31,7 @@ def refresh(
             grant.token_endpoint,
             data=_form(grant, client_key),
             headers={"DPoP": _proof(grant, nonce)},
-            timeout=10,
+            timeout=60,
         )
 
     with http_session(ca) as http:

@@ -45,7 +45,7 @@ class Laboratory:
     def visitor(self, **options: Any) -> Iterator[Visitor]:
         """Open a fresh browser profile; what it saw joins the secrets."""
         context = self.browser.new_context(locale="en-US", **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         visitor = Visitor(
             context, context.new_page(), self.service.url, self.network.pds_url
         )

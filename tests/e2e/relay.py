@@ -154,7 +154,7 @@ def approved(browser: Browser, url: str, account: Account) -> str:
     Nobody listens there: what the browser asks for is all that a login needs.
     """
     context = browser.new_context(locale="en-US")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     try:
         page.goto(url)

@@ -64,7 +64,7 @@ def terminal(
     yield terminal
     for run in terminal.runs:
         run.process.kill()
-        run.process.communicate(timeout=10)
+        run.process.communicate(timeout=60)
     assert terminal.secrets
     assert terminal.leaks() == []
 
@@ -126,7 +126,7 @@ def ask_who_i_am(lab: Laboratory, token: str) -> requests.Response:
         return http.get(
             f"{lab.service.url}/auth/session",
             headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
+            timeout=60,
         )
 
 

@@ -24,7 +24,7 @@ from tests.stores.cluster import postgresql
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
 DEVICES = 3
-CALLS_PER_SECOND = 10
+CALLS_PER_SECOND = 2
 """Far less than a slow machine makes: the soak shall have been one."""
 
 

@@ -136,7 +136,7 @@ def answers(url: str, *, ca: Path | None = None) -> Callable[[], bool]:
     def check() -> bool:
         try:
             return get(url, ca=ca).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     return check
@@ -145,7 +145,7 @@ def answers(url: str, *, ca: Path | None = None) -> Callable[[], bool]:
 def get(url: str, *, ca: Path | None = None) -> requests.Response:
     """GET a page of the laboratory, trusting its authority alone."""
     with session(ca) as http:
-        return http.get(url, timeout=5)
+        return http.get(url, timeout=20)
 
 
 def session(ca: Path | None) -> requests.Session:
