@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,8 @@ BUSY_TIMEOUT = 5.0
 OWNER_ONLY = 0o600
 LOOK_INTERVAL = 0.01
 LOOKS = 10
+PRIMARY_CODE = 0xFF
+"""The byte of an error code that says what kind it is; the others refine it."""
 
 
 def create(url: URL) -> Engine:
@@ -130,7 +133,26 @@ def _configure(connection: Any, _record: object) -> None:
     # None: the driver begins no transaction of its own, `begin` above does.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA journal_mode = WAL")
+    begin_log(connection)
+
+
+def begin_log(connection: Any) -> None:
+    """Turn the file to WAL, for good; nothing to do where that was done before.
+
+    Of processes that do so at once some are refused without any waiting: SQLite asks
+    nobody to be patient while the mode changes. So the patience is ours.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() >= until:
+                raise
+            time.sleep(LOOK_INTERVAL)
+        else:
+            return
 
 
 class _ForkGuard:

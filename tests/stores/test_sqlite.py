@@ -136,3 +136,30 @@ def test_a_writer_does_not_queue_forever(sqlite_database, sqlite_url):
     database.close()
 
     assert failures == ["another writer of this process takes too long"]
+
+
+class Refusing:
+    """A connection whose file others are turning to WAL at this very moment."""
+
+    def __init__(self, code: int, times: int) -> None:
+        self.refusals = [code] * times
+
+    def execute(self, _statement: str) -> None:
+        if self.refusals:
+            error = sqlite3.OperationalError("refused")
+            error.sqlite_errorcode = self.refusals.pop()
+            raise error
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY])
+def test_a_file_that_others_turn_to_wal_is_waited_for(code):
+    connection = Refusing(code, times=3)
+
+    sqlite.begin_log(connection)
+
+    assert connection.refusals == []
+
+
+def test_what_waiting_does_not_mend_is_said_at_once():
+    with pytest.raises(sqlite3.OperationalError, match="refused"):
+        sqlite.begin_log(Refusing(sqlite3.SQLITE_READONLY, times=1))
