@@ -19,6 +19,9 @@ from tests.lab.network import Network
 ROOT = Path(__file__).parents[2]
 WITHIN = 60.0
 
+HEARS_CTRL_C = ("/usr/bin/env", "--default-signal=INT")
+"""Whoever runs the tests in the background may have them, and theirs, ignore it."""
+
 
 @dataclass
 class Started:
@@ -45,10 +48,11 @@ class Started:
 
     def ends(self, pasted: str | None = None) -> tuple[int, Any]:
         """Wait for the end; return the exit code and the one JSON object."""
-        try:
-            output, _ = self.process.communicate(pasted, timeout=WITHIN)
-        finally:
-            self.process.kill()
+        with self.process:
+            try:
+                output, _ = self.process.communicate(pasted, timeout=WITHIN)
+            finally:
+                self.process.kill()
         self.progress.with_suffix(".out").write_text(output)
         return self.process.returncode, json.loads(output)
 
@@ -66,7 +70,7 @@ class CommandLine:
         progress = self.home / f"{len(self.runs)}.err"
         with progress.open("w") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", *self._command(words)],
+                [*HEARS_CTRL_C, sys.executable, "-m", *self._command(words)],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
