@@ -13,6 +13,7 @@ from app.tokens.verifier import TokenVerifier
 
 from .errors import NotSignedIn
 from .ports import Audit, RateLimit, Session, Sessions
+from .session import named_by
 
 log = logging.getLogger(__name__)
 
@@ -126,17 +127,8 @@ class LogoutByToken:
             TooManyRequests: too many tokens from this network were none.
         """
         try:
-            session = self._named_by(token)
+            named = named_by(token, verifier=self.verifier, sessions=self.sessions)
         except (NotSignedIn, TokenInvalid):
             self.rates.hit("token", network)
             raise
-        self.ending.end(session, reason="logout by token")
-
-    def _named_by(self, token: str | None) -> Session:
-        if not token:
-            raise NotSignedIn("no token")
-        claims = self.verifier.verify(token)
-        session = self.sessions.get(claims.sid)
-        if session is None or session.did != claims.did:
-            raise NotSignedIn("the session has ended")
-        return session
+        self.ending.end(named.session, reason="logout by token")

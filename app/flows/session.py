@@ -95,6 +95,24 @@ class Identified:
     session: Session
 
 
+def named_by(
+    token: str | None, *, verifier: TokenVerifier, sessions: Sessions
+) -> Identified:
+    """Return whom a platform token names, if its session still lives.
+
+    Raises:
+        NotSignedIn: no token, or its session is unknown or ended.
+        TokenInvalid: not a token of ours, or not any more.
+    """
+    if not token:
+        raise NotSignedIn("no token")
+    claims = verifier.verify(token)
+    session = sessions.get(claims.sid)
+    if session is None or session.did != claims.did:
+        raise NotSignedIn("the session has ended")
+    return Identified(claims=claims, session=session)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identify:
     """GET /auth/session."""
@@ -112,19 +130,14 @@ class Identify:
             TokenInvalid: not a token of ours, or not any more.
             AccountDisabled: the platform has shut this account.
         """
-        if not token:
-            raise NotSignedIn("no token")
-        claims = self.verifier.verify(token)
-        session = self.sessions.get(claims.sid)
-        if session is None or session.did != claims.did:
-            raise NotSignedIn("the session has ended")
-        user = self.users.get(claims.did)
+        named = named_by(token, verifier=self.verifier, sessions=self.sessions)
+        user = self.users.get(named.claims.did)
         if user is None:
             raise NotSignedIn("the account is gone")
         if user.disabled_at is not None:
             raise AccountDisabled(user.did)
-        self._note_use(session)
-        return Identified(claims=claims, session=session)
+        self._note_use(named.session)
+        return named
 
     def _note_use(self, session: Session) -> None:
         """Keep "last used" true for apps as well, which never renew by a cookie."""
