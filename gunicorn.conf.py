@@ -26,11 +26,11 @@ from gunicorn.workers.ggevent import GeventWorker
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from app.atproto.sockets import LOOKUPS_AT_ONCE
-from app.blueprints.context import EXTENSION
+from app.atproto.http.sockets import LOOKUPS_AT_ONCE
 from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
+from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, ten unless told: ten names whose servers keep
 # silent would keep every other name from being found (requirement 9.6).

@@ -2,7 +2,7 @@
 -- `init`: every statement may run again. Keys are text, times are epoch seconds. A
 -- column that joins a table later is named in app/stores/additions.py as well.
 -- A column named `secrets` is a JSON object under AES-256-GCM, bound to its table and
--- row (app/stores/cipher.py). A column named `..._hash` is a SHA-256 in hexadecimal of
+-- row (app/stores/encryption.py). A column named `..._hash` is a SHA-256 in hexadecimal of
 -- a random value that only its holder knows.
 
 -- The accounts of the platform: a DID that picked a username, once.

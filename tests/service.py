@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jinja2 import FileSystemBytecodeCache
 from jwt.algorithms import ECAlgorithm
 
-from app.atproto.policy import NetworkPolicy
-from app.atproto.security import SafeHTTP
+from app.atproto.http.client import SafeHTTP
+from app.atproto.http.url_policy import NetworkPolicy
 from app.config import Settings
 from app.factory import Outside, create_app
 from tests.fakes.browser import Browser

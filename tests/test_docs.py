@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.serving import make_server
 
-from app.blueprints.errors import HTTP_CODES, OWN
 from app.failures.table import TABLE
-from app.flows.calls import CallRules
+from app.flows.xrpc.allow_list import CallRules
+from app.web.errors import HTTP_CODES, OWN
 from tests.service import Service
 
 if TYPE_CHECKING:

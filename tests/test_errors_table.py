@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from app.atproto.errors import AtprotoError
-from app.blueprints.access import CrossSite
-from app.blueprints.errors import HTTP_CODES, OWN, row_for
-from app.blueprints.redirects import ReturnToInvalid
 from app.failures.messages import MESSAGES
 from app.failures.table import TABLE
 from app.flows.errors import FlowError
 from app.tokens.errors import TokenError
+from app.web.access import CrossSite
+from app.web.errors import HTTP_CODES, OWN, row_for
+from app.web.return_to import ReturnToInvalid
 
 CONTRACT: dict[str, set[int]] = {
     "invalid_identifier": {400},

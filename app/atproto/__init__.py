@@ -6,14 +6,11 @@ library promises, and `sdk.open_sdk_client`; modules are its own affair.
 
 from __future__ import annotations
 
-from .authorization import (
-    Authorization,
-)
 from .client import (
     Completed,
     OAuthClient,
 )
-from .client_metadata import (
+from .client_metadata.builders import (
     ClientMetadata,
     Presentation,
     build_confidential_web_client,
@@ -21,17 +18,25 @@ from .client_metadata import (
     build_native_client,
     build_public_web_client,
 )
-from .client_rules import (
+from .client_metadata.rules import (
     validate_client_jwks,
     validate_client_metadata,
 )
-from .discovery import (
+from .crypto.keys import (
+    ClientKeys,
+    SigningKey,
+)
+from .discovery.accounts import (
+    Discovery,
+    Location,
+)
+from .discovery.server_metadata import (
+    AuthorizationServer,
+    ProtectedResource,
+)
+from .discovery.servers import (
     Discovered,
     ServerDiscovery,
-)
-from .dns import (
-    DnsTxtLookup,
-    TxtLookup,
 )
 from .errors import (
     AccessDenied,
@@ -70,86 +75,77 @@ from .errors import (
     SubjectMismatch,
     UnsafeURL,
 )
-from .evidence import (
-    Evidence,
-    EvidenceCollector,
+from .http.client import (
+    SafeHTTP,
 )
-from .files import (
-    FileSessionStore,
-    FileStateStore,
-)
-from .http import (
+from .http.types import (
     HTTP,
     Deadline,
     Response,
     Upload,
 )
-from .identifier import (
-    Identifier,
-    parse_identifier,
+from .http.url_policy import (
+    NetworkPolicy,
 )
-from .identity import (
+from .identity.dns import (
+    DnsTxtLookup,
+    TxtLookup,
+)
+from .identity.resolver import (
     Identity,
     IdentityResolver,
 )
-from .keys import (
-    ClientKeys,
-    SigningKey,
-)
-from .location import (
-    Discovery,
-    Location,
-)
-from .loopback import (
+from .loopback.listener import (
     AnswerTimeout,
     LoopbackListener,
     read_pasted,
 )
-from .memory import (
-    MemoryCache,
-    MemorySessionStore,
-    MemoryStateStore,
+from .oauth.authorization import (
+    Authorization,
 )
-from .metadata import (
-    AuthorizationServer,
-    ProtectedResource,
+from .oauth.issuer_verification import (
+    Evidence,
+    EvidenceCollector,
 )
-from .nsid import (
-    Nsid,
-    is_nsid,
-    parse_nsid,
+from .open_client import (
+    PLC_DIRECTORY,
+    open_client,
+    open_discovery,
 )
-from .permissions import (
+from .records import (
+    AuthMethod,
+    OAuthSession,
+)
+from .scopes.permission import (
     Permission,
 )
-from .policy import (
-    NetworkPolicy,
-)
-from .private_files import (
-    FileUnusable,
-)
-from .resource import (
-    LiveSession,
-)
-from .scopes import (
+from .scopes.scope import (
     ATPROTO,
     ScopeSet,
     parse_scope,
 )
-from .security import (
-    SafeHTTP,
+from .session.session import (
+    LiveSession,
 )
-from .session import (
-    AuthMethod,
-    OAuthSession,
+from .stores.files import (
+    FileSessionStore,
+    FileStateStore,
 )
-from .stores import (
+from .stores.memory import (
+    MemoryCache,
+    MemorySessionStore,
+    MemoryStateStore,
+)
+from .stores.private_file import (
+    FileUnusable,
+)
+from .stores.protocols import (
     AuthRequest,
     Cache,
     SessionStore,
     StateStore,
 )
-from .syntax import (
+from .syntax.grammar import (
     Did,
     Handle,
     Origin,
@@ -158,10 +154,14 @@ from .syntax import (
     parse_handle,
     parse_origin,
 )
-from .wiring import (
-    PLC_DIRECTORY,
-    open_client,
-    open_discovery,
+from .syntax.identifier import (
+    Identifier,
+    parse_identifier,
+)
+from .syntax.nsid import (
+    Nsid,
+    is_nsid,
+    parse_nsid,
 )
 
 __all__ = [

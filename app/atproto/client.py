@@ -15,15 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .authorization import (
-    Authorization,
-    authorization_url,
-    check_scope,
-    optional_parameters,
-    par_form,
-)
-from .bindings import Bindings
-from .callback import fingerprint, is_bound, read_callback
+from .crypto.keys import SigningKey
+from .crypto.proofs import create_verifier
 from .errors import (
     AtprotoError,
     BrowserMismatch,
@@ -34,28 +27,35 @@ from .errors import (
     StateUnknown,
     SubjectMismatch,
 )
-from .exchange import CodeExchange
-from .keys import SigningKey
-from .proofs import create_verifier
-from .refresh import SessionRefresh
-from .resource import LiveSession
-from .stores import AuthRequest
+from .oauth.authorization import (
+    Authorization,
+    authorization_url,
+    check_scope,
+    optional_parameters,
+    par_form,
+)
+from .oauth.callback import fingerprint, is_bound, read_callback
+from .oauth.client_auth import Bindings
+from .oauth.token_exchange import CodeExchange
+from .session.refresh import SessionRefresh
+from .session.session import LiveSession
+from .stores.protocols import AuthRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from .callback import CallbackAnswer
-    from .client_metadata import ClientMetadata
-    from .dpop import DPoPSender
-    from .evidence import EvidenceCollector
-    from .http import Deadline
-    from .identifier import Identifier
-    from .keys import ClientKeys
-    from .metadata import AuthorizationServer
-    from .server import ServerAgent
-    from .session import OAuthSession
-    from .stores import SessionStore, StateStore
-    from .syntax import Did
+    from .client_metadata.builders import ClientMetadata
+    from .crypto.keys import ClientKeys
+    from .discovery.server_metadata import AuthorizationServer
+    from .http.types import Deadline
+    from .oauth.callback import CallbackAnswer
+    from .oauth.dpop import DPoPSender
+    from .oauth.issuer_verification import EvidenceCollector
+    from .oauth.server import ServerAgent
+    from .records import OAuthSession
+    from .stores.protocols import SessionStore, StateStore
+    from .syntax.grammar import Did
+    from .syntax.identifier import Identifier
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import DocumentInvalid
-from .http import Deadline
-from .resource import ANSWER_LIMIT
+from .http.types import Deadline
+from .session.session import ANSWER_LIMIT
 
 try:
     from atproto_client import Client, models
@@ -33,8 +33,8 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .http import Response
-    from .resource import LiveSession
+    from .http.types import Response
+    from .session.session import LiveSession
 
 PATIENCE: Final = 30.0
 """Seconds for one call, a refresh and second tries included."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from app.atproto.syntax import host_of
+from app.atproto.syntax.grammar import host_of
 from app.flows.errors import NotSignedIn
 from app.flows.ports import Session
 from app.flows.session import SignedIn
+from app.web import cookies
+from app.web.access import access
+from app.web.context import flows
+from app.web.device_name import name_of
+from app.web.errors import Failure, error_page, shows_failure
+from app.web.permission_text import in_words
+from app.web.responses import see_other
 
-from . import cookies
-from .access import access
-from .context import flows
-from .devices import name_of
-from .entering import see_other
-from .errors import Failure, error_page, shows_failure
 from .logout import signed_out
-from .permission_words import in_words
 
 bp = Blueprint("account", __name__)
 

@@ -13,19 +13,20 @@ from app.atproto.errors import (
     StateUnknown,
     printable,
 )
-from app.atproto.syntax import host_of
+from app.atproto.syntax.grammar import host_of
 from app.flows.callback import LoginFinished, UpgradeOvertaken
 from app.flows.destination import Destination, aim_of
 from app.flows.errors import NativeLoginOver
 from app.flows.session import SignedIn
+from app.web import cookies
+from app.web.access import access
+from app.web.context import flows
+from app.web.errors import Failure, error_page, shows_failure
+from app.web.responses import enter, see_other
+from app.web.scope_upgrade import is_of, upgrade_page
 
-from . import confirmation, cookies
-from .access import access
-from .context import flows
-from .entering import enter, see_other
-from .errors import Failure, error_page, shows_failure
+from . import native_confirm
 from .login import begin, login_page
-from .upgrade import is_of, upgrade_page
 
 bp = Blueprint("callback", __name__)
 
@@ -45,7 +46,7 @@ def show_failed(failure: Failure) -> Response | str:
     """Show why nobody was signed in, with a way to try again that loses nothing."""
     error, aim = failure.error, aim_of(failure.error)
     if aim.native or isinstance(error, NativeLoginOver):
-        return confirmation.failed_page(failure)
+        return native_confirm.failed_page(failure)
     if not isinstance(error, AtprotoError) or error.app_state is None:
         return _unrecognised(failure)
     if _deserves_another_try(error, aim):
@@ -116,7 +117,7 @@ def callback() -> Response:
     if isinstance(finished, UpgradeOvertaken):
         response = _ask_again(finished.destination)
     elif finished.destination.native:
-        response = confirmation.begin(finished)
+        response = native_confirm.begin(finished)
     else:
         response = _enter(finished)
     cookies.end_flow(response, state=request.args["state"])

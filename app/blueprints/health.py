@@ -6,8 +6,8 @@ import logging
 
 from flask import Blueprint, Flask, Response, jsonify
 
-from .access import access
-from .context import context
+from app.web.access import access
+from app.web.context import context
 
 bp = Blueprint("health", __name__)
 

@@ -8,14 +8,13 @@ from app.atproto.errors import IdentifierInvalid
 from app.flows.destination import Destination
 from app.flows.errors import ScopeRefused
 from app.flows.ports import User
-
-from . import cookies
-from .access import access
-from .context import flows, site
-from .entering import enter, see_other
-from .errors import Failure, shows_failure
-from .redirects import ReturnToInvalid
-from .upgrade import is_due, is_of, upgrade_page
+from app.web import cookies
+from app.web.access import access
+from app.web.context import flows, site
+from app.web.errors import Failure, shows_failure
+from app.web.responses import enter, see_other
+from app.web.return_to import ReturnToInvalid
+from app.web.scope_upgrade import is_due, is_of, upgrade_page
 
 bp = Blueprint("login", __name__)
 

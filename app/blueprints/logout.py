@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from app.atproto.syntax import host_of
-
-from . import cookies
-from .access import access, is_from_elsewhere
-from .context import flows, site
+from app.atproto.syntax.grammar import host_of
+from app.web import cookies
+from app.web.access import access, is_from_elsewhere
+from app.web.context import flows, site
 
 bp = Blueprint("logout", __name__)
 

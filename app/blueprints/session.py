@@ -5,11 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from app.flows.networks import network_of
-
-from . import cookies
-from .access import access
-from .bearer import bearer_token
-from .context import flows
+from app.web import cookies
+from app.web.access import access
+from app.web.bearer import bearer_token
+from app.web.context import flows
 
 bp = Blueprint("session", __name__)
 

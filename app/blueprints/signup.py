@@ -18,12 +18,13 @@ from app.flows.errors import (
     UsernameTaken,
 )
 from app.flows.signup import Newcomer
+from app.web import cookies
+from app.web.access import access
+from app.web.context import flows, site
+from app.web.errors import Failure, error_page, shows_failure
+from app.web.responses import enter, see_other
 
-from . import confirmation, cookies
-from .access import access
-from .context import flows, site
-from .entering import enter, see_other
-from .errors import Failure, error_page, shows_failure
+from . import native_confirm
 
 bp = Blueprint("signup", __name__)
 
@@ -54,9 +55,9 @@ def show_again(failure: Failure) -> Response | str:
         typed = request.form.get("username", "")
         return signup_page(_newcomer(), typed, failure)
     if isinstance(failure.error, NativeLoginOver):
-        return confirmation.over_page(failure)
+        return native_confirm.over_page(failure)
     if isinstance(failure.error, SignupFinished) and _mark():
-        return see_other(url_for("confirmation.show", login=_mark()))
+        return see_other(url_for("native_confirm.show", login=_mark()))
     if isinstance(failure.error, NotSignedIn | SignupFinished):
         return see_other("/auth/login")
     return error_page(failure)
@@ -81,7 +82,7 @@ def submit() -> Response:
         done = flows().choose_username.choose(cookies.session_secret(), typed)
         return enter(done.signed_in, done.destination.return_to)
     done = flows().choose_username.choose(visit.secret, typed, native=visit.login_id)
-    return confirmation.lead_on(done.signed_in.user, visit)
+    return native_confirm.lead_on(done.signed_in.user, visit)
 
 
 def _newcomer() -> Newcomer:
@@ -93,7 +94,7 @@ def _newcomer() -> Newcomer:
 
 def _visit() -> cookies.NativeVisit | None:
     """Return what this browser holds for an app, if this sign-up is for one."""
-    return confirmation.visit_of(_mark()) if _mark() else None
+    return native_confirm.visit_of(_mark()) if _mark() else None
 
 
 def _mark() -> str:

@@ -14,12 +14,11 @@ from flask import Blueprint, Response, redirect, request
 
 from app.flows.errors import NotSignedIn
 from app.flows.session import Identified
-
-from . import cookies
-from .access import access
-from .bearer import bearer_token
-from .context import flows, site
-from .redirects import ReturnToInvalid
+from app.web import cookies
+from app.web.access import access
+from app.web.bearer import bearer_token
+from app.web.context import flows, site
+from app.web.return_to import ReturnToInvalid
 
 bp = Blueprint("verify", __name__)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from .access import access
-from .context import context, site
+from app.web.access import access
+from app.web.context import context, site
 
 bp = Blueprint("well_known", __name__)
 

@@ -21,19 +21,18 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import FileWrapper
 
 from app.atproto.errors import ScopeMissing, SessionEnded, printable
-from app.atproto.http import Upload
+from app.atproto.http.types import Upload
 from app.failures import Failure
-from app.flows.call_records import CallRecord
-from app.flows.calls import JSON, Call
 from app.flows.errors import CallMalformed, CallTooLarge
 from app.flows.networks import network_of
-from app.flows.xrpc import Answer
-
-from . import cookies, origins
-from .access import access
-from .bearer import bearer_token
-from .context import flows, site
-from .errors import adds_to_failure
+from app.flows.xrpc.allow_list import JSON, Call
+from app.flows.xrpc.call import Answer
+from app.flows.xrpc.call_records import CallRecord
+from app.web import cookies, cors
+from app.web.access import access
+from app.web.bearer import bearer_token
+from app.web.context import flows, site
+from app.web.errors import adds_to_failure
 
 bp = Blueprint("xrpc", __name__)
 
@@ -120,7 +119,7 @@ def preflight(nsid: str) -> Response:  # noqa: ARG001 -- the answer is the same 
 @bp.after_request
 def finish(response: Response) -> Response:
     """Let the page read the answer, and note that it came."""
-    origins.allow(response, exposed=EXPOSED)
+    cors.allow(response, exposed=EXPOSED)
     record = _record()
     if record is not None:
         seconds = time.monotonic() - record.began
@@ -133,7 +132,7 @@ def _begin(nsid: str) -> CallRecord:
     g.call_record = CallRecord(
         nsid=printable(nsid),
         verb=request.method,
-        caller=origins.caller() or "",
+        caller=cors.caller() or "",
         began=time.monotonic(),
     )
     record: CallRecord = g.call_record

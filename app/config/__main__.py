@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .reference import configuration_page, env_example
+from .docs import configuration_page, env_example
 from .settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

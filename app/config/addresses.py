@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from publicsuffixlist import PublicSuffixList
 
 from app.atproto.errors import IdentifierInvalid
-from app.atproto.syntax import Origin, host_of, parse_origin
+from app.atproto.syntax.grammar import Origin, host_of, parse_origin
 
 from .problems import Refused
 

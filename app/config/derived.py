@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.atproto.syntax import host_of
+from app.atproto.syntax.grammar import host_of
 
 from .variables import Variables
 

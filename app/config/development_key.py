@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from .problems import Problem, Refused, SettingsInvalid
-from .values import SECRET_KEY_BYTES, secret_key
+from .types import SECRET_KEY_BYTES, secret_key
 
 KEY_FILE = "secret_key"
 

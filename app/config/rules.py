@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from app.atproto.scopes import ATPROTO, ScopeSet
-from app.atproto.syntax import host_of
+from app.atproto.scopes.scope import ATPROTO, ScopeSet
+from app.atproto.syntax.grammar import host_of
 
 from .addresses import (
     LOOPBACK_HOSTS,

@@ -10,12 +10,12 @@ from __future__ import annotations
 from flask import Flask
 
 from app import commands
-from app.blueprints import context
 from app.config import Settings
+from app.web import context
 
-from .administration import administration_of
+from .admin import administration_of
+from .container import open_parts
 from .outside import Outside
-from .parts import open_parts
 from .web import open_flask, site_of
 
 __all__ = ["Outside", "create_app"]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.atproto import wiring
 from app.atproto.client import OAuthClient
-from app.atproto.client_metadata import (
+from app.atproto.client_metadata.builders import (
     ClientMetadata,
     Presentation,
     build_confidential_web_client,
     build_loopback_client,
 )
-from app.atproto.keys import ClientKeys
-from app.atproto.policy import NetworkPolicy
+from app.atproto.crypto.keys import ClientKeys
+from app.atproto.http.url_policy import NetworkPolicy
+from app.atproto.open_client import open_client as open_oauth_client
 from app.config import Settings
-from app.flows.keys import KeyRings
+from app.flows.signing_keys import KeyRings
 
 from .outside import Outside
 from .storage import Stores
@@ -56,7 +56,7 @@ def open_client(
     before_host: Callable[[str], None],
 ) -> OAuthClient:
     """Return the OAuth client; one serves all threads."""
-    return wiring.open_client(
+    return open_oauth_client(
         metadata=metadata,
         keys=keys,
         states=stores.states,

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.atproto.dns import DnsTxtLookup, TxtLookup
-from app.atproto.http import HTTP
-from app.atproto.policy import NetworkPolicy
-from app.atproto.security import SafeHTTP
+from app.atproto.http.client import SafeHTTP
+from app.atproto.http.types import HTTP
+from app.atproto.http.url_policy import NetworkPolicy
+from app.atproto.identity.dns import DnsTxtLookup, TxtLookup
 from app.config import Settings
 
 

@@ -10,8 +10,8 @@ from app.rpc.errors import ListenerRefused
 from app.rpc.listener import Listener
 from app.rpc.tls import Certificate
 
+from .container import open_parts
 from .outside import Outside
-from .parts import open_parts
 
 UMASK = 0o007
 """As gunicorn.conf.py has it: a unix socket is for our own group."""

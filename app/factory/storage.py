@@ -10,11 +10,11 @@ from app.config import Settings, keep_development_key
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
-from app.stores.changes import SqlNativeChanges
-from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
+from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
+from app.stores.native_login_events import SqlNativeChanges
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sessions import SqlSessions

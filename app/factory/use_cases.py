@@ -6,31 +6,31 @@ from collections.abc import Callable
 from functools import partial
 
 from app.atproto.client import OAuthClient
-from app.atproto.identifier import parse_identifier
-from app.atproto.memory import MemoryCache
-from app.atproto.policy import NetworkPolicy
-from app.blueprints.context import Flows
+from app.atproto.http.url_policy import NetworkPolicy
+from app.atproto.stores.memory import MemoryCache
+from app.atproto.syntax.identifier import parse_identifier
 from app.config import Settings
-from app.flows.call_records import RecordCall
 from app.flows.callback import FinishLogin
-from app.flows.confirmation import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.devices import Devices
-from app.flows.keys import KeyRings
 from app.flows.login import StartLogin
 from app.flows.logout import EndSession, Logout, LogoutByToken
-from app.flows.native import AwaitNativeLogin, StartNativeLogin
-from app.flows.pauses import Pauses
-from app.flows.permissions import Permissions
+from app.flows.native.confirm import ConfirmNativeLogin, OpenNativeLogin
+from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
 from app.flows.places import Places
 from app.flows.ports import RateLimit
+from app.flows.scope_requests import Permissions
 from app.flows.session import Identify, IssueToken, RenewToken
+from app.flows.signing_keys import KeyRings
 from app.flows.signup import ChooseUsername
 from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
 from app.flows.verify import MOST_REMEMBERED, Verify
-from app.flows.xrpc import CallPds, Limits
+from app.flows.xrpc.call import CallPds, Limits
+from app.flows.xrpc.call_records import RecordCall
+from app.flows.xrpc.retry_after import Pauses
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
+from app.web.context import Flows
 
 from .storage import Stores
 

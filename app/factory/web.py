@@ -8,28 +8,25 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.atproto.syntax import host_of
+from app.atproto.syntax.grammar import host_of
 from app.blueprints import (
-    access,
     account,
     callback,
-    confirmation,
-    errors,
-    headers,
     health,
     login,
     logout,
-    native,
-    pages,
+    native_confirm,
+    native_login,
     session,
     signup,
     verify,
     well_known,
     xrpc,
 )
-from app.blueprints.context import SignupHost, Site
-from app.blueprints.redirects import ReturnPolicy
 from app.config import Settings
+from app.web import access, errors, headers, templating
+from app.web.context import SignupHost, Site
+from app.web.return_to import ReturnPolicy
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -48,8 +45,8 @@ VIEWS = (
     session,
     verify,
     xrpc,
-    native,
-    confirmation,
+    native_login,
+    native_confirm,
     well_known,
     health,
 )
@@ -92,7 +89,7 @@ def open_flask(settings: Settings) -> Flask:
     app.url_map.strict_slashes = True
     for view in VIEWS:
         app.register_blueprint(view.bp)
-    for aspect in (headers, access, errors, pages):
+    for aspect in (headers, access, errors, templating):
         aspect.init_app(app)
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.atproto import errors as atproto
-from app.atproto.syntax import host_of
+from app.atproto.syntax.grammar import host_of
 from app.flows.destination import aim_of
 
 from .messages import Message, message_for

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from app.atproto.client import Completed, OAuthClient
 from app.atproto.errors import AccessDenied
-from app.atproto.scopes import ScopeSet
-from app.atproto.security import Deadline
-from app.atproto.session import OAuthSession
+from app.atproto.http.client import Deadline
+from app.atproto.records import OAuthSession
+from app.atproto.scopes.scope import ScopeSet
 
 from .destination import Destination, aim_of
 from .errors import NativeLoginOver

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from threading import BoundedSemaphore
 
 from app.atproto.client import OAuthClient
-from app.atproto.identifier import Identifier
-from app.atproto.security import Deadline
+from app.atproto.http.client import Deadline
+from app.atproto.syntax.identifier import Identifier
 
 from .destination import Destination
 from .errors import PromptRefused, TooManyRequests
 from .networks import network_of
-from .permissions import Permissions
 from .ports import RateLimit, Session, Sessions
+from .scope_requests import Permissions
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from app.atproto.client import OAuthClient
-from app.atproto.security import Deadline
+from app.atproto.http.client import Deadline
 from app.tokens.errors import TokenError, TokenInvalid
 from app.tokens.verifier import TokenVerifier
 

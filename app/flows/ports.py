@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from app.atproto.keys import SigningKey
-from app.atproto.syntax import Did, Handle
+from app.atproto.crypto.keys import SigningKey
+from app.atproto.syntax.grammar import Did, Handle
 
 Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]

@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
-from app.atproto.syntax import Did
-
-from .native import DELIVERY_WINDOW
+from app.atproto.syntax.grammar import Did
+from app.flows.native.wait import DELIVERY_WINDOW
 
 Kind = Literal[
     "auth_requests",

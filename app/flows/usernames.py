@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from app.atproto.syntax import Handle
+from app.atproto.syntax.grammar import Handle
 
 from .errors import UsernameInvalid, UsernameReserved
 

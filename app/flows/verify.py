@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.atproto.memory import MemoryCache
+from app.atproto.stores.memory import MemoryCache
 from app.tokens.errors import TokenError
 
 from .errors import NotSignedIn

@@ -7,15 +7,14 @@
     session = auth.await_login(started.session_id)
 
 It needs `requests` and nothing else of this repository, of a web framework or of a
-database. gRPC (`app.native.over_grpc`) and the system's keyring are used where they are
-asked for and installed. docs/native-client.md is the guide.
+database. gRPC (`app.native.grpc_transport`) and the system's keyring are used where
+they are asked for and installed. docs/native-client.md is the guide.
 """
 
 from __future__ import annotations
 
-from .auth import AuthManager
 from .backoff import Backoff
-from .clocks import Clock
+from .clock import Clock
 from .errors import (
     AwaitTimedOut,
     KeyringUnusable,
@@ -33,13 +32,14 @@ from .errors import (
     SessionStoreFailed,
     TransportMissing,
 )
-from .files import FileStore
-from .keyrings import KeyringStore
-from .over_http import HttpTransport
-from .places import default_directory, open_store
+from .file_store import FileStore
+from .http_transport import HttpTransport
+from .keyring_store import KeyringStore
+from .manager import AuthManager
+from .open_store import default_directory, open_store
 from .records import LoginStarted, NativeSession, SignedOut
-from .stores import MemoryStore, StateStore
-from .transports import Transport
+from .store import MemoryStore, StateStore
+from .transport import Transport
 from .waiting import Waiting
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from .arguments import build_parser
-from .commands import run
-from .exits import Exit
-from .screen import OutputClosed, Screen
+from .cli.arguments import build_parser
+from .cli.commands import run
+from .cli.exit_codes import Exit
+from .cli.terminal import OutputClosed, Screen
 
 
 def main() -> int:

@@ -12,14 +12,14 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from .lines import Line, LineCut
+from .connection import Line, LineCut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .clocks import Clock
+    from .clock import Clock
     from .errors import LoginEnded, NativeError
-    from .transports import Outcome
+    from .transport import Outcome
 
 REMEMBERED: Final = 64
 """Logins whose end is remembered for an await that comes late."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import LoginExpired, LoginRefused, ServerUnreachable
-from .transports import Expired, Pending
+from .transport import Expired, Pending
 
 if TYPE_CHECKING:
     from .backoff import Backoff
-    from .clocks import Expiry
-    from .lines import Line
-    from .transports import Answer, Claim, Outcome, Transport
+    from .clock import Expiry
+    from .connection import Line
+    from .transport import Answer, Claim, Outcome, Transport
 
 
 @dataclass(frozen=True, slots=True)

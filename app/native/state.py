@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from .errors import ServerUrlInvalid
 from .records import NativeSession, PendingLogin, StoredSession
-from .server_urls import parse_server_url
+from .urls import parse_server_url
 
 VERSION: Final = 1
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .records import NativeSession
-    from .transports import Transport
+    from .transport import Transport
 
 
 def tell(

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .clocks import Overtime, SleepWatch
+from .clock import Overtime, SleepWatch
 from .errors import AwaitTimedOut, LoginExpired
 from .records import NativeSession
 
 if TYPE_CHECKING:
     from .awaits import Await
-    from .clocks import Expiry
-    from .transports import Outcome
+    from .clock import Expiry
+    from .transport import Outcome
 
 TICK: Final = 0.5
 

@@ -17,13 +17,13 @@ from grpc_reflection.v1alpha import reflection as reflection_service
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from app.flows.login import MOST_AT_ONCE
-from app.flows.native import AwaitNativeLogin, StartNativeLogin
+from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc
 
-from .auth import LOOK_AGAIN, AuthService
 from .errors import CannotListen
 from .health import Health
 from .reflection import Reflection
+from .service import LOOK_AGAIN, AuthService
 from .tls import Certificate
 
 log = logging.getLogger(__name__)

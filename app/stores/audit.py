@@ -11,7 +11,7 @@ from sqlalchemy import text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.atproto.syntax import Did
+    from app.atproto.syntax.grammar import Did
     from app.flows.ports import Audit
     from app.stores.database import Database
 

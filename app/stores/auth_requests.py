@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from app.atproto.keys import SigningKey
-from app.atproto.stores import AuthRequest
-from app.stores.cipher import hashed
-from app.stores.rows import SealedFields, fetching, row_of
+from app.atproto.crypto.keys import SigningKey
+from app.atproto.stores.protocols import AuthRequest
+
+from .encryption import hashed
+from .records import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import RowMapping
 
-    from app.atproto.stores import StateStore
-    from app.stores.cipher import Cipher
+    from app.atproto.stores.protocols import StateStore
     from app.stores.database import Database
+
+    from .encryption import Cipher
 
 SECRETS = ("code_verifier", "dpop_key", "as_nonce", "app_state")
 FIELDS = tuple(field.name for field in fields(AuthRequest))

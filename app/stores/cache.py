@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from app.atproto.memory import MemoryCache
+from app.atproto.stores.memory import MemoryCache
 from app.flows.errors import StorageFailed
-from app.stores.rows import fetching
+
+from .records import fetching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sqlalchemy import TextClause
 
-    from app.atproto.stores import Cache
+    from app.atproto.stores.protocols import Cache
     from app.stores.database import Database
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.atproto.keys import SigningKey
+from app.atproto.crypto.keys import SigningKey
 from app.flows.ports import StoredKey
-from app.stores.rows import SealedFields, row_of
+
+from .records import SealedFields, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
     from app.flows.ports import Ring, SigningKeys
-    from app.stores.cipher import Cipher
     from app.stores.database import Database
+
+    from .encryption import Cipher
 
 LIST = text("""
     SELECT * FROM signing_keys WHERE ring = :ring

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import text
 
 from app.flows.ports import NativeLogin
-from app.stores.cipher import hashed
-from app.stores.rows import SealedFields, fetching, row_of
+
+from .encryption import hashed
+from .records import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TextClause, TextualSelect
 
     from app.flows.ports import NativeLogins, Session
-    from app.stores.cipher import Cipher
     from app.stores.database import Database
+
+    from .encryption import Cipher
 
 CHANNEL: Final = "native_logins"
 """Where PostgreSQL tells of a decision; the payload is the login's id."""

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from app.atproto.keys import SigningKey
-from app.atproto.session import OAuthSession
-from app.stores.rows import SealedFields, fetching, row_of
+from app.atproto.crypto.keys import SigningKey
+from app.atproto.records import OAuthSession
+
+from .records import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
-    from app.atproto.stores import SessionStore
-    from app.atproto.syntax import Did
-    from app.stores.cipher import Cipher
+    from app.atproto.stores.protocols import SessionStore
+    from app.atproto.syntax.grammar import Did
     from app.stores.database import Database
+
+    from .encryption import Cipher
 
 FIELDS = tuple(field.name for field in fields(OAuthSession))
 SECRETS = ("dpop_key", "access_token", "refresh_token", "as_nonce", "pds_nonce")

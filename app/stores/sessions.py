@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.flows.ports import Session
-from app.stores.cipher import hashed
-from app.stores.rows import fetching, row_of
+
+from .encryption import hashed
+from .records import fetching, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import TextualSelect
 
-    from app.atproto.syntax import Did
+    from app.atproto.syntax.grammar import Did
     from app.flows.ports import Sessions
     from app.stores.database import Database
 

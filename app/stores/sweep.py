@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import TextClause, text
 
-from app.atproto.syntax import Did
+from app.atproto.syntax.grammar import Did
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

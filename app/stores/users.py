@@ -9,14 +9,15 @@ from sqlalchemy import Text, bindparam, text
 
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User
-from app.stores.rows import fetching, row_of
+
+from .records import fetching, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sqlalchemy import Connection
 
-    from app.atproto.syntax import Did, Handle
+    from app.atproto.syntax.grammar import Did, Handle
     from app.flows.ports import Users
     from app.stores.database import Database
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.atproto.syntax import Did, Handle
+from app.atproto.syntax.grammar import Did, Handle
 
 from .errors import SigningKeyMissing
 from .keys import TYP, KeyRing

@@ -1,8 +1,8 @@
 """The key ring of the platform token: one key signs, all published ones verify.
 
-A ring is a snapshot and never changes; `app.flows.keys` replaces it. Owns what JOSE
-there is in this package. A key verifies with its own algorithm only, so a token cannot
-choose how it is checked (RFC 8725 §3.1).
+A ring is a snapshot and never changes; `app.flows.signing_keys` replaces it. Owns what
+JOSE there is in this package. A key verifies with its own algorithm only, so a token
+cannot choose how it is checked (RFC 8725 §3.1).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, Self
 
 import jwt
 
-from app.atproto.keys import SigningKey
+from app.atproto.crypto.keys import SigningKey
 
 from .errors import TokenInvalid
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.atproto.syntax import Did, Handle
+from app.atproto.syntax.grammar import Did, Handle
 
 from .errors import TokenExpired, TokenInvalid
 from .keys import TYP, KeyRing, claimed_kid

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
-from app.atproto.security import Deadline, NetworkPolicy, SafeHTTP
+from app.atproto.http.client import Deadline, NetworkPolicy, SafeHTTP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.atproto.security import Response
+    from app.atproto.http.client import Response
     from tests.fakes.hostile import HostileServer
 
 USER_AGENT = "Latchkey/1 (+https://platform.dev/contact)"

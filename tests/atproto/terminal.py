@@ -12,15 +12,15 @@ from urllib.request import urlopen
 
 from app.atproto.cli.outside import Network, NetworkOptions, Outside
 from app.atproto.cli.program import run
-from app.atproto.files import FileSessionStore
-from app.atproto.security import SafeHTTP
+from app.atproto.http.client import SafeHTTP
+from app.atproto.stores.files import FileSessionStore
 from tests.fakes.consent import ConsentPage, SentBack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from app.atproto.session import OAuthSession
+    from app.atproto.records import OAuthSession
     from tests.fakes.world import World
 
 SECRET_PARAMETERS = {"code", "state"}

@@ -33,7 +33,7 @@ from tests.fakes.pds import CREATE_RECORD, GET_SESSION, UPLOAD_BLOB
 if TYPE_CHECKING:
     from atproto_client import Client
 
-    from app.atproto.session import OAuthSession
+    from app.atproto.records import OAuthSession
     from tests.fakes.network import FakeNetwork
     from tests.fakes.world import World
 

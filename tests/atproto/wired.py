@@ -8,20 +8,20 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from werkzeug.wrappers import Request
 
 from app.atproto.client import OAuthClient
-from app.atproto.client_metadata import (
+from app.atproto.client_metadata.builders import (
     ClientMetadata,
     build_confidential_web_client,
     build_loopback_client,
 )
-from app.atproto.discovery import ServerDiscovery
-from app.atproto.dpop import DPoPSender
-from app.atproto.evidence import EvidenceCollector
-from app.atproto.identifier import parse_identifier
-from app.atproto.identity import IdentityResolver
-from app.atproto.keys import ClientKeys, SigningKey
-from app.atproto.memory import MemoryCache, MemorySessionStore, MemoryStateStore
-from app.atproto.security import Deadline, NetworkPolicy, SafeHTTP
-from app.atproto.server import ServerAgent
+from app.atproto.crypto.keys import ClientKeys, SigningKey
+from app.atproto.discovery.servers import ServerDiscovery
+from app.atproto.http.client import Deadline, NetworkPolicy, SafeHTTP
+from app.atproto.identity.resolver import IdentityResolver
+from app.atproto.oauth.dpop import DPoPSender
+from app.atproto.oauth.issuer_verification import EvidenceCollector
+from app.atproto.oauth.server import ServerAgent
+from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
+from app.atproto.syntax.identifier import parse_identifier
 from tests.fakes.browser import query_of
 from tests.fakes.consent import ConsentPage
 from tests.fakes.directory import json_response
@@ -31,10 +31,10 @@ from tests.fakes.world import PLC, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from app.atproto.authorization import Authorization
     from app.atproto.client import Completed
-    from app.atproto.session import OAuthSession
-    from app.atproto.stores import AuthRequest
+    from app.atproto.oauth.authorization import Authorization
+    from app.atproto.records import OAuthSession
+    from app.atproto.stores.protocols import AuthRequest
     from tests.fakes.network import FakeNetwork
 
 HOST = "auth.platform.cafe"

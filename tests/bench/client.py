@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.atproto.client import OAuthClient
-from app.atproto.discovery import ServerDiscovery
-from app.atproto.dns import DnsTxtLookup
-from app.atproto.dpop import DPoPSender
-from app.atproto.evidence import EvidenceCollector
-from app.atproto.http import Deadline
-from app.atproto.identifier import parse_identifier
-from app.atproto.identity import IdentityResolver
-from app.atproto.memory import MemoryCache, MemorySessionStore, MemoryStateStore
-from app.atproto.policy import NetworkPolicy
-from app.atproto.security import SafeHTTP, _Adapter
-from app.atproto.server import ServerAgent
-from app.atproto.sockets import _connect
-from app.atproto.transport import Pools
+from app.atproto.discovery.servers import ServerDiscovery
+from app.atproto.http.client import SafeHTTP, _Adapter
+from app.atproto.http.pool import Pools
+from app.atproto.http.sockets import _connect
+from app.atproto.http.types import Deadline
+from app.atproto.http.url_policy import NetworkPolicy
+from app.atproto.identity.dns import DnsTxtLookup
+from app.atproto.identity.resolver import IdentityResolver
+from app.atproto.oauth.dpop import DPoPSender
+from app.atproto.oauth.issuer_verification import EvidenceCollector
+from app.atproto.oauth.server import ServerAgent
+from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
+from app.atproto.syntax.identifier import parse_identifier
 from app.config import Settings
 from app.factory import Outside, create_app
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from app.atproto.http import Response
+    from app.atproto.http.types import Response
     from tests.bench.hosts import Opened
 
 HOME = "https://auth.platform.cafe"

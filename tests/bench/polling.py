@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from app.blueprints.context import EXTENSION
+from app.web.context import EXTENSION
 from wsgi import app
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.stores.auth_requests import PUT, TAKE, SqlStateStore
-from app.stores.cipher import Cipher
 from app.stores.database import open_database
+from app.stores.encryption import Cipher
 from tests.stores.samples import auth_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.atproto.stores import AuthRequest
+    from app.atproto.stores.protocols import AuthRequest
     from app.stores.database import Database
 
 CYCLES = 300

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config import VERSION, Settings, SettingsInvalid
-from app.config.reference import configuration_page, env_example
+from app.config.docs import configuration_page, env_example
 from tests.config.reading import PRODUCTION, SECRET_KEY, read, refusal
 
 ROOT = Path(__file__).resolve().parents[2]

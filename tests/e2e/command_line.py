@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.atproto.files import FileSessionStore
-from app.atproto.session import OAuthSession
+from app.atproto.records import OAuthSession
+from app.atproto.stores.files import FileSessionStore
 from tests.lab.network import Network
 
 ROOT = Path(__file__).parents[2]

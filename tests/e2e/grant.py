@@ -14,8 +14,8 @@ from typing import Any
 import jwt
 import requests
 
-from app.atproto.keys import SigningKey
-from app.atproto.session import OAuthSession
+from app.atproto.crypto.keys import SigningKey
+from app.atproto.records import OAuthSession
 from tests.lab.processes import session as http_session
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -32,8 +32,8 @@ from app.atproto import (
     parse_identifier,
 )
 from app.stores.cache import SqlCache
-from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
+from app.stores.encryption import Cipher
 from app.stores.oauth_sessions import SqlSessionStore
 from tests.e2e import host
 from tests.lab.network import Account, Network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from app.atproto.session import OAuthSession
+from app.atproto.records import OAuthSession
 from tests.e2e.grant import refresh
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.visitor import Visitor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.atproto.scopes import ScopeSet
+from app.atproto.scopes.scope import ScopeSet
 from tests.e2e import host
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.test_logout import try_refresh

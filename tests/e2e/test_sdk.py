@@ -11,9 +11,9 @@ from atproto_client import Client, models
 from atproto_client import exceptions as sdk_errors
 
 from app.atproto.errors import ScopeMissing, SessionEnded
-from app.atproto.http import Deadline
+from app.atproto.http.types import Deadline
+from app.atproto.records import OAuthSession
 from app.atproto.sdk import open_sdk_client
-from app.atproto.session import OAuthSession
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.relay import TRACK, Desk, Relay
 

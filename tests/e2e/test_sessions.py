@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from app.atproto.errors import HostUnreachable, SessionEnded
-from app.atproto.http import Deadline
-from app.atproto.session import OAuthSession
+from app.atproto.http.types import Deadline
+from app.atproto.records import OAuthSession
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.ledger import Grant, grants
 from tests.e2e.relay import GET_SESSION, Desk, Relay

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from app.atproto.session import OAuthSession
+from app.atproto.records import OAuthSession
 from tests.e2e.conftest import TOKEN_LIFE
 from tests.e2e.ledger import Grant, grants
 from tests.e2e.relay import Desk, Relay

@@ -9,10 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.atproto.keys import SigningKey
-from app.atproto.session import OAuthSession
-from app.stores.cipher import Cipher
+from app.atproto.crypto.keys import SigningKey
+from app.atproto.records import OAuthSession
 from app.stores.database import Database, open_database
+from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.oauth_sessions import SqlSessionStore
 from tests.lab.service import Service

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.atproto.memory import MemoryCache
-from app.atproto.syntax import Did
+from app.atproto.stores.memory import MemoryCache
+from app.atproto.syntax.grammar import Did
 from app.flows.errors import HostLimited, TooManyRequests
-from app.flows.pauses import LONGEST, UNSAID, Pauses, wait_of
 from app.flows.places import Places
+from app.flows.xrpc.retry_after import LONGEST, UNSAID, Pauses, wait_of
 from tests.fakes.clock import NOON, FakeClock
 
 ALICE = Did("did:plc:alice")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from app.flows.native import DELIVERY_WINDOW
+from app.flows.native.wait import DELIVERY_WINDOW
 from app.flows.sweep import LEASE, MAX_ORPHANS, MAX_STEPS, ORPHAN_AGE, Sweep, Swept
 
 TOKEN_LIFETIME = 86_400.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.atproto.syntax import parse_handle
+from app.atproto.syntax.grammar import parse_handle
 from app.flows.errors import UsernameInvalid, UsernameReserved
 from app.flows.usernames import (
     MAX_LENGTH,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from app.flows.calls import CallRules
+from app.flows.xrpc.allow_list import CallRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.blueprints.errors import HTTP_CODES, OWN
 from app.failures.table import TABLE
+from app.web.errors import HTTP_CODES, OWN
 from tests.fakes import faults
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.atproto.errors import SessionEnded
-from app.atproto.http import Deadline
+from app.atproto.http.types import Deadline
 from tests.fakes.pds import GET_SESSION
 
 if TYPE_CHECKING:
-    from app.atproto.resource import LiveSession
+    from app.atproto.session.session import LiveSession
     from tests.fakes.browser import Browser
     from tests.fakes.world import World
     from tests.service import Service

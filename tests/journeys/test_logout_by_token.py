@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.flows.calls import CallRules
+from app.flows.xrpc.allow_list import CallRules
 from tests.fakes import faults
 from tests.fakes.app import App, confirms
 from tests.fakes.browser import Browser

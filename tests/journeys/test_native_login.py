@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.atproto.proofs import challenge_of, create_verifier
+from app.atproto.crypto.proofs import challenge_of, create_verifier
 from tests.fakes.app import App, Event, confirms, follows
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.world import World

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.atproto.errors import SessionEnded
-from app.atproto.http import Deadline
-from app.atproto.scopes import ScopeSet
+from app.atproto.http.types import Deadline
+from app.atproto.scopes.scope import ScopeSet
 from tests.fakes import faults
 from tests.fakes.browser import AtHost, Browser, query_of
 from tests.fakes.network import FakeNetwork

@@ -1,7 +1,7 @@
 """How long a person waits for slow hosts: ten seconds, however many hops there are.
 
 A host gets what is left of one budget, which the door holds it to (requirements 6.14
-and 9.3, tests/atproto/test_security_limits.py). Here is looked at what is granted.
+and 9.3, tests/atproto/http/test_client_limits.py). Here is looked at what is granted.
 """
 
 from __future__ import annotations

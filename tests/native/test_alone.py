@@ -11,7 +11,7 @@ import pytest
 
 import app.native
 from app.native import NativeError, errors
-from app.native.exits import Exit, exit_code
+from app.native.cli.exit_codes import Exit, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,11 +29,11 @@ REFUSED = set(sys.argv[1:])
 sys.meta_path.insert(0, Refuser())
 import app.native as package
 for module in pkgutil.walk_packages(package.__path__, "app.native."):
-    if not module.name.endswith(("__main__", "over_grpc")):
+    if not module.name.endswith(("__main__", "grpc_transport")):
         importlib.import_module(module.name)
 print(*[name for name in sys.modules if name.startswith("app.")])
 try:
-    importlib.import_module("app.native.over_grpc")
+    importlib.import_module("app.native.grpc_transport")
 except package.TransportMissing as error:
     print(error)
 print(package.open_store(package.default_directory("x")).__class__.__name__)

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from app.native.awaits import Await
 from app.native.backoff import Backoff
-from app.native.clocks import Clock, Expiry, SleepWatch
+from app.native.clock import Clock, Expiry, SleepWatch
+from app.native.connection import Line, LineCut
 from app.native.errors import (
     LoginDenied,
     LoginExpired,
     LoginRefused,
     ServerUnreachable,
 )
-from app.native.lines import Line, LineCut
 from app.native.listening import Listener
 from app.native.records import PendingLogin
-from app.native.transports import Claim, Completed, Denied, Expired, Pending
+from app.native.transport import Claim, Completed, Denied, Expired, Pending
 from app.native.waiting import Patience, wait
 
 CLAIM = Claim(server_url="https://auth.example.org", session_id="s", verifier="v")

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 import app.native
-from app.native import arguments, errors
-from app.native.exits import Exit
+from app.native import errors
+from app.native.cli import arguments
+from app.native.cli.exit_codes import Exit
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "native-client.md").read_text(encoding="utf-8")
@@ -196,6 +197,6 @@ def test_the_directory_may_be_copied_under_any_name(tmp_path):
         check=False,
     )
 
-    assert result.stdout == "<class 'relay.signing_in.auth.AuthManager'>\n", (
+    assert result.stdout == "<class 'relay.signing_in.manager.AuthManager'>\n", (
         result.stderr
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.native.test_over_http import dropped_within_the_answer
+from .test_http_transport import dropped_within_the_answer
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "native-snippets.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from app.atproto.proofs import challenge_of
+from app.atproto.crypto.proofs import challenge_of
 from app.wire import latchkey
 from app.wire.latchkey import v1
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.native import AuthManager, LoginDenied, LoginExpired, LoginRefused, MemoryStore
-from app.native.over_grpc import GrpcTransport
-from app.native.transports import Claim
+from app.native.grpc_transport import GrpcTransport
+from app.native.transport import Claim
 from tests.fakes.app import App, confirms
 
 if TYPE_CHECKING:

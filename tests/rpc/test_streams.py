@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 import grpc
 import pytest
 
-from app.flows.native import NativeOutcome
-from app.rpc.auth import AuthService
+from app.flows.native.wait import NativeOutcome
 from app.rpc.listener import LOOKS
+from app.rpc.service import AuthService
 from app.wire.latchkey.v1 import auth_pb2
 from tests.fakes.network import Fault
 from tests.rpc.running import ANSWERS_WITHIN, App, metadata_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
-    from app.flows.native import AwaitNativeLogin, StartNativeLogin
+    from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
     from tests.fakes.network import Sent
     from tests.rpc.running import Running
     from tests.service import Service

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.atproto.callback import fingerprint
+from app.atproto.oauth.callback import fingerprint
 from app.config import Settings
 from app.factory import create_app
 from app.flows.ports import NativeLogin
-from app.stores.cipher import Cipher
 from app.stores.database import open_database
+from app.stores.encryption import Cipher
 from app.stores.native_logins import DENY, SqlNativeLogins
 
 PATIENCE = 30.0

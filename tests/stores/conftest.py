@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
+from app.stores.encryption import Cipher
 from tests.stores.cluster import postgresql
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.atproto.http import Deadline
-from app.atproto.keys import SigningKey
-from app.stores.cipher import Cipher
+from app.atproto.crypto.keys import SigningKey
+from app.atproto.http.types import Deadline
 from app.stores.database import open_database
+from app.stores.encryption import Cipher
 from app.stores.oauth_sessions import SqlSessionStore
 from tests.atproto.wired import Library
 from tests.fakes.clock import FakeClock
@@ -34,8 +34,8 @@ from tests.stores.racers import SECRET_KEY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from app.atproto.session import OAuthSession
-    from app.atproto.syntax import Did
+    from app.atproto.records import OAuthSession
+    from app.atproto.syntax.grammar import Did
     from app.stores.database import Database
     from tests.fakes.network import Answer, Sent
     from tests.fakes.world import World

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.flows.errors import UsernameTaken
-from app.flows.keys import PrepareKeys
+from app.flows.signing_keys import PrepareKeys
 from app.flows.sweep import Sweep, Swept
-from app.stores import changes as native_changes
+from app.stores import native_login_events as native_changes
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
-from app.stores.changes import SqlNativeChanges
-from app.stores.cipher import Cipher
 from app.stores.database import Database, open_database
+from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
+from app.stores.native_login_events import SqlNativeChanges
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sweep import SqlExpired
@@ -35,7 +35,7 @@ from tests.stores.samples import ALICE, user
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.atproto.syntax import Did
+    from app.atproto.syntax.grammar import Did
 
 SECRET_KEY = bytes(range(32))
 TIMEOUT = 60.0

@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from app.atproto.keys import Algorithm, SigningKey
-from app.atproto.session import OAuthSession
-from app.atproto.stores import AuthRequest
-from app.atproto.syntax import Did, Handle, Origin
+from app.atproto.crypto.keys import Algorithm, SigningKey
+from app.atproto.records import OAuthSession
+from app.atproto.stores.protocols import AuthRequest
+from app.atproto.syntax.grammar import Did, Handle, Origin
 from app.flows.ports import NativeLogin, Session, User
 from tests.fakes.clock import NOON
 

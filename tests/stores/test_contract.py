@@ -1,4 +1,4 @@
-"""The protocols of `app.atproto.stores`, kept by every store that we ship."""
+"""The protocols of `app.atproto.stores.protocols`, kept by every store that we ship."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.atproto.files import FileSessionStore, FileStateStore
-from app.atproto.memory import MemoryCache, MemorySessionStore, MemoryStateStore
+from app.atproto.stores.files import FileSessionStore, FileStateStore
+from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
 from app.stores.oauth_sessions import SqlSessionStore

@@ -7,7 +7,7 @@ from sqlalchemy import MetaData, select
 from app.flows.ports import StoredKey
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
-from app.stores.cipher import hashed
+from app.stores.encryption import hashed
 from app.stores.keys import SqlSigningKeys
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore

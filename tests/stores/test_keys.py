@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.flows.ports import StoredKey
-from app.stores.cipher import Cipher
+from app.stores.encryption import Cipher
 from app.stores.errors import CipherError
 from app.stores.keys import SqlSigningKeys
 from tests.fakes.clock import NOON

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from app.atproto.errors import SessionEnded
-from app.atproto.session import OAuthSession
+from app.atproto.records import OAuthSession
 from app.stores.oauth_sessions import SqlSessionStore
 from tests.atproto.wired import Library
 from tests.fakes.network import Fault, Sent

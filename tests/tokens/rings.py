@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from app.atproto.keys import Algorithm, SigningKey
-from app.atproto.syntax import Did, Handle
+from app.atproto.crypto.keys import Algorithm, SigningKey
+from app.atproto.syntax.grammar import Did, Handle
 from app.tokens.issuer import TokenIssuer
 from app.tokens.keys import KeyRing
 from app.tokens.verifier import TokenVerifier

@@ -3,7 +3,7 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from app.atproto.keys import SigningKey
+from app.atproto.crypto.keys import SigningKey
 from app.tokens.errors import SigningKeyMissing
 from app.tokens.issuer import TokenIssuer
 from app.tokens.keys import KeyRing

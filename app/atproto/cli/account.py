@@ -15,7 +15,7 @@ from .screen import table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..session import OAuthSession
+    from ..records import OAuthSession
     from .invocation import Invocation
 
 GET_SESSION = "/xrpc/com.atproto.server.getSession"

@@ -8,7 +8,7 @@ from ..errors import DocumentInvalid, printable
 from .failures import CallRefused
 
 if TYPE_CHECKING:
-    from ..http import Response
+    from ..http.types import Response
 
 
 def judge(response: Response) -> Response:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..errors import IdentifierInvalid
-from ..syntax import parse_origin
-from ..wiring import PLC_DIRECTORY
+from ..open_client import PLC_DIRECTORY
+from ..syntax.grammar import parse_origin
 from .failures import PROGRAM, UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ScopeMissing
-from ..nsid import is_nsid
+from ..syntax.nsid import is_nsid
 from .answers import judge
 from .arguments import add_account, add_command, add_timeout
 from .failures import ScopeNeeded, UsageError
@@ -18,7 +18,7 @@ from .payload import JSON_TYPE, build_payload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..http import Response
+    from ..http.types import Response
     from .invocation import Invocation
 
 ANSWER_LIMIT: Final = 100_000_000

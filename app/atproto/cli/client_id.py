@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from ..client_metadata import (
+from ..client_metadata.builders import (
     ClientMetadata,
     build_loopback_client,
     build_native_client,
 )
-from ..client_rules import LOOPBACK_REDIRECT
-from ..discovery import DOCUMENT_LIMIT, read_document
+from ..client_metadata.rules import LOOPBACK_REDIRECT
+from ..discovery.servers import DOCUMENT_LIMIT, read_document
 from ..errors import ClientMetadataInvalid, HostWithoutOAuth
 
 if TYPE_CHECKING:

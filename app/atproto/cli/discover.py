@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AtprotoError, HandleNotFound
-from ..identifier import Identifier
+from ..syntax.identifier import Identifier
 from .arguments import add_command, add_timeout
 from .screen import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..http import Deadline
-    from ..location import Location
+    from ..discovery.accounts import Location
+    from ..http.types import Deadline
     from .invocation import Invocation
 
 

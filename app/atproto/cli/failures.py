@@ -13,13 +13,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from .. import errors
-from ..loopback import AnswerTimeout
-from ..private_files import FileUnusable
-from ..syntax import host_of
+from ..loopback.listener import AnswerTimeout
+from ..stores.private_file import FileUnusable
+from ..syntax.grammar import host_of
 
 if TYPE_CHECKING:
-    from ..http import Response
-    from ..session import OAuthSession
+    from ..http.types import Response
+    from ..records import OAuthSession
 
 PROGRAM: Final = (
     "latchkey-atproto"

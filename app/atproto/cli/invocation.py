@@ -11,22 +11,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..client_metadata import build_loopback_client
+from ..client_metadata.builders import build_loopback_client
 from ..errors import IdentifierInvalid, SessionEnded
-from ..files import FileSessionStore
-from ..http import Deadline
-from ..identifier import Identifier, parse_identifier
-from ..memory import MemoryStateStore
-from ..wiring import open_client, open_discovery
+from ..http.types import Deadline
+from ..open_client import open_client, open_discovery
+from ..stores.files import FileSessionStore
+from ..stores.memory import MemoryStateStore
+from ..syntax.identifier import Identifier, parse_identifier
 from .outside import NetworkOptions
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from ..client import OAuthClient
-    from ..client_metadata import ClientMetadata
-    from ..location import Discovery
-    from ..session import OAuthSession
+    from ..client_metadata.builders import ClientMetadata
+    from ..discovery.accounts import Discovery
+    from ..records import OAuthSession
     from .outside import Network, Outside
     from .screen import Screen
 

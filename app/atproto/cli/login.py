@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CallbackMalformed, StateUnknown
-from ..loopback import LoopbackListener, read_pasted
-from ..scopes import ATPROTO, ScopeSet
+from ..loopback.listener import LoopbackListener, read_pasted
+from ..scopes.scope import ATPROTO, ScopeSet
 from .account import describe, lines_of
 from .arguments import PREFIX, add_command, add_timeout
 from .client_id import LoopbackRedirect, development_client, published_client
@@ -21,9 +21,9 @@ from .failures import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..authorization import Authorization
     from ..client import Completed, OAuthClient
-    from ..session import OAuthSession
+    from ..oauth.authorization import Authorization
+    from ..records import OAuthSession
     from .invocation import Invocation
 
 MOST_PASTES: Final = 3

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from getpass import getpass
 from typing import TextIO
 
-from ..dns import DnsTxtLookup, TxtLookup
-from ..http import HTTP
-from ..policy import NetworkPolicy
-from ..security import SafeHTTP
+from ..http.client import SafeHTTP
+from ..http.types import HTTP
+from ..http.url_policy import NetworkPolicy
+from ..identity.dns import DnsTxtLookup, TxtLookup
 
 USER_AGENT = "latchkey-atproto/0.1 (command line)"
 

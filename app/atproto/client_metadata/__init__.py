@@ -1,0 +1,1 @@
+"""Client metadata documents: build and validate (section 3)."""

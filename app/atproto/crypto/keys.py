@@ -1,0 +1,234 @@
+"""Private keys that sign: client keys, DPoP keys, and the platform's own.
+
+joserfc reads and writes JWKs and PyJWT signs, each behind this file; a key is parsed
+once, when it is made, and the object kept (a parse per signature costs more than the
+signature). What leaves as a JWK is always exported from the key itself, never repeated
+from what was imported, so coordinates have their full width (RFC 7518 §6.2.1.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePrivateNumbers,
+    EllipticCurvePublicNumbers,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
+
+from ..errors import KeyUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from joserfc.jwk import Key
+
+Algorithm = Literal["ES256", "RS256", "EdDSA"]
+PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey
+
+RSA_BITS: Final = 2048
+"""Least size of an RSA key, and the size of those we make (RFC 7518 §3.3)."""
+
+OWN_FORM: Final = frozenset({"kty", "crv", "x", "y", "d", "kid", "alg"})
+"""The members that `private_jwk` gives an ES256 key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A private key, its algorithm and its key id.
+
+    Made by `generate`, `from_jwk` or `from_pem`; equal keys share all three fields.
+    """
+
+    kid: str
+    alg: Algorithm
+    thumbprint: str
+    """RFC 7638, SHA-256: what tells one key from another whatever its kid says."""
+    _native: PrivateKey = field(repr=False, compare=False)
+    _public: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def generate(cls, alg: Algorithm = "ES256", kid: str | None = None) -> Self:
+        """Make a new key; its kid is the thumbprint unless one is given."""
+        if alg == "ES256":
+            return cls._of(ECKey.generate_key("P-256").private_key, kid)
+        if alg == "RS256":
+            return cls._of(RSAKey.generate_key(RSA_BITS).private_key, kid)
+        return cls._of(OKPKey.generate_key("Ed25519").private_key, kid)
+
+    @classmethod
+    def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
+        """Read a private JWK (RFC 7517); its own `kid` is kept when it has one.
+
+        Raises:
+            ValueError: not a private key that ES256, RS256 or EdDSA can use, or
+                declared for something else. The message never holds the key.
+        """
+        if jwk.get("kty") not in {"EC", "RSA", "OKP"}:
+            raise ValueError("not a JWK of a private key")
+        try:
+            native = _restored(jwk) if jwk.keys() == OWN_FORM else _imported(jwk)
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+            raise ValueError("not a usable private JWK") from None
+        signing = cls._of(native, jwk.get("kid"))
+        declared = (jwk.get("use", "sig"), jwk.get("alg", signing.alg))
+        if declared != ("sig", signing.alg) or "sign" not in jwk.get("key_ops", "sign"):
+            raise ValueError(f"the JWK is not declared for signing with {signing.alg}")
+        return signing
+
+    @classmethod
+    def from_pem(cls, pem: bytes, kid: str | None = None) -> Self:
+        """Read an unencrypted private key in PEM, PKCS#8 as a rule.
+
+        Raises:
+            ValueError: not a private key that ES256, RS256 or EdDSA can use.
+        """
+        try:
+            native = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError):
+            raise ValueError("not an unencrypted private key in PEM") from None
+        return cls._of(native, kid)
+
+    @classmethod
+    def _of(cls, private: object, kid: object) -> Self:
+        native, alg = _usable(private)
+        if kid is not None and (not isinstance(kid, str) or not kid):
+            raise ValueError("the key's kid is not a name")
+        public = _wrapped(native).as_dict(private=False)
+        thumbprint = _thumbprint(public)
+        return cls(
+            kid=kid or thumbprint,
+            alg=alg,
+            thumbprint=thumbprint,
+            _native=native,
+            _public=public,
+        )
+
+    def bare_jwk(self) -> dict[str, Any]:
+        """Return the public key and nothing about it, for a DPoP proof (5.2)."""
+        return dict(self._public)
+
+    def public_jwk(self, *, use_sig: bool = True) -> dict[str, Any]:
+        """Return the public key as it is published (requirement 3.17).
+
+        No `key_ops`: servers drop keys whose `key_ops` they do not expect.
+        """
+        use = {"use": "sig"} if use_sig else {}
+        return {**self._public, "kid": self.kid, "alg": self.alg, **use}
+
+    def private_jwk(self) -> dict[str, Any]:
+        """Return the whole key, to be encrypted and stored."""
+        private = _wrapped(self._native).as_dict(private=True)
+        return {**private, "kid": self.kid, "alg": self.alg}
+
+    def sign(
+        self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return a compact JWS over the claims; `typ` is JWT unless headers say else.
+
+        ECDSA signatures are r || s, never DER (RFC 7518 §3.4).
+        """
+        return jwt.encode(
+            dict(claims), self._native, algorithm=self.alg, headers=dict(headers or {})
+        )
+
+
+class ClientKeys:
+    """The keys with which this client authenticates, newest first (requirement 3.18).
+
+    New sessions are made with the newest; old sessions go on with the key they were
+    made with. `announced` keys are published and not used yet: servers cache our keys,
+    so a key is shown for a while before it signs (requirement 3.11).
+    """
+
+    def __init__(
+        self, keys: Iterable[SigningKey], *, announced: Iterable[SigningKey] = ()
+    ) -> None:
+        """Hold these keys.
+
+        Raises:
+            ValueError: none to sign with, one that is not ES256, or a kid twice.
+        """
+        signing = tuple(keys)
+        self._published = (*announced, *signing)
+        self._keys = {key.kid: key for key in signing}
+        if not signing or len({k.kid for k in self._published}) < len(self._published):
+            raise ValueError("client keys: at least one, and each kid once")
+        if any(key.alg != "ES256" for key in self._published):
+            raise ValueError("client keys are for ES256 (requirement 3.15)")
+
+    def primary(self) -> SigningKey:
+        """Return the key for new sessions."""
+        return next(iter(self._keys.values()))
+
+    def get(self, kid: str) -> SigningKey:
+        """Return the key that a session is pinned to.
+
+        Raises:
+            KeyUnavailable: it is gone; nothing may be signed in its place (7.4).
+        """
+        try:
+            return self._keys[kid]
+        except KeyError:
+            raise KeyUnavailable(kid) from None
+
+    def public_jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the JWK set to publish."""
+        return {"keys": [key.public_jwk() for key in self._published]}
+
+
+def _usable(native: object) -> tuple[PrivateKey, Algorithm]:
+    if isinstance(native, EllipticCurvePrivateKey):
+        if isinstance(native.curve, SECP256R1):
+            return native, "ES256"
+    elif isinstance(native, RSAPrivateKey):
+        if native.key_size >= RSA_BITS:
+            return native, "RS256"
+    elif isinstance(native, Ed25519PrivateKey):
+        return native, "EdDSA"
+    raise ValueError(
+        f"not a private key on P-256 or Ed25519, nor RSA of {RSA_BITS} bits or more"
+    )
+
+
+def _imported(jwk: Mapping[str, Any]) -> object:
+    return JWKRegistry.import_key(dict(jwk)).private_key
+
+
+def _restored(jwk: Mapping[str, Any]) -> EllipticCurvePrivateKey:
+    """Read an ES256 key as `private_jwk` writes it, of which every grant has one.
+
+    OpenSSL alone judges it: that the point is on the curve, and of the private value.
+    A stranger's JWK may hold much more and is joserfc's to read, in twice the time.
+    """
+    if (jwk["kty"], jwk["crv"]) != ("EC", "P-256"):
+        raise ValueError("not an ES256 key")
+    x, y, d = (int.from_bytes(urlsafe_b64decode(jwk[name] + "==")) for name in "xyd")
+    public = EllipticCurvePublicNumbers(x, y, SECP256R1())
+    return EllipticCurvePrivateNumbers(d, public).private_key()
+
+
+def _thumbprint(public: Mapping[str, Any]) -> str:
+    """Hash a bare public JWK, which has the required members only (RFC 7638 §3)."""
+    canonical = json.dumps(public, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _wrapped(native: PrivateKey) -> Key:
+    if isinstance(native, EllipticCurvePrivateKey):
+        return ECKey.import_key(native)
+    if isinstance(native, RSAPrivateKey):
+        return RSAKey.import_key(native)
+    return OKPKey.import_key(native)

@@ -1,0 +1,188 @@
+"""What a PDS and an authorization server publish about themselves, judged.
+
+Pure: takes documents that `discovery/servers.py` fetched, and returns what passed every
+check of requirements 2.2 to 2.9 (RFC 9728, RFC 8414). Nothing is repaired: a server
+that breaks the profile in one field is not one to send a code to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+from ..errors import DocumentInvalid, IdentifierInvalid
+from ..syntax.grammar import Origin, host_of, parse_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..http.url_policy import NetworkPolicy
+
+_MUST_BE_TRUE: Final = (
+    "require_pushed_authorization_requests",
+    "authorization_response_iss_parameter_supported",
+    "client_id_metadata_document_supported",
+)
+_MUST_CONTAIN: Final = {
+    "response_types_supported": {"code"},
+    "grant_types_supported": {"authorization_code", "refresh_token"},
+    "code_challenge_methods_supported": {"S256"},
+    "token_endpoint_auth_methods_supported": {"none", "private_key_jwt"},
+    "token_endpoint_auth_signing_alg_values_supported": {"ES256"},
+    "scopes_supported": {"atproto"},
+    "dpop_signing_alg_values_supported": {"ES256"},
+}
+"""Granular scopes are never listed, and what else a server can do is its affair: ES256
+is the algorithm that everybody has, so it is the one we use (requirement 5.12)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectedResource:
+    """What a PDS publishes about itself (RFC 9728): the one server that it trusts."""
+
+    resource: Origin
+    authorization_server: Origin
+
+
+def parse_protected_resource(
+    document: Mapping[str, Any], *, origin: Origin, policy: NetworkPolicy
+) -> ProtectedResource:
+    """Return the PDS at `origin` and the one issuer that it trusts (2.2 to 2.4).
+
+    Raises:
+        DocumentInvalid: none or several issuers, an issuer that is not just an origin,
+            or the document of another resource.
+        UnsafeURL: the issuer is at a place where we refuse to go.
+    """
+    host = host_of(origin)
+    if document.get("resource") != origin:
+        raise DocumentInvalid(host, "the protected resource is another one")
+    match document.get("authorization_servers"):
+        case [str(issuer)]:
+            trusted = _parse_issuer(issuer, host=host, policy=policy)
+            return ProtectedResource(resource=origin, authorization_server=trusted)
+        case _:
+            raise DocumentInvalid(
+                host, "there must be exactly one authorization server"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationServer:
+    """An authorization server whose metadata passed every check of requirement 2.7."""
+
+    issuer: Origin
+    authorization_endpoint: str
+    token_endpoint: str
+    par_endpoint: str
+    revocation_endpoint: str | None
+    prompts: tuple[str, ...] | None
+    """The `prompt` values it knows; None when it does not say (requirement 4.9)."""
+    protected_resources: tuple[str, ...] | None
+
+    @classmethod
+    def parse(
+        cls, document: Mapping[str, Any], issuer: Origin, policy: NetworkPolicy
+    ) -> Self:
+        """Judge the metadata fetched from `issuer` (requirements 2.6 to 2.8).
+
+        Raises:
+            DocumentInvalid: a field breaks the profile; the message names it.
+            UnsafeURL: an endpoint is at a place where we refuse to go.
+        """
+        fields = _Fields(document, host=host_of(issuer), policy=policy)
+        if document.get("issuer") != issuer:
+            raise fields.invalid("issuer")
+        fields.require_profile()
+        return cls(
+            issuer=issuer,
+            authorization_endpoint=fields.url("authorization_endpoint"),
+            token_endpoint=fields.url("token_endpoint"),
+            par_endpoint=fields.url("pushed_authorization_request_endpoint"),
+            revocation_endpoint=fields.optional_url("revocation_endpoint"),
+            prompts=fields.optional_strings("prompt_values_supported"),
+            protected_resources=fields.optional_strings("protected_resources"),
+        )
+
+    def require_protected_resource(self, pds: Origin) -> None:
+        """Refuse to speak for a PDS that this server does not list (2.9).
+
+        Raises:
+            DocumentInvalid: it publishes a list, and the PDS is not in it.
+        """
+        if self.protected_resources is not None and pds not in self.protected_resources:
+            raise DocumentInvalid(host_of(self.issuer), f"{pds} is not one of its own")
+
+    def document(self) -> dict[str, Any]:
+        """Return what `restore` takes, as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def restore(cls, document: Mapping[str, Any]) -> Self:
+        """Return the server of an earlier `document()`; it is not judged again."""
+        kept: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list | tuple) else value
+            for name, value in document.items()
+        }
+        return cls(**kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """The fields of one server's metadata."""
+
+    document: Mapping[str, Any]
+    host: str
+    policy: NetworkPolicy
+
+    def invalid(self, name: str) -> DocumentInvalid:
+        return DocumentInvalid(self.host, f"{name} breaks the profile")
+
+    def require_profile(self) -> None:
+        """Check what has one right value, or must contain some (the table of 2.7)."""
+        for name in _MUST_BE_TRUE:
+            if self.document.get(name) is not True:
+                raise self.invalid(name)
+        for name, needed in _MUST_CONTAIN.items():
+            if not needed <= set(self.optional_strings(name) or ()):
+                raise self.invalid(name)
+        algorithms = "token_endpoint_auth_signing_alg_values_supported"
+        if "none" in self.document[algorithms]:
+            raise self.invalid(algorithms)
+        if self.document.get("require_request_uri_registration", True) is not True:
+            raise self.invalid("require_request_uri_registration")
+
+    def url(self, name: str) -> str:
+        """Return an endpoint: any origin, with a query if it likes (2.8).
+
+        The policy admits no user-info and no fragment, and plain http only where
+        development allows it.
+        """
+        value = self.document.get(name)
+        if not isinstance(value, str):
+            raise self.invalid(name)
+        self.policy.check_url(value)
+        return value
+
+    def optional_url(self, name: str) -> str | None:
+        return None if self.document.get(name) is None else self.url(name)
+
+    def optional_strings(self, name: str) -> tuple[str, ...] | None:
+        value = self.document.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise self.invalid(name)
+        return tuple(cast("list[str]", value))
+
+
+def _parse_issuer(text: str, *, host: str, policy: NetworkPolicy) -> Origin:
+    try:
+        issuer = parse_origin(text, allow_http=policy.allow_http)
+    except IdentifierInvalid as error:
+        raise DocumentInvalid(host, f"its authorization server: {error}") from error
+    if issuer != text:
+        # Not even a slash, nor the default port: issuers are compared as strings (2.3).
+        raise DocumentInvalid(host, "its authorization server is not a bare origin")
+    policy.check_url(issuer)
+    return issuer

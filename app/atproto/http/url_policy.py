@@ -1,0 +1,162 @@
+r"""Where this client may connect to: URLs and addresses, judged without any I/O.
+
+A URL is read once, by one strict grammar, and rebuilt from its parts; whatever parsers
+are known to disagree about (`https://a\@b`, user-info, white space, decimal or
+hexadecimal addresses) is refused rather than interpreted (requirement 9.2). Each switch
+of `NetworkPolicy` is off by default; a laboratory on one machine turns them on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from ..errors import UnsafeURL
+from ..syntax.grammar import DEFAULT_PORTS, RESERVED_TLDS
+
+LONGEST_URL = 8192
+
+NOT_PUBLIC = RESERVED_TLDS | {"test"}
+"""Top-level domains that no public host has (requirements 1.5 and 9.2)."""
+
+RESERVED_DOMAINS = frozenset({"example.com", "example.net", "example.org"})
+
+_UNREADABLE = "a URL"
+"""Stands for the host when there is none to name: the URL itself is not for logs."""
+
+_CHARACTER = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2}"  # RFC 3986: pchar, slash
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
+    rf"(?P<path>/(?:{_CHARACTER})*)?(?P<query>\?(?:{_CHARACTER}|\?)*)?"
+)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?:{_LABEL}\.)*(?=[a-z]){_LABEL}")
+"""A host name whose last label begins with a letter: no spelling of an IPv4 address
+does, be it decimal, octal, hexadecimal or shortened."""
+
+_IPV6_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
+@dataclass(frozen=True, slots=True)
+class SafeURL:
+    """A URL that passed the policy, in parts."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def authority(self) -> str:
+        """Return the host, with the port unless it is the scheme's own."""
+        if self.port == DEFAULT_PORTS[self.scheme]:
+            return self.host
+        return f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Return scheme and authority."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def url(self) -> str:
+        """Return the whole URL, rebuilt: the only spelling that is ever requested."""
+        return self.origin + self.target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkPolicy:
+    """The rules for every outgoing connection; strict unless switches say otherwise."""
+
+    allow_http: bool = False
+    allow_private: bool = False
+    allow_any_port: bool = False
+    allow_test_names: bool = False
+
+    @classmethod
+    def lab(cls) -> NetworkPolicy:
+        """Return the policy of a test network on this machine (LAB_NETWORK)."""
+        return cls(
+            allow_http=True,
+            allow_private=True,
+            allow_any_port=True,
+            allow_test_names=True,
+        )
+
+    def check_url(self, url: str) -> SafeURL:
+        """Return the parts of a URL that may be requested.
+
+        Raises:
+            UnsafeURL: it is not; the message names the host, never the URL.
+        """
+        parts = _URL.fullmatch(url) if len(url) <= LONGEST_URL else None
+        if parts is None:
+            raise UnsafeURL(_UNREADABLE, "it is not a plain absolute URL")
+        scheme, host = parts["scheme"].lower(), parts["host"].lower()
+        if scheme != "https" and not (scheme == "http" and self.allow_http):
+            raise UnsafeURL(host, "only https is allowed")
+        self._check_host(host)
+        port = int(parts["port"] or DEFAULT_PORTS[scheme])
+        self._check_port(host, port, DEFAULT_PORTS[scheme])
+        target = (parts["path"] or "/") + (parts["query"] or "")
+        return SafeURL(scheme, host, port, target)
+
+    def check_address(self, address: str, *, host: str = "") -> None:
+        """Let only global unicast addresses pass, unless private ones are allowed.
+
+        An IPv4 address inside an IPv6 one counts as what it is. Of IPv6 only 2000::/3
+        is in public use, which leaves out NAT64, IPv4-compatible and site-local ones.
+
+        Raises:
+            UnsafeURL: connecting there is refused.
+        """
+        if self.allow_private:
+            return
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            raise UnsafeURL(host or address, "its address is unreadable") from None
+        if not is_public(ip):
+            raise UnsafeURL(host or address, f"its address {ip} is not public")
+
+    def _check_host(self, host: str) -> None:
+        if _is_address(host):
+            if not self.allow_private:
+                raise UnsafeURL(host, "an address instead of a name")
+            return
+        labels = host.split(".")
+        if len(host) > 253 or _NAME.fullmatch(host) is None:
+            raise UnsafeURL(host, "it is not a host name")
+        if self.allow_test_names:
+            return
+        if len(labels) < 2 or labels[-1] in NOT_PUBLIC:
+            raise UnsafeURL(host, "it is not a public name")
+        if ".".join(labels[-2:]) in RESERVED_DOMAINS:
+            raise UnsafeURL(host, "it is a name for documentation")
+
+    def _check_port(self, host: str, port: int, default: int) -> None:
+        if not 0 < port < 65536:
+            raise UnsafeURL(host, "there is no such port")
+        if port != default and not self.allow_any_port:
+            raise UnsafeURL(host, f"port {port} instead of {default}")
+
+
+def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Tell whether an address is global unicast, whatever it is wrapped in."""
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is not None:
+            return is_public(inner)
+        if ip not in _IPV6_UNICAST or ip.scope_id is not None:
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return host.startswith("[") == (ip.version == 6)

@@ -1,0 +1,1 @@
+"""Identity resolution: handle to DID, DID to DID document, and back (section 1)."""

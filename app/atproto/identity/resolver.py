@@ -1,0 +1,208 @@
+"""Who an identifier stands for, and where that account lives.
+
+Resolves a handle or a DID to its DID document, and believes a handle only when the
+account claims it too (requirement 1.21). The DID is the account, everywhere and for
+good; a handle is a name on a door (1.30).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import (
+    AtprotoError,
+    HandleMismatch,
+    IdentifierInvalid,
+)
+from ..syntax.grammar import (
+    Did,
+    Handle,
+    Origin,
+    parse_did,
+    parse_handle,
+    parse_origin,
+)
+from .did import DidDocument, DidResolver
+from .handle import HandleResolver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..http.types import HTTP, Deadline
+    from ..http.url_policy import NetworkPolicy
+    from ..stores.protocols import Cache
+    from .dns import TxtLookup
+
+log = logging.getLogger(__name__)
+
+FRESH_FOR: Final = 300.0
+"""Seconds for which an identity may serve again: half of what requirement 1.28 allows,
+so that evidence from a login's start outlives the person's time at the host."""
+
+UNNAMED_FOR: Final = 60.0
+"""The same for an identity whose handle could not be verified (requirement 1.20)."""
+
+NAMING_LIMIT: Final = 2.0
+"""Seconds for a handle that is wanted for display alone (requirement 1.22)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """An account, its host, and the handle that was verified both ways, if any."""
+
+    did: Did
+    handle: Handle | None
+    pds: Origin
+    resolved_at: float
+    """Epoch seconds at which resolving began: nothing that it rests on is older."""
+
+
+class IdentityResolver:
+    """Resolves identifiers; remembers identities for a few minutes, failures never."""
+
+    def __init__(
+        self,
+        *,
+        http: HTTP,
+        txt: TxtLookup,
+        plc_url: str,
+        cache: Cache,
+        clock: Callable[[], float],
+        policy: NetworkPolicy,
+        before_host: Callable[[str], None] = lambda _host: None,
+        fallback_resolver: Origin | None = None,
+    ) -> None:
+        """Resolve with these collaborators.
+
+        `before_host` hears of each host that a stranger's identifier makes us ask, the
+        PLC directory excepted, and may refuse by raising (requirement 9.6).
+        """
+        self._cache = cache
+        self._clock = clock
+        self._policy = policy
+        self._dids = DidResolver(
+            http=http,
+            plc_url=plc_url,
+            before_host=before_host,
+            allow_http=policy.allow_http,
+        )
+        self._handles = HandleResolver(
+            http=http,
+            txt=txt,
+            policy=policy,
+            before_host=before_host,
+            fallback=fallback_resolver,
+        )
+
+    def resolve(
+        self,
+        identifier: Handle | Did,
+        *,
+        deadline: Deadline,
+        fresh: bool = False,
+    ) -> Identity:
+        """Return whom a handle or a DID stands for.
+
+        `fresh` reads no cache (requirement 6.14); the result is still remembered.
+
+        Raises:
+            HandleNotFound, AccountNotFound: surely absent.
+            HandleMismatch: the handle's account does not claim it (1.21).
+            HostUnreachable: somebody who had to be asked did not answer.
+            ServerInvalid: an answer that breaks the profile.
+        """
+        kept = None if fresh else self._recall(identifier)
+        if kept is not None:
+            return kept
+        began = self._clock()
+        if identifier.startswith("did:"):
+            identity = self._from_did(Did(identifier), began, deadline)
+        else:
+            identity = self._from_handle(Handle(identifier), began, deadline)
+        self._remember(identity)
+        return identity
+
+    def locate(self, did: Did, *, deadline: Deadline) -> tuple[Origin, float]:
+        """Return where an account lives now, and since when we know.
+
+        Without caches, and without a look at its handle, which nobody needs to refresh
+        a session (requirement 7.15); and `before_host` hears nothing, because no
+        stranger makes us ask. Raises what `resolve` raises.
+        """
+        began = self._clock()
+        known = did.removeprefix("did:web:")
+        document = self._dids.resolve(did, deadline=deadline, counted=known)
+        return document.pds, began
+
+    def forget(self, did: Did, handle: Handle | None = None) -> None:
+        """Drop what is remembered of an account (requirement 1.29)."""
+        for name in (did, handle):
+            if name is not None:
+                self._cache.delete(_key(name))
+
+    def _from_handle(
+        self, handle: Handle, began: float, deadline: Deadline
+    ) -> Identity:
+        did = self._handles.resolve(handle, deadline=deadline)
+        document = self._dids.resolve(did, deadline=deadline, counted=handle)
+        if document.claimed_handle != handle:
+            raise HandleMismatch(handle, did)
+        return Identity(did=did, handle=handle, pds=document.pds, resolved_at=began)
+
+    def _from_did(self, did: Did, began: float, deadline: Deadline) -> Identity:
+        document = self._dids.resolve(did, deadline=deadline)
+        handle = self._verified(document, deadline.within(NAMING_LIMIT))
+        return Identity(did=did, handle=handle, pds=document.pds, resolved_at=began)
+
+    def _verified(self, document: DidDocument, budget: Deadline) -> Handle | None:
+        """Return the claimed handle if it points back; blocks nobody (1.22)."""
+        handle = document.claimed_handle
+        if handle is None:
+            return None
+        try:
+            did = self._handles.resolve(handle, deadline=budget)
+        except AtprotoError as error:
+            log.info("handle of %s is unverified: %s", document.did, error)
+            return None
+        return handle if did == document.did else None
+
+    def _remember(self, identity: Identity) -> None:
+        lifetime = FRESH_FOR if identity.handle is not None else UNNAMED_FOR
+        lifetime -= self._clock() - identity.resolved_at
+        for name in (identity.did, identity.handle):
+            if name is not None:
+                entry = json.dumps(asdict(identity))
+                self._cache.put(_key(name), entry, lifetime=lifetime)
+
+    def _recall(self, identifier: Handle | Did) -> Identity | None:
+        """Return what is remembered, if it still parses as what it should be."""
+        entry = self._cache.get(_key(identifier))
+        if entry is None:
+            return None
+        try:
+            identity = self._parse(json.loads(entry))
+        except (ValueError, TypeError, KeyError, IdentifierInvalid):
+            log.warning("the cache held no identity for %s", identifier)
+            return None
+        return identity if identifier in {identity.did, identity.handle} else None
+
+    def _parse(self, entry: dict[str, Any]) -> Identity:
+        handle = entry["handle"]
+        policy = self._policy
+        return Identity(
+            did=parse_did(
+                entry["did"],
+                allow_localhost=policy.allow_http,
+                allow_test=policy.allow_test_names,
+            ),
+            handle=None if handle is None else parse_handle(handle),
+            pds=parse_origin(entry["pds"], allow_http=policy.allow_http),
+            resolved_at=float(entry["resolved_at"]),
+        )
+
+
+def _key(identifier: Handle | Did) -> str:
+    return f"identity:{identifier}"

@@ -1,0 +1,1 @@
+"""The OAuth requests: PAR, token exchange, DPoP, client authentication."""

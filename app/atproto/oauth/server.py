@@ -1,0 +1,267 @@
+"""Talking to an authorization server: PAR, code exchange, refresh, revocation.
+
+Forms go out by `DPoPSender` with the client's authentication in them (requirements 4.1
+to 4.3, 4.11 to 4.14). Nothing here decides what a login or a refresh means.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..errors import (
+    AtprotoError,
+    ClientRefused,
+    CodeRejected,
+    DocumentInvalid,
+    HostFailing,
+    HostUnreachable,
+    RefreshRejected,
+    ServerInvalid,
+)
+from ..syntax.grammar import host_of
+from .dpop import oauth_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..discovery.server_metadata import AuthorizationServer
+    from ..http.types import Deadline, Response
+    from ..records import OAuthSession
+    from .client_auth import Binding
+    from .dpop import DPoPSender
+
+log = logging.getLogger(__name__)
+
+REFRESH_TIMEOUT = 15.0
+"""Seconds for the answer to a refresh: longer than others get, because the answer that
+is not waited for is lost, and the session with it (requirement 7.11)."""
+
+REVOCATION_BUDGET = 2.5
+"""Seconds granted to a host for revoking tokens that are not kept (6.15, 7.16), after
+the time of the request itself: somebody waits for both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A JSON answer and the DPoP nonce that came with it."""
+
+    document: Mapping[str, Any] = field(repr=False)
+    nonce: str | None = field(repr=False)
+
+
+class ServerAgent:
+    """Speaks OAuth with authorization servers on behalf of this client.
+
+    `before_host` hears the host of each new login and may refuse it by raising (9.6).
+    """
+
+    def __init__(
+        self,
+        sender: DPoPSender,
+        *,
+        before_host: Callable[[str], None] = lambda _host: None,
+    ) -> None:
+        self._sender = sender
+        self._before_host = before_host
+
+    def push(
+        self,
+        server: AuthorizationServer,
+        form: Mapping[str, str],
+        *,
+        binding: Binding,
+        deadline: Deadline,
+    ) -> tuple[str, str]:
+        """Push an authorization request; return its `request_uri` and the nonce.
+
+        Raises:
+            ClientRefused: the server refuses the request or this client.
+            ServerInvalid: the answer breaks RFC 9126, or lacks a DPoP nonce (5.9).
+            HostUnreachable: nothing of use answered.
+        """
+        host = host_of(server.par_endpoint)
+        self._before_host(host)
+        response, nonce = self._sender.post(
+            server.par_endpoint,
+            binding.sign(form, server.issuer),
+            binding.dpop_key,
+            deadline=deadline,
+        )
+        if response.status not in {200, 201}:
+            raise _refusal(response)
+        document = response.json_object()
+        request_uri, expires_in = (
+            document.get("request_uri"),
+            document.get("expires_in"),
+        )
+        if not isinstance(request_uri, str) or not request_uri:
+            raise DocumentInvalid(host, "PAR gave no request_uri")
+        if type(expires_in) is not int or expires_in <= 0:
+            raise DocumentInvalid(host, "PAR gave no lifetime")
+        if nonce is None:
+            raise ServerInvalid(host, "PAR gave no DPoP nonce")
+        return request_uri, nonce
+
+    def exchange(
+        self,
+        server: AuthorizationServer,
+        form: Mapping[str, str],
+        binding: Binding,
+        *,
+        deadline: Deadline,
+        nonce: str | None,
+    ) -> Answer:
+        """Send an authorization code, at most once (requirement 6.8).
+
+        Raises:
+            CodeRejected: the server answered `invalid_grant`; begin the login again.
+            ClientRefused: another refusal.
+            HostUnreachable: no usable answer; the code must be taken for used unless
+                the error says that nothing was sent.
+        """
+        endpoint = server.token_endpoint
+        send = partial(
+            self._sender.post,
+            endpoint,
+            binding.sign(form, server.issuer),
+            binding.dpop_key,
+            deadline=deadline,
+            nonce=nonce,
+        )
+        try:
+            response, fresh = send()
+        except HostUnreachable as error:
+            if error.sent or deadline.remaining() <= 0:
+                raise
+            response, fresh = send()
+        if response.status != 200:
+            refusal = _refusal(response)
+            if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
+                raise CodeRejected(str(refusal)) from refusal
+            raise refusal
+        _note_missing(fresh, endpoint)
+        return Answer(document=response.json_object(), nonce=fresh)
+
+    def refresh(
+        self,
+        server: AuthorizationServer,
+        refresh_token: str,
+        binding: Binding,
+        *,
+        deadline: Deadline,
+        nonce: str | None,
+    ) -> Answer:
+        """Send a refresh token (requirement 7.3). Nothing here sends it again.
+
+        Raises:
+            RefreshRejected: the server answered `invalid_grant`; the grant is over.
+            ClientRefused: another refusal, which leaves the grant as it is.
+            HostUnreachable: no usable answer; when the error says that something was
+                sent, the token may be used up (requirement 7.11).
+        """
+        endpoint = server.token_endpoint
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        response, fresh = self._sender.post(
+            endpoint,
+            binding.sign(form, server.issuer),
+            binding.dpop_key,
+            deadline=deadline,
+            nonce=nonce,
+            timeout=REFRESH_TIMEOUT,
+        )
+        if response.status != 200:
+            refusal = _refusal(response)
+            if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
+                raise RefreshRejected(str(refusal)) from refusal
+            raise refusal
+        return Answer(document=_tokens(response), nonce=fresh)
+
+    def end(
+        self, session: OAuthSession, binding: Binding, *, deadline: Deadline
+    ) -> None:
+        """Revoke both tokens of a session, best effort (requirement 7.19)."""
+        if session.revocation_endpoint is None:
+            return
+        self.revoke(
+            {
+                "refresh_token": session.refresh_token,
+                "access_token": session.access_token,
+            },
+            binding,
+            issuer=session.issuer,
+            endpoint=session.revocation_endpoint,
+            deadline=deadline,
+        )
+
+    def revoke(
+        self,
+        tokens: Mapping[str, str | None],
+        binding: Binding,
+        *,
+        issuer: str,
+        endpoint: str,
+        deadline: Deadline,
+    ) -> None:
+        """Revoke tokens, best effort: `tokens` maps a token type hint to a token.
+
+        A success proves nothing and a failure changes nothing for the caller, who ends
+        the session here in any case (requirement 7.19).
+        """
+        for hint, token in tokens.items():
+            if token is None:
+                continue
+            form = {"token": token, "token_type_hint": hint}
+            try:
+                response, _ = self._sender.post(
+                    endpoint,
+                    binding.sign(form, issuer),
+                    binding.dpop_key,
+                    deadline=deadline,
+                )
+            except AtprotoError as error:
+                log.warning("revoking the %s failed: %s", hint, error)
+            else:
+                log.info(
+                    "revoking the %s: %s answered %d",
+                    hint.replace("_", " "),
+                    host_of(endpoint),
+                    response.status,
+                )
+
+
+def _tokens(response: Response) -> Mapping[str, Any]:
+    """Return the JSON of a refresh, if any token is in it.
+
+    Otherwise what stands in front of the host answered, or half of an answer came: the
+    outcome is unknown, and the pair that we have is not given up for it (7.11).
+    """
+    host, reason = host_of(response.url), "answered with something else than tokens"
+    try:
+        document = response.json_object()
+    except DocumentInvalid as error:
+        raise HostUnreachable(host, reason, sent=True) from error
+    if not document.keys() & {"access_token", "refresh_token"}:
+        raise HostUnreachable(host, reason, sent=True)
+    return document
+
+
+def _note_missing(nonce: str | None, endpoint: str) -> None:
+    if nonce is None:
+        # Requirement 5.9: dropping granted tokens would help nobody.
+        log.warning("token answer of %s has no DPoP nonce", host_of(endpoint))
+
+
+def _refusal(response: Response) -> AtprotoError:
+    """Translate an unsuccessful answer of an authorization server (section 10)."""
+    host = host_of(response.url)
+    code, description = oauth_error(response)
+    if response.status == 429 or response.status >= 500:
+        return HostFailing(host, response.status, headers=response.headers)
+    if code in {"server_error", "temporarily_unavailable"}:
+        return HostFailing(host, response.status, headers=response.headers)
+    if code:
+        return ClientRefused(host, code, description)
+    return ServerInvalid(host, f"answered {response.status} without an OAuth error")

@@ -1,0 +1,167 @@
+"""The OAuth session: what an authorization server granted for one account.
+
+One session is one grant: an account (DID) on one device, with its own DPoP key
+(requirement 5.1) and pinned to the client key it was made with (7.3). It carries what
+later requests need without another discovery. Tokens are opaque strings (7.1).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+
+from .errors import DocumentInvalid, IdentifierInvalid, ScopeInvalid
+from .scopes.scope import ATPROTO, parse_scope
+from .syntax.grammar import parse_did
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .crypto.keys import SigningKey
+    from .syntax.grammar import Did, Handle, Origin
+
+AuthMethod = Literal["none", "private_key_jwt"]
+
+LONGEST_LIFE = 1e9
+"""Seconds; what is said to live longer, or without end, is no time for a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthSession:
+    """A token set with everything it is bound to; times are epoch seconds."""
+
+    did: Did
+    session_id: str
+    """Ours, random: a second device is a second session (requirement 6.19)."""
+    handle: Handle | None
+    """Verified both ways when the session was made; display text only (1.30)."""
+    issuer: str
+    pds: Origin
+    client_id: str
+    auth_method: AuthMethod
+    client_kid: str | None
+    client_thumbprint: str | None
+    """RFC 7638 thumbprint of the client key: a kid reused for another key is gone."""
+    dpop_key: SigningKey = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    """None: the session cannot be refreshed (requirement 7.5)."""
+    scope: str
+    """As granted, which may be less than was asked (requirement 6.16)."""
+    expires_at: float | None
+    """When the access token ends; None when the server did not say (7.1)."""
+    token_endpoint: str
+    revocation_endpoint: str | None
+    as_nonce: str | None = field(repr=False)
+    pds_nonce: str | None = field(repr=False)
+    created_at: float
+    refreshed_at: float
+    verified_at: float
+    """Age of the evidence that the DID's own PDS points to the issuer (6.12)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSet:
+    """A token answer that passed requirement 6.10."""
+
+    did: Did
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    scope: str
+    expires_in: float | None
+
+
+def parse_token_set(document: Mapping[str, Any], *, host: str) -> TokenSet:
+    """Read the JSON of a successful token answer.
+
+    Raises:
+        DocumentInvalid: a field is missing or of another kind, the tokens are not
+            bound to our DPoP key, or `atproto` was not granted.
+    """
+    if str(document.get("token_type", "")).lower() != "dpop":
+        raise DocumentInvalid(host, "tokens are not bound by DPoP")
+    access_token = document.get("access_token")
+    refresh_token = document.get("refresh_token")
+    if not _is_token(access_token):
+        raise DocumentInvalid(host, "no access token")
+    if refresh_token is not None and not _is_token(refresh_token):
+        raise DocumentInvalid(host, "the refresh token is not a string")
+    return TokenSet(
+        did=_subject(document.get("sub"), host),
+        access_token=access_token,
+        refresh_token=refresh_token,
+        scope=_granted_scope(document.get("scope"), host),
+        expires_in=_lifetime(document.get("expires_in"), host),
+    )
+
+
+def with_tokens(
+    session: OAuthSession, document: Mapping[str, Any], *, now: float
+) -> OAuthSession:
+    """Return the session with what a refresh answered. Never raises.
+
+    The old pair is dead by now, so whatever is usable in the answer is taken and must
+    be stored before anybody judges the rest (requirements 7.5 and 7.8): a malformed
+    field costs that field, not the session.
+    """
+    access_token = document.get("access_token")
+    refresh_token = document.get("refresh_token")
+    ends = _end_of(document.get("expires_in"), now)
+    if not _is_token(access_token):
+        access_token, ends = session.access_token, now
+    return replace(
+        session,
+        access_token=access_token,
+        refresh_token=refresh_token if _is_token(refresh_token) else None,
+        scope=_scope_or(document.get("scope"), session.scope),
+        expires_at=ends,
+        refreshed_at=now,
+    )
+
+
+def _scope_or(value: object, known: str) -> str:
+    try:
+        return " ".join(parse_scope(value if isinstance(value, str) else ""))
+    except ScopeInvalid:
+        return known
+
+
+def _end_of(lifetime: object, now: float) -> float | None:
+    try:
+        seconds = _lifetime(lifetime, "")
+    except DocumentInvalid:
+        return None
+    return None if seconds is None else now + seconds
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    # A token travels in a header: visible ASCII only, or it could end the line.
+    return isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]+", value) is not None
+
+
+def _subject(value: object, host: str) -> Did:
+    try:
+        return parse_did(value if isinstance(value, str) else "")
+    except IdentifierInvalid as error:
+        raise DocumentInvalid(host, "the subject is not a DID") from error
+
+
+def _granted_scope(value: object, host: str) -> str:
+    try:
+        granted = parse_scope(value if isinstance(value, str) else "")
+    except ScopeInvalid as error:
+        raise DocumentInvalid(host, "the granted scope is malformed") from error
+    if ATPROTO not in granted:
+        raise DocumentInvalid(host, "the scope atproto was not granted")
+    return " ".join(granted)
+
+
+def _lifetime(value: object, host: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DocumentInvalid(host, "expires_in is not a number")
+    if not 0 < value <= LONGEST_LIFE:
+        raise DocumentInvalid(host, "expires_in is not the life of a token")
+    return float(value)

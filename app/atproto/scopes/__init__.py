@@ -1,0 +1,1 @@
+"""OAuth scopes and ATProto permissions: parse, compare, check (section 8)."""

@@ -1,0 +1,1 @@
+"""A stored OAuth session in use: requests to the PDS, and its refresh (section 7)."""

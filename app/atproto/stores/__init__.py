@@ -1,0 +1,1 @@
+"""Storage protocols and the stores that the library ships: memory and files."""

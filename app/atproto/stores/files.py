@@ -1,0 +1,156 @@
+"""Stores in files, for command lines and desktop programs of one person.
+
+Secrets stand in clear in a file that only its owner may read: a key to encrypt them
+with would lie beside it. A service with many accounts wants a database
+(requirement 7.23).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ..crypto.keys import SigningKey
+from ..records import OAuthSession
+from .private_file import FileUnusable, PrivateFile
+from .protocols import AuthRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from ..syntax.grammar import Did
+    from .protocols import SessionStore, StateStore
+
+Record = TypeVar("Record", AuthRequest, OAuthSession)
+
+LEASE: Final = "lease"
+"""Beside the fields of a session: its holder, and when the lease ends."""
+
+
+class FileStateStore:
+    """Auth requests in `auth-requests.json`; expired ones go when a new one comes."""
+
+    def __init__(self, directory: Path, clock: Callable[[], float]) -> None:
+        self._file = PrivateFile(directory / "auth-requests.json")
+        self._clock = clock
+
+    def put(self, request: AuthRequest) -> None:
+        """Keep a new auth request."""
+        now = self._clock()
+        with self._file.changing() as requests:
+            stale = [k for k, row in requests.items() if row["expires_at"] <= now]
+            for key in stale:
+                del requests[key]
+            requests[_hashed(request.state)] = _row_of(request)
+
+    def get(self, state: str) -> AuthRequest | None:
+        """Look at an unexpired auth request without consuming it."""
+        return self._unexpired(self._file.read().get(_hashed(state)))
+
+    def take(self, state: str) -> AuthRequest | None:
+        """Delete and return an unexpired auth request, exactly once."""
+        with self._file.changing() as requests:
+            taken = requests.pop(_hashed(state), None)
+        return self._unexpired(taken)
+
+    def _unexpired(self, row: dict[str, Any] | None) -> AuthRequest | None:
+        if row is None or row["expires_at"] <= self._clock():
+            return None
+        return _record(AuthRequest, row)
+
+
+class FileSessionStore:
+    """OAuth sessions in `sessions.json`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = PrivateFile(directory / "sessions.json")
+
+    def put(self, session: OAuthSession) -> None:
+        """Keep a session; replaces the one with the same DID and session id."""
+        key = _key(session.did, session.session_id)
+        with self._file.changing() as sessions:
+            lease = sessions.get(key, {}).get(LEASE)
+            sessions[key] = {**_row_of(session), LEASE: lease}
+
+    def get(self, did: Did, session_id: str) -> OAuthSession | None:
+        """Return the session, or None."""
+        return _session(self._file.read().get(_key(did, session_id)))
+
+    def all(self) -> tuple[OAuthSession, ...]:
+        """Return every session, the newest first: who is signed in here."""
+        found = [_record(OAuthSession, row) for row in self._file.read().values()]
+        return tuple(sorted(found, key=lambda one: one.created_at, reverse=True))
+
+    def delete(self, did: Did, session_id: str) -> OAuthSession | None:
+        """Delete and return the session in one step, or None."""
+        with self._file.changing() as sessions:
+            deleted = sessions.pop(_key(did, session_id), None)
+        return _session(deleted)
+
+    def lease(
+        self, did: Did, session_id: str, *, holder: str, until: float, now: float
+    ) -> OAuthSession | None:
+        """Mark the session as the holder's and return it, or None."""
+        with self._file.changing() as sessions:
+            row = sessions.get(_key(did, session_id))
+            if row is None or (row[LEASE] is not None and row[LEASE]["until"] > now):
+                return None
+            row[LEASE] = {"holder": holder, "until": until}
+        return _session(row)
+
+    def replace(self, session: OAuthSession, *, holder: str) -> bool:
+        """Write the session over the one that the holder leases; end the lease."""
+        key = _key(session.did, session.session_id)
+        with self._file.changing() as sessions:
+            if key not in sessions or not _is_holder(sessions[key], holder):
+                return False
+            sessions[key] = {**_row_of(session), LEASE: None}
+        return True
+
+    def release(self, did: Did, session_id: str, *, holder: str) -> None:
+        """End the holder's lease; another's is left alone."""
+        with self._file.changing() as sessions:
+            row = sessions.get(_key(did, session_id))
+            if row is not None and _is_holder(row, holder):
+                row[LEASE] = None
+
+
+def _key(did: Did, session_id: str) -> str:
+    return f"{did} {session_id}"
+
+
+def _hashed(state: str) -> str:
+    return sha256(state.encode()).hexdigest()
+
+
+def _is_holder(row: Mapping[str, Any], holder: str) -> bool:
+    return row[LEASE] is not None and row[LEASE]["holder"] == holder
+
+
+def _row_of(record: AuthRequest | OAuthSession) -> dict[str, Any]:
+    row = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {**row, "dpop_key": record.dpop_key.private_jwk()}
+
+
+def _session(row: Mapping[str, Any] | None) -> OAuthSession | None:
+    return None if row is None else _record(OAuthSession, row)
+
+
+def _record(kind: type[Record], row: Mapping[str, Any]) -> Record:
+    values = {name: value for name, value in row.items() if name != LEASE}
+    try:
+        values["dpop_key"] = SigningKey.from_jwk(values["dpop_key"])
+        return kind(**values)
+    except (KeyError, TypeError, ValueError):
+        message = "a stored record is of another version: sign in again"
+        raise FileUnusable(message) from None
+
+
+if TYPE_CHECKING:
+
+    def _fits(
+        states: FileStateStore, sessions: FileSessionStore
+    ) -> tuple[StateStore, SessionStore]:
+        return states, sessions

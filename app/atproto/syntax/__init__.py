@@ -1,0 +1,1 @@
+"""Grammars of handles, DIDs, NSIDs and origins, and what a person may type."""

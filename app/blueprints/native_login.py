@@ -1,0 +1,115 @@
+"""POST /auth/native/login and GET /auth/native/login/ID/await: the app's half.
+
+Programs alone come here. The await is a stream of Server-Sent Events for whoever
+accepts one, a long poll for everybody else; both say the same words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+
+from flask import Blueprint, Response, jsonify, make_response, request
+
+from app.flows.native.wait import NativeOutcome
+from app.web.access import access, refuse_web_pages
+from app.web.context import flows
+from app.web.requests import json_object, text_of
+from app.web.sse import HEARTBEAT, Awaiting
+
+bp = Blueprint("native_login", __name__)
+
+LONGEST_WAIT = 30
+"""Seconds of a long poll; proxies cut what stays silent for a minute."""
+
+RETRY_AFTER = 2
+"""Seconds until another look is worth it, for whoever does not wait."""
+
+ANSWERS = frozenset({"completed", "denied", "expired"})
+
+STREAM_HEADERS = {
+    "Cache-Control": "no-store, no-transform",  # nor compressed, nor kept back
+    "X-Accel-Buffering": "no",
+}
+
+WAIT = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
+
+
+@bp.post("/auth/native/login")
+@access("api")
+def initiate() -> Response:
+    """Begin a login that a browser finishes and this app awaits."""
+    refuse_web_pages()
+    body = json_object()
+    started = flows().start_native.start(
+        text_of(body, "identifier") or "",
+        address=request.remote_addr or "",
+        app_name=text_of(body, "app_name"),
+        code_challenge=text_of(body, "code_challenge"),
+    )
+    return make_response(jsonify(asdict(started)), 201)
+
+
+@bp.get("/auth/native/login/<session_id>/await")
+@access("api")
+def wait(session_id: str) -> Response:
+    """Tell how the login stands, now and when it is decided."""
+    refuse_web_pages()
+    verifier = _verifier()
+    heard = request.headers.get("Last-Event-ID", "")
+    if heard in ANSWERS:
+        return _heard(heard, session_id, verifier)
+    awaiting = Awaiting(flows().await_native, session_id, code_verifier=verifier)
+    address = request.remote_addr or ""
+    if not _takes_events():
+        return _answer(awaiting.poll(address, seconds=_seconds()))
+    events = awaiting.events(address, heartbeat=HEARTBEAT)
+    next(events)  # a refusal has a status of its own, so it must come before ours
+    response = Response(
+        events,
+        content_type="text/event-stream",
+        headers=STREAM_HEADERS,
+        direct_passthrough=True,  # nothing but the events outlives this request
+    )
+    response.vary.update(["Accept", "Prefer"])
+    return response
+
+
+def _heard(answer: str, session_id: str, verifier: str | None) -> Response:
+    """Stop a client that reconnects after its answer (HTML §9.2.3: 204 stops it)."""
+    if answer == "completed":
+        flows().await_native.acknowledge(session_id, code_verifier=verifier)
+    return Response(status=204)
+
+
+def _answer(outcome: NativeOutcome) -> Response:
+    """Answer a long poll: 200 with an answer, 202 while there is none."""
+    response = jsonify(outcome.document())
+    response.vary.update(["Accept", "Prefer"])
+    if (seconds := _seconds()) > 0:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    if outcome.status == "pending":
+        response.status_code = 202
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _verifier() -> str | None:
+    """Return what proves the app: a header, which no proxy logs beside the path.
+
+    In the query for clients that cannot send one, as an EventSource cannot.
+    """
+    return request.headers.get("Code-Verifier") or request.args.get("code_verifier")
+
+
+def _takes_events() -> bool:
+    accepted = {kind for kind, quality in request.accept_mimetypes if quality > 0}
+    return request.method == "GET" and "text/event-stream" in accepted
+
+
+def _seconds() -> int:
+    """Return how long the caller prefers to wait (RFC 7240 §4.3), within reason."""
+    preferred = WAIT.search(", ".join(request.headers.getlist("Prefer")))
+    if preferred is None or request.method != "GET":
+        return 0
+    return min(int(preferred[1]), LONGEST_WAIT)

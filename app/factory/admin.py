@@ -1,0 +1,64 @@
+"""What the operator's commands work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from app.atproto.client import OAuthClient
+from app.atproto.crypto.keys import Algorithm
+from app.atproto.http.types import Deadline
+from app.commands import Administration
+from app.config import Settings
+from app.flows.logout import REVOCATION_BUDGET
+from app.flows.signing_keys import PrepareKeys
+from app.flows.sweep import Sweep
+
+from .storage import Stores
+
+
+def administration_of(
+    settings: Settings,
+    stores: Stores,
+    *,
+    client: OAuthClient,
+    clock: Callable[[], float],
+) -> Administration:
+    """Return what the commands work with."""
+    algorithm = settings.token_algorithm
+    cookie_host = settings.cookie_domain or settings.host
+    return Administration(
+        apply_schema=stores.database.apply_schema,
+        keys=stores.keys,
+        prepare_keys=PrepareKeys(keys=stores.keys, audit=stores.audit, clock=clock),
+        sweep=Sweep(
+            expired=stores.expired,
+            lease=stores.sweep_lease,
+            revoke=lambda did, session_id: client.revoke(
+                did, session_id, deadline=Deadline.after(REVOCATION_BUDGET)
+            ),
+            clock=clock,
+            token_lifetime=settings.token_lifetime,
+        ),
+        platform_algorithm=None
+        if algorithm == "HS256"
+        else cast("Algorithm", algorithm),
+        has_client_keys=not settings.is_loopback_development,
+        signing_key_path=settings.signing_key_path,
+        client_jwk_path=settings.client_jwk_path,
+        settings_summary=(
+            f"public URL: {settings.public_url}",
+            f"client_id: {_client_id(settings)}",
+            f"redirect URI: {settings.redirect_uri}",
+            f"platform cookie: {settings.cookie_name} for {cookie_host}",
+            f"platform token: {algorithm} for {settings.token_audience}",
+            *(f"warning: {line}" for line in settings.warnings),
+            "the settings are good",
+        ),
+    )
+
+
+def _client_id(settings: Settings) -> str:
+    if settings.is_loopback_development:
+        return "http://localhost (loopback development)"
+    return settings.client_id

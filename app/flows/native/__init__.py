@@ -1,0 +1,1 @@
+"""Use cases of a native login: start, wait, confirm."""

@@ -1,0 +1,1 @@
+"""Use cases of a call through /auth/xrpc: allow list, repository writes, pauses."""

@@ -1,0 +1,168 @@
+"""The commands: login, resume, session, logout. Each returns its exit code.
+
+The token is shown to nobody who does not ask for it with `session --token`. Ctrl-C
+gives the login up, so that nothing waits for an answer that nobody wants.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AwaitTimedOut, NativeError
+from ..http_transport import HttpTransport
+from ..manager import AuthManager
+from ..open_store import default_directory, open_store
+from .exit_codes import Exit, exit_code
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from ..records import LoginStarted, NativeSession, SignedOut
+    from ..store import StateStore
+    from ..transport import Transport
+    from .terminal import Screen
+
+APP = "latchkey"
+
+
+def run(options: argparse.Namespace, screen: Screen) -> Exit:
+    """Run one command; what it failed of becomes a message and an exit code."""
+    commands: dict[str, Callable[[argparse.Namespace, Screen], Exit]] = {
+        "login": login,
+        "resume": resume,
+        "session": session,
+        "logout": logout,
+    }
+    try:
+        return commands[options.command](options, screen)
+    except NativeError as error:
+        screen.settle()
+        screen.error(error)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        screen.settle()
+        screen.failure("interrupted", "Interrupted.")
+        return Exit.INTERRUPTED
+
+
+def login(options: argparse.Namespace, screen: Screen) -> Exit:
+    """Sign in at a service, and wait until the browser is done."""
+    auth = AuthManager(_store(options), transport=_transport(options))
+    started = auth.start_login(
+        options.server_url,
+        options.identifier,
+        app_name=options.app_name or _app_name(),
+    )
+    return _waited(auth, started, options, screen=screen)
+
+
+def resume(options: argparse.Namespace, screen: Screen) -> Exit:
+    """Wait on for the login that is under way."""
+    auth = AuthManager(_store(options), transport=_transport(options))
+    started = auth.pending_login()
+    if started is None:
+        screen.failure("login_not_started", "No sign-in is under way.")
+        return Exit.NOT_SIGNED_IN
+    return _waited(auth, started, options, screen=screen)
+
+
+def session(options: argparse.Namespace, screen: Screen) -> Exit:
+    """Tell who is signed in, or print the token."""
+    found = AuthManager(_store(options)).get_session()
+    if found is None:
+        screen.failure("not_signed_in", "Nobody is signed in here.")
+        return Exit.NOT_SIGNED_IN
+    shown = _shown(found)
+    if options.token:
+        screen.result(found.token, {**shown, "token": found.token})
+        return Exit.DONE
+    screen.result(f"{_whom(found)}, until {_when(found.expires_at)}.", shown)
+    return Exit.DONE
+
+
+def logout(options: argparse.Namespace, screen: Screen) -> Exit:
+    """Forget the session here, end it at the service, and say how far that went."""
+    transport = HttpTransport(ca_bundle=options.ca_bundle)
+    done = AuthManager(_store(options), transport=transport).sign_out()
+    document: dict[str, Any] = {"was_signed_in": done.server_url is not None}
+    if done.server_url is not None:
+        document |= {"server_url": done.server_url, "account_page": done.account_page}
+        document |= {"session_ended": done.is_ended}
+    if done.trouble is not None:
+        document |= {"trouble": done.trouble}
+    screen.result(_signed_out(done), document)
+    return Exit.DONE
+
+
+def _waited(
+    auth: AuthManager,
+    started: LoginStarted,
+    options: argparse.Namespace,
+    *,
+    screen: Screen,
+) -> Exit:
+    opening = not options.no_browser
+    screen.login(started, opening=opening)
+    if opening and not auth.open_page(started):
+        screen.note("No browser could be opened here.")
+    try:
+        found = auth.await_login(
+            started.session_id, timeout=options.timeout, on_wait=screen.waiting
+        )
+    except (AwaitTimedOut, KeyboardInterrupt):
+        auth.cancel(started.session_id)
+        raise
+    screen.settle()
+    screen.result(f"{_whom(found)}.", _shown(found))
+    return Exit.DONE
+
+
+def _store(options: argparse.Namespace) -> StateStore:
+    return open_store(options.state_dir or default_directory(APP), options.store)
+
+
+def _transport(options: argparse.Namespace) -> Transport:
+    if options.grpc is None:
+        return HttpTransport(mode=options.transport, ca_bundle=options.ca_bundle)
+    from ..grpc_transport import GrpcTransport  # noqa: PLC0415 # only where it is chosen
+
+    tls = True if options.grpc_tls else None
+    return GrpcTransport(options.grpc, tls=tls, ca_bundle=options.ca_bundle)
+
+
+def _signed_out(done: SignedOut) -> str:
+    if done.server_url is None and done.trouble is None:
+        return "Nobody was signed in here."
+    if done.server_url is None:
+        return f"Removed unread, so that no service was told: {done.trouble}"
+    if done.trouble is None:
+        return f"Signed out at {done.server_url}."
+    return (
+        f"Forgotten on this machine. The service may still keep the session"
+        f" ({done.trouble}): end it at {done.account_page}"
+    )
+
+
+def _app_name() -> str:
+    """Return what tells this machine from the person's others."""
+    host = platform.node()[:40]
+    is_plain = bool(host) and host.isprintable()
+    return f"Command line on {host}" if is_plain else "Command line"
+
+
+def _shown(session: NativeSession) -> dict[str, Any]:
+    """Return a session without its token."""
+    return {name: value for name, value in asdict(session).items() if name != "token"}
+
+
+def _whom(session: NativeSession) -> str:
+    account = session.handle or session.did
+    return f"Signed in as {session.username} ({account}) at {session.server_url}"
+
+
+def _when(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,59 @@
+"""The exit codes of the command line: scripts rely on them, docs list them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from ..errors import (
+    AwaitTimedOut,
+    LoginCancelled,
+    LoginDenied,
+    LoginExpired,
+    LoginRefused,
+    LoginSuperseded,
+    NativeError,
+    ServerUnreachable,
+    ServerUrlInvalid,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Exit(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    FAILED = 1
+    """Something on this machine: a store that cannot be used, a missing package."""
+    USAGE = 2
+    """Also of an address that no service may have."""
+    DENIED = 3
+    EXPIRED = 4
+    """Nobody decided in time: the service's, or that of `--timeout`."""
+    UNREACHABLE = 5
+    REFUSED = 6
+    NOT_SIGNED_IN = 7
+    REPLACED = 8
+    """Another sign-in, or a sign-out, came in between."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells number it."""
+
+
+MEANINGS: Final[Mapping[type[NativeError], Exit]] = {
+    ServerUrlInvalid: Exit.USAGE,
+    LoginDenied: Exit.DENIED,
+    LoginExpired: Exit.EXPIRED,
+    AwaitTimedOut: Exit.EXPIRED,
+    ServerUnreachable: Exit.UNREACHABLE,
+    LoginRefused: Exit.REFUSED,
+    LoginSuperseded: Exit.REPLACED,
+    LoginCancelled: Exit.REPLACED,
+}
+
+
+def exit_code(error: NativeError) -> Exit:
+    """Return what a failure ends a command with."""
+    known = (MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)
+    return next(known, Exit.FAILED)

@@ -1,0 +1,121 @@
+"""What the command line shows: results on stdout, everything else on stderr.
+
+On a terminal the wait is one line that counts down; anywhere else a line appears only
+when something has changed. With `--json` stdout gets exactly one object, whatever
+happens.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ..errors import LoginRefused, NativeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..records import LoginStarted
+    from ..waiting import Waiting
+
+BOLD, PLAIN, WIPE = "\x1b[1m", "\x1b[0m", "\r\x1b[K"
+
+
+class OutputClosed(Exception):
+    """Nobody reads what the command line writes, or its disk is full."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Screen:
+    """Where the command line writes."""
+
+    out: TextIO
+    err: TextIO
+    as_json: bool = False
+    _said: str = field(default="", init=False)
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether a line may be written over."""
+        return self.err.isatty()
+
+    def result(self, sentence: str, document: Mapping[str, Any]) -> None:
+        """Show what came of it: the sentence, or the object."""
+        text = json.dumps(document, ensure_ascii=False) if self.as_json else sentence
+        _write(text, self.out)
+
+    def failure(self, code: str, sentence: str, **more: Any) -> None:
+        """Show what went wrong."""
+        if self.as_json:
+            given = {name: value for name, value in more.items() if value}
+            self.result("", {"error": code, "error_description": sentence, **given})
+            return
+        reference = more.get("reference")
+        self.note(f"{sentence} (reference {reference})" if reference else sentence)
+
+    def error(self, error: NativeError) -> None:
+        """Show a failure of the library."""
+        if isinstance(error, LoginRefused):
+            self.failure(
+                error.code,
+                str(error),
+                reference=error.reference,
+                retry_after=error.retry_after,
+            )
+            return
+        cause = f" ({error.__cause__})" if _is_ours(error.__cause__) else ""
+        self.failure(error.code, f"{error}{cause}")
+
+    def note(self, line: str) -> None:
+        """Say something beside the result."""
+        _write(line, self.err)
+
+    def login(self, started: LoginStarted, *, opening: bool) -> None:
+        """Show the code to compare, and where to go."""
+        how = "If no browser opens, go to:" if opening else "Open in a browser:"
+        self.note("Sign in with your browser. It must show this code:")
+        self.note("")
+        for line in self._code(started.user_code):
+            self.note(f"    {line}")
+        self.note("")
+        self.note(how)
+        self.note(f"    {started.oauth_url}")
+        self.note("")
+
+    def waiting(self, waiting: Waiting) -> None:
+        """Show how the wait stands."""
+        status = "Waiting for you to finish in the browser"
+        if waiting.trouble is not None:
+            status = f"Trying again: {waiting.trouble}"
+        if self.is_live:
+            minutes, seconds = divmod(int(waiting.seconds_left), 60)
+            line = f"{status}  {minutes:d}:{seconds:02d}"
+            _write(f"{WIPE}{line}", self.err, end="")
+        elif status != self._said:
+            self.note(status)
+        self._said = status
+
+    def settle(self) -> None:
+        """Leave no half line behind."""
+        if self._said and self.is_live:
+            _write(WIPE, self.err, end="")
+        self._said = ""
+
+    def _code(self, code: str) -> list[str]:
+        if not self.is_live:
+            return [code]
+        spaced = "  ".join(code)
+        edge = "+" + "-" * (len(spaced) + 6) + "+"
+        return [edge, f"|   {BOLD}{spaced}{PLAIN}   |", edge]
+
+
+def _write(text: str, file: TextIO, *, end: str = "\n") -> None:
+    try:
+        print(text, end=end, file=file, flush=True)
+    except OSError as error:
+        raise OutputClosed from error
+
+
+def _is_ours(error: BaseException | None) -> bool:
+    return isinstance(error, NativeError)

@@ -1,0 +1,1 @@
+"""Flask plumbing that the routes share: access marks, cookies, errors, CORS."""

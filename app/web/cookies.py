@@ -1,0 +1,275 @@
+"""Our cookies: names, attributes and lifetimes, in one place.
+
+The platform token travels on the parent domain, for every service of the platform. All
+others are ours alone (`__Host-` in production): the sign-in session's secret, one
+secret for each login under way and for each app that waits for an answer, the accounts
+remembered on this device, and the host that an account has just left. All are HttpOnly
+and SameSite=Lax; Strict would not come back with the callback (9.13).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from flask import Response, request
+
+from app.atproto.errors import IdentifierInvalid, printable
+from app.atproto.syntax.grammar import parse_did, parse_handle
+from app.flows.session import SignedIn
+
+from .context import site
+
+SESSION = "latchkey-session"
+REMEMBERED = "latchkey-accounts"
+FLOW = "latchkey-flow-"
+NATIVE = "latchkey-native-"
+MOVED = "latchkey-moved"
+
+FLOW_LIFETIME = 3600
+"""Seconds; as long as an auth request waits (requirement 9.12)."""
+
+NATIVE_LIFETIME = 1800
+"""Seconds; as long as an app awaits its login."""
+
+MOST_FLOWS = 8
+"""Logins under way in one browser: the oldest makes room, headers stay small."""
+
+REMEMBERED_LIFETIME = 180 * 24 * 3600
+MOST_REMEMBERED = 5
+
+MOVED_LIFETIME = 30 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedAccount:
+    """An account that signed in on this device before; display text, proves nothing."""
+
+    did: str
+    handle: str | None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeVisit:
+    """What a browser holds between its callback and the person's word about an app."""
+
+    mark: str
+    """Tells the apps that wait in one browser apart; in URLs and hidden fields."""
+    login_id: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def of(cls, login_id: str, secret: str) -> NativeVisit:
+        """Return the visit of a login; its mark tells nothing of the app's secret."""
+        return cls(mark=login_id[:12], login_id=login_id, secret=secret)
+
+
+def session_secret() -> str | None:
+    """Return the secret of this browser's sign-in session."""
+    return request.cookies.get(_own(SESSION))
+
+
+def platform_token() -> str | None:
+    """Return the platform token that this browser carries."""
+    return request.cookies.get(site().cookie_name)
+
+
+def set_platform_token(response: Response, token: str) -> None:
+    """Give the browser its platform token, for all of the platform."""
+    here = site()
+    response.set_cookie(
+        here.cookie_name,
+        token,
+        max_age=here.token_lifetime,
+        domain=here.cookie_domain,
+        path="/",
+        secure=here.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def set_session(response: Response, signed_in: SignedIn, secret: str) -> None:
+    """Give the browser the secret of its new sign-in session."""
+    remaining = signed_in.session.expires_at - site().clock()
+    _set(response, SESSION, secret, max_age=int(remaining))
+
+
+def clear_signed_in(response: Response) -> None:
+    """Take the session and the platform token from the browser."""
+    here = site()
+    _clear(response, SESSION)
+    response.delete_cookie(
+        here.cookie_name,
+        domain=here.cookie_domain,
+        path="/",
+        secure=here.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def begin_flow(response: Response, *, state: str, secret: str) -> None:
+    """Give the browser the secret that alone can finish this login (9.12)."""
+    _make_room(response, FLOW)
+    _set(response, _flow_name(state), _marked(secret), max_age=FLOW_LIFETIME)
+
+
+def flow_secrets() -> list[str]:
+    """Return the secrets of the logins that this browser has under way."""
+    return [value.partition(".")[2] for value in _several(FLOW).values()]
+
+
+def flow_secret(state: str) -> str:
+    """Return the secret of one login that this browser has under way, or ""."""
+    return request.cookies.get(_own(_flow_name(state)), "").partition(".")[2]
+
+
+def end_flow(response: Response, *, state: str) -> None:
+    """Take the secret of a login that is over."""
+    name = _flow_name(state)
+    if _own(name) in request.cookies:
+        _clear(response, name)
+
+
+def begin_native(response: Response, visit: NativeVisit) -> None:
+    """Give the browser what answers for an app; it is not signed in by it."""
+    _make_room(response, NATIVE)
+    value = _marked(f"{visit.login_id}.{visit.secret}")
+    _set(response, NATIVE + visit.mark, value, max_age=NATIVE_LIFETIME)
+
+
+def native_visit(mark: str) -> NativeVisit | None:
+    """Return what this browser holds for the app that a mark names."""
+    value = request.cookies.get(_own(NATIVE + mark), "")
+    _, _, rest = value.partition(".")
+    login_id, _, secret = rest.partition(".")
+    if not secret:
+        return None
+    return NativeVisit(mark=mark, login_id=login_id, secret=secret)
+
+
+def end_native(response: Response, visit: NativeVisit) -> None:
+    """Take what answered for an app: the person has decided."""
+    _clear(response, NATIVE + visit.mark)
+
+
+def remembered_accounts() -> list[RememberedAccount]:
+    """Return the accounts this device remembers, newest first, without odd ones."""
+    raw = request.cookies.get(_own(REMEMBERED), "")
+    try:
+        entries = json.loads(base64.urlsafe_b64decode(raw.encode()))
+    except (ValueError, binascii.Error):
+        return []
+    if not isinstance(entries, list):
+        return []
+    read = [_remembered(entry) for entry in entries[:MOST_REMEMBERED]]
+    return [account for account in read if account is not None]
+
+
+def remember(response: Response, account: RememberedAccount) -> None:
+    """Put an account first among those this device remembers."""
+    others = [a for a in remembered_accounts() if a.did != account.did]
+    _set_remembered(response, [account, *others][:MOST_REMEMBERED])
+
+
+def forget(response: Response, did: str) -> None:
+    """Remember an account no longer."""
+    _set_remembered(response, [a for a in remembered_accounts() if a.did != did])
+
+
+def note_move(response: Response, host: str) -> None:
+    """Keep, until it was told, the host at which the account lived before (7.16)."""
+    _set(response, MOVED, host, max_age=MOVED_LIFETIME)
+
+
+def moved_from() -> str | None:
+    """Return the host that the person is to be told about: display text."""
+    return printable(request.cookies.get(_own(MOVED))) or None
+
+
+def forget_move(response: Response) -> None:
+    """Note that the person has been told."""
+    if _own(MOVED) in request.cookies:
+        _clear(response, MOVED)
+
+
+def _set_remembered(response: Response, accounts: list[RememberedAccount]) -> None:
+    if not accounts:
+        _clear(response, REMEMBERED)
+        return
+    text = json.dumps([asdict(account) for account in accounts], separators=(",", ":"))
+    value = base64.urlsafe_b64encode(text.encode()).decode()
+    _set(response, REMEMBERED, value, max_age=REMEMBERED_LIFETIME)
+
+
+def _remembered(entry: Any) -> RememberedAccount | None:
+    """Read one entry of a cookie that anybody could have written."""
+    try:
+        handle, host = entry["handle"], entry["host"]
+        return RememberedAccount(
+            did=parse_did(entry["did"]),
+            handle=None if handle is None else parse_handle(handle),
+            # Any name of a server, in loopback development `localhost`.
+            host=None if host is None else printable(host),
+        )
+    except (KeyError, TypeError, IdentifierInvalid):
+        return None
+
+
+def _several(kind: str) -> dict[str, str]:
+    """Return the cookies of a kind of which a browser has several."""
+    prefix = _own(kind)
+    return {n: v for n, v in request.cookies.items() if n.startswith(prefix)}
+
+
+def _make_room(response: Response, kind: str) -> None:
+    """Take the oldest of a kind, so that there is room for one more."""
+    kept = sorted(_several(kind).items(), key=lambda cookie: _age_mark(cookie[1]))
+    for name, _ in kept[: len(kept) - MOST_FLOWS + 1]:
+        _clear(response, name.removeprefix(site().cookie_prefix))
+
+
+def _marked(value: str) -> str:
+    return f"{int(site().clock())}.{value}"
+
+
+def _flow_name(state: str) -> str:
+    """Return a name that tells flows apart and does not tell the state."""
+    return FLOW + hashlib.sha256(state.encode()).hexdigest()[:12]
+
+
+def _age_mark(value: str) -> int:
+    mark = value.partition(".")[0]
+    return int(mark) if mark.isascii() and mark.isdigit() else 0
+
+
+def _own(name: str) -> str:
+    return site().cookie_prefix + name
+
+
+def _set(response: Response, name: str, value: str, *, max_age: int) -> None:
+    response.set_cookie(
+        _own(name),
+        value,
+        max_age=max_age,
+        path="/",
+        secure=site().is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _clear(response: Response, name: str) -> None:
+    response.delete_cookie(
+        _own(name),
+        path="/",
+        secure=site().is_secure,
+        httponly=True,
+        samesite="Lax",
+    )

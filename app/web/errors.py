@@ -1,0 +1,157 @@
+"""How a failure is shown on the web; what it is called, `app.failures` says.
+
+A page carries its code and a reference that the log has too; whoever prefers JSON gets
+`{error, error_description, reference}`. A view may name a function that shows its
+failures in its own form, so that nothing typed is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, jsonify, make_response, request
+from flask import render_template as render
+from werkzeug.exceptions import HTTPException
+
+from app import failures
+from app.atproto.errors import printable
+from app.failures import INTERNAL, Failure, Row, report
+
+from .access import CrossSite, mark_of
+from .context import site
+from .requests import BodyInvalid
+from .return_to import ReturnToInvalid
+
+__all__ = ["OWN", "Failure", "error_page", "init_app", "row_for", "shows_failure"]
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+SHOW = "shows_failure"
+MORE = "adds_to_failure"
+
+OWN = {
+    ReturnToInvalid: Row("invalid_return_to", 400),
+    CrossSite: Row("cross_site", 403),
+    BodyInvalid: Row("invalid_request", 400, "json"),
+}
+"""What can only be wrong with HTTP; the rest stands in `app.failures`."""
+
+HTTP_CODES = {
+    404: Row("not_found", 404),
+    405: Row("method_not_allowed", 405),
+    413: Row("too_large", 413),
+}
+
+
+def shows_failure(show: Callable[[Failure], Any]) -> Callable[[View], View]:
+    """Name the function that shows this view's failures on a page of its own."""
+
+    def wear(view: View) -> View:
+        setattr(view, SHOW, show)
+        return view
+
+    return wear
+
+
+def adds_to_failure(
+    more: Callable[[Failure], dict[str, str]],
+) -> Callable[[View], View]:
+    """Name the function whose fields join the JSON of this view's failures."""
+
+    def wear(view: View) -> View:
+        setattr(view, MORE, more)
+        return view
+
+    return wear
+
+
+def row_for(error: Exception) -> Row:
+    """Return the row of a failure: our own, or the one that every front end has."""
+    if isinstance(error, HTTPException):
+        return HTTP_CODES.get(error.code or 500, _http_row(error))
+    return OWN.get(type(error)) or failures.row_for(error)
+
+
+def _http_row(error: HTTPException) -> Row:
+    status = error.code or 500
+    return Row("invalid_request", 400) if 400 <= status < 500 else INTERNAL
+
+
+def failure_of(error: Exception) -> Failure:
+    """Name a failure that a request met, and write its line in the log."""
+    return report(
+        error,
+        row_for(error),
+        during=f"{request.method} {printable(request.path)}",
+        platform=site().platform_name,
+        reason=error.name if isinstance(error, HTTPException) else None,
+    )
+
+
+def handle(error: Exception) -> Response:
+    """Answer a request that failed."""
+    failure = failure_of(error)
+    if _wants_json():
+        response = _json(failure)
+    else:
+        failure, response = _shown(failure)
+    if response.status_code < 400 and failure.status >= 400 and not response.location:
+        response.status_code = failure.status
+    _set_headers(response, failure)
+    return response
+
+
+def _shown(failure: Failure) -> tuple[Failure, Response]:
+    """Show a failure as its view wants it; plainly when that fails as well."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    show = getattr(view, SHOW, error_page)
+    try:
+        return failure, make_response(show(failure))
+    except Exception as error:  # noqa: BLE001 - named, logged and shown like any other
+        second = failure_of(error)
+        return second, make_response(error_page(second))
+
+
+def error_page(failure: Failure) -> str:
+    """Render a failure that has no form to go back to."""
+    return render(
+        "error.html", page_title=failure.message.title, error=failure.notice()
+    )
+
+
+def _wants_json() -> bool:
+    if mark_of(request.endpoint) in {"api", "call", "document", "probe"}:
+        return True
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def _json(failure: Failure) -> Response:
+    view = current_app.view_functions.get(request.endpoint or "")
+    more = getattr(view, MORE, None)
+    return jsonify(
+        error=failure.message.code,
+        error_description=failure.message.text,
+        reference=failure.reference,
+        **(more(failure) if more else {}),
+    )
+
+
+def _set_headers(response: Response, failure: Failure) -> None:
+    if failure.retry_after is not None:
+        response.headers["Retry-After"] = str(failure.retry_after)
+    if failure.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="platform"'
+    # A proxy that may pass on no redirect of ours makes one of this (nginx).
+    if login_url := getattr(failure.error, "login_url", None):
+        response.headers["Location"] = login_url
+    if isinstance(failure.error, HTTPException):
+        for name, value in failure.error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+
+
+def init_app(app: Flask) -> None:
+    """Send every failure here, the unforeseen ones too."""
+    app.register_error_handler(Exception, handle)

@@ -1,0 +1,107 @@
+"""One request that waits for a native login: look, sleep until woken, look again.
+
+Works after its request is gone, as a streamed body does, and therefore needs nothing of
+Flask. However it ends, the app may come back: looking consumes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from threading import Event
+from typing import Final
+
+from app.flows.errors import FlowError
+from app.flows.native.wait import AwaitNativeLogin, NativeOutcome
+from app.tokens.errors import TokenError
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT: Final = 15.0
+"""Seconds of silence after which a comment shows that both ends are still there."""
+
+RETRY: Final = b"retry: 2000\n\n"
+"""Milliseconds until a client reconnects: the stream was cut, not the login."""
+
+COMMENT: Final = b": heartbeat\n\n"
+
+
+class Awaiting:
+    """Waits in one thread (or greenlet) for what another one wakes it for."""
+
+    __slots__ = ("_flow", "_session_id", "_verifier", "_woken")
+
+    def __init__(
+        self, flow: AwaitNativeLogin, session_id: str, *, code_verifier: str | None
+    ) -> None:
+        self._flow = flow
+        self._session_id = session_id
+        self._verifier = code_verifier
+        self._woken = Event()
+
+    def wake(self) -> None:
+        """Let it look again; from any thread."""
+        self._woken.set()
+
+    def poll(self, address: str, *, seconds: float) -> NativeOutcome:
+        """Return the answer, or what is known after so many seconds."""
+        with self._flow.admit(address), self._flow.watch(self._session_id, self.wake):
+            outcome = self._look()
+            end = time.monotonic() + seconds
+            while outcome.status == "pending" and not self._is_ending():
+                remaining = end - time.monotonic()
+                if remaining <= 0:
+                    break
+                self._sleep(outcome, remaining)
+                outcome = self._look()
+            return outcome
+
+    def events(self, address: str, *, heartbeat: float) -> Iterator[bytes]:
+        """Yield nothing, `pending`, comments and one answer (HTML §9.2.6), then end.
+
+        The first item is empty and comes once the stream has its place and the login
+        is found: who takes it hears a refusal before any status is sent. The place is
+        given back when the iterator ends or is closed.
+
+        Without an answer it ends only where the client should come back: when this
+        process stops, and when the login cannot be looked at.
+        """
+        with self._flow.admit(address), self._flow.watch(self._session_id, self.wake):
+            outcome = self._look()
+            yield b""
+            yield RETRY + _event(outcome)
+            # Asked before the first sleep too: who came too late is woken no more.
+            while outcome.status == "pending" and not self._is_ending():
+                was_woken = self._sleep(outcome, heartbeat)
+                if self._is_ending():
+                    return
+                try:
+                    outcome = self._look()
+                except (FlowError, TokenError) as error:
+                    log.warning("an await is cut, its app comes back: %s", error)
+                    return
+                if outcome.status != "pending":
+                    yield _event(outcome)
+                elif not was_woken:
+                    yield COMMENT
+
+    def _is_ending(self) -> bool:
+        return self._flow.is_ending
+
+    def _look(self) -> NativeOutcome:
+        return self._flow.look(self._session_id, code_verifier=self._verifier)
+
+    def _sleep(self, outcome: NativeOutcome, most: float) -> bool:
+        """Sleep until woken, and never past the login's end."""
+        left = outcome.expires_in
+        was_woken = self._woken.wait(most if left is None else min(most, left))
+        self._woken.clear()
+        return was_woken
+
+
+def _event(outcome: NativeOutcome) -> bytes:
+    document = json.dumps(outcome.document(), separators=(",", ":"))
+    word = outcome.status
+    return f"id: {word}\nevent: {word}\ndata: {document}\n\n".encode()

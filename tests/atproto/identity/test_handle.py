@@ -1,0 +1,603 @@
+"""From a handle to the DID it points to (requirements 1.5, 1.6, 1.11 to 1.19)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.atproto.errors import (
+    DocumentInvalid,
+    HandleNotFound,
+    HostFailing,
+    HostResting,
+    HostUnknown,
+    HostUnreachable,
+    ResponseTooLarge,
+    ServerInvalid,
+    UnsafeURL,
+)
+from app.atproto.http.types import Deadline, Response
+from app.atproto.http.url_policy import NetworkPolicy
+from app.atproto.identity.handle import LOOKUP_LIMIT, HandleResolver
+from app.atproto.syntax.grammar import Handle, Origin
+from tests.fakes.world import plc_did
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ALICE = Handle("alice.skyhost.social")
+A, B = plc_did("a"), plc_did("b")
+WELL_KNOWN = f"https://{ALICE}/.well-known/atproto-did"
+FALLBACK = Origin("https://public.api.social")
+ASK_FALLBACK = f"{FALLBACK}/xrpc/com.atproto.identity.resolveHandle?handle={ALICE}"
+PATIENCE = 20.0
+"""Seconds after which a lookup that a test holds back goes on by itself."""
+
+
+@dataclass
+class Web:
+    """An HTTP door with a table of answers; a URL that is not in it is a mistake."""
+
+    answers: dict[str, Response | Exception] = field(default_factory=dict)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    gate: threading.Event | None = None
+
+    def says(self, body: str, *, status: int = 200, url: str = WELL_KNOWN) -> None:
+        self.answers[url] = Response(status, {}, body.encode(), url)
+
+    def fails(self, error: Exception, *, url: str = WELL_KNOWN) -> None:
+        self.answers[url] = error
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        deadline: Deadline,
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        redirects: int = 0,
+        timeout: float = 10.0,
+    ) -> Response:
+        self.asked.append(
+            {
+                "method": method,
+                "url": url,
+                "limit": limit,
+                "redirects": redirects,
+                "timeout": min(timeout, deadline.remaining()),
+            }
+        )
+        if self.gate is not None:
+            self.gate.wait(PATIENCE)
+        answer = self.answers[url]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class Dns:
+    """A table of TXT records, or a failure."""
+
+    records: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+    asked: list[tuple[str, float]] = field(default_factory=list)
+    gate: threading.Event | None = None
+
+    def __call__(self, name: str, *, timeout: float) -> list[str]:
+        self.asked.append((name, timeout))
+        if self.gate is not None:
+            self.gate.wait(PATIENCE)
+        if self.failure is not None:
+            raise self.failure
+        return self.records
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    web = Web()
+    web.says("Not Found", status=404)
+    yield web
+    if web.gate is not None:
+        web.gate.set()
+
+
+@pytest.fixture
+def dns() -> Iterator[Dns]:
+    dns = Dns()
+    yield dns
+    if dns.gate is not None:
+        dns.gate.set()
+
+
+def resolver(web: Web, dns: Dns, **options: Any) -> HandleResolver:
+    given = {
+        "policy": NetworkPolicy(),
+        "before_host": lambda _host: None,
+        "fallback": None,
+    }
+    return HandleResolver(http=web, txt=dns, **{**given, **options})
+
+
+def resolve(
+    web: Web, dns: Dns, handle: Handle = ALICE, *, seconds: float = 60.0, **options: Any
+) -> str:
+    deadline = Deadline.after(seconds)
+    return resolver(web, dns, **options).resolve(handle, deadline=deadline)
+
+
+# --- either method, or both -------------------------------------------------------
+
+
+def test_dns_alone_is_enough(web: Web, dns: Dns) -> None:
+    """1.11."""
+    dns.records = [f"did={A}"]
+
+    assert resolve(web, dns) == A
+    assert dns.asked[0][0] == f"_atproto.{ALICE}"
+
+
+def test_https_alone_is_enough(web: Web, dns: Dns) -> None:
+    """1.11."""
+    web.says(A)
+
+    assert resolve(web, dns) == A
+
+
+def test_dns_wins_a_disagreement(web: Web, dns: Dns) -> None:
+    """1.12."""
+    dns.records = [f"did={A}"]
+    web.says(B)
+
+    assert resolve(web, dns) == A
+
+
+def test_dns_wins_although_it_is_a_little_later(web: Web, dns: Dns) -> None:
+    """1.12: a valid HTTPS answer waits for it."""
+    dns.gate = threading.Event()
+    dns.records = [f"did={A}"]
+    web.says(B)
+    threading.Timer(0.05, dns.gate.set).start()
+
+    assert resolve(web, dns) == A
+
+
+def test_https_does_not_wait_for_a_silent_dns(web: Web, dns: Dns) -> None:
+    """1.12: a moment, and no more; DNS would say something else much later."""
+    dns.gate = threading.Event()
+    dns.records = [f"did={A}"]
+    web.says(B)
+    late = threading.Timer(2.0, dns.gate.set)
+    late.start()
+
+    assert resolve(web, dns) == B
+    late.cancel()
+
+
+def test_dns_does_not_wait_for_a_slow_host(web: Web, dns: Dns) -> None:
+    """A valid TXT record is used at once, while the host is still being asked."""
+    web.gate = threading.Event()
+    dns.records = [f"did={A}"]
+
+    assert resolve(web, dns) == A
+    assert not web.gate.is_set()
+
+
+def test_both_methods_start_together(web: Web, dns: Dns) -> None:
+    """Each waits until the other one has begun: one after another would fail."""
+    meeting = threading.Barrier(2, timeout=PATIENCE)
+
+    class Meets(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return meeting.wait() >= 0
+
+    web.gate, dns.gate = Meets(), Meets()
+    web.says(A)
+
+    assert resolve(web, dns) == A
+
+
+# --- what DNS says ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [f"did={A}"],
+        ["v=spf1 -all", f"did={A}", "google-site-verification=x"],
+        [f"did={A}", f"did={A}"],
+        [f"did={A}", f" did={B}", f"DID={B}", f"xdid={B}"],
+    ],
+)
+def test_the_one_did_among_the_records_is_found(
+    web: Web, dns: Dns, records: list[str]
+) -> None:
+    """1.13: equal ones count as one; what does not start with did= is not meant."""
+    dns.records = records
+
+    assert resolve(web, dns) == A
+
+
+def test_records_that_name_two_accounts_count_for_none(web: Web, dns: Dns) -> None:
+    """1.13: nobody picks one of them; HTTPS still may say."""
+    dns.records = [f"did={A}", f"did={B}"]
+    web.says(A)
+
+    assert resolve(web, dns) == A
+
+
+def test_records_that_name_two_accounts_are_said_to(web: Web, dns: Dns) -> None:
+    """1.13: a clear message, not "not found"."""
+    dns.records = [f"did={A}", f"did={B}"]
+
+    with pytest.raises(DocumentInvalid, match="different accounts") as failure:
+        resolve(web, dns)
+
+    assert failure.value.host == f"_atproto.{ALICE}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [f" {A}", f"{A} ", A.upper(), A[:-1], "did:key:zQ3sh", "", "alice", A + "\n"],
+)
+def test_a_record_is_not_trimmed_nor_repaired(web: Web, dns: Dns, value: str) -> None:
+    """1.13: an invalid one is as good as none."""
+    dns.records = [f"did={value}"]
+
+    with pytest.raises(HandleNotFound):
+        resolve(web, dns)
+
+
+def test_a_handle_too_long_for_the_prefix_is_asked_by_https_alone(
+    web: Web, dns: Dns
+) -> None:
+    """1.14."""
+    longest = Handle(".".join(["a" * 61] * 3) + "." + "b" * 58)
+    assert len(longest) == 244
+    for handle in (longest, Handle("a" + longest)):
+        web.says(A, url=f"https://{handle}/.well-known/atproto-did")
+        assert resolve(web, dns, handle) == A
+
+    assert [name for name, _ in dns.asked] == [f"_atproto.{longest}"]
+
+
+# --- what the host says -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 201, 203, 299])
+@pytest.mark.parametrize("body", [A, f"{A}\n", f"  {A}\r\n", f"\n{A}\n\n"])
+def test_a_did_in_any_success_is_an_answer(
+    web: Web, dns: Dns, status: int, body: str
+) -> None:
+    """1.15: whatever its content type, a little white space around it."""
+    web.says(body, status=status)
+
+    assert resolve(web, dns) == A
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "<!doctype html>", f"did={A}", f"{A} {B}", A.upper(), "did:key:zQ3", "é"],
+)
+def test_a_page_that_is_no_did_is_a_no(web: Web, dns: Dns, body: str) -> None:
+    """Many sites answer 200 to everything."""
+    web.says(body)
+
+    with pytest.raises(HandleNotFound):
+        resolve(web, dns)
+
+
+def test_the_host_is_asked_within_limits(web: Web, dns: Dns) -> None:
+    """1.16, 1.17."""
+    web.says(A)
+
+    resolve(web, dns)
+
+    asked = web.asked[0]
+    assert asked["url"] == WELL_KNOWN
+    assert asked["method"] == "GET"
+    assert asked["redirects"] == 3
+    assert asked["limit"] <= 10_480
+    assert asked["timeout"] <= 3.0
+    assert dns.asked[0][1] <= 3.0
+
+
+def test_no_lookup_may_outlive_the_login(web: Web, dns: Dns) -> None:
+    """1.17: the login's own time limit holds where it is sooner."""
+    web.says(A)
+
+    resolve(web, dns, seconds=0.5)
+
+    assert web.asked[0]["timeout"] <= 0.5
+    assert dns.asked[0][1] <= 0.5
+
+
+# --- no is not the same as no answer (1.18) -----------------------------------------
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_two_noes_mean_that_there_is_no_such_handle(
+    web: Web, dns: Dns, status: int
+) -> None:
+    web.says("gone", status=status)
+
+    with pytest.raises(HandleNotFound) as failure:
+        resolve(web, dns)
+
+    assert failure.value.handle == ALICE
+
+
+@pytest.mark.parametrize("error", [HostUnknown(ALICE), ResponseTooLarge(ALICE, 9)])
+def test_a_host_without_an_address_or_with_a_long_page_says_no(
+    web: Web, dns: Dns, error: Exception
+) -> None:
+    web.fails(error)
+
+    with pytest.raises(HandleNotFound):
+        resolve(web, dns)
+
+
+FAILURES = [
+    HostUnreachable(ALICE, "refused"),
+    HostFailing(ALICE, 503),
+    HostResting(ALICE, 30.0),
+    HostUnknown("www.skyhost.social"),  # to which it redirects
+    UnsafeURL(ALICE, "its address is private"),
+    ServerInvalid(ALICE, "compressed"),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
+def test_a_host_that_failed_has_not_said_no(
+    web: Web, dns: Dns, error: Exception
+) -> None:
+    web.fails(error)
+
+    with pytest.raises(type(error)) as failure:
+        resolve(web, dns)
+
+    assert failure.value is error
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (503, HostFailing),
+        (500, HostFailing),
+        (429, HostFailing),
+        (403, HostUnreachable),
+        (401, HostUnreachable),
+        (302, HostUnreachable),
+    ],
+)
+def test_a_host_that_answers_something_else_has_not_said_no(
+    web: Web, dns: Dns, status: int, kind: type[Exception]
+) -> None:
+    """Firewalls answer 403 to data centres: nothing was said of the handle."""
+    web.says("", status=status)
+
+    with pytest.raises(kind) as failure:
+        resolve(web, dns)
+
+    assert type(failure.value) is kind
+
+
+def test_a_dns_that_failed_has_not_said_no(web: Web, dns: Dns) -> None:
+    dns.failure = HostUnreachable(f"_atproto.{ALICE}", "SERVFAIL")
+
+    with pytest.raises(HostUnreachable) as failure:
+        resolve(web, dns)
+
+    assert failure.value is dns.failure
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
+def test_a_host_that_failed_does_not_spoil_the_answer_of_dns(
+    web: Web, dns: Dns, error: Exception
+) -> None:
+    web.fails(error)
+    dns.records = [f"did={A}"]
+
+    assert resolve(web, dns) == A
+
+
+def test_a_dns_that_failed_does_not_spoil_the_answer_of_the_host(
+    web: Web, dns: Dns
+) -> None:
+    dns.failure = HostUnreachable(f"_atproto.{ALICE}", "SERVFAIL")
+    web.says(A)
+
+    assert resolve(web, dns) == A
+
+
+def test_two_silences_end_with_the_budget(web: Web, dns: Dns) -> None:
+    web.gate, dns.gate = threading.Event(), threading.Event()
+
+    with pytest.raises(HostUnreachable, match="too long"):
+        resolve(web, dns, seconds=0.05)
+
+    assert not web.gate.is_set()
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_failure_of_theirs(
+    web: Web, dns: Dns
+) -> None:
+    """No exception is swallowed, whoever raises it."""
+    dns.failure = ZeroDivisionError()
+    web.says(A)
+
+    with pytest.raises(ZeroDivisionError):
+        resolve(web, dns)
+
+
+# --- a second opinion (1.19) --------------------------------------------------------
+
+
+def test_a_fallback_is_asked_where_the_methods_left_it_open(web: Web, dns: Dns) -> None:
+    web.says("Forbidden", status=403)
+    web.says(f'{{"did":"{A}"}}', url=ASK_FALLBACK)
+
+    assert resolve(web, dns, fallback=FALLBACK) == A
+
+
+@pytest.mark.parametrize("settled", ["no", "yes"])
+def test_a_fallback_is_not_asked_where_the_methods_settled_it(
+    web: Web, dns: Dns, settled: str
+) -> None:
+    if settled == "yes":
+        web.says(A)
+        assert resolve(web, dns, fallback=FALLBACK) == A
+    else:
+        with pytest.raises(HandleNotFound):
+            resolve(web, dns, fallback=FALLBACK)
+
+    assert [asked["url"] for asked in web.asked] == [WELL_KNOWN]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, '{"error":"HandleNotFound"}'),
+        (502, "<html>"),
+        (200, "not JSON"),
+        (200, "{}"),
+        (200, '{"did":7}'),
+        (200, '{"did":"did:key:zQ3sh"}'),
+    ],
+)
+def test_a_fallback_that_does_not_know_leaves_the_failure_as_it_was(
+    web: Web, dns: Dns, status: int, body: str
+) -> None:
+    web.says("Forbidden", status=403)
+    web.says(body, status=status, url=ASK_FALLBACK)
+
+    with pytest.raises(HostUnreachable, match="answered 403"):
+        resolve(web, dns, fallback=FALLBACK)
+
+
+def test_there_is_no_fallback_unless_one_is_configured(web: Web, dns: Dns) -> None:
+    web.says("Forbidden", status=403)
+
+    with pytest.raises(HostUnreachable):
+        resolve(web, dns)
+
+    assert len(web.asked) == 1
+
+
+# --- whom we ask at all ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "handle", ["laptop.local", "x.onion", "handle.invalid", "a.internal", "a.test"]
+)
+def test_a_reserved_name_is_never_looked_up(web: Web, dns: Dns, handle: str) -> None:
+    """1.5, 1.6."""
+    counted: list[str] = []
+
+    with pytest.raises(HandleNotFound):
+        resolve(web, dns, Handle(handle), before_host=counted.append)
+
+    assert (web.asked, dns.asked, counted) == ([], [], [])
+
+
+def test_a_test_network_has_test_names(web: Web, dns: Dns) -> None:
+    dns.records = ["did=did:web:alice.test"]
+    web.says("", status=404, url="https://alice.test/.well-known/atproto-did")
+
+    found = resolve(web, dns, Handle("alice.test"), policy=NetworkPolicy.lab())
+
+    assert found == "did:web:alice.test"
+
+
+def test_the_host_is_announced_before_it_is_asked(web: Web, dns: Dns) -> None:
+    """9.6: and whoever counts may refuse."""
+
+    class Enough(Exception):
+        pass
+
+    def refuse(host: str) -> None:
+        assert host == ALICE
+        raise Enough
+
+    with pytest.raises(Enough):
+        resolve(web, dns, before_host=refuse)
+
+    assert (web.asked, dns.asked) == ([], [])
+
+
+def test_a_hundred_lookups_share_a_bounded_number_of_threads(
+    web: Web, dns: Dns
+) -> None:
+    """9.6: and the waiting ones end with their own budget."""
+    before = threading.active_count()
+    web.gate, dns.gate = threading.Event(), threading.Event()
+    busy = resolver(web, dns)
+    failures: list[Exception] = []
+
+    def login() -> None:
+        try:
+            busy.resolve(ALICE, deadline=Deadline.after(0.3))
+        except HostUnreachable as failure:
+            failures.append(failure)
+
+    logins = [threading.Thread(target=login) for _ in range(100)]
+    for thread in logins:
+        thread.start()
+    for thread in logins:
+        thread.join(PATIENCE)
+
+    assert len(failures) == 100
+    assert threading.active_count() - before <= 128
+    assert LOOKUP_LIMIT <= 5.0
+
+
+IN_A_GEVENT_WORKER = """
+from gevent import monkey
+
+monkey.patch_all()
+
+import socket
+
+import gevent
+
+from app.atproto.identity.dns import DnsTxtLookup
+from tests.atproto.identity.test_handle import ALICE, B, Deadline, Web, resolver
+
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("127.0.0.1", 0))
+web, ticks = Web(), []
+web.says(B)
+
+
+def tick():
+    while True:
+        ticks.append(1)
+        gevent.sleep(0.01)
+
+
+gevent.spawn(tick)
+lookup = resolver(web, DnsTxtLookup([silent.getsockname()]))
+print(lookup.resolve(ALICE, deadline=Deadline.after(9.0)) == B, len(ticks) > 3)
+"""
+
+
+def test_lookups_leave_a_gevent_worker_free() -> None:
+    """Our workers are greenlets: while two lookups wait, others go on."""
+    ran = subprocess.run(
+        [sys.executable, "-c", IN_A_GEVENT_WORKER],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.stdout == "True True\n", ran.stderr

@@ -1,0 +1,181 @@
+"""Who signed in: the subject, and whose server may say so (6.11 to 6.14)."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from app.atproto.errors import (
+    HostUnreachable,
+    HostWithoutOAuth,
+    IssuerMismatch,
+    SubjectMismatch,
+)
+from app.atproto.oauth.issuer_verification import Evidence, EvidenceCollector
+from app.atproto.syntax.grammar import Did
+from tests.atproto.wired import Library
+from tests.fakes import faults
+from tests.fakes.network import FakeNetwork, Fault, Sent
+from tests.fakes.world import World
+
+ALICE = "alice.skyhost.social"
+BOB = "bob.skyhost.social"
+
+
+def test_another_account_than_the_named_one_is_refused(
+    library: Library, world: World
+) -> None:
+    """6.11, 6.15: picked on the consent page; its tokens are revoked."""
+    url = library.approved(ALICE, account=BOB)
+
+    with pytest.raises(SubjectMismatch):
+        library.finishes(url)
+    assert library.nothing_lives()
+
+
+def test_a_lying_subject_is_refused(library: Library, world: World) -> None:
+    """6.11: whoever signed in, the server says somebody else did."""
+    world.skyhost.server.lies.subject = world.rosie.did
+    url = library.approved(ALICE)
+
+    with pytest.raises(SubjectMismatch):
+        library.finishes(url)
+    assert library.nothing_lives()
+
+
+def test_a_rogue_server_cannot_claim_a_strangers_account(
+    library: Library, world: World
+) -> None:
+    """6.12: a server start names nobody, so the account's own PDS has the word."""
+    rogue = world.add_host("rogue.social")
+    world.settle("mallory.rogue.social", rogue)
+    rogue.server.lies.subject = world.alice.did
+    url = library.approved("https://rogue.social", account="mallory.rogue.social")
+
+    with pytest.raises(IssuerMismatch):
+        library.finishes(url)
+    assert library.nothing_lives()
+
+
+def test_a_server_start_is_proved_without_caches(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """6.12, 6.14: document, resource and metadata are fetched anew."""
+    library.begins(ALICE)
+    url = library.approved("https://as.skyhost.social", account=ALICE)
+    network.forget()
+
+    assert library.finishes(url).session.did == world.alice.did
+    asked = {one.path for one in network.sent(method="GET")}
+    assert {
+        f"/{world.alice.did}",
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-authorization-server",
+    } <= asked
+
+
+def test_a_server_start_of_an_account_that_has_moved_is_refused(
+    library: Library, world: World
+) -> None:
+    """6.12, 6.14: the cache still says that this server speaks for it."""
+    library.begins(ALICE)
+    url = library.approved("https://as.skyhost.social", account=ALICE)
+    world.moves(world.alice, world.garden)
+
+    with pytest.raises(IssuerMismatch):
+        library.finishes(url)
+    assert library.nothing_lives()
+
+
+def test_an_account_that_moved_while_its_login_waited_is_refused(
+    library: Library, world: World
+) -> None:
+    """6.13: evidence older than ten minutes is looked for again, without caches."""
+    authorization = library.begins(ALICE)
+    page = library.at_host(authorization)
+    world.clock.advance(601)
+    library.begins(ALICE)
+    world.moves(world.alice, world.garden)
+
+    with pytest.raises(IssuerMismatch):
+        library.finishes(page.approves().url)
+    assert library.nothing_lives()
+
+
+def test_old_evidence_that_still_holds_signs_in(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """6.13: and the session follows the account to another PDS of the same issuer."""
+    page = library.at_host(library.begins(ALICE))
+    world.clock.advance(601)
+    second = world.add_host("second.skyhost.social", server="as2.skyhost.social")
+    second.pds.server = world.skyhost.server
+    world.moves(world.alice, second)
+
+    session = library.finishes(page.approves().url).session
+
+    assert session.pds == "https://pds.second.skyhost.social"
+    assert session.verified_at == world.clock()
+
+
+def test_a_directory_that_is_down_is_no_proof_of_absence(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """1.24, 6.15: the person is told to try later; nothing stays behind."""
+    url = library.approved("https://as.skyhost.social", account=ALICE)
+    network.lay(f"https://plc.directory/{world.alice.did}", faults.bad_gateway())
+
+    with pytest.raises(HostUnreachable):
+        library.finishes(url)
+    assert library.nothing_lives()
+
+
+def test_a_pds_that_lost_its_resource_document_is_no_proof(
+    library: Library, network: FakeNetwork
+) -> None:
+    """6.12: no document, no evidence."""
+    url = library.approved("https://as.skyhost.social", account=ALICE)
+    resource = "https://pds.skyhost.social/.well-known/oauth-protected-resource"
+    network.lay(resource, faults.missing())
+
+    with pytest.raises(HostWithoutOAuth):
+        library.finishes(url)
+    assert library.nothing_lives()
+
+
+class _Holds(Fault):
+    """Keeps requests back until the test is over."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+
+    def before(self, sent: Sent, timeout: float) -> None:
+        self.gate.wait(60)
+
+
+def test_slow_proofs_keep_nobody_elses_waiting(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """6.14: a stranger may begin many logins whose account lives at a slow host."""
+    collector = EvidenceCollector(
+        identities=library.identities, servers=library.servers, clock=library.clock
+    )
+    gate = threading.Event()
+    network.lay(f"https://plc.directory/{world.bob.did}", _Holds(gate))
+
+    def proves(did: str) -> Future[Evidence]:
+        return collector.renew(
+            Did(did),
+            issuer="https://as.skyhost.social",
+            held=None,
+            deadline=library.deadline(),
+        )
+
+    held = [proves(world.bob.did) for _ in range(40)]
+    try:
+        assert proves(world.alice.did).result(timeout=30).did == world.alice.did
+        assert not any(one.done() for one in held)
+    finally:
+        gate.set()

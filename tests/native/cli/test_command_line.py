@@ -1,0 +1,419 @@
+"""`python -m app.native`, as a process, and what it looks like on a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.native import FileStore, LoginExpired, ServerUnreachable, Waiting
+from app.native.cli.arguments import EXITS, build_parser
+from app.native.cli.exit_codes import Exit
+from app.native.cli.terminal import Screen
+from tests.native.fake_server import DID
+from tests.native.grpc_server import FakeAuthService, serving
+
+ROOT = Path(__file__).resolve().parents[3]
+LONGEST = 60.0
+
+
+class CommandLine:
+    """A person at a terminal of a machine of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.state = home / "state"
+
+    def begin(self, *words: str, **options) -> subprocess.Popen:
+        """Begin a command; `begin` and `run` keep the session in a file."""
+        command = [sys.executable, "-m", "app.native", *words]
+        return subprocess.Popen(
+            [*command, "--state-dir", str(self.state), "--store", "file"],
+            cwd=ROOT,
+            env={"HOME": str(self.home), "PATH": "/nonexistent"},
+            stdin=subprocess.DEVNULL,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+            text=True,
+        )
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        process = self.begin(*words)
+        out, err = process.communicate(timeout=LONGEST)
+        return process.returncode, out, err
+
+    @contextmanager
+    def running(self, *words: str, **options):
+        process = self.begin(*words, **options)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate(timeout=LONGEST)
+
+    def signs_in(self, server, *words: str) -> tuple[int, str, str]:
+        """Sign in, and be let in by the service."""
+        with self.running(
+            "login", server.url, "alice.example.com", "--no-browser", *words
+        ) as process:
+            server.wait_for(1)
+            server.decide("completed")
+            out, err = process.communicate(timeout=LONGEST)
+            return process.returncode, out, err
+
+
+@pytest.fixture
+def person(tmp_path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+def test_signing_in_shows_the_code_and_then_who_it_is(person, server):
+    code, out, err = person.signs_in(server)
+
+    assert code == Exit.DONE
+    assert out == f"Signed in as alice (alice.example.com) at {server.url}.\n"
+    assert "    BCDF-GHJK\n" in err
+    assert f"    {server.url}/auth/native/open?login=x\n" in err
+    assert "\x1b" not in err
+    (token,) = server.only().delivered
+    assert token not in out + err
+    assert server.only().app_name.startswith("Command line")
+
+
+def test_with_json_there_is_one_object_and_no_token(person, server):
+    code, out, err = person.signs_in(server, "--json", "--app-name", "Relay")
+
+    assert code == Exit.DONE
+    document = json.loads(out)
+    assert set(document) == {"server_url", "did", "handle", "username", "expires_at"}
+    assert (document["did"], document["username"]) == (DID, "alice")
+    assert "BCDF-GHJK" in err
+    assert server.only().app_name == "Relay"
+
+
+def test_a_reader_that_has_gone_gets_no_traceback(person):
+    """As `session --json | head` does; the exit code says that it was not told."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        with person.running("session", "--json", stdout=writing) as process:
+            _, err = process.communicate(timeout=LONGEST)
+    finally:
+        os.close(writing)
+
+    assert (process.returncode, err) == (Exit.FAILED, "")
+
+
+def test_the_session_is_told_and_its_token_when_it_is_asked_for(person, server):
+    person.signs_in(server)
+    (token,) = server.only().delivered
+
+    code, out, _ = person.run("session")
+    assert code == Exit.DONE
+    assert out.startswith("Signed in as alice (alice.example.com)")
+    assert token not in out
+    assert token not in person.run("session", "--json")[1]
+    assert person.run("session", "--token")[1] == f"{token}\n"
+    assert json.loads(person.run("session", "--token", "--json")[1])["token"] == token
+
+
+def test_signing_out_forgets_and_ends_the_session_at_the_service(person, server):
+    person.signs_in(server)
+
+    code, out, _ = person.run("logout")
+
+    assert (code, out) == (Exit.DONE, f"Signed out at {server.url}.\n")
+    assert server.ended == server.only().delivered
+    assert person.run("session") == (7, "", "Nobody is signed in here.\n")
+    assert person.run("logout", "--json")[1] == '{"was_signed_in": false}\n'
+    assert [one.name for one in person.state.iterdir()] == ["session.json.lock"]
+
+
+def test_signing_out_says_where_to_end_what_the_service_was_not_told_of(person, server):
+    person.signs_in(server)
+    server.stop()
+
+    code, out, err = person.run("logout")
+
+    assert (code, err) == (Exit.DONE, "")
+    assert out.startswith("Forgotten on this machine.")
+    assert "Connection refused" in out
+    assert out.endswith(f"end it at {server.url}/auth/account\n")
+    assert person.run("session")[0] == Exit.NOT_SIGNED_IN
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_signing_out_tells_programs_how_far_it_went(person, server, is_up):
+    person.signs_in(server)
+    if not is_up:
+        server.stop()
+
+    code, out, _ = person.run("logout", "--json")
+
+    document = json.loads(out)
+    trouble = document.pop("trouble", "")
+    assert code == Exit.DONE
+    assert document == {
+        "was_signed_in": True,
+        "server_url": server.url,
+        "account_page": f"{server.url}/auth/account",
+        "session_ended": is_up,
+    }
+    assert ("Connection refused" in trouble) is not is_up
+
+
+def test_signing_out_works_on_a_file_that_others_can_read(person, server):
+    person.signs_in(server)
+    (person.state / "session.json").chmod(0o644)
+
+    code, _, err = person.run("session")
+    assert (code, "not yours alone" in err) == (Exit.FAILED, True)
+
+    code, out, _ = person.run("logout")
+    assert (code, "no service was told" in out) == (Exit.DONE, True)
+    assert person.run("session")[0] == Exit.NOT_SIGNED_IN
+
+
+@pytest.mark.parametrize(
+    ("decision", "code", "name"),
+    [("denied", 3, "login_denied"), ("expired", 4, "login_expired")],
+)
+def test_how_it_ended_is_an_exit_code(person, server, decision, code, name):
+    login = ["login", server.url, "alice.example.com", "--no-browser", "--json"]
+    with person.running(*login) as process:
+        server.wait_for(1)
+        server.decide(decision)
+        out, _ = process.communicate(timeout=LONGEST)
+
+    assert process.returncode == code
+    assert json.loads(out)["error"] == name
+
+
+def test_patience_ends_the_login(person, server):
+    login = ["login", server.url, "alice.example.com", "--no-browser", "--json"]
+
+    code, out, _ = person.run(*login, "--timeout", "0.2")
+
+    assert code == Exit.EXPIRED
+    assert json.loads(out)["error"] == "await_timed_out"
+    assert person.run("resume")[0] == Exit.NOT_SIGNED_IN
+
+
+def test_a_refusal_is_told_with_its_reference(person, server):
+    server.initiation = lambda wire: wire.refuses(400, "handle_not_found")
+    login = ["login", server.url, "nobody.example.com"]
+
+    assert person.run(*login) == (
+        6,
+        "",
+        "Because of handle_not_found. (reference ABC123)\n",
+    )
+    assert json.loads(person.run(*login, "--json")[1]) == {
+        "error": "handle_not_found",
+        "error_description": "Because of handle_not_found.",
+        "reference": "ABC123",
+    }
+
+
+def test_a_service_that_is_not_there_is_unreachable(person, server):
+    server.stop()
+
+    code, _, err = person.run("login", server.url, "alice.example.com")
+
+    assert code == Exit.UNREACHABLE
+    assert "Connection refused" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["login", "http://auth.example.org", "alice.example.com"],
+        ["login", "https://auth.example.org"],
+        ["login", "https://auth.example.org", "a", "--timeout", "-1"],
+        ["login", "https://auth.example.org", "a", "--timeout", "soon"],
+        ["login", "https://auth.example.org", "a", "--ca-bundle", "missing.pem"],
+        ["dance"],
+        [],
+    ],
+)
+def test_what_cannot_be_understood_is_no_login(person, words):
+    code, out, err = person.run(*words)
+
+    assert (code, out) == (Exit.USAGE, "")
+    assert err
+    assert "Traceback" not in err
+
+
+def test_a_second_login_ends_the_first(person, server):
+    login = ["login", server.url, "alice.example.com", "--no-browser"]
+    with person.running(*login) as first:
+        server.wait_for(1)
+        with person.running(*login) as second:
+            first.communicate(timeout=LONGEST)
+            server.decide("completed")
+            second.communicate(timeout=LONGEST)
+
+    assert (first.returncode, second.returncode) == (Exit.REPLACED, Exit.DONE)
+
+
+def test_signing_out_ends_a_login_that_waits(person, server):
+    login = ["login", server.url, "alice.example.com", "--no-browser"]
+    with person.running(*login) as process:
+        server.wait_for(1)
+        assert person.run("logout")[0] == Exit.DONE
+        process.communicate(timeout=LONGEST)
+
+    assert process.returncode == Exit.REPLACED
+    assert FileStore(person.state / "session.json").read() is None
+
+
+def test_an_interrupted_login_is_given_up(person, server):
+    login = ["login", server.url, "alice.example.com", "--no-browser", "--json"]
+    with person.running(*login) as process:
+        server.wait_for(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LONGEST)
+
+    assert process.returncode == Exit.INTERRUPTED
+    assert json.loads(out)["error"] == "interrupted"
+    assert "Traceback" not in err
+    assert FileStore(person.state / "session.json").read() is None
+
+
+def test_a_login_that_was_killed_is_resumed(person, server):
+    login = ["login", server.url, "alice.example.com", "--no-browser"]
+    with person.running(*login) as process:
+        server.wait_for(1)
+        process.kill()
+        process.communicate(timeout=LONGEST)
+    assert person.run("session")[0] == Exit.NOT_SIGNED_IN
+    server.decide("completed")
+
+    code, out, err = person.run("resume", "--no-browser")
+
+    assert code == Exit.DONE
+    assert out.startswith("Signed in as alice")
+    assert "BCDF-GHJK" in err
+
+
+def test_a_machine_without_a_browser_is_told_where_to_go(person, server):
+    with person.running("login", server.url, "alice.example.com") as process:
+        server.wait_for(1)
+        server.decide("completed")
+        _, err = process.communicate(timeout=LONGEST)
+
+    assert process.returncode == Exit.DONE
+    assert "No browser could be opened here." in err
+
+
+def test_the_wait_says_when_the_service_is_gone(person, server):
+    """Lines appear when something has changed, and not twice a second."""
+    with person.running(
+        "login", server.url, "alice.example.com", "--no-browser"
+    ) as process:
+        server.wait_for(1)
+        server.stop()
+        seen = ""
+        while "Trying again" not in seen:
+            line = process.stderr.readline()
+            assert line, seen
+            seen += line
+        server.start()
+        server.decide("completed")
+        out, _ = process.communicate(timeout=LONGEST)
+
+    assert out.startswith("Signed in as alice")
+    assert seen.count("Waiting for you to finish") <= 1
+
+
+def test_grpc_is_a_choice(person, server):
+    service = FakeAuthService(server)
+    with serving(service) as port:
+        login = ["login", "https://auth.example.org", "alice.example.com"]
+        more = ["--no-browser", "--grpc", f"127.0.0.1:{port}"]
+        with person.running(*login, *more) as process:
+            with server.changed:
+                assert server.changed.wait_for(lambda: service.asked, LONGEST)
+            server.decide("completed")
+            out, _ = process.communicate(timeout=LONGEST)
+
+    assert process.returncode == Exit.DONE
+    assert "at https://auth.example.org." in out
+    assert server.only().acknowledged
+
+
+# --- on a terminal --------------------------------------------------------------------
+
+
+def read_until(terminal: int, wanted: str) -> str:
+    """Read what a terminal shows until it shows this."""
+    seen = ""
+    while wanted not in seen:
+        ready, _, _ = select.select([terminal], [], [], LONGEST)
+        assert ready, seen
+        seen += os.read(terminal, 4096).decode()
+    return seen
+
+
+def test_a_terminal_shows_a_frame_and_a_line_that_counts_down(person, server):
+    ours, theirs = pty.openpty()
+    try:
+        login = ["login", server.url, "alice.example.com", "--no-browser"]
+        with person.running(*login, stderr=theirs) as process:
+            seen = read_until(ours, "  29:")
+            server.decide("completed")
+            process.communicate(timeout=LONGEST)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+    frame = re.search(
+        r"\+(-+)\+\r\n    \|   \x1b\[1m(.*?)\x1b\[0m   \|\r\n    \+\1\+", seen
+    )
+    assert frame
+    assert frame[2].replace(" ", "") == "BCDF-GHJK"
+    assert "\r\x1b[KWaiting for you to finish in the browser  29:" in seen
+    assert process.returncode == Exit.DONE
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_half_line_is_left_behind():
+    err = Terminal()
+    screen = Screen(out=io.StringIO(), err=err)
+
+    screen.waiting(Waiting(seconds_left=61.9, trouble="the service is away"))
+    screen.settle()
+
+    assert err.getvalue() == "\r\x1b[KTrying again: the service is away  1:01\r\x1b[K"
+
+
+def test_an_expired_login_says_what_kept_it():
+    err = io.StringIO()
+    error = LoginExpired()
+    error.__cause__ = ServerUnreachable("the service was away")
+
+    Screen(out=io.StringIO(), err=err).error(error)
+
+    assert err.getvalue().endswith("start again. (the service was away)\n")
+
+
+def test_the_help_lists_every_exit_code():
+    assert {int(code) for code in re.findall(r"(?<![\w.])(\d+)  ", EXITS)} >= {
+        0, 1, 2, 3, 5, 6, 7, 8,
+    }  # fmt: skip
+    listed = {int(code) for code in re.findall(r"\b\d+\b", EXITS)}
+    assert listed == {int(code) for code in Exit}
+    assert EXITS in build_parser().format_help()

@@ -1,0 +1,210 @@
+"""The same logins over gRPC."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from app.native import (
+    LoginCancelled,
+    LoginDenied,
+    LoginExpired,
+    LoginRefused,
+    ServerUnknown,
+    ServerUnreachable,
+    ServerUrlInvalid,
+)
+from app.native.grpc_transport import GrpcTransport
+from tests.fakes.certificates import Authority
+
+from .fake_server import FakeServer
+from .grpc_server import FakeAuthService, serving
+
+URL = "https://auth.example.org"
+
+
+@pytest.fixture
+def fake():
+    return FakeServer()
+
+
+@pytest.fixture
+def service(fake):
+    return FakeAuthService(fake)
+
+
+@pytest.fixture
+def port(service):
+    with serving(service) as port:
+        yield port
+
+
+@pytest.fixture
+def auth(open_app, port):
+    return open_app(transport=GrpcTransport(f"127.0.0.1:{port}"))
+
+
+def test_whoever_is_let_in_has_a_session(auth, fake, service, later):
+    started = auth.start_login(URL, "alice.example.com", app_name="Relay")
+    waiting = later(lambda: auth.await_login(started.session_id))
+    with fake.changed:
+        assert fake.changed.wait_for(lambda: service.asked, 20)
+    fake.decide("completed")
+
+    session = waiting.result()
+
+    assert session == auth.get_session()
+    assert (session.server_url, session.token) == (URL, "a.b.c")
+    assert session.handle is None
+    assert fake.only().app_name == "Relay"
+    assert service.asked == ["", "completed"]
+    assert fake.only().acknowledged
+
+
+@pytest.mark.parametrize(
+    ("decision", "error"), [("denied", LoginDenied), ("expired", LoginExpired)]
+)
+def test_a_login_that_is_over_is_said_to_be(auth, fake, decision, error):
+    started = auth.start_login(URL, "alice.example.com")
+    fake.decide(decision)
+
+    with pytest.raises(error):
+        auth.await_login(started.session_id)
+
+
+@pytest.mark.parametrize(
+    ("status", "trailing"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, {}),
+        (grpc.StatusCode.INTERNAL, {"latchkey-error": "internal"}),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            {"latchkey-error": "too_many_requests", "retry-after": "0"},
+        ),
+        (grpc.StatusCode.UNIMPLEMENTED, {}),
+    ],
+)
+def test_an_await_comes_through(auth, fake, service, status, trailing):
+    started = auth.start_login(URL, "alice.example.com")
+    service.faults.extend([(status, trailing)] * 3)
+    fake.decide("completed")
+
+    assert auth.await_login(started.session_id).token == "a.b.c"
+
+
+def test_a_restart_of_the_service_loses_nothing(open_app, fake, service, later):
+    with serving(service) as port:
+        auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}"))
+        started = auth.start_login(URL, "alice.example.com")
+        waiting = later(lambda: auth.await_login(started.session_id))
+        with fake.changed:
+            assert fake.changed.wait_for(lambda: service.asked, 20)
+
+    fake.decide("completed")
+    with serving(service, f"127.0.0.1:{port}"):
+        assert waiting.result().token == "a.b.c"
+
+
+def test_a_call_that_has_lasted_long_enough_is_made_anew(open_app, fake, service, port):
+    """A dead connection says nothing; a live one loses nothing by it."""
+    auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}", lasting=0.4))
+    started = auth.start_login(URL, "alice.example.com")
+    troubles = []
+
+    def tell(waiting):
+        troubles.append(waiting.trouble)
+        if len(service.asked) > 1:
+            fake.decide("completed")
+
+    session = auth.await_login(started.session_id, timeout=20, on_wait=tell)
+
+    assert session.token == "a.b.c"
+    assert len(service.asked) > 2
+    assert set(troubles) == {None}
+
+
+def test_an_await_is_cancelled_at_once(auth, fake, service, later):
+    started = auth.start_login(URL, "alice.example.com")
+    waiting = later(lambda: auth.await_login(started.session_id))
+    with fake.changed:
+        assert fake.changed.wait_for(lambda: service.asked, 20)
+
+    auth.cancel(started.session_id)
+
+    with pytest.raises(LoginCancelled):
+        waiting.result()
+
+
+def test_a_refusal_comes_in_the_services_words(auth, service):
+    service.refusal = (
+        grpc.StatusCode.UNAVAILABLE,
+        {
+            "latchkey-error": "host_unreachable",
+            "latchkey-reference": "ABC123",
+            "retry-after": "30",
+        },
+    )
+
+    with pytest.raises(LoginRefused) as refused:
+        auth.start_login(URL, "alice.example.com")
+
+    assert refused.value.code == "host_unreachable"
+    assert str(refused.value) == "It did not work."
+    assert (refused.value.reference, refused.value.retry_after) == ("ABC123", 30.0)
+    assert refused.value.is_passing
+
+
+def test_something_else_that_answers_is_no_service(auth, service):
+    service.refusal = (grpc.StatusCode.UNIMPLEMENTED, {})
+
+    with pytest.raises(ServerUnknown):
+        auth.start_login(URL, "alice.example.com")
+
+
+def test_a_service_that_is_not_there_is_unreachable(open_app):
+    auth = open_app(transport=GrpcTransport("127.0.0.1:9"))
+
+    with pytest.raises(ServerUnreachable):
+        auth.start_login(URL, "alice.example.com")
+
+
+def test_a_verifier_that_does_not_fit_is_refused(auth, fake):
+    started = auth.start_login(URL, "alice.example.com")
+    fake.only().challenge = "x" * 43
+
+    with pytest.raises(LoginRefused) as refused:
+        auth.await_login(started.session_id)
+
+    assert refused.value.code == "wrong_verifier"
+
+
+@pytest.mark.parametrize(
+    "target", ["auth.example.org:50051", "192.0.2.7:50051", "dns:///auth.example.org"]
+)
+def test_a_token_leaves_this_machine_encrypted_only(target):
+    with pytest.raises(ServerUrlInvalid):
+        GrpcTransport(target, tls=False)
+
+    assert GrpcTransport(target)._tls
+
+
+@pytest.mark.parametrize(
+    "target", ["127.0.0.1:1", "[::1]:1", "localhost:1", "unix:/run/x.sock"]
+)
+def test_on_this_machine_it_may_be_plain(target):
+    assert not GrpcTransport(target)._tls
+    assert GrpcTransport(target, tls=True)._tls
+
+
+def test_tls_is_checked_against_the_bundle(open_app, service, tmp_path):
+    authority = Authority(tmp_path)
+    authority.context_for("localhost")
+    stranger = Authority(tmp_path, name="Somebody Else")
+    with serving(service, tls=tmp_path / "localhost.pem") as port:
+        target = f"localhost:{port}"
+        trusting = GrpcTransport(target, tls=True, ca_bundle=authority.bundle)
+        wary = GrpcTransport(target, tls=True, ca_bundle=stranger.bundle)
+
+        assert open_app(transport=trusting).start_login(URL, "alice.example.com")
+        with pytest.raises(ServerUnreachable):
+            open_app(transport=wary).start_login(URL, "alice.example.com")

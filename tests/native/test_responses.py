@@ -1,0 +1,124 @@
+"""The service's JSON, and everything that is not quite it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.native import responses
+from app.native.errors import ServerUnknown
+from app.native.transport import Completed, Denied, Expired, Pending
+
+COMPLETED = {
+    "status": "completed",
+    "token": "eyJ.eyJ.sig",
+    "did": "did:plc:alice",
+    "handle": "alice.example.com",
+    "username": "alice",
+    "expires_in": 86_400,
+}
+INITIATED = {
+    "oauth_url": "https://auth.example.org/auth/native/open?login=x",
+    "session_id": "s" * 43,
+    "user_code": "BCDF-GHJK",
+    "expires_in": 1800,
+}
+
+
+def test_each_status_is_an_answer():
+    assert responses.answer({"status": "pending"}) == Pending()
+    assert responses.answer({"status": "denied"}) == Denied()
+    assert responses.answer({"status": "expired"}) == Expired()
+    assert isinstance(responses.answer(COMPLETED), Completed)
+
+
+@pytest.mark.parametrize("handle", [None, ""])
+def test_an_account_may_have_no_handle(handle):
+    """JSON says null and gRPC says nothing."""
+    answer = responses.answer({**COMPLETED, "handle": handle})
+
+    assert isinstance(answer, Completed)
+    assert answer.handle is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("token", value) for value in (None, "", 7, "a b", "a\nb", "\u00fc")],
+        *[("did", value) for value in (None, "alice", 7)],
+        *[("handle", 7), ("username", None), ("username", 7)],
+        *[("expires_in", value) for value in (None, 0, -1, "1", 1.5, True, 10**12)],
+    ],
+)
+def test_a_token_that_is_not_whole_is_no_answer(field, value):
+    with pytest.raises(ServerUnknown):
+        responses.answer({**COMPLETED, field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[
+            ("session_id", value)
+            for value in (None, "short", "../../etc" * 5, "s" * 999)
+        ],
+        *[
+            ("user_code", value)
+            for value in (None, "", "\x1b[2J", "abcd-efgh", "A" * 99)
+        ],
+        *[("oauth_url", value) for value in (None, "file:///x", "https://a@b/")],
+        ("expires_in", 0),
+    ],
+)
+def test_a_login_that_is_not_whole_is_none(field, value):
+    assert responses.initiated(INITIATED).session_id == "s" * 43
+
+    with pytest.raises(ServerUnknown):
+        responses.initiated({**INITIATED, field: value})
+
+
+@pytest.mark.parametrize("document", [{}, {"error": 7}, {"error": "Not Found"}])
+def test_an_error_of_somebody_else_is_no_refusal(document):
+    assert responses.refusal(document) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7", 7.0), ("0", 0.0), ("", None), (None, None), ("-1", None), ("1e9", None)],
+)
+def test_a_pause_is_asked_for_in_seconds(text, seconds):
+    assert responses.parse_seconds(text) == seconds
+    assert responses.parse_seconds("Wed, 21 Oct 2026 07:28:00 GMT") is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*COMPLETED, *INITIATED, "error"]), JSON),
+    st.sampled_from(["pending", "completed", "denied", "expired"]) | JSON,
+)
+def test_whatever_comes_is_an_answer_or_not_the_services(document, status):
+    for read in (responses.answer, responses.initiated):
+        try:
+            read({**document, "status": status})
+        except ServerUnknown:
+            continue
+    responses.refusal(document)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b"\xff", b"7", b"null", b"[" * 60_000]
+)
+def test_a_body_that_is_no_object_is_not_the_services(body):
+    with pytest.raises(ServerUnknown):
+        responses.parse_document(body)
+
+    assert responses.parse_document(json.dumps({"a": 1})) == {"a": 1}

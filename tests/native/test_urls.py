@@ -1,0 +1,83 @@
+"""Where a token may go, and which page may be opened."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.native import ServerUnknown, ServerUrlInvalid
+from app.native.urls import parse_page_url, parse_server_url
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://auth.example.org", "https://auth.example.org"),
+        ("https://auth.example.org/", "https://auth.example.org"),
+        ("  https://AUTH.Example.org:443/ ", "https://auth.example.org"),
+        ("HTTPS://auth.example.org.", "https://auth.example.org"),
+        ("auth.example.org", "https://auth.example.org"),
+        ("https://auth.example.org:8443", "https://auth.example.org:8443"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://192.0.2.7", "https://192.0.2.7"),
+    ],
+)
+def test_an_address_becomes_its_origin(text, origin):
+    assert parse_server_url(text) == origin
+    assert parse_server_url(origin) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "https://", "https:///path", "https://:443", "ftp://auth.example.org"),
+        *("http://auth.example.org", "http://localhost.example.org", "http://0.0.0.0"),
+        *("http://192.168.0.7", "http://127.0.0.1.example.org", "http://[::2]"),
+        "https://alice@auth.example.org",
+        "https://alice:secret@auth.example.org",
+        "https://auth.example.org@evil.example",
+        "https://auth.example.org/auth/login",
+        *("https://auth.example.org?x", "https://auth.example.org#x"),
+        *("https://auth.example.org\\@evil.example", "https://auth.exa mple.org"),
+        *("https://auth.example.org:99999", "https://auth.example.org:x"),
+        *(
+            "https://[::1",
+            "https://\u0430uth.example.org",
+            "https://auth\n.example.org",
+        ),
+        *("javascript://auth.example.org", "file:///etc/passwd"),
+        "https://" + "a" * 3000,
+    ],
+)
+def test_an_address_that_no_service_may_have_is_refused(text):
+    with pytest.raises(ServerUrlInvalid):
+        parse_server_url(text)
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_typed_is_an_origin_or_refused(text):
+    try:
+        origin = parse_server_url(text)
+    except ServerUrlInvalid:
+        return
+
+    assert parse_server_url(origin) == origin
+    assert origin.startswith(("https://", "http://"))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://auth.example.org/auth/native/open?login=x", "http://[::1]:8000/x"]
+)
+def test_a_page_of_the_web_may_be_opened(url):
+    assert parse_page_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url", [None, 7, "", "file:///etc/passwd", "http://example.org/", "mailto:a@b.c"]
+)
+def test_nothing_else_is_opened(url):
+    with pytest.raises(ServerUnknown):
+        parse_page_url(url)

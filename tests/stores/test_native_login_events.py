@@ -1,0 +1,339 @@
+"""Whoever awaits a native login hears that it was decided, by whichever process."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.flows.errors import StorageFailed
+from app.stores import native_login_events as module
+from app.stores.database import open_database
+from app.stores.native_login_events import SqlNativeChanges
+from app.stores.native_logins import SqlNativeLogins
+from tests.fakes.clock import NOON
+
+from .racers import await_all, deny_all, race_each
+from .samples import native_login
+
+ROOT = Path(__file__).parents[2]
+SOON = 30.0
+NEVER = 0.3
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch):
+    """Whoever is woken was told: the watcher does not look by itself meanwhile."""
+    monkeypatch.setattr(module, "POLL", 10 * SOON)
+
+
+@pytest.fixture
+def logins(database, cipher):
+    return SqlNativeLogins(database, cipher)
+
+
+@pytest.fixture
+def changes(database, clock):
+    return SqlNativeChanges(database, clock)
+
+
+@pytest.fixture
+def elsewhere(database_url, cipher):
+    """The same logins, decided over the connections of another process."""
+    other = open_database(database_url)
+    yield SqlNativeLogins(other, cipher)
+    other.close()
+
+
+def add(logins, *names):
+    for name in names:
+        logins.add(native_login(login_id=name), open_secret=name)
+
+
+class Waiter:
+    """Somebody who awaits a login."""
+
+    def __init__(self):
+        self.woken = threading.Event()
+        self.thread = None
+
+    def wake(self):
+        self.thread = threading.current_thread()
+        self.woken.set()
+
+    def is_woken(self, within=SOON):
+        woken = self.woken.wait(within)
+        self.woken.clear()
+        return woken
+
+
+@contextmanager
+def waiting(changes, *names):
+    """Wait for logins; the watcher listens, and the wake-ups of its start are over."""
+    with ExitStack() as stack:
+        first = Waiter()
+        stack.enter_context(changes.watch("whatever", first.wake))
+        assert first.is_woken()
+        waiters = [Waiter() for _ in names]
+        for name, waiter in zip(names, waiters, strict=True):
+            stack.enter_context(changes.watch(name, waiter.wake))
+        yield waiters
+
+
+def ends(changes):
+    ends = time.monotonic() + SOON
+    while changes._watcher is not None and time.monotonic() < ends:
+        time.sleep(0.01)
+    return changes._watcher is None
+
+
+def test_a_decision_wakes_those_who_await_it_and_nobody_else(
+    logins, changes, elsewhere
+):
+    add(logins, "mine", "another")
+    with waiting(changes, "mine", "mine", "another") as (first, second, other):
+        elsewhere.deny("mine", NOON)
+
+        assert first.is_woken()
+        assert second.is_woken()
+        assert not other.is_woken(NEVER)
+
+
+def test_a_decision_of_the_same_process_wakes_as_well(logins, changes):
+    add(logins, "mine")
+    with waiting(changes, "mine") as (waiter,):
+        logins.deny("mine", NOON)
+
+        assert waiter.is_woken()
+
+
+def test_what_others_write_wakes_nobody(logins, changes, elsewhere):
+    add(logins, "mine")
+    with waiting(changes, "mine") as (waiter,):
+        add(elsewhere, "another")
+        elsewhere.deny("another", NOON)
+
+        assert not waiter.is_woken(NEVER)
+
+
+def test_who_comes_later_hears_of_it_as_well(logins, changes, elsewhere):
+    add(logins, "early", "late")
+    late = Waiter()
+    with waiting(changes, "early"), changes.watch("late", late.wake):
+        elsewhere.deny("late", NOON)
+
+        assert late.is_woken()
+
+
+def test_no_wake_up_is_lost_in_a_race_of_two_processes(logins, database_url):
+    """Subscribe, look, wait: whatever the moment of the decision, it is heard of."""
+    names = [f"login-{number}" for number in range(300)]
+    add(logins, *names)
+
+    lost, denied = race_each([(await_all, names), (deny_all, names)], database_url)
+
+    assert lost == []
+    assert denied == len(names)
+
+
+def test_the_watcher_begins_with_the_first_waiter_and_ends_with_the_last(
+    logins, changes
+):
+    assert changes._watcher is None
+
+    with waiting(changes, "mine"):
+        watcher = changes._watcher
+        with changes.watch("another", Waiter().wake):
+            assert changes._watcher is watcher
+        time.sleep(NEVER)
+        assert changes._watcher is watcher
+    assert ends(changes)
+    watcher.join(SOON)
+    assert not watcher.is_alive()
+
+
+def test_waiters_that_left_are_forgotten_and_their_successors_are_woken(
+    logins, changes, elsewhere
+):
+    add(logins, "mine")
+    for _ in range(3):
+        with waiting(changes, "mine"):
+            pass
+        assert changes._waiting == {}
+        assert ends(changes)
+    with waiting(changes, "mine") as (waiter,):
+        elsewhere.deny("mine", NOON)
+
+        assert waiter.is_woken()
+
+
+def test_everybody_is_woken_on_request(changes):
+    with waiting(changes, "one", "two") as waiters:
+        changes.wake_all()
+
+        assert all(waiter.is_woken() for waiter in waiters)
+
+
+def test_a_waiter_that_cannot_be_woken_keeps_nobody_else_asleep(
+    logins, changes, elsewhere, caplog
+):
+    def fail():
+        raise RuntimeError("the event loop is closed")
+
+    add(logins, "mine")
+    with waiting(changes, "mine") as (waiter,), changes.watch("mine", fail):
+        for _ in range(2):
+            elsewhere.deny("mine", NOON)
+            changes.wake_all()
+            assert waiter.is_woken()
+    assert "could not be woken" in caplog.text
+
+
+def test_a_coroutine_is_woken_from_the_watchers_thread(logins, changes, elsewhere):
+    add(logins, "mine")
+
+    async def wait():
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        with changes.watch("mine", lambda: loop.call_soon_threadsafe(woken.set)):
+            await asyncio.wait_for(woken.wait(), SOON)
+            woken.clear()
+            await asyncio.to_thread(elsewhere.deny, "mine", NOON)
+            await asyncio.wait_for(woken.wait(), SOON)
+
+    asyncio.run(wait())
+
+
+class Interrupted:
+    """A database that fails its listeners as often as it is told to."""
+
+    def __init__(self, database, failures):
+        self._database = database
+        self.failures = failures
+
+    @contextmanager
+    def listen(self, channel):
+        if self.failures:
+            raise self.failures.pop()
+        with self._database.listen(channel) as listener:
+            yield listener
+
+
+@pytest.mark.parametrize(
+    "failure", [StorageFailed("database is locked"), ZeroDivisionError("a bug")]
+)
+def test_a_watcher_that_fails_begins_again_and_wakes_everybody(
+    database, logins, elsewhere, clock, monkeypatch, caplog, failure
+):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    changes = SqlNativeChanges(Interrupted(database, [failure] * 3), clock)
+    add(logins, "mine")
+    with waiting(changes, "mine") as (waiter,):
+        elsewhere.deny("mine", NOON)
+
+        assert waiter.is_woken()
+    assert caplog.text.count("not watched") == 3
+
+
+def test_a_listener_whose_connection_was_cut_listens_again(
+    postgres_database, cipher, clock
+):
+    logins = SqlNativeLogins(postgres_database, cipher)
+    changes = SqlNativeChanges(postgres_database, clock)
+    add(logins, "mine")
+    with waiting(changes, "mine") as (waiter,):
+        with postgres_database.read() as connection:
+            cut = connection.execute(
+                text("""
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()
+                """)
+            ).all()
+
+        assert cut
+        assert waiter.is_woken()
+        logins.deny("mine", NOON)
+        assert waiter.is_woken()
+
+
+def test_a_decision_that_nobody_told_is_found_before_long(
+    postgres_database, cipher, clock, monkeypatch
+):
+    """A notification may get lost on the way, behind a pooler for instance."""
+    monkeypatch.setattr(module, "POLL", 0.0)
+    monkeypatch.setattr(type(postgres_database), "notify", lambda *_: None)
+    logins = SqlNativeLogins(postgres_database, cipher)
+    changes = SqlNativeChanges(postgres_database, clock)
+    add(logins, "mine")
+    with waiting(changes, "mine") as (waiter,):
+        logins.deny("mine", NOON)
+
+        assert waiter.is_woken()
+
+
+def test_a_clock_that_is_set_back_hides_no_decision(
+    sqlite_database, cipher, clock, sqlite_url
+):
+    logins = SqlNativeLogins(sqlite_database, cipher)
+    changes = SqlNativeChanges(sqlite_database, clock)
+    add(logins, "mine")
+    with waiting(changes, "mine") as (waiter,):
+        clock.advance(-3_600)
+        logins.deny("mine", clock())
+
+        assert waiter.is_woken()
+
+
+GREENLETS = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import os, sys, time, gevent
+from gevent.event import Event
+from app.stores import native_login_events as module
+from app.stores.native_login_events import SqlNativeChanges
+from app.stores.encryption import Cipher
+from app.stores.database import open_database
+from app.stores.native_logins import SqlNativeLogins
+from tests.stores.racers import SECRET_KEY
+module.POLL = 300.0
+database = open_database(sys.argv[1])
+changes = SqlNativeChanges(database, time.time)
+logins = SqlNativeLogins(open_database(sys.argv[1]), Cipher(SECRET_KEY))
+child = os.fork()  # as gunicorn does after loading the application
+if child:
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    sys.exit()
+woken = Event()
+with changes.watch("mine", woken.set), gevent.Timeout(30):
+    woken.wait()
+    woken.clear()
+    # A second, or minutes: a listener of PostgreSQL that blocks does so for a second
+    # at a time.
+    for _ in range(200):
+        gevent.sleep(0.005)
+    logins.deny("mine", time.time())
+    woken.wait()
+os._exit(0)
+"""
+
+
+def test_greenlets_of_a_forked_worker_go_on_while_it_listens(logins, database_url):
+    logins.add(
+        native_login(login_id="mine", expires_at=time.time() + 60), open_secret="mine"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", GREENLETS, database_url],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout.strip() == "0", done.stderr

@@ -1,0 +1,187 @@
+"""A request that waits: when it looks, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import pytest
+
+from app.flows.errors import StorageFailed
+from app.flows.native.wait import NativeOutcome
+from app.tokens.errors import SigningKeyMissing
+from app.web.sse import COMMENT, RETRY, Awaiting
+
+PENDING = NativeOutcome(status="pending", expires_in=1800)
+DENIED = NativeOutcome(status="denied")
+PATIENCE = 10
+ADDRESS = "192.0.2.1"
+
+
+class Login:
+    """Answers look by look, the last one for ever."""
+
+    def __init__(self, *answers: NativeOutcome | Exception) -> None:
+        self.answers = list(answers)
+        self.looks = 0
+        self.is_ending = False
+        self.held: list[str] = []
+
+    @contextmanager
+    def admit(self, address: str) -> Iterator[None]:
+        self.held.append(address)
+        try:
+            yield
+        finally:
+            self.held.remove(address)
+
+    def watch(
+        self, _session_id: str, _wake: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def look(self, session_id: str, *, code_verifier: str | None) -> NativeOutcome:
+        assert (session_id, code_verifier) == ("secret", "verifier")
+        self.looks += 1
+        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def awaiting(self) -> Awaiting:
+        return Awaiting(self, "secret", code_verifier="verifier")
+
+
+def events(awaiting: Awaiting, *, heartbeat: float) -> Generator[bytes, None, None]:
+    """Return what is sent: what comes once the stream has its place."""
+    stream = awaiting.events(ADDRESS, heartbeat=heartbeat)
+    assert next(stream) == b""
+    return stream
+
+
+def test_an_answer_that_is_there_is_all_there_is_to_say():
+    said = list(events(Login(DENIED).awaiting(), heartbeat=PATIENCE))
+
+    document = b'data: {"status":"denied"}'
+    assert said == [RETRY + b"id: denied\nevent: denied\n" + document + b"\n\n"]
+
+
+def test_silence_is_filled_with_comments_and_looked_through():
+    login = Login(PENDING, PENDING, PENDING, DENIED)
+
+    said = list(events(login.awaiting(), heartbeat=0.001))
+
+    assert said[1:3] == [COMMENT, COMMENT]
+    assert b"event: denied" in said[3]
+    assert len(said) == 4
+
+
+def test_being_woken_for_nothing_says_nothing():
+    login = Login(PENDING, PENDING, DENIED)
+    awaiting = login.awaiting()
+    stream = events(awaiting, heartbeat=PATIENCE)
+    next(stream)
+    awaiting.wake()
+    threading.Timer(0.05, awaiting.wake).start()
+
+    assert b"event: denied" in next(stream)
+    assert login.looks == 3
+
+
+def test_a_wake_before_the_first_sleep_is_not_lost():
+    awaiting = Login(PENDING, DENIED).awaiting()
+    awaiting.wake()
+
+    said = list(events(awaiting, heartbeat=PATIENCE))
+
+    assert len(said) == 2
+
+
+def test_nobody_sleeps_past_the_end_of_a_login():
+    ends_at_once = NativeOutcome(status="pending", expires_in=0)
+    login = Login(ends_at_once, NativeOutcome(status="expired"))
+
+    said = list(events(login.awaiting(), heartbeat=PATIENCE))
+
+    assert b"event: expired" in said[-1]
+
+
+@pytest.mark.parametrize(
+    "error", [StorageFailed("gone"), SigningKeyMissing("platform")]
+)
+def test_trouble_of_ours_ends_a_stream_without_an_answer(error):
+    login = Login(PENDING, error)
+
+    said = list(events(login.awaiting(), heartbeat=0.001))
+
+    assert len(said) == 1
+    assert b"event: pending" in said[0]
+
+
+def test_a_stream_that_is_closed_gives_its_place_back():
+    login = Login(PENDING)
+    stream = events(login.awaiting(), heartbeat=PATIENCE)
+    next(stream)
+    assert login.held == [ADDRESS]
+
+    stream.close()
+
+    assert login.held == []
+
+
+def test_a_refusal_comes_before_anything_is_said():
+    login = Login(StorageFailed("gone"))
+
+    with pytest.raises(StorageFailed):
+        next(login.awaiting().events(ADDRESS, heartbeat=PATIENCE))
+
+    assert login.held == []
+
+
+def test_a_mistake_of_ours_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        list(events(Login(PENDING, ZeroDivisionError()).awaiting(), heartbeat=0.001))
+
+
+def test_a_process_that_stops_ends_its_streams_without_an_answer():
+    login = Login(PENDING, DENIED)
+    awaiting = login.awaiting()
+    stream = events(awaiting, heartbeat=PATIENCE)
+    next(stream)
+    login.is_ending = True
+    awaiting.wake()
+
+    assert list(stream) == []
+    assert login.looks == 1
+
+
+def test_a_long_poll_ends_with_the_answer_or_with_its_time():
+    assert Login(DENIED).awaiting().poll(ADDRESS, seconds=0) == DENIED
+    assert Login(PENDING).awaiting().poll(ADDRESS, seconds=0) == PENDING
+    assert Login(PENDING).awaiting().poll(ADDRESS, seconds=0.01) == PENDING
+
+    woken = Login(PENDING, DENIED).awaiting()
+    woken.wake()
+    assert woken.poll(ADDRESS, seconds=PATIENCE) == DENIED
+
+
+def test_a_process_that_stops_answers_its_long_polls():
+    login = Login(PENDING)
+    login.is_ending = True
+
+    assert login.awaiting().poll(ADDRESS, seconds=PATIENCE) == PENDING
+
+
+def test_a_stream_that_comes_while_the_process_stops_ends_at_once():
+    """Everybody was woken before it came: nobody would wake it any more."""
+    login = Login(PENDING)
+    login.is_ending = True
+    stream = events(login.awaiting(), heartbeat=1_000)
+    said: list[bytes] = []
+    reader = threading.Thread(target=said.extend, args=(stream,), daemon=True)
+    reader.start()
+    reader.join(PATIENCE)
+
+    assert not reader.is_alive()
+    assert len(said) == 1
