@@ -32,6 +32,7 @@ def test_production_needs_a_secret_key_and_says_how_to_make_one():
         base64.urlsafe_b64encode(bytes(32)).decode(),
         "A" * 41,
     ],
+    ids=["word", "words", "31 bytes", "33 bytes", "base64", "zeros", "letters"],
 )
 def test_a_secret_key_that_is_not_32_random_bytes_is_refused_unseen(key):
     (line,) = refusal(PRODUCTION, SECRET_KEY=key)

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from .clock import FakeClock
     from .network import Sent
 
-REMOVED = object()
+
+class Removed:
+    """The type of `REMOVED`; its repr is the same in every process (pytest-xdist)."""
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED = Removed()
 """A field that is not there at all."""
 
 HTML = "text/html; charset=utf-8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def test_ten_minutes_later_the_metadata_is_fetched_again(
         {"header": {"jwk": {**Key().jwk, "kid": "k"}}},
         {"header": {"jwk": {**Key().jwk, "x": "AAAA"}}},
     ],
-    ids=str,
+    ids=count(),  # the keys are random, so the position names the case
 )
 def test_a_bent_proof_is_refused(plain: PlainClient, bent: dict[str, Any]) -> None:
     plain.push(retries=0)
@@ -160,7 +161,7 @@ def test_a_server_that_rotates_each_time_wants_the_newest(plain: PlainClient) ->
         ({"header": {"kid": "unknown"}}, "invalid_client"),
         ({"key": Key("client-1")}, "invalid_client"),
     ],
-    ids=str,
+    ids=count(),  # the keys are random, so the position names the case
 )
 def test_a_bent_assertion_is_refused(
     plain: PlainClient, bent: dict[str, Any], code: str
@@ -258,7 +259,7 @@ def test_a_challenge_is_not_used_twice(plain: PlainClient) -> None:
         {"jwks": {"keys": [{**Key().jwk, "kid": "client-1", "d": "secret"}]}},
         {"jwks": {"keys": [{**Key().jwk, "kid": "client-1", "key_ops": ["sign"]}]}},
     ],
-    ids=str,
+    ids=count(),  # the keys are random, so the position names the case
 )
 def test_bent_client_metadata_is_refused(
     plain: PlainClient, change: dict[str, Any]
