@@ -11,8 +11,8 @@ __all__ = ["create_app", "serve_rpc"]
 
 
 def create_app(*arguments: Any, **options: Any) -> Any:
-    """Return the WSGI application, see `app.factory.create_app`."""
-    from app.factory import create_app as create
+    """Return the WSGI application, see `app.factory.web.create_app`."""
+    from app.factory.web import create_app as create
 
     return create(*arguments, **options)
 

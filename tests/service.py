@@ -18,7 +18,8 @@ from jwt.algorithms import ECAlgorithm
 from app.atproto.http.client import SafeHTTP
 from app.atproto.http.url_policy import NetworkPolicy
 from app.config import Settings
-from app.factory import Outside, create_app
+from app.factory.container import Outside
+from app.factory.web import create_app
 from tests.fakes.browser import Browser
 
 if TYPE_CHECKING:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
-from app.atproto.client import OAuthClient
 from app.atproto.crypto.keys import Algorithm
 from app.atproto.http.types import Deadline
 from app.commands import Administration
@@ -14,17 +12,12 @@ from app.flows.logout import REVOCATION_BUDGET
 from app.flows.signing_keys import PrepareKeys
 from app.flows.sweep import Sweep
 
-from .storage import Stores
+from .container import Parts
 
 
-def administration_of(
-    settings: Settings,
-    stores: Stores,
-    *,
-    client: OAuthClient,
-    clock: Callable[[], float],
-) -> Administration:
-    """Return what the commands work with."""
+def administration_of(parts: Parts) -> Administration:
+    """Return what the operator's commands work with."""
+    settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
     algorithm = settings.token_algorithm
     cookie_host = settings.cookie_domain or settings.host
     return Administration(
@@ -34,7 +27,7 @@ def administration_of(
         sweep=Sweep(
             expired=stores.expired,
             lease=stores.sweep_lease,
-            revoke=lambda did, session_id: client.revoke(
+            revoke=lambda did, session_id: parts.client.revoke(
                 did, session_id, deadline=Deadline.after(REVOCATION_BUDGET)
             ),
             clock=clock,

@@ -1,89 +1,135 @@
-"""What every front end stands on: settings -> stores -> OAuth client -> flows.
+"""The parts of every front end: settings -> stores -> keys -> OAuth client.
 
-Nothing is contacted while the parts are made.
+`open_parts` contacts nothing: a process starts when the database or the network is
+down, and reports it at /readyz or as NOT_SERVING.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from app import logs
 from app.atproto.client import OAuthClient
+from app.atproto.client_metadata.builders import (
+    ClientMetadata,
+    Presentation,
+    build_confidential_web_client,
+    build_loopback_client,
+)
+from app.atproto.http.client import SafeHTTP
+from app.atproto.http.types import HTTP
 from app.atproto.http.url_policy import NetworkPolicy
-from app.config import Settings
+from app.atproto.identity.dns import DnsTxtLookup, TxtLookup
+from app.atproto.open_client import open_client
+from app.config import Settings, keep_development_key
 from app.flows.signing_keys import KeyRings
+from app.stores.audit import SqlAudit
+from app.stores.auth_requests import SqlStateStore
+from app.stores.cache import SqlCache
+from app.stores.database import Database, open_database
+from app.stores.encryption import Cipher
+from app.stores.keys import SqlSigningKeys
+from app.stores.leases import SqlLease
+from app.stores.native_login_events import SqlNativeChanges
+from app.stores.native_logins import SqlNativeLogins
+from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.rate_limits import LimitsRateLimit
+from app.stores.sessions import SqlSessions
+from app.stores.sweep import SqlExpired
+from app.stores.users import SqlUsers
 from app.tokens.errors import SigningKeyMissing
-from app.web.context import Flows
-
-from .oauth import client_metadata, open_client
-from .outside import Outside, open_outside
-from .storage import Stores, open_stores
-from .use_cases import open_flows
 
 log = logging.getLogger(__name__)
+
+VAR = Path("var")
+"""Where loopback development keeps its key and, by default, its database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Other people's servers, DNS and the clock: what tests replace."""
+
+    http: HTTP
+    txt: TxtLookup
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The SQL stores, behind the ports of `flows` and `atproto`."""
+
+    database: Database
+    states: SqlStateStore
+    grants: SqlSessionStore
+    cache: SqlCache
+    users: SqlUsers
+    sessions: SqlSessions
+    native_logins: SqlNativeLogins
+    native_changes: SqlNativeChanges
+    keys: SqlSigningKeys
+    audit: SqlAudit
+    expired: SqlExpired
+    sweep_lease: SqlLease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The service without its front ends."""
+    """What `use_cases` and the front ends are built from."""
 
     settings: Settings
+    policy: NetworkPolicy
     outside: Outside
     stores: Stores
     rings: KeyRings
+    limits: LimitsRateLimit
     client: OAuthClient
-    flows: Flows
     client_document: Callable[[str], Mapping[str, Any]]
     """From the path of a client metadata document to the document."""
     checks: Mapping[str, Callable[[], None]]
-    """What must be well for the service to serve; a check raises."""
+    """The readiness checks; a check raises when its part cannot serve."""
 
 
 def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
-    """Return the parts; production passes nothing.
+    """Return the parts; production passes None twice.
 
     Raises:
         SettingsInvalid: a setting is missing or wrong; says which and why.
     """
     settings = settings or Settings.from_environment(os.environ)
-    _open_log(settings)
+    _configure_log(settings)
     policy = NetworkPolicy.lab() if settings.lab_network else NetworkPolicy()
-    outside = outside or open_outside(settings, policy)
-    stores = open_stores(settings, outside.clock)
+    outside = outside or _open_outside(settings, policy)
+    stores = _open_stores(settings, outside.clock)
     rings = _open_rings(settings, stores, outside)
     limits = _open_limits(settings, outside)
-    metadata = client_metadata(settings, rings)
-    client = open_client(
-        outside,
-        stores,
-        settings=settings,
-        policy=policy,
-        metadata=partial(metadata, settings.client_metadata_path),
-        keys=None if settings.is_loopback_development else rings.client,
-        before_host=partial(limits.hit, "host"),
-    )
-    flows = open_flows(
-        settings,
-        stores,
-        client,
-        rings=rings,
-        limits=limits,
-        policy=policy,
-        clock=outside.clock,
-    )
+    metadata = partial(_client_metadata, settings, rings)
     return Parts(
         settings=settings,
+        policy=policy,
         outside=outside,
         stores=stores,
         rings=rings,
-        client=client,
-        flows=flows,
+        limits=limits,
+        client=open_client(
+            metadata=partial(metadata, settings.client_metadata_path),
+            keys=None if settings.is_loopback_development else rings.client,
+            states=stores.states,
+            sessions=stores.grants,
+            http=outside.http,
+            clock=outside.clock,
+            txt=outside.txt,
+            cache=stores.cache,
+            policy=policy,
+            plc_url=settings.plc_url,
+            before_host=partial(limits.hit, "host"),
+        ),
         client_document=lambda path: metadata(path).document(),
         checks={
             "database": stores.database.ping,
@@ -92,10 +138,44 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
     )
 
 
-def _open_log(settings: Settings) -> None:
+def _configure_log(settings: Settings) -> None:
     logs.configure(level=settings.log_level, style=settings.log_format)
     for line in settings.warnings:
         log.warning("%s", line)
+
+
+def _open_outside(settings: Settings, policy: NetworkPolicy) -> Outside:
+    """Return the real network, behind the hardened HTTP client, and the real clock."""
+    return Outside(
+        http=SafeHTTP(
+            policy=policy,
+            user_agent=settings.user_agent,
+            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        ),
+        txt=DnsTxtLookup(settings.dns_nameservers or None),
+        clock=time.time,
+    )
+
+
+def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
+    """Return the stores of this deployment; the database is not asked yet."""
+    database = open_database(settings.database_url)
+    secret_key = settings.secret_key or keep_development_key(VAR)
+    cipher = Cipher(secret_key, settings.secret_key_fallbacks)
+    return Stores(
+        database=database,
+        states=SqlStateStore(database, cipher, clock),
+        grants=SqlSessionStore(database, cipher),
+        cache=SqlCache(database, clock),
+        users=SqlUsers(database),
+        sessions=SqlSessions(database, clock),
+        native_logins=SqlNativeLogins(database, cipher),
+        native_changes=SqlNativeChanges(database, clock),
+        keys=SqlSigningKeys(database, cipher),
+        audit=SqlAudit(database),
+        expired=SqlExpired(database),
+        sweep_lease=SqlLease(database, "sweep"),
+    )
 
 
 def _open_rings(settings: Settings, stores: Stores, outside: Outside) -> KeyRings:
@@ -121,8 +201,30 @@ def _open_limits(settings: Settings, outside: Outside) -> LimitsRateLimit:
     )
 
 
+def _client_metadata(settings: Settings, rings: KeyRings, path: str) -> ClientMetadata:
+    """Return the client metadata for one of the two paths that it is served at.
+
+    Loopback development has one client for both, whose client_id needs no document
+    (requirement 3.26).
+    """
+    redirect_uris = (settings.redirect_uri,)
+    if settings.is_loopback_development:
+        return build_loopback_client(
+            redirect_uris=redirect_uris, scope=settings.declared_scope
+        )
+    return build_confidential_web_client(
+        client_id=settings.public_url + path,
+        redirect_uris=redirect_uris,
+        scope=settings.declared_scope,
+        jwks=rings.client().public_jwks(),
+        presentation=Presentation(
+            client_name=settings.platform_name, client_uri=f"{settings.public_url}/"
+        ),
+    )
+
+
 def _require_keys(settings: Settings, rings: KeyRings) -> None:
-    """Raise unless there is a key for all that we sign."""
+    """Raise SigningKeyMissing unless there is a key for everything that we sign."""
     if rings.platform().signing is None:
         raise SigningKeyMissing("platform")
     if not settings.is_loopback_development:

@@ -1,4 +1,4 @@
-"""The gRPC listener: the same settings, stores and flows as the web, another door."""
+"""The gRPC listener, on the same settings, stores and use cases as the web."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from app.rpc.errors import ListenerRefused
 from app.rpc.listener import Listener
 from app.rpc.tls import Certificate
 
-from .container import open_parts
-from .outside import Outside
+from .container import Outside, open_parts
+from .use_cases import open_use_cases
 
 UMASK = 0o007
 """As gunicorn.conf.py has it: a unix socket is for our own group."""
@@ -26,11 +26,12 @@ def open_rpc(
         SettingsInvalid: a setting is missing or wrong; says which and why.
     """
     parts = open_parts(settings, outside)
+    use_cases = open_use_cases(parts)
     return Listener(
         bind=str(parts.settings.rpc_bind),
         certificate=_certificate(parts.settings),
-        starting=parts.flows.start_native,
-        awaiting=parts.flows.await_native,
+        starting=use_cases.start_native,
+        awaiting=use_cases.await_native,
         checks=parts.checks,
         streams_per_address=parts.settings.native_streams_per_address,
         platform=parts.settings.platform_name,
@@ -38,7 +39,7 @@ def open_rpc(
 
 
 def serve_rpc() -> None:
-    """Serve until SIGTERM; what keeps us from it ends the process with its lines."""
+    """Serve until SIGTERM; exit with the lines of the error when it cannot start."""
     os.umask(UMASK)
     try:
         open_rpc().run()

@@ -1,15 +1,12 @@
-"""The use cases with their collaborators."""
+"""The use cases, each built with its collaborators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from app.atproto.client import OAuthClient
-from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.identifier import parse_identifier
-from app.config import Settings
+from app.flows import UseCases
 from app.flows.callback import FinishLogin
 from app.flows.devices import Devices
 from app.flows.login import StartLogin
@@ -17,10 +14,8 @@ from app.flows.logout import EndSession, Logout, LogoutByToken
 from app.flows.native.confirm import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
 from app.flows.places import Places
-from app.flows.ports import RateLimit
 from app.flows.scope_requests import Permissions
 from app.flows.session import Identify, IssueToken, RenewToken
-from app.flows.signing_keys import KeyRings
 from app.flows.signup import ChooseUsername
 from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
@@ -30,9 +25,8 @@ from app.flows.xrpc.call_records import RecordCall
 from app.flows.xrpc.retry_after import Pauses
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
-from app.web.context import Flows
 
-from .storage import Stores
+from .container import Parts
 
 CALLS_AT_ONCE = 100
 """Calls of one process that may wait for slow hosts: the rest of it stays free."""
@@ -41,17 +35,10 @@ CALLS_AT_ONCE_EACH = 8
 """Of which one person may have so many, as many as a page opens at once."""
 
 
-def open_flows(
-    settings: Settings,
-    stores: Stores,
-    client: OAuthClient,
-    *,
-    rings: KeyRings,
-    limits: RateLimit,
-    policy: NetworkPolicy,
-    clock: Callable[[], float],
-) -> Flows:
+def open_use_cases(parts: Parts) -> UseCases:
     """Return one use case for each thing a visitor can do."""
+    settings, stores, client = parts.settings, parts.stores, parts.client
+    rings, limits, clock = parts.rings, parts.limits, parts.outside.clock
     verifier = TokenVerifier(
         ring=rings.platform,
         issuer=settings.public_url,
@@ -84,12 +71,12 @@ def open_flows(
         read_identifier=partial(
             parse_identifier,
             handle_suffix=settings.handle_suffix,
-            allow_http=policy.allow_http,
-            allow_test=policy.allow_test_names,
+            allow_http=parts.policy.allow_http,
+            allow_test=parts.policy.allow_test_names,
         ),
         signup_hosts=settings.signup_hosts,
     )
-    return Flows(
+    return UseCases(
         permissions=permissions,
         start_login=start_login,
         finish_login=FinishLogin(

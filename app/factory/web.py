@@ -1,4 +1,4 @@
-"""The Flask application: routes, pages, headers, errors."""
+"""The Flask application (WSGI): routes, pages, headers, errors, operator commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app import commands
 from app.atproto.syntax.grammar import host_of
 from app.blueprints import (
     account,
@@ -25,8 +26,12 @@ from app.blueprints import (
 )
 from app.config import Settings
 from app.web import access, errors, headers, templating
-from app.web.context import SignupHost, Site
+from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
 from app.web.return_to import ReturnPolicy
+
+from .admin import administration_of
+from .container import Outside, open_parts
+from .use_cases import open_use_cases
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -52,7 +57,49 @@ VIEWS = (
 )
 
 
-def site_of(settings: Settings, clock: Callable[[], float]) -> Site:
+def create_app(
+    settings: Settings | None = None, *, outside: Outside | None = None
+) -> Flask:
+    """Return the WSGI application; production passes nothing.
+
+    Raises:
+        SettingsInvalid: a setting is missing or wrong; says which and why.
+    """
+    parts = open_parts(settings, outside)
+    app = _open_flask(parts.settings)
+    app.extensions[EXTENSION] = Context(
+        flows=open_use_cases(parts),
+        site=_site_of(parts.settings, parts.outside.clock),
+        documents=Documents(
+            client_metadata=parts.client_document,
+            jwks=lambda: parts.rings.platform().jwks(),
+            checks=parts.checks,
+        ),
+    )
+    commands.init_app(app, administration_of(parts))
+    return app
+
+
+def _open_flask(settings: Settings) -> Flask:
+    """Return the Flask application with its routes, still without its context."""
+    app = Flask("app", template_folder=TEMPLATES, static_url_path="/auth/static")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_FORM
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_LIFETIME
+    # No redirect of werkzeug's own, which would be built from the Host header.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    for view in VIEWS:
+        app.register_blueprint(view.bp)
+    for aspect in (headers, access, errors, templating):
+        aspect.init_app(app)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies
+        )
+    return app
+
+
+def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
     """Return what pages, cookies and redirects need to know."""
     return Site(
         public_url=settings.public_url,
@@ -77,22 +124,3 @@ def site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         ),
         clock=clock,
     )
-
-
-def open_flask(settings: Settings) -> Flask:
-    """Return the Flask application with its routes; `context` is still to be given."""
-    app = Flask("app", template_folder=TEMPLATES, static_url_path="/auth/static")
-    app.config["MAX_CONTENT_LENGTH"] = MAX_FORM
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_LIFETIME
-    # No redirect of werkzeug's own, which would be built from the Host header.
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = True
-    for view in VIEWS:
-        app.register_blueprint(view.bp)
-    for aspect in (headers, access, errors, templating):
-        aspect.init_app(app)
-    if settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=settings.trusted_proxies
-        )
-    return app

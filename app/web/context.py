@@ -1,4 +1,4 @@
-"""What the factory hands to the views: the flows, and the facts about this site."""
+"""What the factory gives to the views: use cases, site facts and public documents."""
 
 from __future__ import annotations
 
@@ -8,44 +8,11 @@ from typing import Any, cast
 
 from flask import current_app
 
-from app.flows.callback import FinishLogin
-from app.flows.devices import Devices
-from app.flows.login import StartLogin
-from app.flows.logout import Logout, LogoutByToken
-from app.flows.native.confirm import ConfirmNativeLogin, OpenNativeLogin
-from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
-from app.flows.scope_requests import Permissions
-from app.flows.session import Identify, RenewToken
-from app.flows.signup import ChooseUsername
-from app.flows.verify import Verify
-from app.flows.xrpc.call import CallPds
-from app.flows.xrpc.call_records import RecordCall
+from app.flows import UseCases
 
 from .return_to import ReturnPolicy
 
 EXTENSION = "latchkey"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flows:
-    """One use case for each thing a visitor can do."""
-
-    start_login: StartLogin
-    finish_login: FinishLogin
-    choose_username: ChooseUsername
-    renew: RenewToken
-    identify: Identify
-    verify: Verify
-    logout: Logout
-    logout_by_token: LogoutByToken
-    devices: Devices
-    start_native: StartNativeLogin
-    open_native: OpenNativeLogin
-    confirm_native: ConfirmNativeLogin
-    await_native: AwaitNativeLogin
-    permissions: Permissions
-    call_pds: CallPds
-    record_call: RecordCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +59,7 @@ class Site:
 class Context:
     """Everything a view may reach."""
 
-    flows: Flows
+    flows: UseCases
     site: Site
     documents: Documents
 
@@ -102,7 +69,7 @@ def context() -> Context:
     return cast("Context", current_app.extensions[EXTENSION])
 
 
-def flows() -> Flows:
+def flows() -> UseCases:
     """Return the use cases."""
     return context().flows
 

@@ -25,7 +25,8 @@ from app.atproto.oauth.server import ServerAgent
 from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.atproto.syntax.identifier import parse_identifier
 from app.config import Settings
-from app.factory import Outside, create_app
+from app.factory.container import Outside
+from app.factory.web import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

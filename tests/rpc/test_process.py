@@ -102,6 +102,23 @@ def test_it_serves_and_ends_when_it_is_told(tmp_path: Path):
     assert mode & 0o007 == 0
 
 
+def test_process_without_flask_serves(tmp_path: Path):
+    """The gRPC process needs no web framework: here each import of one fails."""
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    for name in ("flask", "jinja2", "werkzeug"):
+        (blocked / f"{name}.py").write_text(f"raise ImportError('{name} is blocked')")
+
+    with (
+        serving(tmp_path, PYTHONPATH=str(blocked)),
+        grpc.insecure_channel(f"unix:{tmp_path}/rpc.sock") as channel,
+    ):
+        grpc.channel_ready_future(channel).result(ANSWERS_WITHIN)
+        state = check(health_pb2_grpc.HealthStub(channel), AUTH)
+
+    assert state == NOT_SERVING  # `init` has not run here
+
+
 def test_no_line_of_the_log_is_somebody_elses(tmp_path: Path):
     """Each line is JSON for whoever asked for that, failed handshakes or not."""
     files = Files(tmp_path)

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.atproto.oauth.callback import fingerprint
 from app.config import Settings
-from app.factory import create_app
+from app.factory.web import create_app
 from app.flows.ports import NativeLogin
 from app.stores.database import open_database
 from app.stores.encryption import Cipher
