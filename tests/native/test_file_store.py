@@ -43,7 +43,7 @@ def test_nothing_is_made_before_something_is_kept(store, path):
     assert not path.parent.exists()
 
 
-def test_everything_that_is_made_is_its_owners_alone(store, path):
+def test_private_file_and_directory_are_made_for_their_owner_only(store, path):
     previous = os.umask(0)
     try:
         write(store, "secret")

@@ -1,12 +1,14 @@
-"""Stores in files, for command lines and desktop programs of one person.
+"""File stores of auth requests and sessions, for programs of one person.
 
-Secrets stand in clear in a file that only its owner may read: a key to encrypt them
-with would lie beside it. A service with many accounts wants a database
+Secrets are in clear in a file that only its owner may read: an encryption key would
+have to be stored beside it. A service with many accounts needs a database
 (requirement 7.23).
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager
 from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,7 +19,7 @@ from .private_file import FileUnusable, PrivateFile
 from .protocols import AuthRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from ..syntax.grammar import Did
@@ -29,11 +31,49 @@ LEASE: Final = "lease"
 """Beside the fields of a session: its holder, and when the lease ends."""
 
 
+class JsonFile:
+    """One JSON object in a private file."""
+
+    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
+        """Name the file; `patience` is how many seconds a change waits for its lock."""
+        self._file = PrivateFile(path, patience=patience)
+
+    def read(self) -> dict[str, Any]:
+        """Return the object; {} when there is no file.
+
+        Raises:
+            FileUnusable: of another owner or mode, or damaged.
+        """
+        text = self._file.read()
+        try:
+            content = json.loads("{}" if text is None else text)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            path = self._file.path
+            raise FileUnusable(f"{path} is damaged: remove it and sign in again")
+        return content
+
+    @contextmanager
+    def changing(self) -> Iterator[dict[str, Any]]:
+        """Yield the object to change in place; write it if the block succeeds.
+
+        Raises:
+            FileUnusable: as `read`; or another process kept the lock for too long.
+        """
+        with self._file.locked():
+            content = self.read()
+            before = json.dumps(content)
+            yield content
+            if json.dumps(content) != before:
+                self._file.replace(json.dumps(content, indent=1))
+
+
 class FileStateStore:
-    """Auth requests in `auth-requests.json`; expired ones go when a new one comes."""
+    """Auth requests in `auth-requests.json`; `put` deletes the expired ones."""
 
     def __init__(self, directory: Path, clock: Callable[[], float]) -> None:
-        self._file = PrivateFile(directory / "auth-requests.json")
+        self._file = JsonFile(directory / "auth-requests.json")
         self._clock = clock
 
     def put(self, request: AuthRequest) -> None:
@@ -65,7 +105,7 @@ class FileSessionStore:
     """OAuth sessions in `sessions.json`."""
 
     def __init__(self, directory: Path) -> None:
-        self._file = PrivateFile(directory / "sessions.json")
+        self._file = JsonFile(directory / "sessions.json")
 
     def put(self, session: OAuthSession) -> None:
         """Keep a session; replaces the one with the same DID and session id."""
@@ -79,7 +119,7 @@ class FileSessionStore:
         return _session(self._file.read().get(_key(did, session_id)))
 
     def all(self) -> tuple[OAuthSession, ...]:
-        """Return every session, the newest first: who is signed in here."""
+        """Return every session, the newest first."""
         found = [_record(OAuthSession, row) for row in self._file.read().values()]
         return tuple(sorted(found, key=lambda one: one.created_at, reverse=True))
 
@@ -110,7 +150,7 @@ class FileSessionStore:
         return True
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the holder's lease; another's is left alone."""
+        """End the lease if it is this holder's."""
         with self._file.changing() as sessions:
             row = sessions.get(_key(did, session_id))
             if row is not None and _is_holder(row, holder):

@@ -1,152 +1,213 @@
-"""A JSON file that nobody else may read, changed by many processes and never torn.
+"""A private file: one text that only its owner may read, replaced atomically.
 
-Its mode is the protection, so a file that others could have read or written is refused
-rather than mended: what was in it is no secret any more. A change happens under a lock
-beside the file (flock: the kernel drops it when a process dies), in a new file that
-takes the old one's place once it is on the disk; whoever dies in the middle leaves the
-old one. Reading needs no lock. POSIX only, and not for a network file system.
+The file's mode is its protection, so a file that other users could read or write is
+refused, not repaired: its content may have leaked already. A change happens under a
+lock beside the file (`filelock`: the kernel releases it when a process dies) and goes
+to a draft, which replaces the file once it is on the disk. A process that dies in the
+middle leaves the old text. Reading needs no lock. On Windows the access list of the
+person's own profile protects the file. Not for a network file system.
+
+This module imports nothing of its package, because it has two homes:
+`app/native/private_file.py` is a symbolic link to `app/atproto/stores/private_file.py`.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import stat
 import sys
-import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-if sys.platform != "win32":
-    import fcntl
+from filelock import FileLock, Timeout
+from platformdirs import user_state_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PRIVATE: Final = 0o600
-LOCK_PAUSE: Final = 0.01
-"""Seconds between two attempts at the lock."""
+OWNER_ONLY: Final = 0o600
+MAX_BYTES: Final = 16_000_000
+"""A file that is longer was not written by this module."""
+
+LOCK_POLL_SECONDS: Final = 0.01
+
+_FLAGS: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+"""Links are not followed, and opening a pipe in the file's place does not block."""
 
 
 class FileUnusable(OSError):
-    """The file cannot be trusted, or not be read; the message says what to do."""
+    """The file cannot be trusted, read or written; the message says what to do."""
 
 
 class PrivateFile:
-    """One JSON object in a file of mode 0600."""
+    """One text in a file of mode 0600, in a directory that is made with mode 0700."""
 
     def __init__(self, path: Path, *, patience: float = 10.0) -> None:
-        """Name the file; its directory is made now, with mode 0700, if it is missing.
+        """Name the file; nothing is created before the first change.
 
-        Others hold the lock for milliseconds: after `patience` seconds something is
-        wrong.
-
-        Raises:
-            FileUnusable: on a system without POSIX file modes and locks.
+        Other processes hold the lock for milliseconds: a change fails after `patience`
+        seconds without it.
         """
-        if sys.platform == "win32":
-            raise FileUnusable("files with secrets need POSIX modes and locks")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._attempts = 1 + int(patience / LOCK_PAUSE)
-        self._path = path
-        self._lock = path.with_name(f"{path.name}.lock")
+        self.path = path
+        self._lock_path = path.with_name(f"{path.name}.lock")
         self._draft = path.with_name(f"{path.name}.new")
+        self._patience = patience
 
-    def read(self) -> dict[str, Any]:
-        """Return what the file says; {} when there is none.
+    def read(self) -> str | None:
+        """Return the text, or None when there is no file.
 
         Raises:
-            FileUnusable: of another owner or mode, or damaged.
+            FileUnusable: a link, another user's file, one that other users may read or
+                write, or one that the system cannot read.
         """
-        return self._parsed(self._text())
+        with _as_unusable(self.path):
+            return self._text()
+
+    def exchange(self, change: Callable[[str | None], str | None]) -> None:
+        """Replace the text by what `change` returns for it; None deletes the file.
+
+        An unchanged text is not written. When `change` raises, the old text stays.
+
+        Raises:
+            FileUnusable: as `read`; or another process kept the lock for too long.
+        """
+        with self.locked():
+            before = self.read()
+            after = change(before)
+            if after is None:
+                self._delete()
+            elif after != before:
+                self.replace(after)
+
+    def remove(self, also: Callable[[], None] = lambda: None) -> None:
+        """Delete the file, even one that `read` refuses; run `also` under the lock.
+
+        Raises:
+            FileUnusable: it cannot be deleted, or the lock was not free in time.
+        """
+        with self.locked():
+            self._delete()
+            also()
+
+    def version(self) -> tuple[int, int, int]:
+        """Return a value that differs after each change, without opening the file."""
+        try:
+            status = self.path.lstat()
+        except OSError:
+            return (0, 0, 0)
+        return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
 
     @contextmanager
-    def changing(self) -> Iterator[dict[str, Any]]:
-        """Hand out the content to be changed in place; write it when all went well.
+    def locked(self) -> Iterator[None]:
+        """Hold the lock, against other processes and other threads.
 
         Raises:
-            FileUnusable: as `read`; or others kept the lock for too long.
+            FileUnusable: the lock was not free in time, or its file is not ours.
         """
-        with self._locked():
-            before = self._text()
-            content = self._parsed(before)
-            yield content
-            after = json.dumps(content, indent=1)
-            if after != before:
-                self._write(after)
-
-    def _text(self) -> str:
+        with _as_unusable(self._lock_path):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(_open_private(self._lock_path, os.O_RDWR | os.O_CREAT))
+            lock = FileLock(self._lock_path, timeout=self._patience, mode=OWNER_ONLY)
+            try:
+                lock.acquire(poll_interval=LOCK_POLL_SECONDS)
+            except Timeout as error:
+                message = f"{self._lock_path} is held by another process"
+                raise FileUnusable(message) from error
         try:
-            descriptor = _opened(self._path, os.O_RDONLY)
+            yield
+        finally:
+            lock.release()
+
+    def replace(self, text: str) -> None:
+        """Write the text. Call it inside `locked` only.
+
+        When this returns, the new text outlives a crash of the machine.
+
+        Raises:
+            FileUnusable: the text cannot be written; the old one is unchanged.
+        """
+        with _as_unusable(self.path):
+            self._draft.unlink(missing_ok=True)  # left by a process that died here
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with os.fdopen(_open_private(self._draft, flags), "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            self._draft.replace(self.path)
+            self._sync_directory()
+
+    def _text(self) -> str | None:
+        try:
+            descriptor = _open_private(self.path, os.O_RDONLY)
         except FileNotFoundError:
-            return "{}"
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            return file.read()
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(MAX_BYTES).decode(errors="replace")
 
-    def _parsed(self, text: str) -> dict[str, Any]:
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            raise FileUnusable(f"{self._path} is damaged: remove it and sign in again")
-        return content
+    def _delete(self) -> None:
+        with _as_unusable(self.path):
+            self._draft.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+            self._sync_directory()
 
-    def _write(self, text: str) -> None:
-        """Put a new file in the old one's place (requirement 7.8: it must be kept)."""
-        self._draft.unlink(missing_ok=True)  # of somebody who died here
-        descriptor = _opened(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        self._draft.replace(self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    def _sync_directory(self) -> None:
+        """Flush the directory: a rename or a deletion is a change of it."""
+        if sys.platform == "win32":
+            return  # a directory cannot be opened there, and NTFS journals renames
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the lock; each holder opens the file anew, so threads exclude, too."""
-        descriptor = _opened(self._lock, os.O_RDWR | os.O_CREAT)
-        try:
-            self._wait_for(descriptor)
-            yield
-        finally:
-            os.close(descriptor)
 
-    def _wait_for(self, descriptor: int) -> None:
-        for _ in range(self._attempts):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(LOCK_PAUSE)
-            else:
-                return
-        raise FileUnusable(f"{self._lock} is held by another process")
+def state_directory(program: str) -> Path:
+    """Return where this system keeps the state of a program for one person.
 
-
-def _opened(path: Path, flags: int) -> int:
-    """Open a file that is ours alone, judged by the open file and not by its name.
-
-    Raises:
-        FileUnusable: a link, another's file, or one that others may read or write.
+    `$XDG_STATE_HOME` or `~/.local/state`, and the equivalent on macOS and Windows.
     """
+    return user_state_path(program, appauthor=False)
+
+
+@contextmanager
+def _as_unusable(path: Path) -> Iterator[None]:
+    """Translate the system's errors about a file into FileUnusable."""
     try:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
-    except FileNotFoundError:
+        yield
+    except FileUnusable:
         raise
     except OSError as error:
-        raise FileUnusable(f"{path} cannot be opened: {error.strerror}") from error
-    status = os.fstat(descriptor)
-    is_ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-    if not is_ours or stat.S_IMODE(status.st_mode) & 0o077:
-        os.close(descriptor)
-        raise FileUnusable(
-            f"{path} is not yours alone: remove it and sign in again, or, if nobody"
-            f" else uses this machine, chmod 600 {path}"
-        )
-    return descriptor
+        is_link = error.errno == errno.ELOOP  # the error of O_NOFOLLOW for a link
+        reason = "it is a link" if is_link else error.strerror or str(error)
+        raise FileUnusable(f"{path} cannot be used: {reason}") from error
+
+
+def _open_private(path: Path, flags: int) -> int:
+    """Open a file that only we may use; the open file is checked, not its name.
+
+    Raises:
+        FileUnusable: not a plain file, another user's, or open to other users.
+    """
+    descriptor = os.open(path, flags | _FLAGS, OWNER_ONLY)
+    if _is_private(os.fstat(descriptor)):
+        return descriptor
+    os.close(descriptor)
+    raise FileUnusable(
+        f"{path} is not yours alone: other users may have read what is in it. Remove it"
+        f" and sign in again, or, if you alone use this machine, chmod 600 {path}"
+    )
+
+
+def _is_private(status: os.stat_result) -> bool:
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    if sys.platform == "win32":
+        return True  # it has no modes; the profile's access list protects the file
+    return status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
