@@ -114,6 +114,7 @@ from .open_client import (
 )
 from .records import (
     AuthMethod,
+    AuthRequest,
     OAuthSession,
 )
 from .scopes.permission import (
@@ -140,7 +141,6 @@ from .stores.private_file import (
     FileUnusable,
 )
 from .stores.protocols import (
-    AuthRequest,
     Cache,
     SessionStore,
     StateStore,

@@ -37,9 +37,9 @@ from .oauth.authorization import (
 from .oauth.callback import fingerprint, is_bound, read_callback
 from .oauth.client_auth import Bindings
 from .oauth.token_exchange import CodeExchange
+from .records import AuthRequest
 from .session.refresh import SessionRefresh
 from .session.session import LiveSession
-from .stores.protocols import AuthRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -147,7 +147,7 @@ class OAuthClient:
         now = self._clock()
         draft = AuthRequest(
             state=secrets.token_urlsafe(32),
-            binding=None if binding is None else fingerprint(binding),
+            browser_secret_hash=None if binding is None else fingerprint(binding),
             issuer=server.issuer,
             server=server.document(),
             did=evidence.did if evidence else None,
@@ -162,7 +162,7 @@ class OAuthClient:
             client_kid=self._bindings.newest_kid(),
             scope=scope,
             as_nonce=None,
-            evidence_at=evidence.seen_at if evidence else None,
+            verified_at=evidence.seen_at if evidence else None,
             app_state=app_state,
             created_at=now,
             expires_at=now + AUTH_REQUEST_LIFETIME,
@@ -286,7 +286,7 @@ class OAuthClient:
         waiting = self._states.get(answer.state)
         if waiting is None:
             raise StateUnknown("no login waits for this state")
-        if not is_bound(waiting.binding, bindings):
+        if not is_bound(waiting.browser_secret_hash, bindings):
             raise BrowserMismatch("another browser began this login")
         request = self._states.take(answer.state)
         if request is None:

@@ -1,8 +1,9 @@
-"""The OAuth session: what an authorization server granted for one account.
+"""The two stored records: AuthRequest (a login under way) and OAuthSession.
 
-One session is one grant: an account (DID) on one device, with its own DPoP key
-(requirement 5.1) and pinned to the client key it was made with (7.3). It carries what
-later requests need without another discovery. Tokens are opaque strings (7.1).
+A session is one grant: an account (DID) on one device, with its own DPoP key
+(requirement 5.1), pinned to the client key of its login (requirement 7.3). It carries
+what later requests need without another discovery. Tokens are opaque strings
+(requirement 7.1).
 """
 
 from __future__ import annotations
@@ -25,6 +26,42 @@ AuthMethod = Literal["none", "private_key_jwt"]
 
 LONGEST_LIFE = 1e9
 """Seconds; what is said to live longer, or without end, is no time for a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthRequest:
+    """An authorization request that waits for its callback (requirement 4.18).
+
+    Times are epoch seconds.
+    """
+
+    state: str = field(repr=False)
+    browser_secret_hash: str | None = field(repr=False)
+    """SHA-256 (hex) of the secret in the browser's cookie (requirement 9.12)."""
+    issuer: str
+    server: Mapping[str, Any]
+    """`AuthorizationServer.document()` of the issuer: the callback sends the code
+    there without another discovery (requirements 6.7 and 9.16)."""
+    did: Did | None
+    """The account named at the start; None when the login began at a server."""
+    handle: Handle | None
+    pds: Origin | None
+    login_hint: str | None
+    redirect_uri: str
+    code_verifier: str = field(repr=False)
+    dpop_key: SigningKey = field(repr=False)
+    client_id: str
+    auth_method: AuthMethod
+    client_kid: str | None
+    scope: str
+    as_nonce: str | None = field(repr=False)
+    verified_at: float | None
+    """Age of the oldest document which says that the account's PDS trusts the issuer;
+    None when no account was named (requirements 6.13 and 6.14)."""
+    app_state: str = field(repr=False)
+    """Data of the application, returned with the session; the library ignores it."""
+    created_at: float
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

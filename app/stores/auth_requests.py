@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
-from app.atproto.stores.protocols import AuthRequest
+from app.atproto.records import AuthRequest
 
 from .encryption import hashed
 from .records import SealedFields, fetching, row_of
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from .encryption import Cipher
 
 SECRETS = ("code_verifier", "dpop_key", "as_nonce", "app_state")
-FIELDS = tuple(field.name for field in fields(AuthRequest))
+COLUMN_OF = {"browser_secret_hash": "binding", "verified_at": "evidence_at"}
+"""Columns that are named differently from their field."""
+
+FIELDS = tuple(COLUMN_OF.get(field.name, field.name) for field in fields(AuthRequest))
 COLUMNS = (
     "state_hash",
     "secrets",
@@ -90,6 +93,8 @@ class SqlStateStore:
     def _row_of(self, request: AuthRequest) -> dict[str, Any]:
         row = row_of(request)
         state_hash = hashed(row.pop("state"))
+        for name, column in COLUMN_OF.items():
+            row[column] = row.pop(name)
         row["server"] = json.dumps(dict(request.server))
         row["dpop_key"] = request.dpop_key.private_jwk()
         return {**self._sealed.seal(row, state_hash), "state_hash": state_hash}
@@ -99,6 +104,8 @@ class SqlStateStore:
             return None
         values = self._sealed.open(row, row["state_hash"])
         del values["state_hash"]
+        for name, column in COLUMN_OF.items():
+            values[name] = values.pop(column)
         values["server"] = json.loads(values["server"])
         values["dpop_key"] = SigningKey.from_jwk(values["dpop_key"])
         return AuthRequest(state=state, **values)

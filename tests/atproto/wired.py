@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from app.atproto.client import Completed
     from app.atproto.oauth.authorization import Authorization
-    from app.atproto.records import OAuthSession
-    from app.atproto.stores.protocols import AuthRequest
+    from app.atproto.records import AuthRequest, OAuthSession
     from tests.fakes.network import FakeNetwork
 
 HOST = "auth.platform.cafe"

@@ -17,7 +17,7 @@ from tests.stores.samples import auth_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.atproto.stores.protocols import AuthRequest
+    from app.atproto.records import AuthRequest
     from app.stores.database import Database
 
 CYCLES = 300

@@ -7,8 +7,7 @@ from functools import cache
 from typing import Any
 
 from app.atproto.crypto.keys import Algorithm, SigningKey
-from app.atproto.records import OAuthSession
-from app.atproto.stores.protocols import AuthRequest
+from app.atproto.records import AuthRequest, OAuthSession
 from app.atproto.syntax.grammar import Did, Handle, Origin
 from app.flows.ports import NativeLogin, Session, User
 from tests.fakes.clock import NOON
@@ -30,7 +29,7 @@ def _key(alg: Algorithm, _name: str) -> SigningKey:
 def auth_request(state: str = "canary-state", **changes: Any) -> AuthRequest:
     request = AuthRequest(
         state=state,
-        binding="b" * 64,
+        browser_secret_hash="b" * 64,
         issuer="https://auth.test",
         server={"issuer": "https://auth.test", "token_endpoint": "https://auth.test/t"},
         did=ALICE,
@@ -45,7 +44,7 @@ def auth_request(state: str = "canary-state", **changes: Any) -> AuthRequest:
         client_kid="client-key",
         scope="atproto",
         as_nonce="canary-as-nonce",
-        evidence_at=NOON - 1,
+        verified_at=NOON - 1,
         app_state="canary-app-state",
         created_at=NOON,
         expires_at=NOON + 3600,

@@ -58,14 +58,14 @@ def test_an_auth_request_comes_back_as_it_was_put(states):
 
 def test_an_auth_request_may_lack_all_that_is_optional(states):
     request = auth_request(
-        binding=None,
+        browser_secret_hash=None,
         did=None,
         handle=None,
         pds=None,
         login_hint=None,
         client_kid=None,
         as_nonce=None,
-        evidence_at=None,
+        verified_at=None,
         app_state="",
     )
     states.put(request)

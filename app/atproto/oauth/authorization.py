@@ -15,7 +15,7 @@ from ..scopes.scope import ATPROTO, parse_scope
 
 if TYPE_CHECKING:
     from ..discovery.server_metadata import AuthorizationServer
-    from ..stores.protocols import AuthRequest
+    from ..records import AuthRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..crypto.keys import ClientKeys, SigningKey
-    from ..stores.protocols import AuthRequest
+    from ..records import AuthRequest
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from ..discovery.servers import ServerDiscovery
     from ..http.types import Deadline
     from ..identity.resolver import IdentityResolver
-    from ..records import OAuthSession
-    from ..stores.protocols import AuthRequest
+    from ..records import AuthRequest, OAuthSession
     from ..syntax.identifier import Identifier
 
 EVIDENCE_LIFETIME = 600.0
@@ -147,12 +146,12 @@ class EvidenceCollector:
 
 def evidence_of(request: AuthRequest) -> Evidence | None:
     """Return what was seen when a login began, if it named an account."""
-    if request.did is None or request.pds is None or request.evidence_at is None:
+    if request.did is None or request.pds is None or request.verified_at is None:
         return None
     return Evidence(
         did=request.did,
         handle=request.handle,
         pds=request.pds,
         issuer=request.issuer,
-        seen_at=request.evidence_at,
+        seen_at=request.verified_at,
     )

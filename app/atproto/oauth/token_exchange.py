@@ -22,7 +22,8 @@ from .server import REVOCATION_BUDGET
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..stores.protocols import AuthRequest, SessionStore
+    from ..records import AuthRequest
+    from ..stores.protocols import SessionStore
     from ..syntax.grammar import Did
     from .client_auth import Binding, Bindings
     from .issuer_verification import Evidence, EvidenceCollector

@@ -14,9 +14,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..crypto.keys import SigningKey
-from ..records import OAuthSession
+from ..records import AuthRequest, OAuthSession
 from .private_file import FileUnusable, PrivateFile
-from .protocols import AuthRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

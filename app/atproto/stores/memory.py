@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..records import OAuthSession
+    from ..records import AuthRequest, OAuthSession
     from ..syntax.grammar import Did
-    from .protocols import AuthRequest, Cache, SessionStore, StateStore
+    from .protocols import Cache, SessionStore, StateStore
 
 Value = TypeVar("Value")
 

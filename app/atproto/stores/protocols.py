@@ -8,48 +8,11 @@ state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..crypto.keys import SigningKey
-    from ..records import AuthMethod, OAuthSession
-    from ..syntax.grammar import Did, Handle, Origin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthRequest:
-    """A login that waits for its callback (4.18); times in epoch seconds."""
-
-    state: str = field(repr=False)
-    binding: str | None = field(repr=False)
-    """SHA-256 (hex) of the secret that the browser holds (requirement 9.12)."""
-    issuer: str
-    server: Mapping[str, Any]
-    """The issuer's validated metadata: the callback asks nobody where to send the code
-    (requirements 6.7 and 9.16)."""
-    did: Did | None
-    """The account named at the start; None when the flow began at a server."""
-    handle: Handle | None
-    pds: Origin | None
-    login_hint: str | None
-    redirect_uri: str
-    code_verifier: str = field(repr=False)
-    dpop_key: SigningKey = field(repr=False)
-    client_id: str
-    auth_method: AuthMethod
-    client_kid: str | None
-    scope: str
-    as_nonce: str | None = field(repr=False)
-    evidence_at: float | None
-    """Age of the oldest document that says the DID's PDS points to the issuer; None
-    when nothing was resolved yet (requirements 6.13 and 6.14)."""
-    app_state: str = field(repr=False)
-    """The application's own purpose, carried and never understood."""
-    created_at: float
-    expires_at: float
+    from ..records import AuthRequest, OAuthSession
+    from ..syntax.grammar import Did
 
 
 class StateStore(Protocol):

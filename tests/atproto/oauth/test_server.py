@@ -364,7 +364,7 @@ def test_what_is_kept_of_a_login(library: Library, world: World) -> None:
     assert kept.as_nonce == world.skyhost.server.nonces.current()
     assert kept.app_state == "return to the garden"
     assert 15 * 60 <= kept.expires_at - kept.created_at <= 3600
-    assert kept.binding != "the secret of this browser"
+    assert kept.browser_secret_hash != "the secret of this browser"
 
 
 def test_no_secret_shows_in_a_repr(library: Library) -> None:
@@ -373,7 +373,12 @@ def test_no_secret_shows_in_a_repr(library: Library) -> None:
     kept = library.states.last
     shown = repr(kept) + repr(authorization)
 
-    for secret in (kept.state, kept.code_verifier, kept.as_nonce, kept.binding):
+    for secret in (
+        kept.state,
+        kept.code_verifier,
+        kept.as_nonce,
+        kept.browser_secret_hash,
+    ):
         assert str(secret) not in shown
     assert "request_uri" not in shown
 
