@@ -6,6 +6,9 @@ library promises, and `sdk.open_sdk_client`; modules are its own affair.
 
 from __future__ import annotations
 
+import warnings
+from typing import Any, Final
+
 from .client import (
     Completed,
     OAuthClient,
@@ -55,8 +58,8 @@ from .errors import (
     DocumentInvalid,
     HandleMismatch,
     HandleNotFound,
+    HostCircuitOpen,
     HostFailing,
-    HostResting,
     HostUnknown,
     HostUnreachable,
     HostWithoutOAuth,
@@ -256,7 +259,7 @@ __all__ = [
     "HandleMismatch",
     "HandleNotFound",
     "HostFailing",
-    "HostResting",
+    "HostCircuitOpen",
     "HostUnknown",
     "HostUnreachable",
     "HostWithoutOAuth",
@@ -275,3 +278,18 @@ __all__ = [
     "SubjectMismatch",
     "UnsafeURL",
 ]
+
+_RENAMED: Final = {
+    "HostResting": "HostCircuitOpen",
+}
+"""Former public names; they work until the next release."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return what a former public name stands for, with a DeprecationWarning."""
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"{name} is now called {_RENAMED[name]}", DeprecationWarning, stacklevel=2
+    )
+    return globals()[_RENAMED[name]]

@@ -1,22 +1,22 @@
-"""Everything that can go wrong in the client, named after the thing that failed.
+"""The exceptions of the client library, named after what failed.
 
     AtprotoError
-    ├── IdentifierInvalid             what was typed is no handle, DID or server
-    │   └── DidMethodUnsupported      a DID, of a method nobody here resolves
+    ├── IdentifierInvalid             the input is no handle, DID or server
+    │   └── DidMethodUnsupported      a DID of a method other than plc, web
     ├── AccountUnresolved             identity proved absent or contradictory
     │   ├── HandleNotFound
     │   ├── AccountNotFound
     │   └── HandleMismatch
-    ├── HostUnreachable               nothing of use answered: never "absent"
-    │   ├── HostUnknown               DNS answered, and knows no address of the name
-    │   ├── HostFailing               something answered 5xx or 429 in its name
-    │   └── HostResting               not asked at all: its breaker is open
+    ├── HostUnreachable               no usable answer; never means "absent"
+    │   ├── HostUnknown               DNS answered: the name has no address
+    │   ├── HostFailing               it, or a proxy of it, answered 5xx or 429
+    │   └── HostCircuitOpen           not asked: its circuit breaker is open
     ├── HostWithoutOAuth
     ├── ServerInvalid                 a host's answer breaks the profile
-    │   ├── UnsafeURL                 it sent us where we refuse to go
+    │   ├── UnsafeURL                 a URL or an address that we refuse
     │   ├── DocumentInvalid
     │   ├── ResponseTooLarge
-    │   └── ClientRefused             it refuses us as a client: look at our metadata
+    │   └── ClientRefused             it refuses this client: check our metadata
     ├── CallbackRejected              the answer to an authorization request
     │   ├── CallbackMalformed
     │   ├── StateUnknown
@@ -27,17 +27,17 @@
     │   ├── AuthorizationFailed       any other `error` of the server
     │   └── CodeRejected              the token endpoint refused the code
     ├── SessionError                  a session that cannot be used as it is
-    │   ├── SessionEnded              it is over: sign in again; `reason` says why
+    │   ├── SessionEnded              over: sign in again; `reason` says why
     │   ├── RefreshRejected           the token endpoint refused the refresh token
-    │   ├── RefreshBusy               its refresh goes on elsewhere: try again
+    │   ├── RefreshBusy               another refresh is running: try again
     │   ├── ScopeMissing              the account did not grant what this call needs
     │   └── AccountUnavailable        deactivated or taken down at its host
     ├── ScopeInvalid                  not a scope we may ask for, or not granted
-    ├── ClientMetadataInvalid         our own metadata breaks section 3
-    └── KeyUnavailable                a session's client key is gone (7.4)
+    ├── ClientMetadataInvalid         our own metadata breaks section 3 of the profile
+    └── KeyUnavailable                a session's client key is gone
 
-`str(error)` is for logs: it names hosts, codes and reasons, never a token, a code,
-a state or a query string. What people read is decided elsewhere.
+`str(error)` is for logs: it names hosts, error codes and reasons, never a token, an
+authorization code, a state or a query string. The texts for people are elsewhere.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ if TYPE_CHECKING:
 
 
 class AtprotoError(Exception):
-    """Base of every failure this library reports.
+    """Base class of every error of this library.
 
     Once a callback was matched to its auth request, `app_state` is what the application
-    gave to `authorize` and `issuer` whom it had asked: a failed login can be explained,
-    and offered again without asking everything.
+    gave to `authorize`, and `issuer` the authorization server of that login: the
+    application can explain a failed login and offer to repeat it.
     """
 
     app_state: str | None = None
@@ -81,11 +81,11 @@ class DidMethodUnsupported(IdentifierInvalid):
 
 
 class AccountUnresolved(AtprotoError):
-    """The identity surely does not exist, or contradicts itself."""
+    """The identity does not exist, or contradicts itself."""
 
 
 class HandleNotFound(AccountUnresolved):
-    """Neither DNS nor HTTPS knows the handle, and both answered (requirement 1.18)."""
+    """DNS and HTTPS both answered, and neither knows the handle (requirement 1.18)."""
 
     def __init__(self, handle: str) -> None:
         super().__init__(f"handle {handle} is not known")
@@ -93,7 +93,7 @@ class HandleNotFound(AccountUnresolved):
 
 
 class AccountNotFound(AccountUnresolved):
-    """The directory of the DID says that it does not exist (requirement 1.24)."""
+    """The directory of the DID says that the DID does not exist (requirement 1.24)."""
 
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} is not known to its directory")
@@ -131,7 +131,7 @@ class HostUnknown(HostUnreachable):
 
 
 class HostFailing(HostUnreachable):
-    """The host, or something in its name, answered 5xx or 429.
+    """The host, or a proxy in front of it, answered 5xx or 429.
 
     `headers` may say when to ask again (Retry-After, RateLimit-Reset).
     """
@@ -144,8 +144,11 @@ class HostFailing(HostUnreachable):
         self.headers = headers or {}
 
 
-class HostResting(HostUnreachable):
-    """The host failed several times in a row and is left alone for a moment."""
+class HostCircuitOpen(HostUnreachable):
+    """The circuit breaker is open: the host failed several times in a row.
+
+    It is not asked again before `retry_after` seconds have passed.
+    """
 
     def __init__(self, host: str, retry_after: float) -> None:
         super().__init__(host, f"is left alone for {retry_after:.0f} s")
@@ -153,7 +156,7 @@ class HostResting(HostUnreachable):
 
 
 class HostWithoutOAuth(AtprotoError):
-    """The host answers and has no protected-resource document (requirement 2.12)."""
+    """The host answers, without a protected-resource document (requirement 2.12)."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} publishes no OAuth protected resource")
@@ -186,7 +189,7 @@ class ResponseTooLarge(ServerInvalid):
 
 
 class ClientRefused(ServerInvalid):
-    """The authorization server refuses this client: worth an alert (10.3)."""
+    """The authorization server refuses this client: alert (requirement 10.3)."""
 
     def __init__(self, host: str, code: str, description: str = "") -> None:
         super().__init__(host, f"refused this client with {code!r}")
@@ -207,19 +210,19 @@ class StateUnknown(CallbackRejected):
 
 
 class BrowserMismatch(CallbackRejected):
-    """Another browser began this flow; its auth request is kept (requirement 9.12)."""
+    """Another browser began this flow; the auth request is kept (requirement 9.12)."""
 
 
 class IssuerMismatch(CallbackRejected):
-    """Not the issuer of this flow, or not the issuer of the account (6.5, 6.12)."""
+    """Not the issuer of the flow or of the account (requirements 6.5 and 6.12)."""
 
 
 class SubjectMismatch(CallbackRejected):
-    """Another account approved than the one that was named (requirement 6.11)."""
+    """Another account approved than the one that was entered (requirement 6.11)."""
 
 
 class AccessDenied(CallbackRejected):
-    """The person said no at their host."""
+    """The person refused at their host: `error=access_denied`."""
 
 
 class AuthorizationFailed(CallbackRejected):
@@ -243,12 +246,13 @@ class SessionError(AtprotoError):
 
 
 class SessionEnded(SessionError):
-    """The session is over; only another sign-in helps (requirement 7.17).
+    """The session is over: the person has to sign in again (requirement 7.17).
 
     `reason` is one of: `unknown` (no such session), `revoked` (its host ended it),
-    `moved` (another issuer speaks for the account, 7.16), `key_gone` (7.4),
-    `not_refreshable` (7.5), `lost` (a refresh whose outcome did not reach us, or could
-    not be stored: 7.9, 7.11), `subject` (its host answered for another account).
+    `moved` (the account has another issuer now, requirement 7.16), `key_gone`
+    (requirement 7.4), `not_refreshable` (requirement 7.5), `lost` (the outcome of a
+    refresh did not reach us or could not be stored, requirements 7.9 and 7.11),
+    `subject` (its host answered for another account).
     """
 
     def __init__(self, reason: str) -> None:
@@ -259,7 +263,8 @@ class SessionEnded(SessionError):
 class RefreshRejected(SessionError):
     """The token endpoint answered `invalid_grant` to a refresh token.
 
-    `ambiguous` when the same token had been sent before without an answer (7.11).
+    `ambiguous` when the same token was sent before and no answer came
+    (requirement 7.11).
     """
 
     def __init__(self, reason: str, *, ambiguous: bool = False) -> None:
@@ -268,14 +273,14 @@ class RefreshRejected(SessionError):
 
 
 class RefreshBusy(SessionError):
-    """The refresh goes on, here or in another process; the session is kept."""
+    """A refresh of this session is running here or elsewhere; the session is kept."""
 
 
 class ScopeMissing(SessionError):
-    """The PDS wants a permission that was not granted (requirement 8.11).
+    """The PDS requires a permission that was not granted (requirement 8.11).
 
-    `scope` names it as the host did, checked to be short printable ASCII, or is empty
-    when the host named none; a login that asks for it may help (8.10).
+    `scope` is the host's name of it, checked to be short printable ASCII, or empty
+    when the host named none. A login that asks for it may help (requirement 8.10).
     """
 
     def __init__(self, host: str, scope: str) -> None:
@@ -286,9 +291,9 @@ class ScopeMissing(SessionError):
 
 
 class AccountUnavailable(SessionError):
-    """The account is not served for now; not a reason to refresh (7.21).
+    """The host does not serve the account for now (requirement 7.21): do not refresh.
 
-    `state` is the host's word for it: AccountDeactivated, AccountTakedown, ...
+    `state` is the host's error code: AccountDeactivated, AccountTakedown, ...
     """
 
     def __init__(self, host: str, state: str) -> None:
@@ -298,11 +303,11 @@ class AccountUnavailable(SessionError):
 
 
 class ScopeInvalid(AtprotoError):
-    """A scope that breaks the grammar, may not be asked, or lacks `atproto`."""
+    """A scope that breaks the grammar, may not be requested, or lacks `atproto`."""
 
 
 class ClientMetadataInvalid(AtprotoError):
-    """Our own client metadata breaks section 3; found before anybody is asked."""
+    """Our own client metadata breaks section 3 of the profile; nothing was sent."""
 
 
 class KeyUnavailable(AtprotoError):
@@ -314,10 +319,10 @@ class KeyUnavailable(AtprotoError):
 
 
 def printable(value: object, *, limit: int = 200) -> str:
-    """Return a foreign string cut short and reduced to visible ASCII, for messages.
+    """Return a foreign string, cut to `limit` characters of visible ASCII.
 
-    What a server sends is an attacker's to choose: a line feed in a log line, or a
-    megabyte of it, must not be (requirements 6.4 and 9.11).
+    For messages and logs: an attacker may put line feeds or megabytes into what a
+    server sends (requirements 6.4 and 9.11).
     """
     text = value if isinstance(value, str) else ""
     return re.sub(r"[^\x20-\x7e]", "?", text[:limit])

@@ -31,7 +31,7 @@ TABLE: dict[type[Exception], Row] = {
     atproto.HostUnreachable: Row("host_unreachable", 504),
     atproto.HostUnknown: Row("host_unreachable", 504, "unknown"),
     atproto.HostFailing: Row("host_unreachable", 502, "failing"),
-    atproto.HostResting: Row("host_unreachable", 504, "resting"),
+    atproto.HostCircuitOpen: Row("host_unreachable", 504, "resting"),
     atproto.HostWithoutOAuth: Row("host_without_oauth", 400),
     atproto.ServerInvalid: Row("server_invalid", 502),
     atproto.UnsafeURL: Row("server_invalid", 502),

@@ -132,7 +132,7 @@ class HTTP(Protocol):
         Raises:
             UnsafeURL: we refuse to go there; nothing was sent there.
             HostUnreachable: no (complete) answer; `sent` tells what may have arrived.
-                HostUnknown: its name has no address. HostResting: it was not asked,
+                HostUnknown: its name has no address. HostCircuitOpen: it was not asked,
                 because it failed again and again just now.
             ResponseTooLarge: the answer is longer than `limit`.
             ServerInvalid: the answer has an encoding that was not asked for.

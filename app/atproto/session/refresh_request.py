@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
+    HostCircuitOpen,
     HostFailing,
-    HostResting,
     HostUnreachable,
     IssuerMismatch,
     KeyUnavailable,
@@ -203,7 +203,7 @@ def _is_newer(stored: OAuthSession, session: OAuthSession) -> bool:
 
 
 def _worth_another(error: HostUnreachable, deadline: Deadline) -> bool:
-    if deadline.remaining() <= SECOND_TRY_AFTER or isinstance(error, HostResting):
+    if deadline.remaining() <= SECOND_TRY_AFTER or isinstance(error, HostCircuitOpen):
         return False
     # "Try later" is an answer, and says that nothing was done: 429 and the like.
     return not isinstance(error, HostFailing) or error.status >= 500

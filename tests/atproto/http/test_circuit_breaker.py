@@ -1,4 +1,4 @@
-"""A host that fails again and again is left alone for a moment, and only then."""
+"""The circuit breaker: when it opens, admits a probe, and closes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.atproto.errors import HostResting, HostUnreachable
+from app.atproto.errors import HostCircuitOpen, HostUnreachable
 from app.atproto.http.circuit_breaker import Breaker
 from app.atproto.http.client import NetworkPolicy
 from tests.atproto.doors import Door
@@ -32,26 +32,26 @@ def fail(breaker, times, host=HOST):
         breaker.failed(host)
 
 
-def test_an_unknown_host_is_let_through(breaker):
+def test_breaker_admits_unknown_host(breaker):
     breaker.admit(HOST)
 
 
-def test_one_failure_never_blocks_the_next_try(breaker):
+def test_breaker_admits_host_after_one_failure(breaker):
     fail(breaker, 1)
 
     breaker.admit(HOST)
 
 
-def test_two_failures_block_nothing_either(breaker):
+def test_breaker_admits_host_after_two_failures(breaker):
     fail(breaker, 2)
 
     breaker.admit(HOST)
 
 
-def test_the_third_failure_in_a_row_gives_the_host_a_rest(breaker):
+def test_breaker_opens_after_third_failure_in_a_row(breaker):
     fail(breaker, 3)
 
-    with pytest.raises(HostResting) as caught:
+    with pytest.raises(HostCircuitOpen) as caught:
         breaker.admit(HOST)
 
     assert caught.value.host == HOST
@@ -59,7 +59,7 @@ def test_the_third_failure_in_a_row_gives_the_host_a_rest(breaker):
     assert not caught.value.sent
 
 
-def test_a_success_in_between_starts_the_count_again(breaker):
+def test_success_resets_the_failure_count(breaker):
     fail(breaker, 2)
     breaker.succeeded(HOST)
     fail(breaker, 2)
@@ -67,28 +67,28 @@ def test_a_success_in_between_starts_the_count_again(breaker):
     breaker.admit(HOST)
 
 
-def test_other_hosts_are_not_concerned(breaker):
+def test_open_circuit_of_one_host_admits_other_hosts(breaker):
     fail(breaker, 3)
 
     breaker.admit("other.example.com")
 
 
-def test_the_rest_ends_after_thirty_seconds(breaker, clock):
+def test_breaker_admits_probe_after_thirty_seconds(breaker, clock):
     fail(breaker, 3)
     clock.advance(30)
 
     breaker.admit(HOST)
 
 
-def test_the_rest_lasts_until_then(breaker, clock):
+def test_breaker_stays_open_before_thirty_seconds(breaker, clock):
     fail(breaker, 3)
     clock.advance(29.9)
 
-    with pytest.raises(HostResting):
+    with pytest.raises(HostCircuitOpen):
         breaker.admit(HOST)
 
 
-def test_stragglers_do_not_prolong_the_rest(breaker, clock):
+def test_later_failures_do_not_prolong_the_open_time(breaker, clock):
     fail(breaker, 3)
     clock.advance(10)
     fail(breaker, 5)
@@ -97,16 +97,16 @@ def test_stragglers_do_not_prolong_the_rest(breaker, clock):
     breaker.admit(HOST)
 
 
-def test_after_the_rest_one_goes_first_to_find_out(breaker, clock):
+def test_breaker_admits_one_probe_only(breaker, clock):
     fail(breaker, 3)
     clock.advance(30)
     breaker.admit(HOST)
 
-    with pytest.raises(HostResting):
+    with pytest.raises(HostCircuitOpen):
         breaker.admit(HOST)
 
 
-def test_the_one_that_succeeds_opens_the_way_for_all(breaker, clock):
+def test_successful_probe_closes_the_circuit(breaker, clock):
     fail(breaker, 3)
     clock.advance(30)
     breaker.admit(HOST)
@@ -116,18 +116,18 @@ def test_the_one_that_succeeds_opens_the_way_for_all(breaker, clock):
     breaker.admit(HOST)
 
 
-def test_the_one_that_fails_gives_the_host_another_rest(breaker, clock):
+def test_failed_probe_keeps_the_circuit_open(breaker, clock):
     fail(breaker, 3)
     clock.advance(30)
     breaker.admit(HOST)
     breaker.failed(HOST)
     clock.advance(29)
 
-    with pytest.raises(HostResting):
+    with pytest.raises(HostCircuitOpen):
         breaker.admit(HOST)
 
 
-def test_the_one_that_never_reports_blocks_nothing_for_good(breaker, clock):
+def test_probe_without_outcome_allows_another_probe_later(breaker, clock):
     fail(breaker, 3)
     clock.advance(30)
     breaker.admit(HOST)
@@ -136,25 +136,25 @@ def test_the_one_that_never_reports_blocks_nothing_for_good(breaker, clock):
     breaker.admit(HOST)
 
 
-def test_only_so_many_hosts_are_remembered(clock):
+def test_breaker_remembers_the_latest_hosts_only(clock):
     breaker = Breaker(max_hosts=2, monotonic=clock.monotonic)
     fail(breaker, 3, "first.example.com")
     fail(breaker, 3, "second.example.com")
     fail(breaker, 3, "third.example.com")
 
     breaker.admit("first.example.com")
-    with pytest.raises(HostResting):
+    with pytest.raises(HostCircuitOpen):
         breaker.admit("third.example.com")
 
 
-def test_of_many_threads_one_goes_first(breaker, clock):
+def test_one_of_many_threads_is_the_probe(breaker, clock):
     fail(breaker, 3)
     clock.advance(30)
 
     def is_admitted(_):
         try:
             breaker.admit(HOST)
-        except HostResting:
+        except HostCircuitOpen:
             return False
         return True
 
@@ -164,7 +164,7 @@ def test_of_many_threads_one_goes_first(breaker, clock):
     assert admitted.count(True) == 1
 
 
-# --- in the door ------------------------------------------------------------------
+# --- behind SafeHTTP ---
 
 
 @pytest.fixture
@@ -174,19 +174,19 @@ def closed_port():
     return server
 
 
-def test_a_host_that_refuses_three_times_in_a_row_gets_a_rest(breaker, closed_port):
+def test_host_refusing_three_connections_raises_host_circuit_open(breaker, closed_port):
     with Door(LAB, breaker=breaker) as door:
         for _ in range(3):
             with pytest.raises(HostUnreachable, match="refused"):
                 door.get(closed_port)
-        with pytest.raises(HostResting) as caught:
+        with pytest.raises(HostCircuitOpen) as caught:
             door.get(closed_port)
 
         assert caught.value.retry_after == pytest.approx(30)
         assert len(door.resolve.asked) == 3
 
 
-def test_an_answer_ends_the_count(breaker):
+def test_response_resets_the_failure_count(breaker):
     act = [hangs_up, hangs_up, says(), hangs_up, hangs_up, says()]
     with Door(LAB, breaker=breaker) as door, HostileServer(*act) as server:
         for _ in range(2):
@@ -196,7 +196,7 @@ def test_an_answer_ends_the_count(breaker):
             door.post(server)
 
 
-def test_a_server_error_neither_counts_nor_ends_the_count(breaker):
+def test_server_error_neither_counts_nor_resets_failures(breaker):
     act = [hangs_up, hangs_up, says(status=500, close=True), hangs_up, says()]
     with Door(LAB, breaker=breaker) as door, HostileServer(*act) as server:
         for _ in range(2):
@@ -205,18 +205,18 @@ def test_a_server_error_neither_counts_nor_ends_the_count(breaker):
         assert door.post(server).status == 500
         with pytest.raises(HostUnreachable):
             door.post(server)
-        with pytest.raises(HostResting):
+        with pytest.raises(HostCircuitOpen):
             door.post(server)
 
 
-def test_a_host_that_had_no_fair_chance_is_not_blamed(breaker):
+def test_timeout_of_a_short_budget_is_not_counted(breaker):
     with Door(LAB, breaker=breaker) as door, HostileServer(drips(b"")) as server:
         for _ in range(4):
             with pytest.raises(HostUnreachable, match="in time"):
                 door.get(server, seconds=0.1)
 
 
-def test_a_rest_is_for_one_port_of_a_host(breaker, closed_port):
+def test_open_circuit_is_for_one_port_of_a_host(breaker, closed_port):
     with Door(LAB, breaker=breaker) as door, HostileServer(says()) as server:
         for _ in range(3):
             with pytest.raises(HostUnreachable):

@@ -14,8 +14,8 @@ import pytest
 from app.atproto.errors import (
     DocumentInvalid,
     HandleNotFound,
+    HostCircuitOpen,
     HostFailing,
-    HostResting,
     HostUnknown,
     HostUnreachable,
     ResponseTooLarge,
@@ -348,7 +348,7 @@ def test_a_host_without_an_address_or_with_a_long_page_says_no(
 FAILURES = [
     HostUnreachable(ALICE, "refused"),
     HostFailing(ALICE, 503),
-    HostResting(ALICE, 30.0),
+    HostCircuitOpen(ALICE, 30.0),
     HostUnknown("www.skyhost.social"),  # to which it redirects
     UnsafeURL(ALICE, "its address is private"),
     ServerInvalid(ALICE, "compressed"),
