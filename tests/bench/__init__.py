@@ -1,1 +1,1 @@
-"""What Latchkey costs: `make bench`. Ratios of one run, never a test."""
+"""Benchmarks: `make bench`. Ratios of one run; tests/test_bench.py runs one step."""

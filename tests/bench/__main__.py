@@ -1,4 +1,4 @@
-"""`make bench`: what signing in, storing and awaiting cost, in ratios of one run.
+"""`make bench`: CPU and time of signing in, storing and awaiting, in one run.
 
 All of it takes some minutes; `python -m tests.bench storing` measures one part.
 """

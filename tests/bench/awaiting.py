@@ -8,6 +8,7 @@ themselves every 250 ms.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import resource
 import statistics
@@ -21,13 +22,28 @@ from pathlib import Path
 from tests.serving.apps import People
 from tests.serving.server import Server, serving
 
-FEW, MANY, AT_ONCE = 1_000, 5_000, 940
-WAKES = 200
-ROUNDS = 5
-IDLE_SECONDS = 5.0
-REQUESTS = 300
 OPENING = 64
 """Connections that are made at the same time."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many streams are opened, and how often each thing is measured."""
+
+    warm: int = 20
+    few: int = 1_000
+    many: int = 5_000
+    at_once: int = 940
+    wakes: int = 200
+    rounds: int = 5
+    idle_seconds: float = 5.0
+    requests: int = 300
+
+
+FULL = Size()
+ONE_STEP = Size(
+    warm=1, few=3, many=4, at_once=1, wakes=2, rounds=1, idle_seconds=0.02, requests=1
+)
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -113,9 +129,9 @@ class Apps:
         fields = Path(f"/proc/{self.worker()}/stat").read_text().rpartition(")")[2]
         return sum(map(int, fields.split()[11:13]))
 
-    def requests(self) -> list[float]:
-        """Return the seconds that requests take which have nothing to do with it."""
-        return [self._request() for _ in range(REQUESTS)]
+    def requests(self, number: int) -> list[float]:
+        """Return the seconds that other requests take meanwhile."""
+        return [self._request() for _ in range(number)]
 
     def _request(self) -> float:
         began = time.perf_counter()
@@ -144,39 +160,42 @@ class Crowd:
     busy: list[float]
 
 
-def measure_awaiting() -> None:
-    """Print what waiting costs, and how soon who waits is woken."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    watched = asyncio.run(_measure("wsgi:app"))
-    polled = asyncio.run(_measure("tests.bench.polling:app"))
-    _print(watched, polled)
-    _print_crowd(asyncio.run(_measure_crowd()))
+def measure_awaiting(size: Size = FULL) -> None:
+    """Print what waiting streams cost, and how soon a decision wakes them."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    try:
+        watched = asyncio.run(_measure("wsgi:app", size))
+        polled = asyncio.run(_measure("tests.bench.polling:app", size))
+        _print(watched, polled, size)
+        _print_crowd(asyncio.run(_measure_crowd(size)), size)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-async def _measure(application: str) -> Measured:
+async def _measure(application: str, size: Size) -> Measured:
     with _apps(application) as apps:
-        await apps.open(20)
-        opening = await apps.open(FEW)
-        cpu = apps.cpu(IDLE_SECONDS)
-        wakes = [await apps.wake_one() for _ in range(WAKES)]
+        await apps.open(size.warm)
+        opening = await apps.open(size.few)
+        cpu = apps.cpu(size.idle_seconds)
+        wakes = [await apps.wake_one() for _ in range(size.wakes)]
         at_once = []
-        for _ in range(ROUNDS):
-            await apps.open(FEW)
-            at_once.append(await apps.wake_at_once(AT_ONCE))
+        for _ in range(size.rounds):
+            await apps.open(size.few)
+            at_once.append(await apps.wake_at_once(size.at_once))
         apps.close()
         return Measured(opening=opening, cpu=cpu, wakes=wakes, at_once=at_once)
 
 
-async def _measure_crowd() -> Crowd:
+async def _measure_crowd(size: Size) -> Crowd:
     with _apps("wsgi:app") as apps:
-        await apps.open(20)
-        quiet = apps.requests()
-        opening = await apps.open(FEW)
+        await apps.open(size.warm)
+        quiet = apps.requests(size.requests)
+        opening = await apps.open(size.few)
         memory = apps.memory()
-        opening += await apps.open(MANY)
-        each = (apps.memory() - memory) / (MANY - FEW)
-        busy = apps.requests()
+        opening += await apps.open(size.many)
+        each = (apps.memory() - memory) / (size.many - size.few)
+        busy = apps.requests(size.requests)
         apps.close()
         return Crowd(opening=opening, memory=each, quiet=quiet, busy=busy)
 
@@ -194,8 +213,8 @@ def _apps(application: str) -> Iterator[Apps]:
         people.database.close()
 
 
-def _print(watched: Measured, polled: Measured) -> None:
-    print(f"\nAwaiting: {FEW} streams on one worker, beside a poll every 250 ms\n")
+def _print(watched: Measured, polled: Measured, size: Size) -> None:
+    print(f"\nAwaiting: {size.few} streams on one worker, beside a poll every 250 ms\n")
     print(
         f"{'':<40}{'watched (spread)':>24}{'polled (spread)':>24}{'ratio':>8}  to reach"
     )
@@ -205,14 +224,14 @@ def _print(watched: Measured, polled: Measured) -> None:
     wakes = _milliseconds(watched.wakes), _milliseconds(polled.wakes)
     _line("woken by another process, ms", *wakes, target=0.06)
     slow = [_percentile(wakes[0], 99)], [_percentile(wakes[1], 99)]
-    _line(f"the slow end (p99 of {WAKES}), ms", *slow, target=0.06)
+    _line(f"the slow end (p99 of {size.wakes}), ms", *slow, target=0.06)
     at_once = _milliseconds(watched.at_once), _milliseconds(polled.at_once)
-    _line(f"the last of {AT_ONCE} woken at once, ms", *at_once, target=0.4)
+    _line(f"the last of {size.at_once} woken at once, ms", *at_once, target=0.4)
 
 
-def _print_crowd(crowd: Crowd) -> None:
+def _print_crowd(crowd: Crowd, size: Size) -> None:
     quiet, busy = _milliseconds(crowd.quiet), _milliseconds(crowd.busy)
-    print(f"\n{MANY} streams: opened in {crowd.opening:.1f} s,")
+    print(f"\n{size.many} streams: opened in {crowd.opening:.1f} s,")
     print(f"{crowd.memory / 1024:.1f} KB of memory for each one more (to reach: 20)")
     print(f"{'':<40}{'with them':>24}{'without':>24}{'ratio':>8}  to reach")
     _line("another request, ms", busy, quiet, target=1.3)
@@ -233,7 +252,7 @@ def _line(
     *,
     target: float | None = None,
 ) -> None:
-    ratio = statistics.median(watched) / statistics.median(polled)
+    ratio = statistics.median(watched) / (statistics.median(polled) or math.inf)
     figures = f"{_spread(watched):>24}{_spread(polled):>24}{ratio:>8.3f}"
     print(f"{name:<40}{figures}{'' if target is None else f'{target:>10}'}")
 

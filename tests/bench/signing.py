@@ -12,42 +12,45 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from .client import Cost, Latchkey, Library, identifiers
+from .client import Cost, Latchkey, Library, Spent, identifiers
 from .hosts import Hosts, open_hosts
 from .peer import run_peer
 
 REQUEST_DELAY = 0.05
-CONNECTION_DELAY = 0.1
 REPETITIONS = 15
-TARGET = 0.5
+TARGET = 0.45
+"""Of the reference client's CPU, for login and callback of a new person."""
 
 
-def measure_signing() -> None:
-    """Print what each step of a sign-in costs."""
+def measure_signing(
+    *, repetitions: int = REPETITIONS, request: float = REQUEST_DELAY
+) -> None:
+    """Print what each step of a sign-in costs; hosts answer `request` seconds late."""
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as name:
         directory = Path(name)
         metadata = Latchkey(directory).metadata()
         with open_hosts(directory, metadata) as hosts:
-            _measure(directory, hosts)
+            latchkey = Latchkey(directory, hosts.opened)
+            _measure(latchkey, hosts, repetitions=repetitions, request=request)
 
 
-def _measure(directory: Path, hosts: Hosts) -> None:
-    latchkey = Latchkey(directory, hosts.opened)
-    delay = f"{REQUEST_DELAY * 1000:.0f} ms for each request"
-    print(f"One sign-in, {delay}, medians of {REPETITIONS} (spread)\n")
-    hosts("pace", request=REQUEST_DELAY, connection=0.0)
-    cpu = _print_steps(latchkey, hosts)
-    hosts("pace", request=REQUEST_DELAY, connection=CONNECTION_DELAY)
-    print(f"\nwith {CONNECTION_DELAY * 1000:.0f} ms more for each new connection")
-    _print_steps(latchkey, hosts, repetitions=5)
-    hosts("pace", request=REQUEST_DELAY, connection=0.0)
-    _compare(hosts, cpu, latchkey)
+def _measure(
+    latchkey: Latchkey, hosts: Hosts, *, repetitions: int, request: float
+) -> None:
+    delay = f"{request * 1000:.0f} ms for each request"
+    print(f"One sign-in, {delay}, medians of {repetitions} (spread)\n")
+    hosts("pace", request=request, connection=0.0)
+    new = _print_steps(latchkey, hosts, repetitions=repetitions)
+    connection = 2 * request
+    hosts("pace", request=request, connection=connection)
+    print(f"\nwith {connection * 1000:.0f} ms more for each new connection")
+    _print_steps(latchkey, hosts, repetitions=-(-repetitions // 3))
+    hosts("pace", request=request, connection=0.0)
+    _compare(latchkey, hosts, new, repetitions=repetitions)
 
 
-def _print_steps(
-    latchkey: Latchkey, hosts: Hosts, *, repetitions: int = REPETITIONS
-) -> float:
-    """Print what each kind of sign-in costs; return the CPU time of a new person's."""
+def _print_steps(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> list[Spent]:
+    """Print what each kind of sign-in costs; return the CPU time of new people's."""
     print(f"{'step':<44}{'requests':>9}{'hops':>6}{'ms':>16}{'CPU ms':>16}")
     for by in ("txt", "https"):
         costs = [
@@ -61,7 +64,7 @@ def _print_steps(
         _sign_in(latchkey, hosts, by="txt", known=True) for _ in range(repetitions)
     ]
     _print("login again within five minutes", [login for login, _ in again])
-    return statistics.median(login.cpu + back.cpu for login, back in new)
+    return [Spent(login.cpu, back.cpu) for login, back in new]
 
 
 NAMES = identifiers("person")
@@ -75,7 +78,7 @@ def _sign_in(
     cold: bool = False,
     known: bool = False,
 ) -> tuple[Cost, Cost]:
-    """Sign somebody in whom nobody knows, or for the second time when `known`."""
+    """Sign in a new person, or the same person for the second time when `known`."""
     handle = next(NAMES)
     hosts("settle", handle=handle, by=by)
     if cold:
@@ -104,31 +107,48 @@ def _median(seconds: list[float]) -> str:
     return f"{statistics.median(seconds) * 1000:.1f} ({low:.0f}-{high:.0f})"
 
 
-def _compare(hosts: Hosts, service: float, latchkey: Latchkey) -> None:
+def _compare(
+    latchkey: Latchkey, hosts: Hosts, service: list[Spent], *, repetitions: int
+) -> None:
     """Print the CPU time of a new person's sign-in beside the reference client's."""
-    library = Library(latchkey)
-    approve = partial(_approve, hosts)
-    alone = [library.sign_in(handle, approve) for handle in _settled(hosts)]
-    print("\nCPU of login and callback, new person on a known server")
-    print(f"{'the service: pages, cookies, sealed rows':<50}{service * 1000:.1f} ms")
-    ours = statistics.median(alone[1:])
-    print(f"{'the library alone':<50}{_median(alone[1:])} ms")
-    peer = run_peer(hosts, _settled(hosts), latchkey.identity())
+    library, approve = Library(latchkey), partial(_approve, hosts)
+    alone = [
+        library.sign_in(handle, approve) for handle in _settled(hosts, repetitions)
+    ]
+    peer = run_peer(hosts, _settled(hosts, repetitions), latchkey.identity())
+    print("\nCPU ms of a sign-in, new person on a known server, median (spread)\n")
+    print(f"{'':<40}{'login':>16}{'callback':>16}{'both':>16}{'of Node':>9}")
+    _print_spent("the service: pages, cookies, sealed rows", service, peer)
+    _print_spent("the library alone", alone, peer)
     if peer is None:
         print("no comparison: `npm ci` in tests/bench installs the reference client")
-        return
-    print(f"{'the reference client for Node':<50}{peer * 1000:.1f} ms")
-    print(f"the library is {ours / peer:.2f} of it, the service {service / peer:.2f}")
-    print(f"to reach: {TARGET} of the reference client's")
+    else:
+        _print_spent("the reference client for Node", peer, peer)
+        print(f"to reach: {TARGET} of the reference client's, by the service")
+
+
+def _print_spent(name: str, spent: list[Spent], peer: list[Spent] | None) -> None:
+    """Print a line of the comparison; the first sign-in warms up and is left out."""
+    spent = spent[1:] or spent
+    login, callback, both = (
+        _median([getattr(one, part) for one in spent])
+        for part in ("login", "callback", "both")
+    )
+    ratio = "" if peer is None else f"{_both(spent) / _both(peer[1:] or peer):.2f}"
+    print(f"{name:<40}{login:>16}{callback:>16}{both:>16}{ratio:>9}")
+
+
+def _both(spent: list[Spent]) -> float:
+    return statistics.median(one.both for one in spent)
 
 
 def _approve(hosts: Hosts, url: str) -> str:
     return hosts("approve", url=url)
 
 
-def _settled(hosts: Hosts) -> list[str]:
+def _settled(hosts: Hosts, number: int) -> list[str]:
     """Return handles of people who have never signed in."""
-    handles = [next(NAMES) for _ in range(REPETITIONS)]
+    handles = [next(NAMES) for _ in range(number)]
     for handle in handles:
         hosts("settle", handle=handle, by="txt")
     return handles

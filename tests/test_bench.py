@@ -1,0 +1,32 @@
+"""One step of each part of `make bench`: it runs and prints. Nothing is timed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bench.__main__ import PARTS
+from tests.bench.awaiting import ONE_STEP, measure_awaiting
+from tests.bench.signing import measure_signing
+from tests.bench.storing import measure_storing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STEPS: dict[str, Callable[[], None]] = {
+    "signing": lambda: measure_signing(repetitions=1, request=0.0),
+    "storing": lambda: measure_storing(cycles=1, repetitions=1),
+    "awaiting": lambda: measure_awaiting(ONE_STEP),
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("part", PARTS)
+def test_one_step_of_the_benchmark_prints_a_figure(
+    part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    STEPS[part]()
+
+    assert re.search(r"\d\.\d", capsys.readouterr().out)
