@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # A stamp is newer than the lock that its packages came from.
@@ -58,8 +59,8 @@ $(TOOLS): tests/requirements.txt $(RUNTIME)
 # --- gates ------------------------------------------------------------------------------
 
 .PHONY: test
-test: $(TOOLS) ## unit and journey tests, without network
-	@$(BIN)/python -m pytest -q
+test: $(TOOLS) ## unit and journey tests on all cores, without network and processes
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not process"
 
 .PHONY: check
 check: $(TOOLS) ## format, lint, types, import contracts, tests with branch coverage
@@ -69,7 +70,7 @@ check: $(TOOLS) ## format, lint, types, import contracts, tests with branch cove
 	$(BIN)/lint-imports --cache-dir .cache/imports
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/codespell
-	$(BIN)/python -m pytest -q --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: e2e
 e2e: $(TOOLS) ## the service against the real reference PDS with a real browser

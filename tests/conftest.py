@@ -1,4 +1,4 @@
-"""What every test may ask for. The network is off, but for this machine (pyproject)."""
+"""Fixtures of all tests. The network is off but for this machine (pyproject.toml)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from app.config import Settings
 from tests.fakes.world import World
+from tests.marked import MarkedOnly
 from tests.service import Service, close, copied, development, prepare, production
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ settings.register_profile(
 )
 settings.register_profile("gate", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile("gate")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse processes in tests that do not carry the marker `process`."""
+    config.pluginmanager.register(MarkedOnly())
 
 
 @pytest.fixture
@@ -81,5 +87,5 @@ def service(open_service: Callable[..., Service]) -> Service:
 
 @pytest.fixture
 def browser(service: Service) -> Browser:
-    """A browser that nobody has used before."""
+    """A browser without cookies."""
     return service.browser()

@@ -46,6 +46,7 @@ def import_without(module: str, refused: list[str]) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.process
 def test_the_client_library_works_without_any_framework():
     result = import_without("app.atproto", FRAMEWORKS)
 
@@ -53,12 +54,14 @@ def test_the_client_library_works_without_any_framework():
 
 
 @pytest.mark.parametrize("layer", ["app.tokens", "app.flows", "app.failures"])
+@pytest.mark.process
 def test_the_rules_of_the_service_work_without_any_framework(layer):
     result = import_without(layer, FRAMEWORKS)
 
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.process
 def test_grpc_is_served_without_the_web_and_without_a_database():
     refused = [name for name in FRAMEWORKS if name != "grpc"]
 
@@ -67,6 +70,7 @@ def test_grpc_is_served_without_the_web_and_without_a_database():
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.process
 def test_the_front_end_does_need_its_framework():
     result = import_without("app.blueprints", FRAMEWORKS)
 
@@ -74,6 +78,7 @@ def test_the_front_end_does_need_its_framework():
     assert "is not at hand here" in result.stderr
 
 
+@pytest.mark.process
 def test_every_import_contract_holds():
     result = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],

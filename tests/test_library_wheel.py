@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 
 import app.atproto
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "packages" / "latchkey-atproto"
 DECLARED = tomllib.loads((RECIPE / "pyproject.toml").read_text())["project"]

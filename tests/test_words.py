@@ -1,4 +1,4 @@
-"""Plain words: vague pronouns of old docstrings, comments and test names are counted."""
+"""Plain words: vague pronouns of old docstrings and test names are counted."""
 
 from __future__ import annotations
 

@@ -422,6 +422,7 @@ except ImportError as error:
 """
 
 
+@pytest.mark.process
 def test_without_the_package_the_adapter_says_what_to_install() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT],

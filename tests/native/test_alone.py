@@ -45,6 +45,7 @@ NOT_AT_HAND = [
 ]
 
 
+@pytest.mark.process
 def test_it_needs_nothing_of_the_service(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", ALONE, *NOT_AT_HAND],

@@ -184,6 +184,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.process
 def test_whoever_dies_while_writing_leaves_the_old_or_the_new(store, path):
     write(store, "old")
     ends = []

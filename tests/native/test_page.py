@@ -79,6 +79,7 @@ def reader(server, tmp_path):
     return Reader(server, tmp_path)
 
 
+@pytest.mark.process
 def test_the_page_signs_in_and_out(reader, server):
     for code in BLOCKS[:2]:
         reader.runs(code)
@@ -102,6 +103,7 @@ def test_the_page_signs_in_and_out(reader, server):
         ("expired", "The sign-in was not finished in time: start again."),
     ],
 )
+@pytest.mark.process
 def test_the_page_says_what_went_wrong(reader, server, decision, said):
     reader._opens = lambda _url: server.decide(decision) or True
 
@@ -110,6 +112,7 @@ def test_the_page_says_what_went_wrong(reader, server, decision, said):
     assert reader.printed[-1] == said
 
 
+@pytest.mark.process
 def test_the_page_goes_on_after_a_crash(reader, server):
     reader._opens = lambda _url: exec("raise SystemExit")
     with pytest.raises(SystemExit):
@@ -149,6 +152,7 @@ def test_the_page_lists_every_option_and_exit_code():
     assert [int(code) for code in listed] == [int(code) for code in Exit]
 
 
+@pytest.mark.process
 def test_the_commands_of_the_page_print_what_it_shows(server, tmp_path):
     """But for the time at which the token ends, and the call to another service."""
     for part in SHOWN.split("$ ")[1:]:
@@ -181,6 +185,7 @@ def timeless(text: str) -> str:
     return re.sub(r'"expires_at": \d+', "", text).strip()
 
 
+@pytest.mark.process
 def test_the_directory_may_be_copied_under_any_name(tmp_path):
     """Imports within it are relative; only gRPC's messages come from elsewhere."""
     copy = tmp_path / "relay" / "signing_in"

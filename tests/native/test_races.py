@@ -215,6 +215,7 @@ except NativeError as error:
 """
 
 
+@pytest.mark.process
 def test_of_many_processes_one_wins(file):
     with FakeServer() as server:
         running = [

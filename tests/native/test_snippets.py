@@ -58,6 +58,7 @@ def test_every_program_takes_every_step(language, step):
     assert re.search(STEPS[step], PROGRAMS[language], re.IGNORECASE), step
 
 
+@pytest.mark.process
 def test_the_token_is_kept_and_acknowledged_and_good_for_a_call(server, tmp_path):
     with running(server, tmp_path) as process:
         server.wait_for(1)
@@ -77,6 +78,7 @@ def test_the_token_is_kept_and_acknowledged_and_good_for_a_call(server, tmp_path
 
 
 @pytest.mark.parametrize("answer", ["denied", "expired"])
+@pytest.mark.process
 def test_an_answer_that_is_none_is_said(server, tmp_path, answer):
     with running(server, tmp_path) as process:
         server.wait_for(1)
@@ -90,6 +92,7 @@ def test_an_answer_that_is_none_is_said(server, tmp_path, answer):
     assert not (tmp_path / "session.json").exists()
 
 
+@pytest.mark.process
 def test_an_answer_that_was_cut_is_asked_for_again(server, tmp_path):
     """What the end of a stream cut off never happened."""
     server.faults.append(dropped_within_the_answer)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tests.rpc.running import Running
     from tests.service import Service
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 ENDS_WITHIN = 60.0
 

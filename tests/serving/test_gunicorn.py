@@ -13,6 +13,8 @@ import pytest
 
 from tests.serving.server import Server, serving, start_gunicorn
 
+pytestmark = pytest.mark.process
+
 CANARY = "canary-code"
 
 

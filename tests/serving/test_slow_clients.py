@@ -13,6 +13,8 @@ import pytest
 from tests.serving.apps import People
 from tests.serving.server import LocalConnection, Server, serving
 
+pytestmark = pytest.mark.process
+
 IMPATIENT = {"GUNICORN_CMD_ARGS": "--timeout 2"}
 FORM = (
     b"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"

@@ -13,6 +13,8 @@ import pytest
 from tests.serving.apps import People, Stream
 from tests.serving.server import Server, serving
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[People]:

@@ -54,7 +54,7 @@ def postgres_database(postgres_url: str) -> Iterator[Database]:
     yield from _with_tables(postgres_url)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.process)])
 def backend(request: pytest.FixtureRequest) -> str:
     """The kind of database; a test that asks for it runs once with each."""
     return request.param

@@ -61,6 +61,7 @@ def test_nobody_releases_what_another_holds(lease, clock):
     assert not take(lease, THERE, clock)
 
 
+@pytest.mark.process
 def test_of_two_processes_that_sweep_at_once_one_does_it(database, database_url):
     with database.write() as connection:
         connection.execute(
@@ -75,6 +76,7 @@ def test_of_two_processes_that_sweep_at_once_one_does_it(database, database_url)
     assert outcomes.count(None) == 1
 
 
+@pytest.mark.process
 def test_the_next_sweep_finds_the_lease_free(database, database_url):
     first, second = (race(sweep, database_url, [0.0]) for _ in range(2))
 

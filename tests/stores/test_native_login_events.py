@@ -132,6 +132,7 @@ def test_who_comes_later_hears_of_it_as_well(logins, changes, elsewhere):
         assert late.is_woken()
 
 
+@pytest.mark.process
 def test_no_wake_up_is_lost_in_a_race_of_two_processes(logins, database_url):
     """Subscribe, look, wait: whatever the moment of the decision, it is heard of."""
     names = [f"login-{number}" for number in range(300)]
@@ -241,6 +242,7 @@ def test_a_watcher_that_fails_begins_again_and_wakes_everybody(
     assert caplog.text.count("not watched") == 3
 
 
+@pytest.mark.process
 def test_a_listener_whose_connection_was_cut_listens_again(
     postgres_database, cipher, clock
 ):
@@ -262,6 +264,7 @@ def test_a_listener_whose_connection_was_cut_listens_again(
         assert waiter.is_woken()
 
 
+@pytest.mark.process
 def test_a_decision_that_nobody_told_is_found_before_long(
     postgres_database, cipher, clock, monkeypatch
 ):
@@ -323,6 +326,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.process
 def test_greenlets_of_a_forked_worker_go_on_while_it_listens(logins, database_url):
     logins.add(
         native_login(login_id="mine", expires_at=time.time() + 60), open_secret="mine"

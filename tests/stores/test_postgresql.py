@@ -9,6 +9,8 @@ from app.stores.database import open_database
 from app.stores.errors import DatabaseURLInvalid
 from tests.stores.entries import keys
 
+pytestmark = pytest.mark.process
+
 
 def test_a_connection_that_the_server_closed_costs_nobody_a_read(
     postgres_database, postgres_url

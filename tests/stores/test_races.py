@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.stores.auth_requests import SqlStateStore
 from app.stores.keys import SqlSigningKeys
 from app.stores.oauth_sessions import SqlSessionStore
@@ -9,6 +11,8 @@ from app.stores.users import SqlUsers
 from tests.stores import racers
 from tests.stores.racers import race
 from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
+
+pytestmark = pytest.mark.process
 
 PROCESSES = 4
 STATES = 500

@@ -24,6 +24,8 @@ from tests.stores import elsewhere
 from tests.stores.elsewhere import Seat, killed_at, refresh_in_threads, switchboard
 from tests.stores.racers import race
 
+pytestmark = pytest.mark.process
+
 LIFETIME = 60
 PROCESSES = 3
 EXPIRIES = 3

@@ -45,6 +45,7 @@ def test_the_file_of_sqlite_is_private_and_its_folder_is_made(tmp_path):
     assert modes == {0o600}
 
 
+@pytest.mark.process
 def test_opening_the_database_again_lets_go_of_no_lock(sqlite_database, sqlite_url):
     """Or else another process takes itself for the last and deletes our log."""
     add(sqlite_database, "before")

@@ -11,6 +11,8 @@ import pytest
 
 from tests.stores.entries import keys
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 
 

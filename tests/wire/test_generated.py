@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from app.wire.latchkey.v1 import auth_pb2
 from tests.wire.generate import WIRE, generate
 
@@ -27,6 +29,7 @@ def test_the_generated_files_are_those_of_the_proto(tmp_path: Path):
         assert committed.read_bytes() == path.read_bytes(), "run `make proto`"
 
 
+@pytest.mark.process
 def test_an_app_gets_the_stubs_without_the_service():
     result = subprocess.run(
         [sys.executable, "-c", IMPORT_ALONE],

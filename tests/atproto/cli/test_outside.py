@@ -50,6 +50,7 @@ def test_the_browser_is_opened_and_does_not_write_on_our_terminal(
     assert "noise" not in "".join(capfd.readouterr())
 
 
+@pytest.mark.process
 def test_what_is_pasted_is_not_shown() -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -76,6 +77,7 @@ def test_what_is_pasted_is_not_shown() -> None:
     assert b"secret" not in screen
 
 
+@pytest.mark.process
 def test_what_is_piped_is_read_to_the_end_of_its_line() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", ASK],

@@ -548,6 +548,7 @@ http.close()
 """
 
 
+@pytest.mark.process
 def test_time_limits_hold_under_gevent(authority):
     tls = authority.context_for(HOST)
     with (

@@ -589,6 +589,7 @@ print(lookup.resolve(ALICE, deadline=Deadline.after(9.0)) == B, len(ticks) > 3)
 """
 
 
+@pytest.mark.process
 def test_lookups_leave_a_gevent_worker_free() -> None:
     """Our workers are greenlets: while two lookups wait, others go on."""
     ran = subprocess.run(

@@ -246,6 +246,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.process
 def test_writer_killed_at_any_step_leaves_old_or_new_content(
     path: Path,
 ) -> None:
@@ -263,6 +264,7 @@ def test_writer_killed_at_any_step_leaves_old_or_new_content(
     assert died == sorted(died, reverse=True), "once written, it stays"
 
 
+@pytest.mark.process
 def test_changes_of_many_processes_are_all_kept(path: Path) -> None:
     write(path, count=0)
     writers = [start(ADDING, path) for _ in range(3)]

@@ -23,6 +23,8 @@ from app.native.cli.terminal import Screen
 from tests.native.fake_server import DID
 from tests.native.grpc_server import FakeAuthService, serving
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[3]
 LONGEST = 60.0
 

@@ -1,0 +1,37 @@
+"""Refuses to start a process in a test without the marker `process`.
+
+`make test` leaves marked tests out, so an unmarked one would make it slow unnoticed.
+`sys.audit` reports `subprocess` and `os.fork`; multiprocessing's forkserver is not
+reported, so tests of tests/stores/racers.py carry the marker by agreement.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
+
+
+class MarkedOnly:
+    """A pytest plugin that knows which test is running."""
+
+    def __init__(self) -> None:
+        self._refuses_for: str | None = None
+        sys.addaudithook(self._audit)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Note the test while it and its fixtures run."""
+        is_marked = item.get_closest_marker("process") is not None
+        self._refuses_for = None if is_marked else item.nodeid
+        try:
+            return (yield)
+        finally:
+            self._refuses_for = None
+
+    def _audit(self, event: str, _arguments: tuple[object, ...]) -> None:
+        if event in STARTS and self._refuses_for:
+            raise RuntimeError(f"mark {self._refuses_for} with pytest.mark.process")
