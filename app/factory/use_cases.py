@@ -8,16 +8,15 @@ from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.identifier import parse_identifier
 from app.flows import UseCases
 from app.flows.callback import FinishLogin
+from app.flows.concurrency import ConcurrencyLimit
 from app.flows.devices import Devices
-from app.flows.login import StartLogin
+from app.flows.login import LOGINS_AT_ONCE, StartLogin
 from app.flows.logout import EndSession, Logout, LogoutByToken
 from app.flows.native.confirm import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
-from app.flows.places import Places
 from app.flows.scope_requests import Permissions
 from app.flows.session import Identify, IssueToken, RenewToken
 from app.flows.signup import ChooseUsername
-from app.flows.streams import OpenStreams
 from app.flows.usernames import Usernames
 from app.flows.verify import MOST_REMEMBERED, Verify
 from app.flows.xrpc.call import CallPds, Limits
@@ -29,10 +28,10 @@ from app.tokens.verifier import TokenVerifier
 from .container import Parts
 
 CALLS_AT_ONCE = 100
-"""Calls of one process that may wait for slow hosts: the rest of it stays free."""
+"""Calls of one process on /auth/xrpc that may wait for slow hosts at once."""
 
 CALLS_AT_ONCE_EACH = 8
-"""Of which one person may have so many, as many as a page opens at once."""
+"""Those of one person: as many as a page opens at once."""
 
 
 def open_use_cases(parts: Parts) -> UseCases:
@@ -75,6 +74,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             allow_test=parts.policy.allow_test_names,
         ),
         signup_hosts=settings.signup_hosts,
+        concurrency=ConcurrencyLimit("service", total=LOGINS_AT_ONCE, retry_after=5),
     )
     return UseCases(
         permissions=permissions,
@@ -133,7 +133,9 @@ def open_use_cases(parts: Parts) -> UseCases:
             sessions=stores.sessions,
             tokens=tokens,
             changes=stores.native_changes,
-            streams=OpenStreams(settings.native_streams_per_address),
+            streams=ConcurrencyLimit(
+                "streams", per_key=settings.native_streams_per_address, retry_after=30
+            ),
             token_lifetime=settings.token_lifetime,
             clock=clock,
         ),
@@ -144,7 +146,12 @@ def open_use_cases(parts: Parts) -> UseCases:
             sizes=Limits(json=settings.xrpc_max_json, blob=settings.xrpc_max_blob),
             rates=limits,
             pauses=Pauses(cache=stores.cache, clock=clock),
-            places=Places(altogether=CALLS_AT_ONCE, each=CALLS_AT_ONCE_EACH),
+            concurrency=ConcurrencyLimit(
+                "calls",
+                total=CALLS_AT_ONCE,
+                per_key=CALLS_AT_ONCE_EACH,
+                retry_after=2,
+            ),
         ),
         record_call=RecordCall(audit=stores.audit, clock=clock),
     )

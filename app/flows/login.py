@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from threading import BoundedSemaphore
 
 from app.atproto.client import OAuthClient
 from app.atproto.http.client import Deadline
 from app.atproto.syntax.identifier import Identifier
 
+from .concurrency import ConcurrencyLimit
 from .destination import Destination
-from .errors import PromptRefused, TooManyRequests
+from .errors import PromptRefused
 from .networks import network_of
 from .ports import RateLimit, Session, Sessions
 from .scope_requests import Permissions
@@ -28,12 +27,9 @@ log = logging.getLogger(__name__)
 LOGIN_BUDGET = 9.0
 """Seconds for all of resolving, discovery and PAR: an answer comes within ten."""
 
-MOST_AT_ONCE = 100
+LOGINS_AT_ONCE = 100
 """Logins of one process that may wait for slow hosts at once (requirement 9.6): the
-rest of the service stays free to answer."""
-
-RETRY_AFTER = 5.0
-"""Seconds after which a place is likely to be free."""
+rest of the process stays free to answer."""
 
 PROMPTS = frozenset({"create", "login", "consent", "select_account"})
 """What may be asked of the person's host; never `none`, which a form cannot need."""
@@ -60,9 +56,7 @@ class StartLogin:
     redirect_uri: str
     read_identifier: Callable[[str], Identifier]
     signup_hosts: Collection[str]
-    slots: BoundedSemaphore = field(
-        default_factory=lambda: BoundedSemaphore(MOST_AT_ONCE)
-    )
+    concurrency: ConcurrencyLimit
 
     def start(
         self,
@@ -95,7 +89,7 @@ class StartLogin:
         held = self._session_of(identifier, replaces)
         aim = replace(aim, scope=asked, upgrades=held.sid if held else "")
         secret = secret or secrets.token_urlsafe(32)
-        with self._slot():
+        with self.concurrency.hold():
             authorization = self.client.authorize(
                 identifier,
                 scope=self.permissions.to_ask(asked, _granted_to(held)),
@@ -109,16 +103,6 @@ class StartLogin:
         return LoginStarted(
             url=authorization.url, state=authorization.state, secret=secret
         )
-
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        """Hold one of the places for logins that wait for other people's servers."""
-        if not self.slots.acquire(blocking=False):
-            raise TooManyRequests("service", retry_after=RETRY_AFTER)
-        try:
-            yield
-        finally:
-            self.slots.release()
 
     def _session_of(self, identifier: Identifier, secret: str | None) -> Session | None:
         """Return this browser's session if it is that of the person who is named."""

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection as reflection_service
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 
-from app.flows.login import MOST_AT_ONCE
+from app.flows.login import LOGINS_AT_ONCE
 from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 AUTH: Final = auth_pb2.DESCRIPTOR.services_by_name["AuthService"].full_name
 
-STARTS: Final = MOST_AT_ONCE + 4
+STARTS: Final = LOGINS_AT_ONCE + 4
 """Threads for logins that wait for slow hosts: as many as the flow lets in, and a few
 to turn the others away at once."""
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
+from app.flows.login import LOGINS_AT_ONCE
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.directory import did_document
 from tests.fakes.page import Page
@@ -132,31 +134,28 @@ def test_logins_that_wait_leave_room_for_everybody_else(
     service: Service, browser: Browser
 ) -> None:
     """So many at once wait for slow hosts; one more is told to come again."""
-    slots = service.app.extensions["latchkey"].flows.start_login.slots
-    taken = 0
-    while slots.acquire(blocking=False):
-        taken += 1
+    limit = service.app.extensions["latchkey"].flows.start_login.concurrency
+    with ExitStack() as taken:
+        for _ in range(LOGINS_AT_ONCE):
+            taken.enter_context(limit.hold())
 
-    page = starts(browser)
+        page = starts(browser)
 
     assert isinstance(page, Page)
     assert (page.status, page.error) == (429, "too_many_requests")
     assert int(page.headers["Retry-After"]) <= 10
     assert service.get("/.well-known/jwks.json").status == 200
-    for _ in range(taken):
-        slots.release()
     assert isinstance(page.tries(ALICE), AtHost)
 
 
 def test_a_login_that_fails_gives_its_place_back(
     service: Service, browser: Browser, world: World
 ) -> None:
-    slots = service.app.extensions["latchkey"].flows.start_login.slots
-    free = slots._value
+    limit = service.app.extensions["latchkey"].flows.start_login.concurrency
     for typed in ("two words", "nobody.paints.ink", ALICE):
         starts(browser, typed)
 
-    assert slots._value == free
+    assert limit.held == 0
 
 
 def test_a_host_is_not_hammered_through_us(

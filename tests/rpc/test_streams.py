@@ -41,7 +41,7 @@ def deny(service: Service) -> None:
 
 
 def open_streams(running: Running) -> int:
-    return sum(running.listener.awaiting.streams._open.values())
+    return running.listener.awaiting.streams.held
 
 
 def wait_until_free(running: Running) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import secrets
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,12 +19,13 @@ from urllib.parse import urlencode
 
 from app.atproto.oauth.callback import fingerprint
 from app.atproto.syntax.grammar import Did, Handle
+from app.flows.concurrency import ConcurrencyLimit
 from app.flows.destination import Destination
 from app.flows.errors import NativeLoginUnknown, VerifierMismatch
 from app.flows.login import StartLogin
+from app.flows.networks import network_of
 from app.flows.ports import NativeChanges, NativeLogin, NativeLogins, Sessions
 from app.flows.session import IssueToken
-from app.flows.streams import OpenStreams
 
 from .app_identity import (
     is_proof,
@@ -152,26 +154,31 @@ class AwaitNativeLogin:
     sessions: Sessions
     tokens: IssueToken
     changes: NativeChanges
-    streams: OpenStreams
+    streams: ConcurrencyLimit
     token_lifetime: int
     clock: Callable[[], float]
+    ending: threading.Event = field(default_factory=threading.Event)
 
     def admit(self, address: str) -> AbstractContextManager[None]:
-        """Hold one stream of an address open.
+        """Hold one stream of an address's network open.
 
         Raises:
             TooManyRequests: the address has as many as it may.
         """
-        return self.streams.admit(address)
+        return self.streams.hold(network_of(address))
 
     @property
     def is_ending(self) -> bool:
         """Whether open streams are to end without an answer: this process stops."""
-        return self.streams.is_ending
+        return self.ending.is_set()
 
     def end(self) -> None:
-        """End the open streams of this process; their apps come back to another."""
-        self.streams.end()
+        """End the open streams of this process; their apps come back to another.
+
+        Streams that come after this are admitted and end as well: an EventSource comes
+        back after an end, never after a refusal.
+        """
+        self.ending.set()
         self.changes.wake_all()
 
     def watch(

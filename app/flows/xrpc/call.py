@@ -17,8 +17,8 @@ from app.atproto.client import OAuthClient
 from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded
 from app.atproto.http.types import Deadline, Response, Upload, parse_json
 from app.atproto.syntax.grammar import Did, host_of
+from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import CallMalformed, HostLimited, NotSignedIn
-from app.flows.places import Places
 from app.flows.ports import RateLimit, Session
 from app.flows.session import Identified, Identify
 from app.tokens.errors import TokenInvalid
@@ -89,7 +89,7 @@ class CallPds:
     sizes: Limits
     rates: RateLimit
     pauses: Pauses
-    places: Places
+    concurrency: ConcurrencyLimit
 
     def recognise(self, token: str | None, *, network: str) -> Identified:
         """Return whom the platform token names; whoever guesses is slowed down.
@@ -130,7 +130,7 @@ class CallPds:
         admitted = self.rules.admit(call, did)
         self.pauses.check(did, call.verb)
         with ExitStack() as kept:
-            kept.enter_context(self.places.hold(did))
+            kept.enter_context(self.concurrency.hold(did))
             body = receive(self.sizes.for_body_of(call))
             if admitted is None:
                 admitted = self.rules.admit_writes(call, _document(body), did)

@@ -9,6 +9,7 @@ import pytest
 
 from app.atproto.crypto.proofs import challenge_of
 from app.atproto.oauth.callback import fingerprint
+from app.flows.concurrency import ConcurrencyLimit
 from app.flows.destination import Destination
 from app.flows.errors import (
     AccountDisabled,
@@ -28,7 +29,6 @@ from app.flows.native.wait import (
     StartNativeLogin,
 )
 from app.flows.session import SignedIn
-from app.flows.streams import OpenStreams
 from tests.stores.samples import session, user
 
 HOME = "https://auth.platform.cafe"
@@ -130,7 +130,7 @@ def app_waits(logins, sessions, tokens, clock):
         sessions=sessions,
         tokens=tokens,
         changes=None,
-        streams=OpenStreams(1),
+        streams=ConcurrencyLimit("streams", per_key=1, retry_after=30),
         token_lifetime=86_400,
         clock=clock,
     )
@@ -379,6 +379,31 @@ def test_one_address_holds_no_more_streams_than_it_may(app_waits):
     with app_waits.admit(PHONE), pytest.raises(TooManyRequests):
         app_waits.admit(PHONE).__enter__()
 
+    with app_waits.admit(PHONE):
+        pass
+
+
+def test_admit_counts_a_64_of_ipv6_as_one_address(app_waits):
+    with app_waits.admit("2001:db8:1:2::1"):
+        with pytest.raises(TooManyRequests):
+            app_waits.admit("2001:db8:1:2:ffff::9").__enter__()
+        with app_waits.admit("2001:db8:1:3::1"):
+            pass
+
+
+def test_admit_in_a_process_that_stops_refuses_no_stream(app_waits):
+    """An EventSource that is refused gives up; one whose stream ends comes again."""
+
+    class Changes:
+        def wake_all(self):
+            pass
+
+    app_waits = replace(app_waits, changes=Changes())
+    assert not app_waits.is_ending
+
+    app_waits.end()
+
+    assert app_waits.is_ending
     with app_waits.admit(PHONE):
         pass
 

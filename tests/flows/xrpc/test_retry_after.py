@@ -1,49 +1,16 @@
-"""Places for what waits, and pauses for hosts that asked for one."""
+"""Retry-After of a PDS: how long a call on /auth/xrpc leaves the host alone."""
 
 from __future__ import annotations
-
-from contextlib import ExitStack
 
 import pytest
 
 from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did
-from app.flows.errors import HostLimited, TooManyRequests
-from app.flows.places import Places
+from app.flows.errors import HostLimited
 from app.flows.xrpc.retry_after import LONGEST, UNSAID, Pauses, wait_of
 from tests.fakes.clock import NOON, FakeClock
 
 ALICE = Did("did:plc:alice")
-
-
-def test_one_person_has_a_share_of_the_places():
-    places = Places(altogether=5, each=2)
-
-    with ExitStack() as held:
-        for _ in range(2):
-            held.enter_context(places.hold("alice"))
-        with pytest.raises(TooManyRequests), places.hold("alice"):
-            pass
-        held.enter_context(places.hold("bob"))
-    with places.hold("alice"):
-        pass
-
-
-def test_all_together_have_no_more_than_there_are():
-    places = Places(altogether=2, each=2)
-
-    with places.hold("alice"), places.hold("bob"):
-        with pytest.raises(TooManyRequests) as full, places.hold("carol"):
-            pass
-        assert full.value.retry_after > 0
-
-
-def test_a_place_is_free_again_after_a_failure():
-    places = Places(altogether=1, each=1)
-
-    for _ in range(3):
-        with pytest.raises(RuntimeError), places.hold("alice"):
-            raise RuntimeError
 
 
 @pytest.mark.parametrize(
@@ -60,7 +27,7 @@ def test_a_place_is_free_again_after_a_failure():
         ({}, UNSAID),
     ],
 )
-def test_a_host_says_how_long_in_several_ways(headers, seconds):
+def test_wait_of_reads_retry_after_and_ratelimit_reset(headers, seconds):
     assert wait_of(headers, NOON) == seconds
 
 
@@ -68,14 +35,14 @@ def test_a_host_says_how_long_in_several_ways(headers, seconds):
     ("said", "least", "most"),
     [("0", 1, 1), ("99999999", LONGEST, LONGEST), ("1600000000", 1, 1)],
 )
-def test_a_pause_is_neither_nothing_nor_for_ever(said, least, most):
+def test_pause_lasts_from_one_second_to_a_day(said, least, most):
     clock = FakeClock()
     pauses = Pauses(cache=MemoryCache(clock), clock=clock)
 
     assert least <= pauses.begin(ALICE, "GET", {"Retry-After": said}) <= most
 
 
-def test_a_pause_is_over_when_it_is():
+def test_pause_ends_after_its_seconds():
     clock = FakeClock()
     pauses = Pauses(cache=MemoryCache(clock), clock=clock)
     pauses.begin(ALICE, "GET", {"Retry-After": "10"})
