@@ -14,9 +14,9 @@ from app.atproto.errors import (
     printable,
 )
 from app.atproto.syntax.grammar import host_of
-from app.flows.callback import LoginFinished, UpgradeOvertaken
-from app.flows.destination import Destination, aim_of
-from app.flows.errors import NativeLoginOver
+from app.flows.callback import LoginFinished, ScopeUpgradeSuperseded
+from app.flows.destination import Destination, destination_of
+from app.flows.errors import NativeLoginClosed
 from app.flows.session import SignedIn
 from app.web import cookies
 from app.web.access import access
@@ -44,8 +44,8 @@ PROMPT_REFUSALS = frozenset(
 
 def show_failed(failure: Failure) -> Response | str:
     """Show why nobody was signed in, with a way to try again that loses nothing."""
-    error, aim = failure.error, aim_of(failure.error)
-    if aim.native or isinstance(error, NativeLoginOver):
+    error, aim = failure.error, destination_of(failure.error)
+    if aim.native or isinstance(error, NativeLoginClosed):
         return native_confirm.failed_page(failure)
     if not isinstance(error, AtprotoError) or error.app_state is None:
         return _unrecognised(failure)
@@ -114,7 +114,7 @@ def callback() -> Response:
         device=printable(request.headers.get("User-Agent")),
         replaces=cookies.session_secret(),
     )
-    if isinstance(finished, UpgradeOvertaken):
+    if isinstance(finished, ScopeUpgradeSuperseded):
         response = _ask_again(finished.destination)
     elif finished.destination.native:
         response = native_confirm.begin(finished)

@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest
 from app.atproto.errors import AccessDenied
 from app.failures.messages import NextStep
 from app.flows.callback import LoginFinished
-from app.flows.errors import NativeLoginOver
+from app.flows.errors import NativeLoginClosed
 from app.flows.ports import NativeLogin, User
 from app.web import cookies
 from app.web.access import access, is_speculative
@@ -30,7 +30,7 @@ bp = Blueprint("native_confirm", __name__)
 
 def show_again(failure: Failure) -> Response | str:
     """Show what became of an app's link or question."""
-    if isinstance(failure.error, NativeLoginOver):
+    if isinstance(failure.error, NativeLoginClosed):
         return over_page(failure)
     return error_page(failure)
 
@@ -109,17 +109,17 @@ def visit_of(mark: str) -> NativeVisit:
     """Return what this browser holds for the app that a mark names.
 
     Raises:
-        NativeLoginOver: nothing, or not any more.
+        NativeLoginClosed: nothing, or not any more.
     """
     visit = cookies.native_visit(mark)
     if visit is None:
-        raise NativeLoginOver("this browser answers for no such app")
+        raise NativeLoginClosed("this browser answers for no such app")
     return visit
 
 
 def failed_page(failure: Failure) -> str:
     """Show why an app's login did not come about; its link may be followed again."""
-    if isinstance(failure.error, NativeLoginOver):
+    if isinstance(failure.error, NativeLoginClosed):
         return over_page(failure)
     if isinstance(failure.error, AccessDenied):
         return _outcome("denied", failure=failure)

@@ -7,7 +7,6 @@ accepts one, a long poll for everybody else; both say the same words.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
@@ -47,7 +46,7 @@ def initiate() -> Response:
         app_name=text_of(body, "app_name"),
         code_challenge=text_of(body, "code_challenge"),
     )
-    return make_response(jsonify(asdict(started)), 201)
+    return make_response(jsonify(started.document()), 201)
 
 
 @bp.get("/auth/native/login/<session_id>/await")

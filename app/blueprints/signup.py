@@ -10,7 +10,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.flows.errors import (
-    NativeLoginOver,
+    NativeLoginClosed,
     NotSignedIn,
     SignupFinished,
     UsernameInvalid,
@@ -54,7 +54,7 @@ def show_again(failure: Failure) -> Response | str:
     if isinstance(failure.error, NAME_REFUSALS):
         typed = request.form.get("username", "")
         return signup_page(_newcomer(), typed, failure)
-    if isinstance(failure.error, NativeLoginOver):
+    if isinstance(failure.error, NativeLoginClosed):
         return native_confirm.over_page(failure)
     if isinstance(failure.error, SignupFinished) and _mark():
         return see_other(url_for("native_confirm.show", login=_mark()))

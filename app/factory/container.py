@@ -37,7 +37,7 @@ from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
-from app.stores.native_login_events import SqlNativeChanges
+from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.rate_limits import LimitsRateLimit
@@ -72,7 +72,7 @@ class Stores:
     users: SqlUsers
     sessions: SqlSessions
     native_logins: SqlNativeLogins
-    native_changes: SqlNativeChanges
+    native_login_events: SqlNativeLoginEvents
     keys: SqlSigningKeys
     audit: SqlAudit
     expired: SqlExpired
@@ -170,7 +170,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         users=SqlUsers(database),
         sessions=SqlSessions(database, clock),
         native_logins=SqlNativeLogins(database, cipher),
-        native_changes=SqlNativeChanges(database, clock),
+        native_login_events=SqlNativeLoginEvents(database, clock),
         keys=SqlSigningKeys(database, cipher),
         audit=SqlAudit(database),
         expired=SqlExpired(database),

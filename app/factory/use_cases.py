@@ -13,7 +13,8 @@ from app.flows.devices import Devices
 from app.flows.login import LOGINS_AT_ONCE, StartLogin
 from app.flows.logout import EndSession, Logout, LogoutByToken
 from app.flows.native.confirm import ConfirmNativeLogin, OpenNativeLogin
-from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
+from app.flows.native.start import StartNativeLogin
+from app.flows.native.wait import AwaitNativeLogin
 from app.flows.scope_requests import Permissions
 from app.flows.session import Identify, IssueToken, RenewToken
 from app.flows.signup import ChooseUsername
@@ -132,7 +133,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             logins=stores.native_logins,
             sessions=stores.sessions,
             tokens=tokens,
-            changes=stores.native_changes,
+            events=stores.native_login_events,
             streams=ConcurrencyLimit(
                 "streams", per_key=settings.native_streams_per_address, retry_after=30
             ),

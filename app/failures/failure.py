@@ -10,7 +10,7 @@ from typing import Any
 
 from app.atproto import errors as atproto
 from app.atproto.syntax.grammar import host_of
-from app.flows.destination import aim_of
+from app.flows.destination import destination_of
 
 from .messages import Message, message_for
 from .table import Row
@@ -59,13 +59,13 @@ def report(
     """
     reference = secrets.token_hex(4)
     _log(error, row, during=during, reference=reference, reason=reason or error)
-    aim = aim_of(error)
+    destination = destination_of(error)
     message = message_for(
         row.code,
         variant=row.variant,
         retry_after=getattr(error, "retry_after", None),
-        return_to=aim.return_to,
-        scope=aim.scope,
+        return_to=destination.return_to,
+        scope=destination.scope,
         platform=platform,
         **_facts(error),
     )
@@ -77,7 +77,7 @@ def _facts(error: Exception) -> dict[str, str | None]:
     issuer = error.issuer if isinstance(error, atproto.AtprotoError) else None
     facts: dict[str, str | None] = {
         "host": host_of(issuer or ""),
-        "handle": aim_of(error).identifier,
+        "handle": destination_of(error).identifier,
     }
     for name in FACTS:
         value = getattr(error, name, None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from app.atproto import errors as atproto
 from app.flows import errors as flow
-from app.flows.destination import aim_of
+from app.flows.destination import destination_of
 from app.tokens import errors as token
 
 
@@ -66,7 +66,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.AppNameInvalid: Row("invalid_request", 400, "app_name"),
     flow.CodeChallengeInvalid: Row("invalid_request", 400, "code_challenge"),
     flow.NativeLoginUnknown: Row("login_expired", 404, "native"),
-    flow.NativeLoginOver: Row("login_expired", 400, "native"),
+    flow.NativeLoginClosed: Row("login_expired", 400, "native"),
     flow.VerifierMismatch: Row("wrong_verifier", 403),
     flow.CallNotAllowed: Row("call_not_allowed", 403),
     flow.CallMalformed: Row("invalid_request", 400, "call"),
@@ -103,7 +103,7 @@ def _variant(error: Exception) -> str:
         return "email"
     if isinstance(error, flow.TooManyRequests) and error.kind != "address":
         return error.kind
-    if isinstance(error, atproto.SubjectMismatch) and aim_of(error).upgrades:
+    if isinstance(error, atproto.SubjectMismatch) and destination_of(error).upgrades:
         return "upgrade"
     return ""
 

@@ -14,7 +14,8 @@ from .devices import Devices
 from .login import StartLogin
 from .logout import Logout, LogoutByToken
 from .native.confirm import ConfirmNativeLogin, OpenNativeLogin
-from .native.wait import AwaitNativeLogin, StartNativeLogin
+from .native.start import StartNativeLogin
+from .native.wait import AwaitNativeLogin
 from .scope_requests import Permissions
 from .session import Identify, RenewToken
 from .signup import ChooseUsername

@@ -18,8 +18,8 @@ from app.atproto.http.client import Deadline
 from app.atproto.records import OAuthSession
 from app.atproto.scopes.scope import ScopeSet
 
-from .destination import Destination, aim_of
-from .errors import NativeLoginOver
+from .destination import Destination, destination_of
+from .errors import NativeLoginClosed
 from .logout import EndSession
 from .ports import Audit, NativeLogin, NativeLogins, Session, Sessions, User, Users
 from .session import IssueToken, SignedIn
@@ -50,7 +50,7 @@ class LoginFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeOvertaken:
+class ScopeUpgradeSuperseded:
     """Another tab's upgrade came first; the session that it brought stays.
 
     This one was begun without what that one was granted, and an upgrade never narrows
@@ -81,7 +81,7 @@ class FinishLogin:
         bindings: Collection[str],
         device: str,
         replaces: str | None = None,
-    ) -> LoginFinished | UpgradeOvertaken:
+    ) -> LoginFinished | ScopeUpgradeSuperseded:
         """Judge the answer, prove the account and sign the person in.
 
         `bindings` are the flow secrets this browser holds, `device` says what it is,
@@ -90,7 +90,7 @@ class FinishLogin:
         Raises:
             AtprotoError: in one of its kinds; nothing was kept, no cookie is due.
             AccountDisabled: the platform has shut this account.
-            NativeLoginOver: the app that began this login awaits it no longer.
+            NativeLoginClosed: the app that began this login awaits it no longer.
         """
         completed = self._completed(parameters, bindings)
         destination = Destination.unpack(completed.app_state)
@@ -99,7 +99,7 @@ class FinishLogin:
             previous = self.sessions.by_secret(replaces) if replaces else None
             if _narrows(previous, completed.session, destination):
                 self._give_back(completed.session)
-                return UpgradeOvertaken(destination=destination)
+                return ScopeUpgradeSuperseded(destination=destination)
             known = self.users.get(completed.session.did)
             signed_in = self._enter(
                 completed.session,
@@ -133,7 +133,7 @@ class FinishLogin:
         except AccessDenied as error:
             # A no at the host is a no to the app. Any other failure may be mended by
             # following the app's link again.
-            if awaited := aim_of(error).native:
+            if awaited := destination_of(error).native:
                 self.native_logins.deny(awaited, self.clock())
             raise
 
@@ -186,7 +186,7 @@ class FinishLogin:
     def _awaited(self, login_id: str) -> NativeLogin:
         login = self.native_logins.get(login_id)
         if login is None or not login.is_open(self.clock()):
-            raise NativeLoginOver("no app awaits this login any more")
+            raise NativeLoginClosed("no app awaits this login any more")
         return login
 
     def _session(self, granted: OAuthSession, device: str) -> Session:

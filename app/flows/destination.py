@@ -48,7 +48,7 @@ class Destination:
         return cls(**json.loads(text))
 
 
-def aim_of(error: Exception) -> Destination:
+def destination_of(error: Exception) -> Destination:
     """Return what a login that failed was for, as far as it was recognised."""
     packed = error.app_state if isinstance(error, AtprotoError) else None
     return Destination.unpack(packed) if packed else Destination()

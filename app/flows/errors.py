@@ -13,7 +13,7 @@
     ├── AppNameInvalid       an app's name that a page could not show
     ├── CodeChallengeInvalid not the S256 challenge of any verifier
     ├── NativeLoginUnknown   no app awaits a login with this secret
-    ├── NativeLoginOver      a native login that was decided already, or is too old
+    ├── NativeLoginClosed      a native login that was decided already, or is too old
     ├── VerifierMismatch     the await lacks the verifier of its login's challenge
     ├── CallNotAllowed       XRPC_ALLOW does not name it; `reason` says what is missing
     ├── CallMalformed        a call that could be read in two ways; `reason` says how
@@ -109,7 +109,7 @@ class NativeLoginUnknown(FlowError):
     """There is no such native login, or not any more."""
 
 
-class NativeLoginOver(FlowError):
+class NativeLoginClosed(FlowError):
     """A native login that cannot be decided any more, or not by this browser."""
 
 

@@ -60,7 +60,7 @@ class StartLogin:
 
     def start(
         self,
-        aim: Destination,
+        destination: Destination,
         *,
         address: str,
         replaces: str | None = None,
@@ -83,11 +83,13 @@ class StartLogin:
             AtprotoError: in one of its other kinds, from the network.
         """
         self.limits.hit("address", network_of(address))
-        identifier = self.read_identifier(aim.identifier)
-        self._check_prompt(aim.prompt, identifier)
-        asked = self.permissions.parse(aim.scope)
+        identifier = self.read_identifier(destination.identifier)
+        self._check_prompt(destination.prompt, identifier)
+        asked = self.permissions.parse(destination.scope)
         held = self._session_of(identifier, replaces)
-        aim = replace(aim, scope=asked, upgrades=held.sid if held else "")
+        destination = replace(
+            destination, scope=asked, upgrades=held.sid if held else ""
+        )
         secret = secret or secrets.token_urlsafe(32)
         with self.concurrency.hold():
             authorization = self.client.authorize(
@@ -95,8 +97,8 @@ class StartLogin:
                 scope=self.permissions.to_ask(asked, _granted_to(held)),
                 redirect_uri=self.redirect_uri,
                 deadline=Deadline.after(LOGIN_BUDGET),
-                prompt=aim.prompt or None,
-                app_state=aim.pack(),
+                prompt=destination.prompt or None,
+                app_state=destination.pack(),
                 binding=secret,
             )
         log.info("login began: %s at %s", identifier.kind, authorization.issuer)

@@ -193,7 +193,7 @@ class NativeLogins(Protocol):
         """Note that the app has its token; False unless it was let in, once."""
 
 
-class NativeChanges(Protocol):
+class NativeLoginEvents(Protocol):
     """Who hears that a native login was decided, by whichever process."""
 
     def watch(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .destination import Destination
-from .errors import NativeLoginOver, NotSignedIn, SignupFinished
+from .errors import NativeLoginClosed, NotSignedIn, SignupFinished
 from .ports import Audit, Session, Sessions, User, Users
 from .session import IssueToken, SignedIn
 from .usernames import Usernames
@@ -53,7 +53,7 @@ class ChooseUsername:
 
         Raises:
             NotSignedIn: no live session: the DID has to be proved first.
-            NativeLoginOver: the same, of an app's login.
+            NativeLoginClosed: the same, of an app's login.
             SignupFinished: this person has a username already.
         """
         session = self._session(secret, native)
@@ -71,7 +71,7 @@ class ChooseUsername:
         person is answered like the first.
 
         Raises:
-            NotSignedIn, NativeLoginOver: as `newcomer` does.
+            NotSignedIn, NativeLoginClosed: as `newcomer` does.
             UsernameInvalid, UsernameReserved, UsernameTaken: choose another.
         """
         session = self._session(secret, native)
@@ -107,7 +107,7 @@ class ChooseUsername:
         if session is not None and _destination_of(session).native == native:
             return session
         if native:
-            raise NativeLoginOver("sign-up for an app that waits no longer")
+            raise NativeLoginClosed("sign-up for an app that waits no longer")
         raise NotSignedIn("sign-up needs a proved account")
 
 

@@ -17,7 +17,8 @@ from grpc_reflection.v1alpha import reflection as reflection_service
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from app.flows.login import LOGINS_AT_ONCE
-from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
+from app.flows.native.start import StartNativeLogin
+from app.flows.native.wait import AwaitNativeLogin
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc
 
 from .errors import CannotListen

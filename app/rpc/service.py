@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from app.flows.native.wait import AwaitNativeLogin, NativeOutcome, StartNativeLogin
+from app.flows.native.start import StartNativeLogin
+from app.flows.native.wait import AwaitNativeLogin, NativeOutcome
 from app.wire.latchkey.v1 import auth_pb2 as wire
 
 from .calls import Context, Ending, address_of, answering
@@ -55,7 +56,7 @@ class AuthService:
             )
             return wire.InitiateLoginResponse(
                 oauth_url=started.oauth_url,
-                session_id=started.session_id,
+                session_id=started.await_secret,
                 user_code=started.user_code,
                 expires_in=started.expires_in,
             )

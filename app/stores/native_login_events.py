@@ -1,12 +1,12 @@
-"""Changes of native logins: one watcher a process wakes whoever awaits one.
+"""Native login events: a watcher thread wakes the requests that wait for a decision.
 
-However many streams are open, the database is asked once: SQLite whether anybody has
-committed, PostgreSQL tells by itself. The watcher begins with the first waiter and ends
-with the last, so nothing runs before a fork or without need. It is a thread, which
-gevent makes a greenlet; `wake` is called on it.
+One watcher a process, however many streams are open: on SQLite it looks whether a
+commit happened, on PostgreSQL it LISTENs. It starts with the first waiter and stops
+with the last, so nothing runs before a fork. Under gevent the thread is a greenlet;
+`wake` is called on it.
 
-No wake-up is lost: whoever is registered before looking hears of every commit that the
-look did not see, and whenever the watcher (again) begins to listen, everybody is woken.
+No wake-up is lost: a waiter registers before it looks, and the watcher wakes all of
+them each time it begins to listen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .native_logins import CHANNEL
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from app.flows.ports import NativeChanges
+    from app.flows.ports import NativeLoginEvents
 
     from .database import Database, Listener
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL: Final = 5.0
-"""Seconds after which the table is asked even in silence: what told us may be gone."""
+"""Seconds after which the table is read without a notification: one may be lost."""
 
 MARGIN: Final = 60.0
-"""Seconds by which a commit may follow its `decided_at`, or a node's clock be off."""
+"""Seconds by which a commit may be later than its `decided_at`, or a clock wrong."""
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
@@ -46,8 +46,8 @@ LONGEST_PAUSE: Final = 5.0
 DECIDED = text("SELECT login_id FROM native_logins WHERE decided_at >= :since")
 
 
-class SqlNativeChanges:
-    """Wakes those who await a native login when it is decided, on whatever node."""
+class SqlNativeLoginEvents:
+    """Wakes the waiters of a native login when any node has decided it."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
@@ -57,36 +57,36 @@ class SqlNativeChanges:
         self._watcher: threading.Thread | None = None
 
     def watch(self, login_id: str, wake: Wake) -> AbstractContextManager[None]:
-        """Call `wake` whenever the login may have changed, until the block ends.
+        """Call `wake` when the login may have changed, until the block ends.
 
-        Never waits, not even for the database. Look once after entering.
+        Does not wait for the database. Read the login once after entering.
         """
         return _Watch(self, login_id, wake)
 
     def enter(self, login_id: str, wake: Wake) -> None:
-        """Register somebody who waits; what `watch` is made of, as is `leave`."""
+        """Register a waiter; the context manager of `watch` calls it, and `leave`."""
         with self._lock:
             self._waiting.setdefault(login_id, []).append(wake)
             self._begin()
 
     def leave(self, login_id: str, wake: Wake) -> None:
-        """Forget somebody who waits no more."""
+        """Remove a waiter."""
         with self._lock:
-            those = self._waiting[login_id]
-            those.remove(wake)
-            if not those:
+            wakes = self._waiting[login_id]
+            wakes.remove(wake)
+            if not wakes:
                 del self._waiting[login_id]
 
     def wake_all(self) -> None:
-        """Wake everybody: something may have changed for each of them."""
+        """Wake all waiters of this process."""
         with self._lock:
-            wakes = [wake for those in self._waiting.values() for wake in those]
+            wakes = [wake for wakes in self._waiting.values() for wake in wakes]
         _call(wakes)
 
     def _begin(self) -> None:
         if self._watcher is None:
             self._watcher = threading.Thread(
-                target=self._run, name="native-changes", daemon=True
+                target=self._run, name="native-login-events", daemon=True
             )
             self._watcher.start()
 
@@ -107,62 +107,62 @@ class SqlNativeChanges:
                 continue
             except StorageFailed as error:
                 log.warning("native logins are not watched: %s", error)
-            except Exception:  # whatever it is, people wait for this thread
+            except Exception:  # the waiters depend on this thread
                 log.exception("native logins are not watched")
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _follow(self, listener: Listener) -> None:
         asked = self._clock()
-        self.wake_all()  # what was decided before somebody listened
+        self.wake_all()  # decisions before LISTEN are not notified
         while not self._is_over():
-            told = listener.wait()
+            notified = listener.wait()
             now = self._clock()
-            if told is not None:
-                self._wake(told)
-            if told is None or not 0 <= now - asked < POLL:
+            if notified is not None:
+                self._wake(notified)
+            if notified is None or not 0 <= now - asked < POLL:
                 since = int(min(asked, now) - MARGIN)
                 decided = listener.connection.execute(DECIDED, {"since": since})
                 self._wake(decided.scalars().all())
                 asked = now
 
     def _is_over(self) -> bool:
-        """Whether nobody waits any more, or another watcher has taken over."""
+        """Tell whether no waiter is left, or another watcher has taken over."""
         with self._lock:
             if self._watcher is not threading.current_thread():
                 return True
             if self._waiting:
                 return False
-            self._watcher = None  # the next waiter begins another
+            self._watcher = None  # the next waiter starts another
             return True
 
 
 class _Watch:
-    """Somebody who waits; of these there may be thousands, so they are small."""
+    """A registered waiter. There may be thousands, so it has slots."""
 
-    __slots__ = ("_changes", "_login_id", "_wake")
+    __slots__ = ("_events", "_login_id", "_wake")
 
-    def __init__(self, changes: SqlNativeChanges, login_id: str, wake: Wake) -> None:
-        self._changes = changes
+    def __init__(self, events: SqlNativeLoginEvents, login_id: str, wake: Wake) -> None:
+        self._events = events
         self._login_id = login_id
         self._wake = wake
 
     def __enter__(self) -> None:
-        self._changes.enter(self._login_id, self._wake)
+        self._events.enter(self._login_id, self._wake)
 
     def __exit__(self, *_error: object) -> None:
-        self._changes.leave(self._login_id, self._wake)
+        self._events.leave(self._login_id, self._wake)
 
 
 def _call(wakes: Collection[Wake]) -> None:
     for wake in wakes:
         try:
             wake()
-        except Exception:  # one waiter's trouble is not the others'
-            log.exception("somebody who awaits a native login could not be woken")
+        except Exception:  # the other waiters are still to be woken
+            log.exception("a waiter of a native login could not be woken")
 
 
 if TYPE_CHECKING:
 
-    def _fits(changes: SqlNativeChanges) -> NativeChanges:
-        return changes
+    def _fits(events: SqlNativeLoginEvents) -> NativeLoginEvents:
+        return events

@@ -324,7 +324,7 @@ def test_a_stream_is_cut_without_an_answer_when_the_database_fails(
         stream.event()
         service.rows("ALTER TABLE native_logins RENAME TO away")
         # Something to wake up for; it is the look that fails.
-        service.app.extensions["latchkey"].flows.await_native.changes.wake_all()
+        service.app.extensions["latchkey"].flows.await_native.events.wake_all()
 
         assert list(stream.events()) == []
     service.rows("ALTER TABLE away RENAME TO native_logins")
@@ -584,7 +584,7 @@ def test_one_address_starts_no_more_logins_than_it_may(
     App(service, address="203.0.113.77").starts(ALICE)
 
 
-def test_one_address_holds_no_more_streams_than_it_may(
+def test_admit_beyond_the_stream_limit_raises_too_many_requests(
     open_service: Callable[..., Service],
 ) -> None:
     app = App(open_service(native_streams_per_address=1)).starts(ALICE)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
-    from app.flows.native.wait import AwaitNativeLogin, StartNativeLogin
+    from app.flows.native.start import StartNativeLogin
+    from app.flows.native.wait import AwaitNativeLogin
     from tests.fakes.network import Sent
     from tests.rpc.running import Running
     from tests.service import Service
@@ -79,7 +80,7 @@ def test_a_stream_that_is_woken_looks_at_once(
         events = app.awaits(app.initiates(ALICE).session_id)
         next(events)
         deny(service)
-        running.listener.awaiting.changes.wake_all()
+        running.listener.awaiting.events.wake_all()
 
         assert [event.WhichOneof("outcome") for event in events] == ["denied"]
 
@@ -198,7 +199,7 @@ def test_a_thousand_streams_wait_without_a_thread_each(
         spent = active_count() - before - len(apps)
 
         deny(service)
-        running.listener.awaiting.changes.wake_all()
+        running.listener.awaiting.events.wake_all()
         outcomes = {event.WhichOneof("outcome") for one in held for event in one}
 
     assert spent <= 20

@@ -17,14 +17,14 @@ from sqlalchemy import text
 from app.flows.errors import UsernameTaken
 from app.flows.signing_keys import PrepareKeys
 from app.flows.sweep import Sweep, Swept
-from app.stores import native_login_events as native_changes
+from app.stores import native_login_events
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
-from app.stores.native_login_events import SqlNativeChanges
+from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
 from app.stores.sweep import SqlExpired
@@ -126,8 +126,8 @@ def deny_all(database: Database, login_ids: Sequence[str]) -> int:
 def await_all(database: Database, login_ids: Sequence[str]) -> list[str]:
     """Await native logins one after the other; return those nobody was woken for."""
     logins = SqlNativeLogins(database, Cipher(SECRET_KEY))
-    changes = SqlNativeChanges(database, lambda: NOON)
-    native_changes.POLL = 2 * TIMEOUT  # the watcher hears of each, or of none
+    changes = SqlNativeLoginEvents(database, lambda: NOON)
+    native_login_events.POLL = 2 * TIMEOUT  # the watcher hears of each, or of none
     return [one for one in login_ids if not _is_woken(logins, changes, one)]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from app.flows.errors import StorageFailed
 from app.stores import native_login_events as module
 from app.stores.database import open_database
-from app.stores.native_login_events import SqlNativeChanges
+from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.native_logins import SqlNativeLogins
 from tests.fakes.clock import NOON
 
@@ -40,8 +40,8 @@ def logins(database, cipher):
 
 
 @pytest.fixture
-def changes(database, clock):
-    return SqlNativeChanges(database, clock)
+def events(database, clock):
+    return SqlNativeLoginEvents(database, clock)
 
 
 @pytest.fixture
@@ -75,30 +75,28 @@ class Waiter:
 
 
 @contextmanager
-def waiting(changes, *names):
+def waiting(events, *names):
     """Wait for logins; the watcher listens, and the wake-ups of its start are over."""
     with ExitStack() as stack:
         first = Waiter()
-        stack.enter_context(changes.watch("whatever", first.wake))
+        stack.enter_context(events.watch("whatever", first.wake))
         assert first.is_woken()
         waiters = [Waiter() for _ in names]
         for name, waiter in zip(names, waiters, strict=True):
-            stack.enter_context(changes.watch(name, waiter.wake))
+            stack.enter_context(events.watch(name, waiter.wake))
         yield waiters
 
 
-def ends(changes):
+def ends(events):
     ends = time.monotonic() + SOON
-    while changes._watcher is not None and time.monotonic() < ends:
+    while events._watcher is not None and time.monotonic() < ends:
         time.sleep(0.01)
-    return changes._watcher is None
+    return events._watcher is None
 
 
-def test_a_decision_wakes_those_who_await_it_and_nobody_else(
-    logins, changes, elsewhere
-):
+def test_decision_wakes_only_the_waiters_of_that_login(logins, events, elsewhere):
     add(logins, "mine", "another")
-    with waiting(changes, "mine", "mine", "another") as (first, second, other):
+    with waiting(events, "mine", "mine", "another") as (first, second, other):
         elsewhere.deny("mine", NOON)
 
         assert first.is_woken()
@@ -106,27 +104,27 @@ def test_a_decision_wakes_those_who_await_it_and_nobody_else(
         assert not other.is_woken(NEVER)
 
 
-def test_a_decision_of_the_same_process_wakes_as_well(logins, changes):
+def test_a_decision_of_the_same_process_wakes_as_well(logins, events):
     add(logins, "mine")
-    with waiting(changes, "mine") as (waiter,):
+    with waiting(events, "mine") as (waiter,):
         logins.deny("mine", NOON)
 
         assert waiter.is_woken()
 
 
-def test_what_others_write_wakes_nobody(logins, changes, elsewhere):
+def test_other_commits_wake_no_waiter(logins, events, elsewhere):
     add(logins, "mine")
-    with waiting(changes, "mine") as (waiter,):
+    with waiting(events, "mine") as (waiter,):
         add(elsewhere, "another")
         elsewhere.deny("another", NOON)
 
         assert not waiter.is_woken(NEVER)
 
 
-def test_who_comes_later_hears_of_it_as_well(logins, changes, elsewhere):
+def test_a_later_waiter_is_woken_too(logins, events, elsewhere):
     add(logins, "early", "late")
     late = Waiter()
-    with waiting(changes, "early"), changes.watch("late", late.wake):
+    with waiting(events, "early"), events.watch("late", late.wake):
         elsewhere.deny("late", NOON)
 
         assert late.is_woken()
@@ -145,64 +143,62 @@ def test_no_wake_up_is_lost_in_a_race_of_two_processes(logins, database_url):
 
 
 def test_the_watcher_begins_with_the_first_waiter_and_ends_with_the_last(
-    logins, changes
+    logins, events
 ):
-    assert changes._watcher is None
+    assert events._watcher is None
 
-    with waiting(changes, "mine"):
-        watcher = changes._watcher
-        with changes.watch("another", Waiter().wake):
-            assert changes._watcher is watcher
+    with waiting(events, "mine"):
+        watcher = events._watcher
+        with events.watch("another", Waiter().wake):
+            assert events._watcher is watcher
         time.sleep(NEVER)
-        assert changes._watcher is watcher
-    assert ends(changes)
+        assert events._watcher is watcher
+    assert ends(events)
     watcher.join(SOON)
     assert not watcher.is_alive()
 
 
 def test_waiters_that_left_are_forgotten_and_their_successors_are_woken(
-    logins, changes, elsewhere
+    logins, events, elsewhere
 ):
     add(logins, "mine")
     for _ in range(3):
-        with waiting(changes, "mine"):
+        with waiting(events, "mine"):
             pass
-        assert changes._waiting == {}
-        assert ends(changes)
-    with waiting(changes, "mine") as (waiter,):
+        assert events._waiting == {}
+        assert ends(events)
+    with waiting(events, "mine") as (waiter,):
         elsewhere.deny("mine", NOON)
 
         assert waiter.is_woken()
 
 
-def test_everybody_is_woken_on_request(changes):
-    with waiting(changes, "one", "two") as waiters:
-        changes.wake_all()
+def test_wake_all_wakes_every_waiter(events):
+    with waiting(events, "one", "two") as waiters:
+        events.wake_all()
 
         assert all(waiter.is_woken() for waiter in waiters)
 
 
-def test_a_waiter_that_cannot_be_woken_keeps_nobody_else_asleep(
-    logins, changes, elsewhere, caplog
-):
+def test_failing_wake_does_not_stop_the_others(logins, events, elsewhere, caplog):
     def fail():
         raise RuntimeError("the event loop is closed")
 
     add(logins, "mine")
-    with waiting(changes, "mine") as (waiter,), changes.watch("mine", fail):
+    with waiting(events, "mine") as (waiter,), events.watch("mine", fail):
         for _ in range(2):
             elsewhere.deny("mine", NOON)
-            changes.wake_all()
+            events.wake_all()
             assert waiter.is_woken()
     assert "could not be woken" in caplog.text
 
 
-def test_a_coroutine_is_woken_from_the_watchers_thread(logins, changes, elsewhere):
+def test_a_coroutine_is_woken_from_the_watchers_thread(logins, events, elsewhere):
     add(logins, "mine")
 
     async def wait():
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
-        with changes.watch("mine", lambda: loop.call_soon_threadsafe(woken.set)):
+        with events.watch("mine", lambda: loop.call_soon_threadsafe(woken.set)):
             await asyncio.wait_for(woken.wait(), SOON)
             woken.clear()
             await asyncio.to_thread(elsewhere.deny, "mine", NOON)
@@ -229,13 +225,13 @@ class Interrupted:
 @pytest.mark.parametrize(
     "failure", [StorageFailed("database is locked"), ZeroDivisionError("a bug")]
 )
-def test_a_watcher_that_fails_begins_again_and_wakes_everybody(
+def test_failed_watcher_starts_again_and_wakes_all(
     database, logins, elsewhere, clock, monkeypatch, caplog, failure
 ):
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
-    changes = SqlNativeChanges(Interrupted(database, [failure] * 3), clock)
+    events = SqlNativeLoginEvents(Interrupted(database, [failure] * 3), clock)
     add(logins, "mine")
-    with waiting(changes, "mine") as (waiter,):
+    with waiting(events, "mine") as (waiter,):
         elsewhere.deny("mine", NOON)
 
         assert waiter.is_woken()
@@ -247,9 +243,9 @@ def test_a_listener_whose_connection_was_cut_listens_again(
     postgres_database, cipher, clock
 ):
     logins = SqlNativeLogins(postgres_database, cipher)
-    changes = SqlNativeChanges(postgres_database, clock)
+    events = SqlNativeLoginEvents(postgres_database, clock)
     add(logins, "mine")
-    with waiting(changes, "mine") as (waiter,):
+    with waiting(events, "mine") as (waiter,):
         with postgres_database.read() as connection:
             cut = connection.execute(
                 text("""
@@ -265,16 +261,16 @@ def test_a_listener_whose_connection_was_cut_listens_again(
 
 
 @pytest.mark.process
-def test_a_decision_that_nobody_told_is_found_before_long(
+def test_lost_notification_is_found_by_the_next_poll(
     postgres_database, cipher, clock, monkeypatch
 ):
     """A notification may get lost on the way, behind a pooler for instance."""
     monkeypatch.setattr(module, "POLL", 0.0)
     monkeypatch.setattr(type(postgres_database), "notify", lambda *_: None)
     logins = SqlNativeLogins(postgres_database, cipher)
-    changes = SqlNativeChanges(postgres_database, clock)
+    events = SqlNativeLoginEvents(postgres_database, clock)
     add(logins, "mine")
-    with waiting(changes, "mine") as (waiter,):
+    with waiting(events, "mine") as (waiter,):
         logins.deny("mine", NOON)
 
         assert waiter.is_woken()
@@ -284,9 +280,9 @@ def test_a_clock_that_is_set_back_hides_no_decision(
     sqlite_database, cipher, clock, sqlite_url
 ):
     logins = SqlNativeLogins(sqlite_database, cipher)
-    changes = SqlNativeChanges(sqlite_database, clock)
+    events = SqlNativeLoginEvents(sqlite_database, clock)
     add(logins, "mine")
-    with waiting(changes, "mine") as (waiter,):
+    with waiting(events, "mine") as (waiter,):
         clock.advance(-3_600)
         logins.deny("mine", clock())
 
@@ -299,21 +295,21 @@ gevent.monkey.patch_all()
 import os, sys, time, gevent
 from gevent.event import Event
 from app.stores import native_login_events as module
-from app.stores.native_login_events import SqlNativeChanges
+from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.encryption import Cipher
 from app.stores.database import open_database
 from app.stores.native_logins import SqlNativeLogins
 from tests.stores.racers import SECRET_KEY
 module.POLL = 300.0
 database = open_database(sys.argv[1])
-changes = SqlNativeChanges(database, time.time)
+events = SqlNativeLoginEvents(database, time.time)
 logins = SqlNativeLogins(open_database(sys.argv[1]), Cipher(SECRET_KEY))
 child = os.fork()  # as gunicorn does after loading the application
 if child:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     sys.exit()
 woken = Event()
-with changes.watch("mine", woken.set), gevent.Timeout(30):
+with events.watch("mine", woken.set), gevent.Timeout(30):
     woken.wait()
     woken.clear()
     # A second, or minutes: a listener of PostgreSQL that blocks does so for a second

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.flows.destination import Destination, awaited_by
-from app.flows.errors import NativeLoginOver
+from app.flows.errors import NativeLoginClosed
 from app.flows.login import LoginStarted, StartLogin
 from app.flows.logout import EndSession
 from app.flows.ports import Audit, NativeLogin, NativeLogins, Session, Sessions, User
@@ -44,20 +44,20 @@ class OpenNativeLogin:
         before, pushes one of its own.
 
         Raises:
-            NativeLoginOver: unknown, decided already, or too old.
+            NativeLoginClosed: unknown, decided already, or too old.
             Whatever `StartLogin.start` raises.
         """
         login = self.logins.by_open_secret(secret)
         now = self.clock()
         if login is None or not login.is_open(now):
-            raise NativeLoginOver("this link leads nowhere any more")
+            raise NativeLoginClosed("this link leads nowhere any more")
         is_first = self.logins.open(login.login_id, now)
         if is_first and now < login.created_at + PUSHED_LIFETIME:
             return LoginStarted(
                 url=login.authorization_url, state=login.state, secret=secret
             )
-        aim = Destination(identifier=login.identifier, native=login.login_id)
-        return self.starting.start(aim, address=address, secret=secret)
+        destination = Destination(identifier=login.identifier, native=login.login_id)
+        return self.starting.start(destination, address=address, secret=secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +88,15 @@ class ConfirmNativeLogin:
         `login_id` and `secret` are what this browser was given at its callback.
 
         Raises:
-            NativeLoginOver: decided already, too old, or not this browser's.
+            NativeLoginClosed: decided already, too old, or not this browser's.
             AccountDisabled: the platform has shut this account.
         """
         login = self.logins.get(login_id)
         session = self.sessions.by_secret(secret)
         if login is None or session is None or not login.is_open(self.clock()):
-            raise NativeLoginOver("nothing is left to decide")
+            raise NativeLoginClosed("nothing is left to decide")
         if awaited_by(session) != login_id:
-            raise NativeLoginOver("this session is for something else")
+            raise NativeLoginClosed("this session is for something else")
         user = self.tokens.account(session).user
         return AppQuestion(login=login, session=session, user=user)
 
@@ -106,14 +106,14 @@ class ConfirmNativeLogin:
         Whoever presses a button twice gets the first answer again.
 
         Raises:
-            NativeLoginOver, AccountDisabled: as `question` does; a newcomer's login,
+            NativeLoginClosed, AccountDisabled: as `question` does; a newcomer's login,
                 too, is not one to decide yet.
         """
         if (decided := self._answered(login_id, secret)) is not None:
             return decided
         asked = self.question(login_id, secret)
         if asked.user is None:
-            raise NativeLoginOver("a newcomer picks a username first")
+            raise NativeLoginClosed("a newcomer picks a username first")
         now = self.clock()
         session = replace(
             asked.session, destination=None, expires_at=now + self.session_lifetime
@@ -127,7 +127,7 @@ class ConfirmNativeLogin:
         """Keep the app out, give the grant back, and return the login as it is now.
 
         Raises:
-            NativeLoginOver, AccountDisabled: as `question` does.
+            NativeLoginClosed, AccountDisabled: as `question` does.
         """
         if (decided := self._answered(login_id, secret)) is not None:
             return decided
@@ -153,7 +153,7 @@ class ConfirmNativeLogin:
     def _as_decided(self, login_id: str) -> NativeLogin:
         decided = self._decided(login_id)
         if decided is None:  # its time was up between the question and the answer
-            raise NativeLoginOver("too late")
+            raise NativeLoginClosed("too late")
         return decided
 
     def _record(self, event: str, asked: AppQuestion) -> None:

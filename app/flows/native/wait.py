@@ -1,68 +1,44 @@
-"""The app's half of a native login: begin it, and await its token.
+"""Wait for a native login: GET /auth/native/login/SECRET/await, and AwaitLogin (gRPC).
 
-The app holds a secret that no browser ever sees; the link that it opens holds another,
-and the two are joined in one row. Who proves the first gets the token, minted when it
-is delivered, so that none rests in the database (requirement 9.19).
+The app proves `await_secret` and, where it sent a challenge, the verifier (RFC 7636).
+Its platform token is minted when it is delivered, so the database holds none
+(requirement 9.19).
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import secrets
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlencode
 
 from app.atproto.oauth.callback import fingerprint
 from app.atproto.syntax.grammar import Did, Handle
 from app.flows.concurrency import ConcurrencyLimit
-from app.flows.destination import Destination
 from app.flows.errors import NativeLoginUnknown, VerifierMismatch
-from app.flows.login import StartLogin
 from app.flows.networks import network_of
-from app.flows.ports import NativeChanges, NativeLogin, NativeLogins, Sessions
+from app.flows.ports import NativeLogin, NativeLoginEvents, NativeLogins, Sessions
 from app.flows.session import IssueToken
 
-from .app_identity import (
-    is_proof,
-    make_user_code,
-    parse_app_name,
-    parse_code_challenge,
-)
+from .app_identity import is_proof
 
 log = logging.getLogger(__name__)
 
 NativeStatus = Literal["pending", "completed", "denied", "expired"]
 
-NATIVE_LOGIN_LIFETIME = 1800
-"""Seconds that a person has, from the app's start to the last button."""
-
 DELIVERY_WINDOW = 300
-"""Seconds for which a token is given out: connections break, and apps restart."""
-
-OPEN_PATH = "/auth/native/open"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NativeLoginStarted:
-    """What the app needs: a link for the browser, its own secret, a code to show."""
-
-    oauth_url: str = field(repr=False)
-    session_id: str = field(repr=False)
-    user_code: str
-    expires_in: int
+"""Seconds after the decision in which the app may fetch its token, several times if a
+connection breaks or the app restarts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeOutcome:
     """How a native login stands.
 
-    `expires_in` are the seconds that remain: of the token once it is there, of the
-    login while it is pending.
+    `expires_in` is in seconds: of the token when completed, of the login while pending.
     """
 
     status: NativeStatus
@@ -73,7 +49,7 @@ class NativeOutcome:
     expires_in: int | None = None
 
     def document(self) -> dict[str, object]:
-        """Return what an app is told, in the words of the contract."""
+        """Return the JSON object of the HTTP interface."""
         if self.status != "completed":
             return {"status": self.status}
         return {
@@ -90,70 +66,17 @@ EXPIRED = NativeOutcome(status="expired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartNativeLogin:
-    """POST /auth/native/login, and InitiateLogin."""
-
-    logins: NativeLogins
-    starting: StartLogin
-    public_url: str
-    clock: Callable[[], float]
-
-    def start(
-        self,
-        identifier: str,
-        *,
-        address: str,
-        app_name: str | None = None,
-        code_challenge: str | None = None,
-    ) -> NativeLoginStarted:
-        """Begin a login that a browser finishes and this app awaits.
-
-        Raises:
-            AppNameInvalid, CodeChallengeInvalid: before anybody is asked.
-            Whatever `StartLogin.start` raises.
-        """
-        name = parse_app_name(app_name)
-        challenge = parse_code_challenge(code_challenge)
-        session_id = secrets.token_urlsafe(32)
-        login_id = fingerprint(session_id)
-        started = self.starting.start(
-            Destination(identifier=identifier, native=login_id), address=address
-        )
-        now = self.clock()
-        login = NativeLogin(
-            login_id=login_id,
-            app_name=name,
-            user_code=make_user_code(),
-            code_challenge=challenge,
-            identifier=identifier,
-            authorization_url=started.url,
-            state=started.state,
-            created_at=now,
-            expires_at=now + NATIVE_LOGIN_LIFETIME,
-        )
-        self.logins.add(login, open_secret=started.secret)
-        log.info("native login began: %s for %r", login.user_code, name)
-        link = f"{self.public_url}{OPEN_PATH}?{urlencode({'login': started.secret})}"
-        return NativeLoginStarted(
-            oauth_url=link,
-            session_id=session_id,
-            user_code=login.user_code,
-            expires_in=NATIVE_LOGIN_LIFETIME,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitNativeLogin:
-    """GET /auth/native/login/ID/await, and AwaitLogin.
+    """GET /auth/native/login/SECRET/await, and AwaitLogin.
 
-    A front end enters `admit`, then `watch`, then looks, and looks again whenever it is
-    woken, until the status is not pending any more or `is_ending`.
+    A front end enters `admit`, then `watch`, then calls `look`, again after
+    each wake-up, until the status is no longer pending or `is_ending` is true.
     """
 
     logins: NativeLogins
     sessions: Sessions
     tokens: IssueToken
-    changes: NativeChanges
+    events: NativeLoginEvents
     streams: ConcurrencyLimit
     token_lifetime: int
     clock: Callable[[], float]
@@ -163,47 +86,47 @@ class AwaitNativeLogin:
         """Hold one stream of an address's network open.
 
         Raises:
-            TooManyRequests: the address has as many as it may.
+            TooManyRequests: the address has as many open streams as it may have.
         """
         return self.streams.hold(network_of(address))
 
     @property
     def is_ending(self) -> bool:
-        """Whether open streams are to end without an answer: this process stops."""
+        """Whether streams are to end without an answer, because the process stops."""
         return self.ending.is_set()
 
     def end(self) -> None:
-        """End the open streams of this process; their apps come back to another.
+        """End the open streams of this process; their apps connect again.
 
-        Streams that come after this are admitted and end as well: an EventSource comes
-        back after an end, never after a refusal.
+        Later streams are admitted and end as well: an EventSource connects again after
+        an end, never after a refusal.
         """
         self.ending.set()
-        self.changes.wake_all()
+        self.events.wake_all()
 
     def watch(
-        self, session_id: str, wake: Callable[[], None]
+        self, await_secret: str, wake: Callable[[], None]
     ) -> AbstractContextManager[None]:
-        """Call `wake`, from any thread, whenever it may be worth looking again.
+        """Call `wake`, from any thread, when the login may have changed.
 
-        What happened before is not told: look once after entering.
+        Earlier changes are not reported: call `look` once after entering.
         """
-        return self.changes.watch(fingerprint(session_id), wake)
+        return self.events.watch(fingerprint(await_secret), wake)
 
     def look(
-        self, session_id: str, *, code_verifier: str | None = None
+        self, await_secret: str, *, code_verifier: str | None = None
     ) -> NativeOutcome:
-        """Tell how the login stands, now; mint the token when the app was let in.
+        """Return the state of the login; mint a token when the person allowed the app.
 
-        Looking consumes nothing: whoever proves the secret gets a token again until
-        the delivery is acknowledged or its window closes.
+        Consumes nothing: the app may fetch a token again until it acknowledges the
+        delivery or DELIVERY_WINDOW ends.
 
         Raises:
             NativeLoginUnknown: no login has this secret.
-            VerifierMismatch: not the verifier of the login's challenge.
-            AccountDisabled: the platform has shut this account since.
+            VerifierMismatch: the verifier does not match the login's challenge.
+            AccountDisabled: the platform has disabled this account.
         """
-        login = self._proved(session_id, code_verifier)
+        login = self._proved(await_secret, code_verifier)
         now = self.clock()
         match login.status:
             case "denied":
@@ -216,22 +139,24 @@ class AwaitNativeLogin:
             case _:
                 return EXPIRED
 
-    def acknowledge(self, session_id: str, *, code_verifier: str | None = None) -> None:
-        """Note that the app keeps its token: nobody gets another one.
+    def acknowledge(
+        self, await_secret: str, *, code_verifier: str | None = None
+    ) -> None:
+        """Note that the app has its token; no other token is given out.
 
         Raises:
             NativeLoginUnknown, VerifierMismatch: as `look` does.
         """
-        login = self._proved(session_id, code_verifier)
+        login = self._proved(await_secret, code_verifier)
         if self.logins.acknowledge(login.login_id, self.clock()):
             log.info("native login %s was delivered", login.user_code)
 
-    def _proved(self, session_id: str, code_verifier: str | None) -> NativeLogin:
-        login = self.logins.get(fingerprint(session_id))
+    def _proved(self, await_secret: str, code_verifier: str | None) -> NativeLogin:
+        login = self.logins.get(fingerprint(await_secret))
         if login is None:
-            raise NativeLoginUnknown("no app awaits this")
+            raise NativeLoginUnknown("no native login has this secret")
         if not is_proof(code_verifier, login.code_challenge):
-            raise VerifierMismatch("not the verifier of this login")
+            raise VerifierMismatch("the verifier does not match the challenge")
         return login
 
     def _delivery(self, login: NativeLogin, now: float) -> NativeOutcome:
@@ -240,7 +165,7 @@ class AwaitNativeLogin:
         if login.sid is None or now >= login.decided_at + DELIVERY_WINDOW:
             return EXPIRED
         session = self.sessions.get(login.sid)
-        if session is None:  # ended on the account page before it was collected
+        if session is None:
             return EXPIRED
         signed_in = self.tokens.issue(session)
         if signed_in.user is None or signed_in.token is None:

@@ -1,0 +1,136 @@
+"""Native logins, sessions and tokens in memory, for the flows of native apps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from app.atproto.oauth.callback import fingerprint
+from app.flows.concurrency import ConcurrencyLimit
+from app.flows.errors import AccountDisabled
+from app.flows.login import LoginStarted
+from app.flows.native.start import StartNativeLogin
+from app.flows.native.wait import AwaitNativeLogin
+from app.flows.session import SignedIn
+from tests.stores.samples import session, user
+
+HOME = "https://auth.platform.cafe"
+PHONE = "203.0.113.7"
+
+
+@dataclass
+class FakeLogins:
+    """Native logins in a dictionary."""
+
+    rows: dict[str, object] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def add(self, login, *, open_secret):
+        self.rows[login.login_id] = login
+        self.secrets[open_secret] = login.login_id
+
+    def get(self, login_id):
+        return self.rows.get(login_id)
+
+    def acknowledge(self, login_id, now):
+        self.change(login_id, acknowledged_at=now)
+        return True
+
+    def change(self, login_id, **changes):
+        self.rows[login_id] = replace(self.rows[login_id], **changes)
+
+
+@dataclass
+class FakeStart:
+    """Begins logins, and notes what it was asked for."""
+
+    asked: list[dict[str, object]] = field(default_factory=list)
+    refusal: Exception | None = None
+
+    def start(self, destination, **asked):
+        if self.refusal:
+            raise self.refusal
+        self.asked.append({"destination": destination, **asked})
+        return LoginStarted(
+            url="https://auth.test/authorize", state="the-state", secret="link/secret"
+        )
+
+
+@dataclass
+class FakeTokens:
+    """Mints tokens one could count."""
+
+    minted: int = 0
+    disabled: bool = False
+
+    def issue(self, session):
+        if self.disabled:
+            raise AccountDisabled(session.did)
+        self.minted += 1
+        return SignedIn(session=session, user=user(), token=f"token-{self.minted}")
+
+
+@dataclass
+class FakeSessions:
+    live: dict[str, object] = field(default_factory=dict)
+
+    def get(self, sid):
+        return self.live.get(sid)
+
+
+@pytest.fixture
+def logins():
+    return FakeLogins()
+
+
+@pytest.fixture
+def starting():
+    return FakeStart()
+
+
+@pytest.fixture
+def tokens():
+    return FakeTokens()
+
+
+@pytest.fixture
+def sessions():
+    return FakeSessions({"sid-1": session(app_name="Sketch")})
+
+
+@pytest.fixture
+def app_starts(logins, starting, clock):
+    return StartNativeLogin(
+        logins=logins, starting=starting, public_url=HOME, clock=clock
+    )
+
+
+@pytest.fixture
+def app_waits(logins, sessions, tokens, clock):
+    return AwaitNativeLogin(
+        logins=logins,
+        sessions=sessions,
+        tokens=tokens,
+        events=None,
+        streams=ConcurrencyLimit("streams", per_key=1, retry_after=30),
+        token_lifetime=86_400,
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def started(app_starts):
+    return app_starts.start("alice.test", address=PHONE, app_name="Sketch")
+
+
+@pytest.fixture
+def allowed(logins, started, clock):
+    """The login of `started`, confirmed in the browser just now."""
+    logins.change(
+        fingerprint(started.await_secret),
+        status="completed",
+        sid="sid-1",
+        decided_at=clock(),
+    )
+    return started
