@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.atproto.scopes.permission_rules import rule_of
+from app.atproto.scopes.permission import rule_of
 from app.web.permission_text import ACCOUNT, SAID, in_words
 
 SERVICE = "did:web:api.relay.app%23play"

@@ -1,7 +1,6 @@
-"""The form of one word in a scope: `resource:positional?name=value` (8.2).
+"""The grammar of a scope's words: `resource:positional?name=value` (requirement 8.2).
 
-Form alone: which resources there are and what they mean, `scopes/permission_rules.py`
-says. Pure.
+Which resources exist and what they mean is in `scopes/permission.py`. Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """A word by its form alone: whether such a resource exists is not asked."""
+    """The parts of a word; its resource may be unknown."""
 
     resource: str
     positional: str | None
@@ -28,33 +27,33 @@ class Word:
 
 
 def parse_word(text: str) -> Word:
-    """Take a word apart (requirement 8.2).
+    """Split a word into its parts (requirement 8.2).
 
-    A plus is a plus: this is no form, and no value has a space in it.
+    A plus is not decoded to a space: this is not form encoding.
 
     Raises:
-        ScopeInvalid: not of the form, or with a faulty percent-escape.
+        ScopeInvalid: not of this form, or with a faulty percent-escape.
     """
     head, _, query = text.partition("?")
     resource, colon, positional = head.partition(":")
     if not _RESOURCE.fullmatch(resource) or not _VISIBLE.fullmatch(text):
         raise ScopeInvalid(f"not a permission: {printable(text)}")
-    parameters: dict[str, tuple[str, ...]] = {}
+    parameters: dict[str, list[str]] = {}
     for parameter in filter(None, query.split("&")):
         name, _, value = parameter.partition("=")
-        parameters[name] = (*parameters.get(name, ()), _decoded(value))
+        parameters.setdefault(name, []).append(_decoded(value))
     return Word(
         resource=resource,
         positional=_decoded(positional) if colon else None,
-        parameters=parameters,
+        parameters={name: tuple(values) for name, values in parameters.items()},
     )
 
 
 def _decoded(text: str) -> str:
-    """Undo percent-escapes.
+    """Decode percent-escapes.
 
     Raises:
-        ScopeInvalid: an escape that is none, or of no UTF-8.
+        ScopeInvalid: a percent sign without two digits, or not UTF-8.
     """
     if _BAD_ESCAPE.search(text):
         raise ScopeInvalid("a percent sign that escapes nothing")

@@ -1,33 +1,164 @@
-"""One permission: `repo:app.relay.track?action=create` (requirements 8.2 and 8.3).
+"""A permission of a scope: `repo:app.relay.track?action=create` (requirement 8.3).
 
-What is to be done is written in the same words as what was granted (`repo:*`), so one
-record serves for both and `covers` compares them. Unknown resources and parameters are
-refused: a permission that nobody here understands allows nothing. Pure.
+The rules below say which resources exist, which parameters they have, and which value
+covers which: at most two parameters, a subject (written after the colon as a rule) and
+a detail. What a call needs is written in the same words as what was granted (`repo:*`):
+one record serves for both, and `covers` compares them. Unknown resources and parameters
+are refused: a permission that this client does not understand allows nothing. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Self
+from typing import Final, Self
 from urllib.parse import quote
 
-from ..errors import ScopeInvalid, printable
+from ..errors import IdentifierInvalid, ScopeInvalid, printable
+from ..syntax.grammar import parse_did
+from ..syntax.nsid import is_nsid
 from .grammar import parse_word
-from .permission_rules import ANY, rule_of
+
+ANY: Final = "*"
+
+_MIME_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*"
+_MIME = re.compile(rf"\*/\*|{_MIME_NAME}/(?:\*|{_MIME_NAME})")
+_SERVICE = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter: its valid values, and the widest, which covers all others."""
+
+    name: str
+    is_valid: Callable[[str], bool]
+    widest: str | None = None
+    is_list: bool = False
+    default: tuple[str, ...] | None = None
+    """None: the parameter is required."""
+
+    def checked(self, values: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the values in normal form.
+
+        Raises:
+            ScopeInvalid: a value is missing, not valid, or one too many.
+        """
+        given = self.default if values is None else values
+        if given is None:
+            raise ScopeInvalid(f"{self.name} is missing")
+        if len(given) > 1 and not self.is_list and values is not None:
+            raise ScopeInvalid(f"{self.name} is given more than once")
+        for value in given:
+            if not self.is_valid(value):
+                raise ScopeInvalid(f"{printable(value)} is no {self.name}")
+        return self.normal(given)
+
+    def normal(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the values sorted and unique; the widest one replaces the others."""
+        if self.widest in values:
+            return (self.widest,)
+        return tuple(sorted(set(values)))
+
+    def covers(self, granted: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+        """Tell whether each of the wanted values is granted."""
+        have = set(granted)
+        return all(not have.isdisjoint(self.wider(want)) for want in wanted)
+
+    def wider(self, value: str) -> tuple[str, ...]:
+        """Return the values that cover this one, itself included.
+
+        `image/*` is the only kind of pattern that covers a part of all values.
+        """
+        return (value, self.widest or value, f"{value.partition('/')[0]}/*")
+
+
+def _is_any_or_nsid(text: str) -> bool:
+    return text == ANY or is_nsid(text)
+
+
+def _is_mime(text: str) -> bool:
+    return _MIME.fullmatch(text) is not None
+
+
+def _is_service(text: str) -> bool:
+    """Tell whether this is `did#service`; a bare DID is not (requirement 8.3)."""
+    did, _, fragment = text.partition("#")
+    try:
+        parse_did(did, allow_localhost=True, allow_test=True)
+    except IdentifierInvalid:
+        return False
+    return _SERVICE.fullmatch(fragment) is not None
+
+
+def _is_audience(text: str) -> bool:
+    return text == ANY or _is_service(text)
+
+
+def _one_of(*words: str) -> Callable[[str], bool]:
+    return frozenset(words).__contains__
+
+
+_RULES: Final[Mapping[str, tuple[Parameter, ...]]] = {
+    "repo": (
+        Parameter(
+            name="collection", is_valid=_is_any_or_nsid, widest=ANY, is_list=True
+        ),
+        Parameter(
+            name="action",
+            is_valid=_one_of("create", "update", "delete"),
+            is_list=True,
+            default=("create", "update", "delete"),
+        ),
+    ),
+    "rpc": (
+        Parameter(name="lxm", is_valid=_is_any_or_nsid, widest=ANY, is_list=True),
+        Parameter(name="aud", is_valid=_is_audience, widest=ANY),
+    ),
+    "blob": (Parameter(name="accept", is_valid=_is_mime, widest="*/*", is_list=True),),
+    "account": (
+        Parameter(name="attr", is_valid=_one_of("email", "repo")),
+        # `manage` includes `read`.
+        Parameter(
+            name="action",
+            is_valid=_one_of("read", "manage"),
+            widest="manage",
+            default=("read",),
+        ),
+    ),
+    "identity": (Parameter(name="attr", is_valid=_one_of("handle", ANY), widest=ANY),),
+    "include": (
+        Parameter(name="nsid", is_valid=is_nsid),
+        # No `*`: the reference server refuses it here.
+        Parameter(name="aud", is_valid=_is_service, default=()),
+    ),
+}
+"""By resource: its subject, then its detail where it has one (requirement 8.3)."""
+
+
+def rule_of(resource: str) -> tuple[Parameter, ...]:
+    """Return the parameters of a resource, the subject first.
+
+    Raises:
+        ScopeInvalid: no such resource.
+    """
+    try:
+        return _RULES[resource]
+    except KeyError:
+        raise ScopeInvalid(f"no resource {printable(resource)}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """What may be done: each of the subjects, in each of the details.
+    """The right to use each of the subjects with each of the details.
 
-    Repository writes are collections and actions, calls of a service (`rpc`) are
-    methods and an audience; blobs, the identity and the account have subjects, the
-    account an action as well. `include` names a permission set, which only servers
-    resolve (requirement 8.4).
+    `repo` has collections and actions, `rpc` (calls of a service) methods and an
+    audience; `blob`, `identity` and `account` have subjects, `account` an action as
+    well. `include` names a permission set, which only servers resolve
+    (requirement 8.4).
 
-    Made by `parse` and `of`; equal ones allow the same, however they were spelled.
+    Made by `parse` and `of`; equal permissions allow the same, whatever the spelling.
     """
 
     resource: str
@@ -55,9 +186,9 @@ class Permission:
 
     @classmethod
     def of(cls, resource: str, subject: str, detail: str | None = None) -> Self:
-        """Return the permission to do one thing.
+        """Return the permission for one subject and one detail.
 
-        `of("repo", "app.relay.track", "create")`; without a detail, its default.
+        `of("repo", "app.relay.track", "create")`; without a detail, the default one.
 
         Raises:
             ScopeInvalid: not a permission of requirement 8.3.
@@ -77,11 +208,11 @@ class Permission:
         ]
         subjects, details = values[0], values[1] if len(values) > 1 else ()
         if resource == "rpc" and ANY in subjects and ANY in details:
-            raise ScopeInvalid("rpc: every method of every service is not to be had")
+            raise ScopeInvalid("rpc: not every method of every service")
         return cls(resource=resource, subjects=subjects, details=details)
 
     def parts(self) -> Iterator[Self]:
-        """Yield the permissions to do one thing each that this one is made of."""
+        """Yield this permission in parts of one subject and one detail each."""
         for subject, detail in product(self.subjects, self.details or (None,)):
             yield replace(
                 self,
@@ -89,8 +220,16 @@ class Permission:
                 details=() if detail is None else (detail,),
             )
 
+    def wider(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each subject and detail that covers this one part (see `parts`)."""
+        subject, *rest = rule_of(self.resource)
+        details: tuple[str | None, ...] = (None,)
+        if self.details:
+            details = rest[0].wider(self.details[0])
+        return product(subject.wider(self.subjects[0]), details)
+
     def covers(self, wanted: Permission) -> bool:
-        """Tell whether this permission alone allows all of the wanted one."""
+        """Tell whether this permission alone allows all of `wanted`."""
         if wanted.resource != self.resource:
             return False
         subject, *rest = rule_of(self.resource)
@@ -99,7 +238,7 @@ class Permission:
         return all(detail.covers(self.details, wanted.details) for detail in rest)
 
     def __str__(self) -> str:
-        """Return the word to ask for it, the shortest one there is (8.2)."""
+        """Return the shortest word that requests it (requirement 8.2)."""
         subject, *rest = rule_of(self.resource)
         head, queries = f"{self.resource}:{_escaped(self.subjects[0], '+')}", []
         if len(self.subjects) > 1:
@@ -114,5 +253,5 @@ class Permission:
 
 
 def _escaped(text: str, also_safe: str = "") -> str:
-    """Write a value; a plus of a query is read as a space by some servers."""
+    """Escape a value; some servers read a plus in a query as a space."""
     return quote(text, safe=f":/,@*{also_safe}")

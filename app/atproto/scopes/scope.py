@@ -1,15 +1,16 @@
-"""The scope parameter: a set of permissions, written as words (section 8).
+"""The OAuth scope parameter: a set of permissions, written as words (section 8).
 
-The same grant comes back in many spellings: merged, split, in another order, permission
-sets expanded or not (requirement 8.9). So a scope is never compared as a string: it is
-parsed, and asked what it allows.
+Servers return the same grant in many spellings: merged, split, in another order, with
+permission sets expanded or not (requirement 8.9). So a scope is never compared as a
+string: it is parsed, and asked what it allows.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final, Self
 
 from ..errors import ScopeInvalid
@@ -17,12 +18,12 @@ from ..syntax.nsid import group_of
 from .permission import Permission
 
 ATPROTO: Final = "atproto"
-"""In every scope; alone it means signing in and nothing else."""
+"""The word of every scope; alone it allows signing in and nothing else."""
 
 TRANSITION_GENERIC: Final = "transition:generic"
 TRANSITION_CHAT: Final = "transition:chat.bsky"
 TRANSITION_EMAIL: Final = "transition:email"
-"""What an app password was: coarse, and to be retired (requirement 8.6)."""
+"""The rights of a former app password: coarse, to be retired (requirement 8.6)."""
 
 _WORDS: Final = frozenset(
     {ATPROTO, TRANSITION_GENERIC, TRANSITION_CHAT, TRANSITION_EMAIL}
@@ -30,12 +31,15 @@ _WORDS: Final = frozenset(
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 _READ_EMAIL: Final = Permission.of("account", "email", "read")
 
+_Part = tuple[str, str, str | None]
+"""A permission of one subject and one detail, for look-ups in a set."""
+
 
 def parse_scope(text: str) -> tuple[str, ...]:
-    """Split a scope into its words, in order and each once (RFC 6749 §3.3).
+    """Split a scope into its words, in order and each once (RFC 6749 section 3.3).
 
-    Whether `atproto` is among them is the caller's to ask: what a server grants, and
-    what we ask of it, are judged in different places (requirements 4.6 and 6.10).
+    The callers check that `atproto` is among them: in what we request (requirement 4.6)
+    and in what a server grants (requirement 6.10).
 
     Raises:
         ScopeInvalid: empty, not separated by single spaces, or with characters that a
@@ -48,22 +52,38 @@ def parse_scope(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeSet:
-    """What a scope allows, however it was spelled.
+    """The permissions of a scope, whatever its spelling.
 
-    Words that are no permission we know are kept and allow nothing: servers grow
-    resources before clients do, and drop those that they do not know (8.8).
+    Words that are no known permission are kept and allow nothing: servers introduce
+    resources before clients do, and drop those that they do not know (requirement 8.8).
+    Every method takes time linear in the length of the scopes.
     """
 
     permissions: tuple[Permission, ...]
     words: tuple[str, ...]
-    """`atproto`, `transition:...`, and what we do not know."""
+    """`atproto`, `transition:...`, and the unknown ones."""
+    _words: frozenset[str] = field(init=False, repr=False, compare=False)
+    _granted: frozenset[_Part] = field(init=False, repr=False, compare=False)
+    _groups: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        granted: set[_Part] = set()
+        groups: set[str] = set()
+        for part in chain.from_iterable(each.parts() for each in self.permissions):
+            subject = part.subjects[0]
+            # A part with a detail covers the one that leaves it open (`include`).
+            granted.update((part.resource, subject, d) for d in (*part.details, None))
+            groups.update(_groups_above(part.resource, subject))
+        object.__setattr__(self, "_words", frozenset(self.words))
+        object.__setattr__(self, "_granted", frozenset(granted))
+        object.__setattr__(self, "_groups", frozenset(groups))
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a scope, as granted or as asked for.
+        """Read a scope, as granted or as requested.
 
         Raises:
-            ScopeInvalid: not a scope (8.1); a word alone never makes it one.
+            ScopeInvalid: not a scope (requirement 8.1); an unknown word is no error.
         """
         permissions: list[Permission] = []
         words: list[str] = []
@@ -85,33 +105,35 @@ class ScopeSet:
         return self._judge(wanted, self._covers)
 
     def may_allow(self, wanted: Permission | str) -> bool:
-        """Tell whether it is granted, or could be by a permission set (8.4).
+        """Tell whether it is granted, or could be by a permission set.
 
-        Some servers return `include:` as it was asked for, and only they know what is
-        in the set: then the host is to be asked, and answers 403 if it is not (8.11).
+        Some servers return `include:` as it was requested, and only they know what the
+        set contains (requirement 8.4). Then a call has to be tried: the host answers
+        403 if the permission is missing (requirement 8.11).
 
         Raises:
             ScopeInvalid: `wanted` is a string and no permission.
         """
+        sets = {group_of(each.subjects[0]) for each in self.includes}
         return self._judge(
             wanted,
             lambda part: (
                 self._covers(part)
-                or any(_could_hold(include, part) for include in self.includes)
+                or not sets.isdisjoint(_groups_above(part.resource, part.subjects[0]))
             ),
         )
 
     def missing(self, scope: str) -> tuple[str, ...]:
-        """Return the words to ask for so that all of `scope` is granted; () for none.
+        """Return the words to request so that all of `scope` is granted; () for none.
 
-        Of a permission that is granted in part, the rest. A permission set that was
-        replaced by what is in it is not missing, as far as anybody here can tell.
+        For a partly granted permission, its other parts. A permission set counts as
+        granted when a permission of its group is: the server may have expanded it.
 
         Raises:
-            ScopeInvalid: `scope` is none.
+            ScopeInvalid: `scope` is not a scope.
         """
         asked = ScopeSet.parse(scope)
-        words = [word for word in asked.words if word not in self.words]
+        words = [word for word in asked.words if word not in self._words]
         lacking = [rest for each in asked.permissions for rest in self._lacking(each)]
         return (*words, *dict.fromkeys(map(str, lacking)))
 
@@ -125,7 +147,7 @@ class ScopeSet:
         return tuple(each for each in self.permissions if each.resource == "include")
 
     def __str__(self) -> str:
-        """Return a scope parameter that says the same."""
+        """Return a scope parameter with the same meaning."""
         return " ".join((*self.words, *map(str, self.permissions)))
 
     def _judge(
@@ -133,7 +155,7 @@ class ScopeSet:
     ) -> bool:
         if isinstance(wanted, str):
             if wanted in _WORDS:
-                return wanted in self.words
+                return wanted in self._words
             wanted = Permission.parse(wanted)
         return all(is_granted(part) for part in wanted.parts())
 
@@ -147,32 +169,37 @@ class ScopeSet:
                 yield replace(alone, details=details)
 
     def _has(self, part: Permission) -> bool:
-        """Tell whether a part is granted, or what came of it if it is a set (8.9)."""
+        """Tell whether a part is granted, or was expanded if it is a permission set.
+
+        A set may contain permissions of its own group only (requirements 8.4 and 8.9).
+        """
         if self._covers(part):
             return True
-        return part.resource == "include" and any(
-            _could_hold(part, granted) for granted in self.permissions
+        return part.resource == "include" and (
+            group_of(part.subjects[0]) in self._groups
         )
 
     def _covers(self, part: Permission) -> bool:
-        return self._is_transitional(part) or any(
-            granted.covers(part) for granted in self.permissions
+        return self._is_transitional(part) or not self._granted.isdisjoint(
+            (part.resource, subject, detail) for subject, detail in part.wider()
         )
 
     def _is_transitional(self, part: Permission) -> bool:
-        """Tell whether one of the coarse words grants this (8.6)."""
+        """Tell whether a `transition:` word grants this (requirement 8.6)."""
         if part.resource == "account":
-            return TRANSITION_EMAIL in self.words and _READ_EMAIL.covers(part)
-        if TRANSITION_GENERIC not in self.words:
+            return TRANSITION_EMAIL in self._words and _READ_EMAIL.covers(part)
+        if TRANSITION_GENERIC not in self._words:
             return False
         if part.resource == "rpc" and part.subjects[0].startswith(("chat.bsky.", "*")):
-            return TRANSITION_CHAT in self.words
+            return TRANSITION_CHAT in self._words
         return part.resource in {"repo", "rpc", "blob"}
 
 
-def _could_hold(include: Permission, granted: Permission) -> bool:
-    """Tell whether this can have come of a permission set: its own group only (8.4)."""
-    group = f"{group_of(include.subjects[0])}."
-    return granted.resource in {"repo", "rpc"} and any(
-        subject.startswith(group) for subject in granted.subjects
-    )
+def _groups_above(resource: str, subject: str) -> Iterator[str]:
+    """Yield the NSID groups that a record type or method is in: `app.relay`, `app`.
+
+    A permission set contains repository writes and calls only (requirement 8.4).
+    """
+    if resource in {"repo", "rpc"}:
+        while subject := group_of(subject):
+            yield subject

@@ -276,3 +276,14 @@ def test_a_permission_set_is_missing_when_nothing_can_have_come_of_it(
     missing = ScopeSet.parse(granted).missing("atproto include:app.relay.basics")
 
     assert missing == (("include:app.relay.basics",) if is_missing else ())
+
+
+def test_granted_action_allows_no_other_action_of_its_collection():
+    granted = ScopeSet.parse("repo:app.relay.track?action=create")
+
+    assert granted.allows("repo:app.relay.track?action=create")
+    assert not granted.allows("repo:app.relay.track?action=delete")
+    assert not granted.allows("repo:app.relay.track")
+    assert granted.missing("repo:app.relay.track") == (
+        "repo:app.relay.track?action=delete&action=update",
+    )
