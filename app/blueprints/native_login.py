@@ -11,7 +11,7 @@ import re
 from flask import Blueprint, Response, jsonify, make_response, request
 
 from app.flows.native.wait import NativeOutcome
-from app.web.access import access, refuse_web_pages
+from app.web.access import access
 from app.web.context import flows
 from app.web.requests import json_object, text_of
 from app.web.sse import HEARTBEAT, Awaiting
@@ -35,10 +35,9 @@ WAIT = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
 
 
 @bp.post("/auth/native/login")
-@access("api")
+@access("program")
 def initiate() -> Response:
     """Begin a login that a browser finishes and this app awaits."""
-    refuse_web_pages()
     body = json_object()
     started = flows().start_native.start(
         text_of(body, "identifier") or "",
@@ -50,10 +49,9 @@ def initiate() -> Response:
 
 
 @bp.get("/auth/native/login/<session_id>/await")
-@access("api")
+@access("program")
 def wait(session_id: str) -> Response:
     """Tell how the login stands, now and when it is decided."""
-    refuse_web_pages()
     verifier = _verifier()
     heard = request.headers.get("Last-Event-ID", "")
     if heard in ANSWERS:

@@ -14,7 +14,7 @@ bp = Blueprint("session", __name__)
 
 
 @bp.get("/auth/session")
-@access("api")
+@access("token")
 def show() -> Response:
     """Answer for the Bearer token, else for the cookie."""
     identified = flows().identify.identify(bearer_token() or cookies.platform_token())
@@ -32,7 +32,7 @@ def show() -> Response:
 
 
 @bp.delete("/auth/session")
-@access("api")
+@access("token")
 def end() -> Response:
     """Sign out whoever holds the Bearer token, and nobody by a cookie.
 

@@ -36,7 +36,7 @@ class LoginNeeded(NotSignedIn):
 
 @bp.route("/auth/verify", methods=METHODS)
 @bp.route("/auth/verify/<path:original>", methods=METHODS)
-@access("api")
+@access("token")
 def show(original: str = "") -> Response:
     """Say who makes the request; refuse, or lead to login, when nobody does."""
     del original  # Envoy's; who asks does not depend on what is asked for

@@ -121,7 +121,7 @@ def error_page(failure: Failure) -> str:
 
 
 def _wants_json() -> bool:
-    if mark_of(request.endpoint) in {"api", "call", "document", "probe"}:
+    if mark_of(request.endpoint) in {"token", "program", "call", "document", "probe"}:
         return True
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]
