@@ -1,4 +1,4 @@
-# Every target by its name; `make` alone lists them. CI calls these and nothing else.
+# `make` alone lists the targets. CI (.ci/run) calls these and nothing else.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -27,8 +27,7 @@ run: $(RUNTIME) ## set up if needed and serve http://127.0.0.1:8000 (settings: .
 	$(BIN)/flask --app wsgi init && exec $(BIN)/python -m gunicorn wsgi:app
 
 .PHONY: lab
-lab: $(TOOLS) ## the reference PDS, a PLC directory and two accounts beside the service
-	@tests/lab/install
+lab: e2e-install ## the reference PDS, a PLC directory and two accounts beside the service
 	@exec $(BIN)/python tests/lab/up
 
 # --- set-up -----------------------------------------------------------------------------
@@ -58,9 +57,12 @@ $(TOOLS): tests/requirements.txt $(RUNTIME)
 
 # --- gates ------------------------------------------------------------------------------
 
+# Further arguments of pytest, as in `make test TESTS=tests/flows`.
+TESTS ?=
+
 .PHONY: test
 test: $(TOOLS) ## unit and journey tests on all cores, without network and processes
-	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not process"
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not process" $(TESTS)
 
 .PHONY: check
 check: $(TOOLS) ## format, lint, types, import contracts, tests with branch coverage
@@ -70,18 +72,21 @@ check: $(TOOLS) ## format, lint, types, import contracts, tests with branch cove
 	$(BIN)/lint-imports --cache-dir .cache/imports
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/codespell
-	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -q $(PARALLEL) --cov --cov-report=term-missing:skip-covered \
+	  $(TESTS)
+
+.PHONY: e2e-install
+e2e-install: $(TOOLS) ## what `make e2e`, `make soak` and `make lab` need: browser, Node, PDS
+	@tests/lab/install
 
 .PHONY: e2e
-e2e: $(TOOLS) ## the service against the real reference PDS with a real browser
-	@tests/lab/install
+e2e: e2e-install ## the service against the real reference PDS with a real browser
 	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
 
 SOAK_SECONDS ?= 300
 
 .PHONY: soak
-soak: $(TOOLS) ## sessions under constant use, SOAK_SECONDS=300 for each database
-	@tests/lab/install
+soak: e2e-install ## sessions under constant use, SOAK_SECONDS=300 for each database
 	@SOAK_SECONDS=$(SOAK_SECONDS) \
 	  $(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e/test_soak.py
 

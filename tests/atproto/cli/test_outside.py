@@ -30,6 +30,7 @@ def test_without_a_screen_no_browser_is_opened(monkeypatch: pytest.MonkeyPatch) 
     assert not open_browser(URL)
 
 
+@pytest.mark.process
 def test_the_browser_is_opened_and_does_not_write_on_our_terminal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
