@@ -164,7 +164,7 @@ CREATE TABLE IF NOT EXISTS cache_entries (
 );
 CREATE INDEX IF NOT EXISTS cache_entries_by_expiry ON cache_entries (expires_at);
 
--- What one process does at a time, whatever the number of nodes.
+-- What one process does at a time, for any number of nodes.
 CREATE TABLE IF NOT EXISTS leases (
     name   TEXT   PRIMARY KEY,
     holder TEXT   NOT NULL,

@@ -127,7 +127,7 @@ class Service:
         return self.app.extensions["latchkey"].flows.finish_login.client
 
     def browser(self, **options: Any) -> Browser:
-        """Open a browser that nobody has used before."""
+        """Open a browser without cookies."""
         return Browser(self.world, self.home, **options)
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

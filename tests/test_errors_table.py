@@ -93,7 +93,7 @@ def test_every_code_of_the_contract_can_happen() -> None:
     assert {row.code for row in rows} == set(CONTRACT)
 
 
-def test_what_nobody_foresaw_is_our_own_fault() -> None:
+def test_unlisted_exception_is_internal() -> None:
     row = row_for(ZeroDivisionError())
 
     assert (row.code, row.status) == ("internal", 500)

@@ -31,7 +31,7 @@ def test_the_secret_of_an_awaiting_app_is_in_no_line(formatter, path):
 
 
 @pytest.mark.parametrize("formatter", FORMATTERS)
-def test_nor_in_a_traceback(formatter):
+def test_await_secret_is_in_no_traceback(formatter):
     try:
         int(AWAIT)
     except ValueError:

@@ -178,7 +178,7 @@ class _Orders:
         self._everybody.pace.update(request=request, connection=connection)
 
     def settle(self, *, handle: str, by: str) -> str:
-        """Give somebody an account, found by `txt` or by `https`."""
+        """Create an account, found by `txt` or by `https`."""
         person = self._world.settle(
             handle, self._world.skyhost, txt=by == "txt", https=by == "https"
         )

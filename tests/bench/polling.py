@@ -30,7 +30,7 @@ class Poll:
             poller.kill(block=False)
 
     def wake_all(self) -> None:
-        """Nobody needs it: they look four times a second."""
+        """Do nothing: each stream looks four times a second."""
 
 
 def _repeat(wake: Callable[[], None]) -> None:

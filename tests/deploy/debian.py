@@ -1,7 +1,7 @@
 """Makes the root of a bare Debian machine, once, and copies it for each run.
 
 The mirror, the proxy, the certificates and the package index are this machine's own,
-read when they are needed: a deployment is tested against whatever is at hand.
+read when they are needed: a deployment is tested against the release that is at hand.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Deployment:
 
 @contextmanager
 def deployed(workplace: Path) -> Iterator[Deployment]:
-    """Deploy to a fresh machine, and take it down afterwards whatever happened."""
+    """Deploy to a fresh machine, and take it down afterwards, on failure too."""
     with _machine(workplace) as machine:
         chosen = {
             "PUBLIC_URL": f"https://{HOST}",

@@ -149,7 +149,7 @@ def test_browsers_are_told_to_stay_with_https(deployment: Deployment):
     assert answer.headers["strict-transport-security"] == ["max-age=31536000"]
 
 
-def test_nobody_but_root_and_caddy_can_reconfigure_the_proxy(deployment: Deployment):
+def test_proxy_admin_socket_is_open_to_root_and_caddy_only(deployment: Deployment):
     usual = deployment.machine.run("curl --silent 127.0.0.1:2019/config/", check=False)
     directory = deployment.machine.output("stat -c '%U %a' /run/caddy")
 

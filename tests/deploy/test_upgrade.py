@@ -29,7 +29,7 @@ def older(deployment: Deployment, newer: str) -> str:
     return deployment.playbook.release(f"{newer}^")
 
 
-def test_an_upgrade_refuses_nobody_and_keeps_every_key(
+def test_upgrade_answers_every_request_and_keeps_keys(
     deployment: Deployment, older: str, newer: str
 ):
     serve(deployment, older)

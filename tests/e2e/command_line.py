@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 WITHIN = 60.0
 
 HEARS_CTRL_C = ("/usr/bin/env", "--default-signal=INT")
-"""Whoever runs the tests in the background may have them, and theirs, ignore it."""
+"""A shell that runs the tests in the background may ignore it for all children."""
 
 
 @dataclass

@@ -19,7 +19,7 @@ from tests.lab.service import Service
 
 @dataclass
 class Laboratory:
-    """Everything a test needs, and the secrets that nobody may find afterwards."""
+    """Everything a test needs, and the secrets that may be found nowhere afterwards."""
 
     name: str
     network: Network
@@ -36,7 +36,7 @@ class Laboratory:
         return self.network.ca is not None
 
     def new_account(self, prefix: str = "a") -> Account:
-        """Create an account under a name that nobody has had."""
+        """Create an account under an unused name."""
         account = self.network.create_account(f"{prefix}{secrets.token_hex(4)}")
         self.secrets.add(account.password)
         return account

@@ -151,7 +151,7 @@ class Recorder:
 def approved(browser: Browser, url: str, account: Account) -> str:
     """Sign in and say yes at the host; return where the browser is sent.
 
-    Nobody listens there: what the browser asks for is all that a login needs.
+    Nothing listens there: what the browser asks for is all that a login needs.
     """
     context = browser.new_context(locale="en-US")
     context.set_default_timeout(60_000)

@@ -1,6 +1,6 @@
 """A soak: threads of several processes use the same sessions until the time is over.
 
-A module of its own, for new processes to import. Whatever goes wrong is counted and
+A module of its own, for new processes to import. Every failure is counted and
 told, never raised: the test decides what may have happened.
 """
 

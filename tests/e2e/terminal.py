@@ -1,4 +1,4 @@
-"""`python -m app.native` at somebody's terminal, and what nobody may read there."""
+"""`python -m app.native` at a terminal, and secrets that may not be shown there."""
 
 from __future__ import annotations
 

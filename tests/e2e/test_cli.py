@@ -52,7 +52,7 @@ def signs_in(machine: CommandLine, visitor: Visitor, account: Account) -> str:
 
 
 def secrets_of(machine: CommandLine, url: str) -> set[str]:
-    """Everything of a sign-in that nobody may see on the screen."""
+    """Everything of a sign-in that may not be on the screen."""
     pairs = parse_qsl(urlsplit(url).query)
     found = {value for name, value in pairs if name in SECRET_PARAMETERS}
     for session in machine.sessions():

@@ -52,7 +52,7 @@ class Reflected:
         return map(MessageToDict, events)
 
 
-def test_whoever_reads_the_reflection_can_sign_somebody_in(
+def test_client_made_from_the_reflection_signs_in(
     target: str,
     lab: Laboratory,
     visitor: Visitor,

@@ -31,7 +31,7 @@ def test_logout_revokes_the_grant_at_the_host(
     assert lab.vault.oauth_sessions(account.did) == []
 
 
-def test_a_grant_that_nobody_revoked_can_be_refreshed(
+def test_grant_that_was_not_revoked_can_be_refreshed(
     lab: Laboratory, visitor: Visitor, account: Account
 ) -> None:
     # Without this the test above could pass because of a mistake in its refresh.
@@ -77,7 +77,7 @@ def test_logout_takes_both_cookies_and_ends_the_token(
     assert answer.status_code == 401
 
 
-def test_a_link_on_another_site_signs_nobody_out(
+def test_logout_link_on_another_site_asks_first(
     visitor: Visitor, account: Account
 ) -> None:
     visitor.become(account, account.handle.partition(".")[0])
@@ -91,7 +91,7 @@ def test_a_link_on_another_site_signs_nobody_out(
     assert visitor.heading == "You are signed out"
 
 
-def test_logout_answers_even_when_nobody_is_signed_in(visitor: Visitor) -> None:
+def test_logout_without_a_session_answers(visitor: Visitor) -> None:
     visitor.open("/auth/logout")
 
     assert visitor.heading == "You are signed out"

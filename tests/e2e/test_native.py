@@ -25,7 +25,7 @@ def http(lab: Laboratory) -> Iterator[requests.Session]:
 
 
 def initiate(lab: Laboratory, http: requests.Session, account: Account) -> Any:
-    """Begin a login, as an app does; its secret joins those that nobody may find."""
+    """Begin a login as an app does; its secret is searched for afterwards."""
     answer = http.post(
         f"{lab.service.url}/auth/native/login",
         json={"identifier": account.handle, "app_name": "Sketch"},
@@ -86,7 +86,7 @@ def test_an_app_that_is_let_in_gets_a_token_that_works(
     assert answer.json()["did"] == account.did
 
 
-def test_an_app_that_is_kept_out_gets_a_word_and_no_grant(
+def test_denied_app_gets_denied_and_no_grant(
     lab: Laboratory, visitor: Visitor, account: Account, http: requests.Session
 ) -> None:
     visitor.become(account, account.handle.partition(".")[0])

@@ -1,7 +1,7 @@
 """The client's command line as a process of its own, a service, a host and a browser.
 
 Over the stream of events and over gRPC; where it makes no difference, over the stream.
-Whatever happens, no secret of the app is seen on its screen or in the service's log.
+No secret of the app is seen on its screen or in the service's log.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def terminal(
 
 @pytest.fixture
 def wire(lab: Laboratory, terminal: Terminal) -> Iterator[Wire]:
-    """A wire between the terminal and the service, whatever they speak."""
+    """A wire between the terminal and the service, for HTTP and gRPC."""
     is_grpc = "--grpc" in terminal.transport
 
     def connect() -> socket.socket:
@@ -92,7 +92,7 @@ def wire(lab: Laboratory, terminal: Terminal) -> Iterator[Wire]:
 
 @pytest.fixture
 def member(visitor: Visitor, account: Account) -> Account:
-    """Somebody who is signed in at the browser, with a username."""
+    """A person who is signed in at the browser, with a username."""
     visitor.become(account, account.handle.partition(".")[0])
     return account
 
@@ -199,7 +199,7 @@ def test_a_newcomer_picks_a_username_on_the_way(
 
 
 @pytest.mark.parametrize("way", EVERY_WAY, indirect=True)
-def test_a_forwarded_link_lets_nobody_in_whose_code_is_another(
+def test_forwarded_link_with_another_code_is_denied(
     lab: Laboratory, terminal: Terminal, visitor: Visitor, member: Account
 ) -> None:
     """The terminal is a stranger's; who follows the link has never seen its code."""
@@ -217,7 +217,7 @@ def test_a_forwarded_link_lets_nobody_in_whose_code_is_another(
 
 
 @pytest.mark.parametrize("way", IN_CLEAR, indirect=True)
-def test_turning_round_at_the_host_is_a_no(
+def test_cancel_at_the_host_denies_the_app(
     lab: Laboratory, terminal: Terminal, visitor: Visitor, account: Account
 ) -> None:
     run = terminal.logs_in(account.handle)
@@ -271,7 +271,7 @@ def test_a_restart_between_start_and_callback_costs_nothing(
 
 
 @pytest.mark.parametrize("way", IN_CLEAR, indirect=True)
-def test_a_login_that_nobody_finishes_expires_while_the_app_waits(
+def test_unfinished_login_expires_while_the_app_waits(
     lab: Laboratory, terminal: Terminal, wire: Wire, account: Account
 ) -> None:
     run = terminal.logs_in(account.handle)

@@ -75,7 +75,7 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
 def begin(
     lab: Laboratory, tmp_path: Path, command: list[str]
 ) -> Iterator[Callable[[Account], Started]]:
-    """Run the program for somebody; it ends with the test."""
+    """Run the program for a person; it ends with the test."""
     environment = {"HOME": str(tmp_path), "PATH": "/nonexistent"}
     if lab.network.ca:
         ca = str(lab.network.ca)
@@ -105,7 +105,7 @@ def begin(
 
 @pytest.fixture
 def member(visitor: Visitor, account: Account) -> Account:
-    """Somebody who has a username already."""
+    """A person who has a username already."""
     visitor.become(account, account.handle.partition(".")[0])
     return account
 

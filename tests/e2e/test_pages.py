@@ -63,7 +63,7 @@ def login_with_an_unknown_handle(
     lab: Laboratory, visitor: Visitor, account: Account
 ) -> None:
     visitor.open_login()
-    visitor.identify_as(f"{'nobody-has-this-very-long-name' * 2}.test")
+    visitor.identify_as(f"{'unused-and-very-very-long-name' * 2}.test")
 
 
 def login_at_a_host_that_is_down(
@@ -108,9 +108,7 @@ def logout_asked_by_another_site(
 
 
 def error_login_expired(lab: Laboratory, visitor: Visitor, account: Account) -> None:
-    visitor.open(
-        f"/auth/callback?state={'s' * 43}&iss=x&code=cod-nobody-gave-this-code"
-    )
+    visitor.open(f"/auth/callback?state={'s' * 43}&iss=x&code=cod-never-issued-code")
 
 
 def error_wrong_account(lab: Laboratory, visitor: Visitor, account: Account) -> None:

@@ -1,4 +1,4 @@
-"""Answers that sign nobody in: a no, another account, another browser."""
+"""Answers that sign no one in: a denial, another account, another browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.e2e.visitor import Visitor
 from tests.lab.network import Account
 
 
-def assert_nobody_is_signed_in(visitor: Visitor) -> None:
+def assert_signed_out(visitor: Visitor) -> None:
     assert visitor.token is None
     assert not [name for name in visitor.cookies() if name.endswith("latchkey-session")]
     assert visitor.whoami()["error"] == "not_signed_in"
@@ -27,7 +27,7 @@ def test_a_person_who_denies_sees_the_form_again_with_what_they_typed(
     assert visitor.error == "access_denied"
     assert visitor.page.locator(".notice.neutral").is_visible()
     assert visitor.page.input_value("input#identifier") == account.handle
-    assert_nobody_is_signed_in(visitor)
+    assert_signed_out(visitor)
 
 
 def test_a_person_who_cancels_can_sign_in_after_all(
@@ -40,7 +40,7 @@ def test_a_person_who_cancels_can_sign_in_after_all(
     visitor.come_back()
 
     assert visitor.error == "access_denied"
-    assert_nobody_is_signed_in(visitor)
+    assert_signed_out(visitor)
     visitor.press("Sign in")
     visitor.approve(account)
     visitor.choose_username(account.handle.partition(".")[0])
@@ -60,7 +60,7 @@ def test_an_account_that_was_not_asked_for_is_refused(
     visitor.come_back()
 
     assert visitor.error == "account_mismatch"
-    assert_nobody_is_signed_in(visitor)
+    assert_signed_out(visitor)
     assert lab.vault.oauth_sessions(another.did) == []
 
 
@@ -74,7 +74,7 @@ def test_a_login_begun_in_one_browser_cannot_be_finished_in_another(
         other.approve(account)
 
         assert other.error == "wrong_browser"
-        assert_nobody_is_signed_in(other)
+        assert_signed_out(other)
         callback = other.page.url
 
     # The answer was not used up: it is still good where the login began.
@@ -82,15 +82,15 @@ def test_a_login_begun_in_one_browser_cannot_be_finished_in_another(
     assert visitor.path == "/auth/signup"
 
 
-def test_a_state_that_nobody_began_is_refused(visitor: Visitor) -> None:
+def test_callback_with_an_unknown_state_is_refused(visitor: Visitor) -> None:
     answer = visitor.open(
-        f"/auth/callback?state={'s' * 43}&iss=x&code=cod-nobody-gave-this-code"
+        f"/auth/callback?state={'s' * 43}&iss=x&code=cod-never-issued-code"
     )
 
     assert answer is not None
     assert answer.status == 400
     assert visitor.error == "login_expired"
-    assert_nobody_is_signed_in(visitor)
+    assert_signed_out(visitor)
 
 
 def test_sign_up_without_a_proved_account_leads_to_login(visitor: Visitor) -> None:
@@ -106,10 +106,10 @@ def test_a_form_on_another_site_begins_no_login(
 
     assert visitor.error == "cross_site"
     assert visitor.path == "/auth/login"
-    assert_nobody_is_signed_in(visitor)
+    assert_signed_out(visitor)
 
 
-def test_a_form_on_another_site_signs_nobody_out(
+def test_logout_form_on_another_site_is_refused(
     visitor: Visitor, account: Account
 ) -> None:
     visitor.become(account, account.handle.partition(".")[0])

@@ -14,7 +14,7 @@ BACK = "/auth/account?from=tracks"
 
 
 def become(lab: Laboratory, visitor: Visitor, account: Account) -> None:
-    """Sign in with little, and keep in mind what nobody may find afterwards."""
+    """Sign in with little, and note the secrets to search for afterwards."""
     visitor.become(account, account.handle.partition(".")[0])
     assert visitor.whoami()["scope"] == "atproto"
     lab.secrets.update(lab.vault.secrets())

@@ -43,4 +43,4 @@ def test_the_search_finds_a_secret_that_is_there(lab: Laboratory) -> None:
     stored = "CREATE TABLE users"
 
     assert find({stored}, contents)
-    assert not find({"a secret that nobody has"}, contents)
+    assert not find({"a secret that is not there"}, contents)

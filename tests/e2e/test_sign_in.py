@@ -11,7 +11,7 @@ from tests.lab.network import Account
 
 
 def name_of(account: Account) -> str:
-    """The first label of the handle, which nobody else has."""
+    """The first label of the handle, which is unique."""
     return account.handle.partition(".")[0]
 
 
@@ -91,7 +91,7 @@ def test_return_to_survives_a_mistyped_handle(
     assert visitor.path == "/auth/session"
 
 
-def test_whoever_is_signed_in_goes_on_without_a_visit_to_the_host(
+def test_login_while_signed_in_skips_the_host(
     visitor: Visitor, account: Account
 ) -> None:
     visitor.become(account, name_of(account))
@@ -168,7 +168,7 @@ def test_a_login_can_start_from_the_host(
     assert visitor.whoami()["did"] == account.did
 
 
-def test_whoever_forgot_the_handle_continues_at_the_host(
+def test_login_from_a_host_without_handle_continues_there(
     visitor: Visitor, account: Account
 ) -> None:
     visitor.open_login()

@@ -109,7 +109,7 @@ def test_a_sibling_host_refuses_a_token_that_was_changed(
     assert answer == {"error": "signature verification failed"}
 
 
-def test_a_sibling_host_knows_nobody_after_logout(
+def test_sibling_host_after_logout_gets_no_token(
     sibling: str, member: tuple[Visitor, Account]
 ) -> None:
     visitor, _ = member

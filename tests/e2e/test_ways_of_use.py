@@ -31,7 +31,7 @@ def test_our_pages_are_complete_in_a_browser_without_scripts(lab: Laboratory) ->
         visitor.identify_as("not a handle!")
 
         assert visitor.error == "invalid_identifier"
-        visitor.identify_as("nobody-has-this-handle")
+        visitor.identify_as("unused-handle")
         assert visitor.error == "handle_not_found"
         visitor.page.fill("input#identifier", lab.network.pds_url)
         visitor.press("Sign in")

@@ -36,7 +36,7 @@ TRY = """async ([url, options]) => {
 
 @dataclass
 class Musician:
-    """Somebody who signed in with little, and what they have published."""
+    """A person who signed in with little, and what they have published."""
 
     lab: Laboratory
     visitor: Visitor
@@ -94,7 +94,7 @@ def musician(sibling: str, prod_like: Laboratory) -> Iterator[Musician]:
 
 @pytest.fixture
 def allowed(musician: Musician) -> Musician:
-    """Somebody whose host lets the platform publish tracks."""
+    """A person whose host lets the platform publish tracks."""
     musician.visitor.open_login(scope=SCOPE, return_to="/auth/account")
     agree(musician.visitor)
     musician.visitor.approve(musician.account)
@@ -180,7 +180,7 @@ def test_what_is_not_named_never_reaches_the_host(allowed: Musician) -> None:
     answers = [
         allowed.calls("com.atproto.server.deleteAccount", "POST", json={}),
         allowed.calls(CREATE, "POST", json=other),
-        allowed.calls(CREATE, "POST", json={**other, "repo": "did:plc:somebody"}),
+        allowed.calls(CREATE, "POST", json={**other, "repo": "did:plc:another"}),
     ]
 
     assert [one.status_code for one in answers] == [403] * 3

@@ -41,7 +41,7 @@ class Event:
 
 @dataclass
 class App:
-    """One app on somebody's computer."""
+    """One app on a person's computer."""
 
     service: Service
     address: str = "203.0.113.9"

@@ -105,7 +105,7 @@ class Waits(Fault):
 
 @dataclass
 class Swells(Fault):
-    """The same JSON, padded to a size that nobody asked for."""
+    """The same JSON, padded to a given size."""
 
     size: int
 

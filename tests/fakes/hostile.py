@@ -108,7 +108,7 @@ class HostileServer:
 
 
 class SilentServer(HostileServer):
-    """Accepts connections and drips bytes at whoever comes, asking for nothing."""
+    """Accepts connections and sends bytes slowly, without waiting for a request."""
 
     def __init__(self, drip: Behaviour) -> None:
         super().__init__(drip)
@@ -138,7 +138,7 @@ def redirects(target: str, *, status: int = 302) -> Behaviour:
 
 
 def sends(pieces: Iterable[bytes]) -> Behaviour:
-    """Send these bytes, whatever they are, and close."""
+    """Send these bytes unchanged and close."""
 
     def act(sock: socket.socket) -> bool:
         for piece in pieces:
@@ -198,7 +198,7 @@ def head(**headers: str) -> bytes:
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status} Whatever"]
+    lines = [f"HTTP/1.1 {status} Reason"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 

@@ -14,13 +14,13 @@ class Lies:
     """Where this server breaks the profile; as built, nowhere."""
 
     subject: str | None = None
-    """The `sub` of the token answer, whoever signed in."""
+    """The `sub` of the token answer, in place of the account that signed in."""
     callback_iss: str | object | None = None
     """The `iss` of the callback: another one, or `REMOVED`."""
     callback_repeats: tuple[str, ...] = ()
     """Callback parameters that come twice."""
     callback_error: dict[str, str] | None = None
-    """An error in place of the code, whatever the person did."""
+    """An error in place of the code."""
     granted_scope: str | None = None
     metadata: dict[str, object] = field(default_factory=dict)
     """Fields of the metadata that are others, or `REMOVED`."""

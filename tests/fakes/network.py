@@ -116,7 +116,7 @@ class _Laid:
 class FakeNetwork(BaseAdapter):
     """Dispatch by host name; a name that is not here has no address.
 
-    Whatever goes wrong before a byte is sent is raised as the door's own connections
+    What goes wrong before a byte is sent is raised as the door's own connections
     raise it, which `requests` lets through.
     """
 

@@ -152,7 +152,7 @@ def test_a_server_that_rotates_each_time_wants_the_newest(plain: PlainClient) ->
     [
         ({"aud": "https://as.skyhost.social/oauth/par"}, "invalid_client"),
         ({"aud": "https://as.skyhost.social/"}, "invalid_client"),
-        ({"iss": "https://somebody.else/"}, "invalid_client"),
+        ({"iss": "https://another.cafe/"}, "invalid_client"),
         ({"sub": None}, "invalid_client"),
         ({"exp": None}, "invalid_client"),
         ({"iat": None}, "invalid_client"),
@@ -216,7 +216,7 @@ def test_the_client_key_may_not_be_the_dpop_key(plain: PlainClient) -> None:
         ({"client_id": None}, "invalid_request"),
         ({"client_assertion": None}, "invalid_client"),
         ({"client_assertion_type": None}, "invalid_client"),
-        ({"client_id": "https://nobody.cafe/c.json"}, "invalid_client_metadata"),
+        ({"client_id": "https://unknown.cafe/c.json"}, "invalid_client_metadata"),
     ],
     ids=str,
 )
@@ -419,7 +419,7 @@ def test_an_expired_access_token_is_refused_at_the_pds(
     assert "invalid_token" in plain.get(url, token).headers["WWW-Authenticate"]
 
 
-def test_lies_are_told(world: World, plain: PlainClient) -> None:
+def test_each_lie_changes_the_answer(world: World, plain: PlainClient) -> None:
     lies = plain.server.lies
     lies.subject = world.bob.did
     lies.metadata = {"token_endpoint": REMOVED}
@@ -433,7 +433,7 @@ def test_lies_are_told(world: World, plain: PlainClient) -> None:
     assert "token_endpoint" not in plain.server.metadata()
 
 
-def test_a_server_that_is_never_content(plain: PlainClient) -> None:
+def test_server_that_always_wants_a_new_nonce_refuses(plain: PlainClient) -> None:
     plain.server.proofs.wants_another_nonce = True
 
     assert error(plain.push()) == "use_dpop_nonce"

@@ -27,7 +27,7 @@ _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account."""
+    """A person with an account."""
 
     handle: str
     did: str
@@ -107,7 +107,7 @@ class World:
         txt: bool = False,
         https: bool = True,
     ) -> Person:
-        """Give somebody an account, found by HTTPS unless said otherwise."""
+        """Create an account, found by HTTPS unless said otherwise."""
         person = Person(handle, did or plc_did(handle))
         host.server.accounts[handle] = person.did
         self.handles[person.did] = handle

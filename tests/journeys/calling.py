@@ -41,7 +41,7 @@ UPLOAD = "com.atproto.repo.uploadBlob"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody signed in, and the page of the platform that they look at."""
+    """A person who is signed in, and the page of the platform that they look at."""
 
     service: Service
     browser: Browser

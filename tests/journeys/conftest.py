@@ -31,14 +31,14 @@ def standing(
 
 @pytest.fixture
 def visitor(standing: Service) -> Browser:
-    """A browser of somebody who is not signed in."""
+    """A browser that is not signed in."""
     standing.world.network.forget()
     return standing.browser()
 
 
 @pytest.fixture(scope="module")
 def signed_in(standing: Service) -> Browser:
-    """A browser of somebody who is."""
+    """A browser that is signed in."""
     browser = standing.browser()
     browser.signs_in("rosies.garden", username="rosie")
     return browser

@@ -54,14 +54,14 @@ def ends(browser: Browser, sid: str) -> Page:
     return page
 
 
-def test_one_device_is_this_one(laptop: Browser) -> None:
+def test_account_page_with_one_device_marks_it(laptop: Browser) -> None:
     page = account(laptop)
 
     assert "Firefox on Linux this device" in page.text
     assert [form.action for form in page.forms] == ["/auth/logout"]
 
 
-def test_each_device_is_there_and_this_one_marked(
+def test_account_page_lists_devices_and_marks_this_one(
     laptop: Browser, phone: Browser
 ) -> None:
     on_laptop, on_phone = account(laptop).text, account(phone).text
@@ -73,7 +73,7 @@ def test_each_device_is_there_and_this_one_marked(
     assert "Firefox on Linux Last used" in on_phone
 
 
-def test_a_device_tells_when_it_was_used_and_since_when(
+def test_device_row_shows_last_use_and_sign_in_date(
     laptop: Browser, phone: Browser, world: World
 ) -> None:
     world.clock.advance(26 * 3600)
@@ -152,7 +152,7 @@ def test_ending_this_device_signs_out_here(laptop: Browser, world: World) -> Non
     assert world.skyhost.server.grants.alive(world.alice.did) == []
 
 
-def test_a_host_that_is_down_keeps_no_device_signed_in(
+def test_ending_a_device_while_its_host_is_down_signs_it_out(
     laptop: Browser, phone: Browser, world: World
 ) -> None:
     world.network.lay("https://as.skyhost.social/oauth/revoke", faults.Refuses())
@@ -162,7 +162,7 @@ def test_a_host_that_is_down_keeps_no_device_signed_in(
     assert not phone.is_signed_in()
 
 
-def test_somebody_elses_device_is_not_to_be_ended(
+def test_ending_a_device_of_another_person_changes_nothing(
     laptop: Browser, service: Service
 ) -> None:
     bob = service.browser()
@@ -178,8 +178,8 @@ def test_somebody_elses_device_is_not_to_be_ended(
     assert bob.is_signed_in()
 
 
-@pytest.mark.parametrize("sid", ["", "nobody", "' OR 1=1 --"])
-def test_a_device_that_is_none_is_ended_without_ado(
+@pytest.mark.parametrize("sid", ["", "unknown", "' OR 1=1 --"])
+def test_ending_an_unknown_device_changes_nothing(
     laptop: Browser, phone: Browser, sid: str
 ) -> None:
     page = laptop.posts("/auth/account", {"end": sid})
@@ -190,7 +190,7 @@ def test_a_device_that_is_none_is_ended_without_ado(
     assert phone.is_signed_in()
 
 
-def test_who_is_not_signed_in_ends_nothing(browser: Browser) -> None:
+def test_ending_a_device_without_a_session_is_refused(browser: Browser) -> None:
     page = browser.posts("/auth/account", {"end": "others"})
 
     assert isinstance(page, Page)
@@ -208,7 +208,7 @@ def test_a_device_name_is_text_and_nothing_else(
     assert "<script>alert(1)</script>" in page.text
 
 
-def test_an_app_goes_by_its_own_name(
+def test_device_of_an_app_is_named_after_the_app(
     laptop: Browser, phone: Browser, service: Service
 ) -> None:
     service.rows("UPDATE sessions SET app_name = 'Sketch' WHERE sid = ?", sid_of(phone))
@@ -216,7 +216,7 @@ def test_an_app_goes_by_its_own_name(
     assert "Sketch app Last used" in account(laptop).text
 
 
-def test_an_app_that_is_not_let_in_yet_is_no_device(
+def test_pending_app_is_not_listed_as_device(
     laptop: Browser, phone: Browser, service: Service
 ) -> None:
     service.rows("UPDATE sessions SET destination = '{}' WHERE sid = ?", sid_of(phone))

@@ -68,7 +68,7 @@ def test_two_devices_are_two_sessions(service: Service, browser: Browser) -> Non
 def test_a_platform_token_is_renewed_without_a_visit_to_the_host(
     browser: Browser, network: FakeNetwork, world: World
 ) -> None:
-    """The session behind it lives longer; nobody else is asked."""
+    """The session behind it lives longer; no host is asked."""
     browser.signs_in(ALICE, username="alice")
     world.clock.advance(24 * 3600 + 1)
     assert browser.jar.get("platform_token") is None
@@ -88,9 +88,7 @@ def test_a_session_ends_after_thirty_days(browser: Browser, world: World) -> Non
     assert "identifier" in browser.opens_login().form_with("identifier").visible
 
 
-def test_a_secret_that_outlived_its_session_is_worth_nothing(
-    browser: Browser, world: World
-) -> None:
+def test_session_secret_after_expiry_is_refused(browser: Browser, world: World) -> None:
     """The end of a session is decided here, not by the browser's Max-Age."""
     browser.signs_in(ALICE, username="alice")
     secret = held_secret(browser)
@@ -100,7 +98,7 @@ def test_a_secret_that_outlived_its_session_is_worth_nothing(
     assert "identifier" in browser.opens_login().form_with("identifier").visible
 
 
-def test_whoever_is_signed_in_goes_straight_on(browser: Browser) -> None:
+def test_login_form_while_signed_in_redirects_to_target(browser: Browser) -> None:
     browser.signs_in(ALICE, username="alice")
 
     arrived = browser.opens_login(return_to="https://app.platform.cafe/board")
@@ -108,7 +106,7 @@ def test_whoever_is_signed_in_goes_straight_on(browser: Browser) -> None:
     assert arrived.url == "https://app.platform.cafe/board"
 
 
-def test_with_a_prompt_even_the_signed_in_see_the_form(browser: Browser) -> None:
+def test_login_form_with_prompt_is_shown_while_signed_in(browser: Browser) -> None:
     browser.signs_in(ALICE, username="alice")
 
     assert (
@@ -117,7 +115,7 @@ def test_with_a_prompt_even_the_signed_in_see_the_form(browser: Browser) -> None
     )
 
 
-def test_signing_in_as_somebody_else_ends_the_session_before(
+def test_signing_in_as_another_person_ends_the_first_session(
     service: Service, browser: Browser, world: World
 ) -> None:
     """6.17: a new session, and the grant of the old one is revoked."""
@@ -131,7 +129,7 @@ def test_signing_in_as_somebody_else_ends_the_session_before(
     assert world.skyhost.server.grants.alive(world.alice.did) == []
 
 
-def test_a_session_planted_before_the_login_is_not_taken_over(
+def test_login_replaces_a_session_cookie_planted_before(
     service: Service, browser: Browser
 ) -> None:
     """6.17: no fixation; the attacker's session is not the victim's."""
@@ -149,7 +147,7 @@ def test_a_session_planted_before_the_login_is_not_taken_over(
 # --- what the person decides ----------------------------------------------------------
 
 
-def test_who_says_no_finds_the_form_again(browser: Browser, world: World) -> None:
+def test_denied_login_shows_the_form_again(browser: Browser, world: World) -> None:
     """Neutral, filled in, and nothing lost."""
     at_host = browser.opens_login(return_to="/auth/account").types(f"@{ALICE}")
 
@@ -186,7 +184,7 @@ def test_a_failed_login_leaves_the_session_before_it(browser: Browser) -> None:
 # --- accounts -------------------------------------------------------------------------
 
 
-def test_a_disabled_account_is_shut(
+def test_disabled_account_gets_account_disabled(
     service: Service, browser: Browser, world: World
 ) -> None:
     """Told so, and its grant is revoked (6.15)."""

@@ -70,7 +70,7 @@ STRANGERS = [
 
 
 @pytest.mark.parametrize("stranger", STRANGERS, ids=str)
-def test_a_form_of_somebody_else_is_refused_everywhere(
+def test_form_post_from_another_site_is_refused_at_every_route(
     standing: Service, signed_in: Browser, stranger: dict[str, str]
 ) -> None:
     """9.8: a sibling host's too, on every route that takes a POST."""
@@ -191,7 +191,7 @@ def test_a_login_under_a_forged_name_keeps_our_own(
 # --- headers --------------------------------------------------------------------------
 
 
-def test_every_answer_wears_the_security_headers(
+def test_every_response_has_the_security_headers(
     standing: Service, signed_in: Browser, visitor: Browser
 ) -> None:
     """Pages, errors, redirects and documents alike."""
@@ -213,9 +213,7 @@ def test_every_answer_wears_the_security_headers(
 
 
 @pytest.mark.parametrize("query", ["", "?state=unknown&code=x", "?state=a&state=b"])
-def test_the_address_of_a_callback_is_told_to_nobody(
-    visitor: Browser, query: str
-) -> None:
+def test_callback_page_sends_no_referrer(visitor: Browser, query: str) -> None:
     """6.20: it holds a code, and a page about a failure links and loads."""
     page = visitor.visits(f"/auth/callback{query}", site="cross-site")
 

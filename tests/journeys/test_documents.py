@@ -135,7 +135,7 @@ class _Holds(Fault):
 def test_documents_and_tokens_are_served_while_a_host_is_slow(
     service: Service, browser: Browser, network: FakeNetwork
 ) -> None:
-    """Somebody's slow host keeps nobody else: no lock is held meanwhile."""
+    """A slow host delays no other request: no lock is held meanwhile."""
     browser.signs_in(ALICE, username="alice")
     held = _Holds()
     network.lay("https://as.skyhost.social/oauth/par", held, times=1)
@@ -211,7 +211,9 @@ def test_a_login_with_the_database_down_is_our_own_fault(
     assert (page.status, page.error) == (500, "internal")
 
 
-def test_nobody_is_signed_out_by_our_outage(service: Service, browser: Browser) -> None:
+def test_database_outage_keeps_sessions_signed_in(
+    service: Service, browser: Browser
+) -> None:
     """An outage is not an absence: cookies stay, the answer is 500."""
     browser.signs_in(ALICE, username="alice")
     broken(service)
@@ -222,7 +224,7 @@ def test_nobody_is_signed_out_by_our_outage(service: Service, browser: Browser) 
     assert browser.jar.get("__Host-latchkey-session")
 
 
-def test_a_grant_that_cannot_be_kept_is_given_back(
+def test_grant_that_cannot_be_stored_is_revoked(
     service: Service, browser: Browser, world: World
 ) -> None:
     """6.15: the database fails between the code and the session."""
@@ -309,7 +311,7 @@ def test_an_app_signs_in_on_ipv6_loopback(
     assert app.status() == "completed"
 
 
-def test_a_developers_localhost_is_led_to_the_address(
+def test_localhost_in_development_redirects_to_127_0_0_1(
     open_service: Callable[..., Service],
 ) -> None:
     """3.28: cookies of `localhost` would be missing at the callback."""
@@ -334,7 +336,7 @@ def documents_of(answer: Answer) -> Any:
 def test_production_does_not_become_a_loopback_client(
     service: Service,
 ) -> None:
-    """3.31: whatever the Host header says."""
+    """Requirement 3.31: for every Host header."""
     for host in ("127.0.0.1:8000", "localhost"):
         answer = service.get("/oauth-client-metadata.json", Host=host)
         assert documents_of(answer)["client_id"] == CLIENT_ID

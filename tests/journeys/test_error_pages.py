@@ -27,7 +27,7 @@ RESOURCE = "https://pds.skyhost.social/.well-known/oauth-protected-resource"
 
 @dataclass
 class Scene:
-    """Somebody at a browser that asks for pages, or for JSON."""
+    """A person at a browser that asks for pages, or for JSON."""
 
     service: Service
     browser: Browser
@@ -57,8 +57,8 @@ class Scene:
 
 
 def nobodys_handle(scene: Scene) -> Page:
-    scene.world.home("nobody.paints.ink")
-    return scene.signs_in_as("nobody.paints.ink")
+    scene.world.home("unknown.paints.ink")
+    return scene.signs_in_as("unknown.paints.ink")
 
 
 def a_name_without_address(scene: Scene) -> Page:
@@ -66,10 +66,10 @@ def a_name_without_address(scene: Scene) -> Page:
 
 
 def a_did_unknown_to_its_directory(scene: Scene) -> Page:
-    return scene.signs_in_as(plc_did("nobody"))
+    return scene.signs_in_as(plc_did("unknown"))
 
 
-def somebody_elses_did(scene: Scene) -> Page:
+def did_of_another_account(scene: Scene) -> Page:
     scene.world.home("mallory.paints.ink").did = scene.world.alice.did
     return scene.signs_in_as("mallory.paints.ink")
 
@@ -167,7 +167,7 @@ def a_denial(scene: Scene) -> Page:
     return scene.visits(scene.begins().page.denies().url, site="cross-site")
 
 
-def a_state_that_nobody_knows(scene: Scene) -> Page:
+def an_unknown_state(scene: Scene) -> Page:
     return scene.visits("/auth/callback?state=guess&iss=x&code=y", site="cross-site")
 
 
@@ -239,7 +239,7 @@ def a_name(name: str) -> Callable[[Scene], Page]:
     return pick
 
 
-def nobody_asks_who(scene: Scene) -> Page:
+def session_without_token(scene: Scene) -> Page:
     return scene.visits("/auth/session")
 
 
@@ -265,7 +265,7 @@ def a_permission_that_is_not_for_services(scene: Scene) -> Page:
     return scene.visits("/auth/login?scope=identity:*&return_to=/auth/account")
 
 
-def a_prompt_of_nobody(scene: Scene) -> Page:
+def an_unknown_prompt(scene: Scene) -> Page:
     return scene.posts("/auth/login", identifier=ALICE, prompt="none")
 
 
@@ -273,7 +273,7 @@ def nothing_there(scene: Scene) -> Page:
     return scene.visits("/auth/nowhere")
 
 
-def a_method_nobody_offers(scene: Scene) -> Page:
+def a_method_not_offered(scene: Scene) -> Page:
     return scene.posts("/auth/session")
 
 
@@ -300,7 +300,7 @@ CASES: list[tuple[str, int, Callable[[Scene], Page]]] = [
     ("handle_not_found", 400, nobodys_handle),
     ("handle_not_found", 400, a_name_without_address),
     ("account_not_found", 400, a_did_unknown_to_its_directory),
-    ("handle_mismatch", 400, somebody_elses_did),
+    ("handle_mismatch", 400, did_of_another_account),
     ("host_unreachable", 504, a_host_that_is_down),
     ("host_unreachable", 504, a_handle_host_that_is_down),
     ("host_unreachable", 504, a_directory_that_is_down),
@@ -318,7 +318,7 @@ CASES: list[tuple[str, int, Callable[[Scene], Page]]] = [
     ("server_invalid", 502, an_unknown_error_after_consent),
     ("server_invalid", 502, a_token_that_is_not_bound),
     ("access_denied", 400, a_denial),
-    ("login_expired", 400, a_state_that_nobody_knows),
+    ("login_expired", 400, an_unknown_state),
     ("login_expired", 400, no_state_at_all),
     ("login_expired", 400, a_code_that_is_refused),
     ("wrong_browser", 403, another_browser),
@@ -335,9 +335,9 @@ CASES: list[tuple[str, int, Callable[[Scene], Page]]] = [
     ("account_disabled", 403, a_disabled_account),
     ("too_many_requests", 429, too_many_starts),
     ("invalid_request", 400, a_repeated_parameter),
-    ("invalid_request", 400, a_prompt_of_nobody),
+    ("invalid_request", 400, an_unknown_prompt),
     ("not_found", 404, nothing_there),
-    ("method_not_allowed", 405, a_method_nobody_offers),
+    ("method_not_allowed", 405, a_method_not_offered),
     ("too_large", 413, a_huge_form),
     ("internal", 500, a_database_that_fails),
 ]
@@ -373,7 +373,7 @@ def test_a_failure_is_a_page_with_code_and_reference(
 
 
 @pytest.mark.parametrize(("code", "status", "happens"), CASES, ids=names)
-def test_a_failure_is_json_for_whoever_asks_for_it(
+def test_failure_with_accept_json_is_json(
     service: Service,
     caplog: pytest.LogCaptureFixture,
     code: str,
@@ -398,7 +398,7 @@ def test_every_code_is_provoked_above() -> None:
     assert provoked == {row.code for row in rows} | {"internal"}
 
 
-def test_not_being_signed_in_is_told_as_programs_expect(service: Service) -> None:
+def test_session_without_token_returns_401_with_challenge(service: Service) -> None:
     answer = service.get("/auth/session")
 
     assert answer.status == 401
@@ -414,7 +414,7 @@ def test_a_refused_method_says_which_are_taken(service: Service) -> None:
     assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
 
 
-def test_a_host_left_alone_says_for_how_long(
+def test_host_with_open_circuit_returns_retry_after(
     service: Service, browser: Browser, world: World
 ) -> None:
     """The breaker: three in a row, half a minute, and one may ask again."""
@@ -430,7 +430,7 @@ def test_a_host_left_alone_says_for_how_long(
     assert isinstance(browser.opens_login().tries(ALICE), AtHost)
 
 
-def test_a_server_that_refuses_us_is_an_alert(
+def test_server_that_refuses_our_client_is_logged_as_error(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     """10.3: our own metadata may be at fault."""
@@ -439,10 +439,10 @@ def test_a_server_that_refuses_us_is_an_alert(
     assert any(record.levelno >= logging.ERROR for record in caplog.records)
 
 
-def test_what_a_host_says_is_not_put_on_our_pages(
+def test_error_description_of_a_host_is_not_shown(
     service: Service, browser: Browser
 ) -> None:
-    """6.4, 9.11: our own text, whatever the description says."""
+    """Requirements 6.4 and 9.11: our own text for every description."""
     at_host = browser.opens_login().types(ALICE)
 
     page = at_host.meets("odd_error", "<b>call this number</b> https://evil.cafe")

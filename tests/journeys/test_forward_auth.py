@@ -86,7 +86,7 @@ def test_a_person_without_a_handle_has_an_empty_one(
     assert told(answer)["Handle"] == ""
 
 
-def test_what_could_end_a_header_never_gets_into_one(
+def test_verify_headers_contain_no_line_breaks(
     alice: Browser, service: Service
 ) -> None:
     """Not even if the database were made to say so."""
@@ -115,11 +115,11 @@ def test_envoy_asks_with_the_method_and_the_path_that_it_holds(
     assert told(known)["User"] == "alice"
 
 
-# --- nobody ---------------------------------------------------------------------------
+# --- not signed in --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "é" * 40, "x" * 9_000])
-def test_nobody_is_told_so_as_programs_expect(
+def test_verify_without_token_returns_401_with_challenge(
     service: Service, token: str | None
 ) -> None:
     answer = asks(service, token)
@@ -205,7 +205,7 @@ def test_no_part_of_an_address_makes_an_open_redirect(
 # --- what ends ------------------------------------------------------------------------
 
 
-def test_who_signed_out_is_refused_within_ten_seconds(
+def test_verify_after_sign_out_is_refused_within_ten_seconds(
     alice: Browser, service: Service, world: World
 ) -> None:
     token = token_of(alice)
@@ -254,7 +254,9 @@ def test_a_token_that_was_seen_just_now_costs_no_look_at_the_database(
     assert asks(service, token + "x").status == 401
 
 
-def test_an_outage_of_ours_lets_nobody_in(alice: Browser, service: Service) -> None:
+def test_verify_during_a_database_outage_is_refused(
+    alice: Browser, service: Service
+) -> None:
     service.rows("ALTER TABLE sessions RENAME TO gone")
 
     assert asks(service, token_of(alice)).status == 500

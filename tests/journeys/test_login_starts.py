@@ -60,7 +60,7 @@ def test_a_login_may_start_from_a_server(browser: Browser, world: World) -> None
     assert world.bob.did in browser.visits("/auth/signup").text
 
 
-def test_somebody_who_forgot_the_handle_starts_from_the_host(browser: Browser) -> None:
+def test_login_from_a_host_without_handle_signs_in(browser: Browser) -> None:
     """UX rule 7."""
     page = browser.opens_login()
     forms = [f for f in page.forms if f.fields.get("identifier") == ENTRYWAY]
@@ -79,7 +79,9 @@ def test_a_bare_name_is_completed(open_service: Callable[..., Service]) -> None:
     assert browser.signs_in("alice", username="alice").url == ACCOUNT
 
 
-def test_somebody_without_an_account_gets_one(browser: Browser, world: World) -> None:
+def test_login_with_create_prompt_signs_a_new_account_in(
+    browser: Browser, world: World
+) -> None:
     """4.9: `prompt=create` at a host that is offered."""
     at_host = browser.opens_login().presses(prompt="create", identifier=ENTRYWAY)
     assert isinstance(at_host, AtHost)
@@ -183,7 +185,7 @@ def test_a_browser_too_old_for_fetch_metadata_signs_in(service: Service) -> None
         "<script>alert(1)</script>",
     ],
 )
-def test_what_is_no_identifier_is_refused_without_asking_anybody(
+def test_invalid_identifier_is_refused_without_a_request(
     browser: Browser, network: FakeNetwork, typed: str
 ) -> None:
     """1.3 to 1.10: the form again, filled in as before, and no request."""
@@ -197,7 +199,7 @@ def test_what_is_no_identifier_is_refused_without_asking_anybody(
     assert "<script>alert" not in arrived.html
 
 
-def test_something_like_an_email_address_is_mended_and_confirmed(
+def test_email_like_identifier_is_corrected_and_confirmed(
     browser: Browser, network: FakeNetwork
 ) -> None:
     """UX rule 3: the field is filled, the person presses again."""

@@ -59,7 +59,7 @@ def test_a_refresh_at_the_host_fails_afterwards(
     ],
     ids=str,
 )
-def test_a_host_that_does_not_answer_keeps_nobody_signed_in(
+def test_logout_with_an_unreachable_host_signs_out(
     alice: Browser, network: FakeNetwork, service: Service, fault: Any
 ) -> None:
     network.lay(REVOKE, fault)
@@ -71,7 +71,7 @@ def test_a_host_that_does_not_answer_keeps_nobody_signed_in(
     assert service.rows("SELECT * FROM oauth_sessions") == []
 
 
-def test_a_slow_host_keeps_nobody_waiting_long(
+def test_logout_with_a_slow_host_returns_within_its_budget(
     alice: Browser, network: FakeNetwork, world: World
 ) -> None:
     network.lay(REVOKE, faults.Waits(world.clock, 600))
@@ -123,7 +123,7 @@ def test_the_platform_token_alone_signs_out_as_well(
 
 
 @pytest.mark.parametrize("value", ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
-def test_a_token_that_is_none_signs_nobody_out(
+def test_logout_with_an_invalid_token_ends_no_session(
     alice: Browser, service: Service, value: str
 ) -> None:
     other = service.browser()
@@ -142,7 +142,7 @@ def test_signing_out_twice_is_no_error(alice: Browser, network: FakeNetwork) -> 
     assert network.sent() == []
 
 
-def test_a_stranger_may_press_the_button_too(browser: Browser) -> None:
+def test_logout_without_a_session_shows_signed_out(browser: Browser) -> None:
     assert browser.signs_out().status == 200
 
 

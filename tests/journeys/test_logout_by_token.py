@@ -125,7 +125,7 @@ def test_an_app_waits_no_longer_for_a_slow_host_than_a_browser(
     assert world.clock.monotonic() - began <= 15
 
 
-def test_a_second_time_there_is_nobody_to_sign_out(
+def test_second_token_logout_returns_not_signed_in(
     app: App, token: str, network: FakeNetwork
 ) -> None:
     signs_out(app, token)
@@ -136,14 +136,14 @@ def test_a_second_time_there_is_nobody_to_sign_out(
 
 
 @pytest.mark.parametrize("given", [None, "", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
-def test_what_is_no_token_signs_nobody_out(
+def test_token_logout_with_an_invalid_token_ends_no_session(
     app: App, token: str, given: str | None
 ) -> None:
     assert refusal(signs_out(app, given)) == (401, "not_signed_in")
     assert app.uses(token).status == 200
 
 
-def test_a_token_whose_time_is_over_signs_nobody_out(
+def test_token_logout_with_an_expired_token_ends_no_session(
     app: App, token: str, world: World, service: Service
 ) -> None:
     world.clock.advance(service.settings.token_lifetime + 1)
@@ -151,7 +151,7 @@ def test_a_token_whose_time_is_over_signs_nobody_out(
     assert refusal(signs_out(app, token)) == (401, "not_signed_in")
 
 
-def test_a_token_whose_person_is_another_signs_nobody_out(
+def test_token_logout_with_another_subject_ends_no_session(
     app: App, token: str, service: Service, world: World
 ) -> None:
     service.rows("UPDATE sessions SET did = ?", world.bob.did)
@@ -160,7 +160,7 @@ def test_a_token_whose_person_is_another_signs_nobody_out(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer"}], ids=str)
-def test_a_cookie_signs_nobody_out_here(
+def test_token_logout_with_a_cookie_alone_ends_no_session(
     alice: Browser, headers: dict[str, str]
 ) -> None:
     """It comes along by itself: a browser signs out at /auth/logout."""
@@ -182,7 +182,7 @@ def test_the_token_that_is_named_counts_and_not_the_cookie(
     assert alice.visits(SESSION).status == 200
 
 
-def test_no_page_of_another_site_is_let_through(app: App, token: str) -> None:
+def test_token_logout_preflight_allows_no_origin(app: App, token: str) -> None:
     """No CORS: a browser that asks first is not told that it may."""
     asking = {
         "Origin": "https://music.platform.cafe",
@@ -196,7 +196,7 @@ def test_no_page_of_another_site_is_let_through(app: App, token: str) -> None:
     assert allowed == []
 
 
-def test_whoever_was_shut_out_may_still_sign_out(
+def test_token_logout_of_a_disabled_account_ends_its_session(
     app: App, token: str, service: Service, world: World
 ) -> None:
     service.rows("UPDATE users SET disabled_at = 1")
@@ -221,7 +221,7 @@ def test_a_sign_out_is_audited_with_its_reason(
     assert json.loads(detail) == {"reason": "logout by token"}
 
 
-def test_whoever_guesses_tokens_is_slowed_down(
+def test_repeated_invalid_tokens_return_too_many_requests(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(rate_limit_failed_tokens_per_address="2/minute")

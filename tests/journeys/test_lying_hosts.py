@@ -33,7 +33,7 @@ def nothing_is_kept(service: Service, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("iss", [REMOVED, "", "https://as.evil.social", f"{ENTRYWAY}/"])
-def test_an_answer_in_another_name(
+def test_callback_with_another_issuer_is_refused(
     service: Service, browser: Browser, network: FakeNetwork, iss: Any
 ) -> None:
     """6.5: refused before the code goes anywhere."""
@@ -46,7 +46,7 @@ def test_an_answer_in_another_name(
     nothing_is_kept(service, browser)
 
 
-def test_a_mix_up_of_two_hosts(
+def test_callback_that_mixes_up_two_servers_is_refused(
     service: Service, browser: Browser, network: FakeNetwork
 ) -> None:
     """6.5, 9.16: the code of an honest server does not reach a dishonest one."""
@@ -62,7 +62,7 @@ def test_a_mix_up_of_two_hosts(
 
 
 @pytest.mark.parametrize("name", ["state", "code", "iss"])
-def test_a_repeated_parameter(
+def test_callback_with_a_repeated_parameter_is_refused(
     service: Service, browser: Browser, network: FakeNetwork, name: str
 ) -> None:
     """6.1."""
@@ -75,7 +75,7 @@ def test_a_repeated_parameter(
     nothing_is_kept(service, browser)
 
 
-def test_a_subject_of_somebody_else(
+def test_token_answer_with_another_subject_is_refused(
     service: Service, browser: Browser, world: World
 ) -> None:
     """6.11, 6.15."""
@@ -87,10 +87,10 @@ def test_a_subject_of_somebody_else(
     nothing_is_kept(service, browser)
 
 
-def test_a_server_that_claims_an_account_of_another(
+def test_server_start_with_a_foreign_subject_is_refused(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """6.12: nobody signs in as Alice at a server that is not hers."""
+    """Requirement 6.12: no sign-in as Alice at a server that is not hers."""
     rogue = world.add_host("rogue.social")
     world.settle("mallory.rogue.social", rogue)
     rogue.server.lies.subject = world.alice.did
@@ -102,7 +102,7 @@ def test_a_server_that_claims_an_account_of_another(
     nothing_is_kept(service, browser)
 
 
-def test_a_host_that_points_to_a_strangers_server(
+def test_pds_that_names_a_foreign_server_is_refused(
     service: Service, browser: Browser, world: World
 ) -> None:
     """2.9, 6.12: one's own PDS may name any server, and gains no account by it."""
@@ -116,7 +116,7 @@ def test_a_host_that_points_to_a_strangers_server(
     nothing_is_kept(service, browser)
 
 
-def test_a_handle_that_points_to_a_strangers_account(
+def test_handle_that_names_a_foreign_account_is_refused(
     service: Service, browser: Browser, world: World, network: FakeNetwork
 ) -> None:
     """1.21: the account does not claim it."""
@@ -145,7 +145,7 @@ def test_a_handle_that_points_to_a_strangers_account(
     ],
     ids=str,
 )
-def test_a_broken_token_answer(
+def test_malformed_token_answer_is_refused(
     service: Service,
     browser: Browser,
     network: FakeNetwork,
@@ -204,7 +204,7 @@ def test_a_slow_host_ends_in_time(
         "//evil.cafe/authorize",
     ],
 )
-def test_a_browser_is_sent_to_no_odd_place(
+def test_unsafe_authorization_endpoint_is_not_redirected_to(
     browser: Browser, world: World, endpoint: str
 ) -> None:
     """9.10."""
@@ -229,9 +229,7 @@ def test_what_was_typed_is_shown_as_text(browser: Browser, name: str) -> None:
     assert "1787569" not in page.text
 
 
-def test_nobody_waits_for_dns_when_https_has_answered(
-    browser: Browser, world: World
-) -> None:
+def test_https_answer_is_used_while_dns_is_slow(browser: Browser, world: World) -> None:
     """The one real wait of this suite: TXT is given 300 ms, not its whole patience."""
     held = world.dns.holds(f"_atproto.{ALICE}")
 

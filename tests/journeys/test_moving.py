@@ -15,14 +15,14 @@ MOVED = "You have moved"
 
 @pytest.fixture
 def mover(browser: Browser, service: Service, world: World) -> Browser:
-    """A new device of somebody who signed up at one host and lives at another now."""
+    """A new device of a person who signed up at one host and lives at another now."""
     service.browser().signs_in(ALICE, username="alice")
     world.moves(world.alice, world.garden)
     world.clock.advance(3600)
     return browser
 
 
-def test_who_moved_is_told_once_and_is_the_same_person(mover: Browser) -> None:
+def test_account_that_moved_is_told_once_and_keeps_its_did(mover: Browser) -> None:
     page = mover.signs_in(ALICE)
 
     assert MOVED in page.text
@@ -31,7 +31,7 @@ def test_who_moved_is_told_once_and_is_the_same_person(mover: Browser) -> None:
     assert MOVED not in mover.visits("/auth/account").text
 
 
-def test_who_went_elsewhere_first_is_told_later(mover: Browser) -> None:
+def test_move_notice_waits_until_the_next_own_page(mover: Browser) -> None:
     mover.signs_in(ALICE, return_to="https://forum.platform.cafe/")
 
     assert MOVED in mover.visits("/auth/account").text
@@ -45,10 +45,10 @@ def test_the_next_sign_in_at_the_new_host_tells_nothing(
     assert MOVED not in service.browser().signs_in(ALICE).text
 
 
-def test_who_signed_an_app_in_first_is_told_in_the_browser(
+def test_move_notice_of_a_native_login_shows_in_the_browser(
     mover: Browser, service: Service
 ) -> None:
-    """No page of an app's sign-in tells of it, whoever sees that one."""
+    """Pages of a native login do not show the notice: another person may see them."""
     app = App(service).starts(ALICE)
     confirms(mover, app)
 
@@ -56,7 +56,9 @@ def test_who_signed_an_app_in_first_is_told_in_the_browser(
     assert MOVED in mover.signs_in(ALICE).text
 
 
-def test_who_stayed_is_told_nothing(browser: Browser, service: Service) -> None:
+def test_account_that_stayed_gets_no_move_notice(
+    browser: Browser, service: Service
+) -> None:
     first = browser.signs_in(ALICE, username="alice")
     again = service.browser().signs_in(ALICE)
 
@@ -67,7 +69,7 @@ def test_who_stayed_is_told_nothing(browser: Browser, service: Service) -> None:
 def test_an_account_of_an_older_release_is_told_nothing(
     mover: Browser, service: Service
 ) -> None:
-    """Nobody knows where it lived."""
+    """The former host is not known."""
     service.rows("UPDATE users SET issuer = NULL")
 
     assert MOVED not in mover.signs_in(ALICE).text

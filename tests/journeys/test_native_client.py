@@ -70,7 +70,7 @@ def served(service: Service):
 
 @pytest.fixture
 def idle(open_service, world):
-    """The service, on a port of its own, while nobody serves it."""
+    """The service, on a port of its own, without a server."""
     world.clock.advance(time.time() - world.clock())
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -128,7 +128,7 @@ def test_an_app_is_let_in_and_uses_its_token(home, open_app, world, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_token_is_acknowledged_and_given_to_nobody_else(home, open_app, mode):
+def test_acknowledged_token_is_delivered_once(home, open_app, mode):
     """The secrets of the login, found on the disk later, are worth nothing."""
     auth = open_app(mode)
     started = auth.start_login(home.home, ALICE)
@@ -146,7 +146,7 @@ def test_the_token_is_acknowledged_and_given_to_nobody_else(home, open_app, mode
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_person_who_says_no_is_heard(home, open_app, mode):
+def test_denied_native_login_raises_login_denied(home, open_app, mode):
     auth = open_app(mode)
     started = auth.start_login(home.home, ALICE)
     waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
@@ -232,7 +232,7 @@ def test_a_newcomer_signs_up_on_the_way(home, open_app, world):
     assert waiting.result().username == "bob"
 
 
-def test_a_login_that_nobody_decides_expires(home, open_app, world):
+def test_undecided_native_login_expires(home, open_app, world):
     auth = open_app()
     started = auth.start_login(home.home, ALICE)
     world.clock.advance(started.expires_in + 1)

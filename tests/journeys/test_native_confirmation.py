@@ -63,7 +63,7 @@ def test_the_page_says_who_asks_for_whom_and_what_to_compare(
     ]
 
 
-def test_an_apps_name_is_text_whatever_it_says(app: App, alice: Browser) -> None:
+def test_app_name_is_rendered_as_text(app: App, alice: Browser) -> None:
     name = "<b>Sketch</b>\" onload='x'><script>steal()</script>"
     app.starts(ALICE, app_name=name)
 
@@ -73,7 +73,7 @@ def test_an_apps_name_is_text_whatever_it_says(app: App, alice: Browser) -> None
     assert isinstance(done, Page)
     for shown in (page, done):
         assert name in shown.text
-        assert any(tag == "q" for tag, _ in shown.tags)  # the words of somebody else
+        assert any(tag == "q" for tag, _ in shown.tags)  # a quotation
         assert not any(tag == "b" for tag, _ in shown.tags)
         assert [src for tag, src in shown.tags if tag == "script" and not src] == []
 
@@ -94,7 +94,7 @@ def test_a_forwarded_link_is_stopped_at_the_question(
     assert ended is not None
 
 
-def test_who_walks_away_from_the_question_lets_nobody_in(
+def test_unanswered_confirmation_delivers_no_token(
     app: App, alice: Browser, world: World
 ) -> None:
     app.starts(ALICE)
@@ -234,7 +234,7 @@ def test_a_native_login_signs_no_browser_in(app: App, alice: Browser) -> None:
 
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_somebody_who_is_signed_in_here_stays_that(
+def test_native_login_keeps_the_browsers_own_session(
     app: App, service: Service, alice: Browser, decision: str
 ) -> None:
     """Another person, even: the app is for Alice, the browser is Rosie's."""
@@ -302,7 +302,7 @@ def test_a_newcomer_picks_a_username_and_then_answers(
     assert not browser.is_signed_in()
 
 
-def test_a_name_that_is_taken_keeps_the_app_in_mind(
+def test_taken_username_keeps_the_pending_native_login(
     app: App, alice: Browser, service: Service
 ) -> None:
     browser = service.browser()
@@ -351,7 +351,7 @@ def test_two_newcomers_in_one_browser_are_told_apart_by_the_page(
     assert "rosie" in browser.visits("/auth/account").text
 
 
-def test_who_signed_up_in_another_tab_goes_on_to_the_question(
+def test_signup_in_another_tab_continues_to_confirmation(
     app: App, service: Service
 ) -> None:
     browser = service.browser()
@@ -364,7 +364,7 @@ def test_who_signed_up_in_another_tab_goes_on_to_the_question(
     assert again.url.startswith(CONFIRM)
 
 
-def test_signing_up_too_late_ends_with_a_word(
+def test_signup_after_native_expiry_says_the_login_expired(
     app: App, service: Service, world: World
 ) -> None:
     browser = service.browser()
@@ -404,7 +404,7 @@ def test_a_link_may_be_followed_again_while_the_login_is_open(
     assert app.status() == "completed"
 
 
-def test_whoever_looked_at_the_link_before_takes_nothing_from_its_person(
+def test_native_link_followed_twice_is_finished_by_the_second_browser(
     app: App, alice: Browser, service: Service
 ) -> None:
     """A chat's preview, or a person who opens it in the wrong browser first."""
@@ -416,9 +416,7 @@ def test_whoever_looked_at_the_link_before_takes_nothing_from_its_person(
     assert app.status() == "completed"
 
 
-def test_whoever_has_the_link_signs_the_app_in_with_no_other_account(
-    app: App, service: Service
-) -> None:
+def test_native_link_accepts_only_the_named_account(app: App, service: Service) -> None:
     service.browser().signs_in(BOB, username="bob")
     app.starts(ALICE)
 
@@ -455,7 +453,7 @@ def test_a_link_leads_nowhere_once_there_is_an_answer(
 
 
 @pytest.mark.parametrize("query", ["", "?login=", "?login=guessed"])
-def test_a_link_of_nobody_leads_nowhere(alice: Browser, query: str) -> None:
+def test_unknown_native_link_returns_login_expired(alice: Browser, query: str) -> None:
     page = alice.visits(f"/auth/native/open{query}")
 
     assert (page.status, page.error) == (400, "login_expired")
@@ -518,7 +516,7 @@ def test_a_closed_account_is_not_asked(
     assert cookies(alice, "native") == []
 
 
-def test_an_account_that_is_closed_meanwhile_lets_nobody_in(
+def test_account_disabled_before_the_answer_gets_no_token(
     app: App, alice: Browser, service: Service
 ) -> None:
     app.starts(ALICE)

@@ -155,7 +155,7 @@ def test_an_app_that_was_not_let_in_yet_is_on_no_account_page(
 # --- the other answers ----------------------------------------------------------------
 
 
-def test_who_presses_no_keeps_the_app_out(
+def test_denied_confirmation_is_delivered_as_denied(
     app: App, alice: Browser, service: Service, world: World
 ) -> None:
     app.starts(ALICE)
@@ -173,7 +173,7 @@ def test_who_presses_no_keeps_the_app_out(
     assert service.rows("SELECT 1 FROM oauth_sessions") == [(1,)]  # that of the sign-up
 
 
-def test_who_cancels_at_the_host_keeps_the_app_out(app: App, alice: Browser) -> None:
+def test_cancel_at_the_host_is_delivered_as_denied(app: App, alice: Browser) -> None:
     app.starts(ALICE)
 
     with app.streams() as stream:
@@ -202,7 +202,7 @@ def test_any_other_failure_can_be_mended_by_following_the_link_again(
     assert app.status() == "completed"
 
 
-def test_a_login_that_nobody_finishes_expires(app: App, world: World) -> None:
+def test_unfinished_native_login_expires(app: App, world: World) -> None:
     app.starts(ALICE)
     world.clock.advance(1799)
     assert app.status() == "pending"
@@ -469,7 +469,7 @@ def test_the_verifier_may_stay_out_of_the_address(app: App, alice: Browser) -> N
     assert app.asks(Code_Verifier=create_verifier()).status == 403
 
 
-def test_a_secret_that_nobody_has_is_refused(app: App) -> None:
+def test_await_with_an_unknown_secret_is_refused(app: App) -> None:
     app.secret = "guessed"
 
     for answer in (
@@ -497,9 +497,7 @@ def test_a_secret_that_nobody_has_is_refused(app: App) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_initiation_begins_nothing(
-    app: App, world: World, body: object
-) -> None:
+def test_malformed_initiation_is_refused(app: App, world: World, body: object) -> None:
     answer = app.initiates(body)
 
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
@@ -511,7 +509,7 @@ def test_what_is_no_initiation_begins_nothing(
     [
         ({}, "invalid_identifier"),
         ({"identifier": "no handle"}, "invalid_identifier"),
-        ({"identifier": "nobody.skyhost.social"}, "handle_not_found"),
+        ({"identifier": "unknown.skyhost.social"}, "handle_not_found"),
     ],
 )
 def test_an_app_is_told_what_is_wrong_with_the_account(
@@ -618,7 +616,7 @@ def test_an_await_is_asked_for_and_nothing_else(app: App, method: str) -> None:
     assert answer.status == 405
 
 
-def test_who_accepts_no_stream_gets_none(app: App, world: World) -> None:
+def test_await_without_event_stream_accept_is_refused(app: App, world: World) -> None:
     """A quality of 0 is a no (RFC 9110 section 12.4.2)."""
     app.starts(ALICE)
     world.clock.advance(1800)
@@ -629,7 +627,7 @@ def test_who_accepts_no_stream_gets_none(app: App, world: World) -> None:
     assert answer.json() == {"status": "expired"}
 
 
-def test_a_head_looks_and_waits_for_nothing(app: App) -> None:
+def test_await_head_request_returns_at_once(app: App) -> None:
     app.starts(ALICE)
 
     answer = app.asks(method="HEAD", Accept="text/event-stream", Prefer="wait=30")

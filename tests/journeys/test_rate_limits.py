@@ -62,7 +62,7 @@ def test_wrong_input_counts_as_well(open_service: Callable[..., Service]) -> Non
     assert [is_limited(one) for one in arrived] == [False] * 3 + [True]
 
 
-def test_another_address_is_another_matter(
+def test_rate_limit_counts_each_address_alone(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(rate_limit_login_per_address="1/year")
@@ -152,7 +152,7 @@ def test_a_login_that_fails_gives_its_place_back(
     service: Service, browser: Browser, world: World
 ) -> None:
     limit = service.app.extensions["latchkey"].flows.start_login.concurrency
-    for typed in ("two words", "nobody.paints.ink", ALICE):
+    for typed in ("two words", "unknown.paints.ink", ALICE):
         starts(browser, typed)
 
     assert limit.held == 0

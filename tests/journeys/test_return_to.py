@@ -265,7 +265,7 @@ def test_a_target_survives_wrong_input(browser: Browser) -> None:
     target = "https://app.platform.cafe/board"
     page = browser.opens_login(return_to=target)
 
-    for typed in ("not a handle", "nobody.skyhost.social"):
+    for typed in ("not a handle", "unknown.skyhost.social"):
         again = page.tries(typed)
         assert isinstance(again, Page)
         assert again.error
@@ -290,7 +290,7 @@ def test_a_target_survives_an_answer_that_is_refused(
 
 
 def test_a_callback_names_no_target(browser: Browser, network: FakeNetwork) -> None:
-    """9.9: whatever a URL from outside adds."""
+    """Requirement 9.9: parameters from outside are ignored."""
     browser.signs_in(ALICE, username="alice")
     callback = browser.opens_login(prompt="login").types(ALICE).answer()
 

@@ -137,7 +137,7 @@ def test_the_wider_session_replaces_the_old_one(
 def test_the_old_session_stays_until_the_new_one_is_there(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """8.10: whoever wanders off at the host has lost nothing."""
+    """Requirement 8.10: leaving at the host loses nothing."""
     old = token_of(alice)
 
     agrees(asks(alice, TRACK))
@@ -249,7 +249,7 @@ def unchanged(service: Service, world: World, token: str) -> bool:
     return grant.alive and answer.status == 200 and token_works(service, token)
 
 
-def test_who_declines_on_our_page_is_back_unchanged(
+def test_scope_upgrade_declined_here_changes_nothing(
     alice: Browser, service: Service, world: World, network: FakeNetwork
 ) -> None:
     token = token_of(alice)
@@ -261,7 +261,7 @@ def test_who_declines_on_our_page_is_back_unchanged(
     assert unchanged(service, world, token)
 
 
-def test_who_declines_at_the_host_is_back_unchanged(
+def test_scope_upgrade_denied_at_the_host_changes_nothing(
     alice: Browser, service: Service, world: World
 ) -> None:
     token = token_of(alice)
@@ -301,10 +301,10 @@ def test_a_host_that_is_down_leaves_everything_and_offers_the_way_back(
     assert unchanged(service, world, token)
 
 
-def test_approving_as_somebody_else_changes_nothing(
+def test_scope_upgrade_approved_by_another_account_changes_nothing(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """6.11: the session of whoever approved is revoked, not taken."""
+    """Requirement 6.11: the session of the approving account is revoked."""
     token = token_of(alice)
 
     page = agrees(asks(alice, TRACK)).approves(BOB)
@@ -317,7 +317,7 @@ def test_approving_as_somebody_else_changes_nothing(
     assert declines(page).url == FORUM
 
 
-def test_who_signed_out_meanwhile_is_not_signed_in_by_saying_no(
+def test_declining_after_sign_out_does_not_sign_in(
     alice: Browser,
 ) -> None:
     at_host = agrees(asks(alice, TRACK))
@@ -421,7 +421,7 @@ def test_more_than_the_most_is_refused_in_a_form_as_well(
     assert network.sent(path="/oauth/par") == []
 
 
-def test_who_was_sent_for_too_much_can_go_on_without(alice: Browser) -> None:
+def test_scope_beyond_the_metadata_offers_to_continue_without(alice: Browser) -> None:
     page = asks(alice, "identity:*")
 
     [onward] = [link for link in page.links if "return_to" in link]
@@ -431,7 +431,9 @@ def test_who_was_sent_for_too_much_can_go_on_without(alice: Browser) -> None:
 @pytest.mark.parametrize(
     "target", ["https://evil.example/", "//evil.example", "javascript:alert(1)"]
 )
-def test_no_upgrade_leads_elsewhere(alice: Browser, target: str) -> None:
+def test_scope_upgrade_with_a_foreign_return_to_is_refused(
+    alice: Browser, target: str
+) -> None:
     page = asks(alice, TRACK, return_to=target)
 
     assert (page.status, page.error) == (400, "invalid_return_to")
@@ -501,7 +503,7 @@ def test_a_link_that_expired_leads_back_to_the_same_question(
     assert page.forms[0].fields["scope"] == TRACK
 
 
-def test_somebody_else_is_not_asked_for_what_this_person_gave(
+def test_other_account_in_the_browser_is_asked_for_the_base_scope(
     alice: Browser, network: FakeNetwork
 ) -> None:
     agrees(asks(alice, TRACK)).approves()
@@ -516,7 +518,7 @@ def test_somebody_else_is_not_asked_for_what_this_person_gave(
 
 @pytest.fixture
 def cut_off(alice: Browser, service: Service, world: World) -> Browser:
-    """Somebody whose wider session has died at the host; the cookie is still good."""
+    """A person whose wider session has died at the host; the cookie is still good."""
     agrees(asks(alice, TRACK)).approves()
     live = service.client.restore(
         *service.rows("SELECT did, session_id FROM oauth_sessions")[0]
@@ -533,10 +535,10 @@ def test_a_dead_session_at_the_host_is_told(cut_off: Browser) -> None:
     assert granted(cut_off) is None
 
 
-def test_who_is_cut_off_connects_again_with_one_press(
+def test_dead_grant_is_reconnected_with_one_press(
     cut_off: Browser, world: World, network: FakeNetwork
 ) -> None:
-    """And is asked for what there was: nobody has less afterwards."""
+    """The former permissions are asked for again."""
     page = cut_off.opens_login(
         prompt="login", identifier=world.alice.did, return_to=FORUM
     )
@@ -548,7 +550,7 @@ def test_who_is_cut_off_connects_again_with_one_press(
     assert granted(cut_off) == f"atproto {TRACK}"
 
 
-def test_who_is_cut_off_and_would_rather_not_is_not_sent_round(
+def test_declined_reconnect_returns_without_a_loop(
     cut_off: Browser, world: World
 ) -> None:
     page = cut_off.opens_login(
@@ -560,7 +562,7 @@ def test_who_is_cut_off_and_would_rather_not_is_not_sent_round(
     assert cut_off.is_signed_in()
 
 
-def test_who_is_cut_off_is_asked_for_a_permission_as_well(cut_off: Browser) -> None:
+def test_reconnect_with_a_scope_asks_for_both(cut_off: Browser) -> None:
     page = asks(cut_off, "account:email")
 
     assert "see your e-mail address" in page.text

@@ -282,7 +282,7 @@ def test_the_cookie_that_remembers_accounts_holds_no_secret(run: Run) -> None:
     assert [set(entry) for entry in kept] == [{"did", "handle", "host"}]
 
 
-def test_an_unforeseen_fault_says_nothing_outside(
+def test_unexpected_exception_shows_no_details(
     service: Service, browser: Browser
 ) -> None:
     """A reference, and nothing of what broke."""

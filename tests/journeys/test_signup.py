@@ -18,7 +18,7 @@ ACCOUNT = f"{HOME}/auth/account"
 
 
 def newcomer(service: Service, handle: str = ALICE) -> Page:
-    """Somebody on the sign-up page."""
+    """A person on the sign-up page."""
     page = service.browser().opens_login().types(handle).approves()
     assert page.url == SIGNUP
     return page
@@ -95,7 +95,7 @@ def test_a_username_is_folded(service: Service, typed: str) -> None:
         ("r00t", "username_reserved"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_with_the_form(
+def test_invalid_username_shows_the_form_with_its_error(
     service: Service, typed: str, code: str
 ) -> None:
     """The same page, what was typed still there, and another try at once."""
@@ -151,7 +151,7 @@ def test_of_two_people_who_want_one_name_one_gets_it(
     assert loser.chooses("second").url == ACCOUNT
 
 
-def test_pressing_twice_is_like_pressing_once(service: Service) -> None:
+def test_signup_submitted_twice_creates_one_account(service: Service) -> None:
     """The same person, the same answer."""
     page = newcomer(service)
     page.chooses("alice")
@@ -168,7 +168,7 @@ def test_a_username_is_chosen_once_per_account(service: Service) -> None:
     assert usernames(service) == ["alice"]
 
 
-def test_nobody_signs_up_without_a_proved_account(browser: Browser) -> None:
+def test_signup_without_a_proved_account_redirects_to_login(browser: Browser) -> None:
     """To the page: to the sign-in form. To the form: nothing is made."""
     assert browser.visits("/auth/signup").url == f"{HOME}/auth/login"
 
@@ -186,7 +186,7 @@ def test_a_program_is_told_that_it_is_not_signed_in(service: Service) -> None:
 
 
 def test_a_newcomer_has_no_token_and_no_account_yet(service: Service) -> None:
-    """Signed in, and nobody of the platform."""
+    """Signed in, without an account of the platform."""
     browser = newcomer(service).browser
 
     assert browser.jar.get("platform_token") is None
@@ -221,13 +221,13 @@ def test_a_newcomer_may_leave_for_good(service: Service, world: World) -> None:
     assert world.skyhost.server.grants.alive(world.alice.did) == []
 
 
-def test_whoever_has_a_name_is_sent_on(browser: Browser) -> None:
+def test_signup_with_a_username_redirects_to_target(browser: Browser) -> None:
     browser.signs_in(ALICE, username="alice")
 
     assert browser.visits("/auth/signup").url == ACCOUNT
 
 
-def test_an_operators_own_list_is_kept_back(
+def test_reserved_username_of_the_operator_is_refused(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(reserved_usernames=("wombat",))

@@ -28,7 +28,7 @@ def test_a_login_finished_in_another_browser_is_refused(
     assert browser.visits(callback, site="cross-site").url == SIGNUP
 
 
-def test_a_login_that_somebody_else_began_is_not_finished_here(
+def test_callback_of_another_browsers_login_returns_wrong_browser(
     service: Service, browser: Browser
 ) -> None:
     """9.12, login CSRF: the attacker's callback does not sign the victim in."""
@@ -42,7 +42,9 @@ def test_a_login_that_somebody_else_began_is_not_finished_here(
     assert not browser.is_signed_in()
 
 
-def test_a_link_scanner_burns_nothing(service: Service, browser: Browser) -> None:
+def test_callback_by_a_link_scanner_keeps_the_auth_request(
+    service: Service, browser: Browser
+) -> None:
     """6.3: a program without cookies follows the callback first."""
     callback = browser.opens_login().types(ALICE).answer()
     service.get(callback.removeprefix(HOME))
@@ -121,7 +123,7 @@ def test_a_login_left_waiting_too_long_begins_again(
     assert (page.status, page.error) == (400, "login_expired")
 
 
-def test_half_an_hour_at_the_host_is_no_matter(
+def test_callback_after_half_an_hour_signs_in(
     browser: Browser, network: FakeNetwork, world: World
 ) -> None:
     """6.13: the evidence is looked for again, and holds."""

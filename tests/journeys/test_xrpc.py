@@ -185,7 +185,7 @@ def test_the_pds_is_no_open_proxy(caller: Caller) -> None:
         "https://MUSIC.platform.cafe",
     ],
 )
-def test_a_page_of_nobody_here_causes_no_call(
+def test_xrpc_from_a_foreign_origin_is_refused(
     caller: Caller, method: str, origin: str
 ) -> None:
     """The cookie is there: the browser is one that attaches it to everything."""
@@ -207,7 +207,7 @@ def test_a_page_of_nobody_here_causes_no_call(
         ({"Referer": "https://music.platform.cafe@evil.cafe/"}, "same-site"),
     ],
 )
-def test_a_get_that_says_no_origin_must_come_from_a_page_of_ours(
+def test_xrpc_get_by_cookie_without_origin_needs_same_site(
     caller: Caller, headers: dict[str, str], site: str
 ) -> None:
     answer = caller.calls("GET", GET_SESSION, origin=None, headers=headers, site=site)
@@ -236,7 +236,7 @@ def test_a_picture_in_a_page_of_the_platform_may_come_from_the_pds(
         {"Authorization": "Basic \xff"},
     ],
 )
-def test_what_cannot_be_read_comes_from_nobody(
+def test_xrpc_get_with_unreadable_origin_headers_is_refused(
     caller: Caller, headers: dict[str, str]
 ) -> None:
     answer = caller.calls("GET", GET_SESSION, headers=headers, origin=None)
@@ -244,7 +244,7 @@ def test_what_cannot_be_read_comes_from_nobody(
     assert error_of(answer) == (403, "cross_site")
 
 
-def test_a_post_without_an_origin_is_nobodys(caller: Caller) -> None:
+def test_xrpc_post_by_cookie_without_origin_is_refused(caller: Caller) -> None:
     answer = caller.calls(
         "POST", PLAIN, origin=None, headers={"Referer": f"{SIBLING}/"}, site="same-site"
     )
@@ -252,7 +252,7 @@ def test_a_post_without_an_origin_is_nobodys(caller: Caller) -> None:
     assert error_of(answer) == (403, "cross_site")
 
 
-def test_a_bearer_token_that_is_wrong_is_not_made_up_for_by_the_cookie(
+def test_xrpc_with_a_wrong_bearer_ignores_the_cookie(
     caller: Caller,
 ) -> None:
     for token in ("nonsense", ""):
@@ -305,7 +305,7 @@ def test_browsers_are_told_nothing_about_other_pages(caller: Caller) -> None:
         assert not [name for name, _ in before.headers if name.startswith("Access-")]
 
 
-def test_whoever_has_signed_out_calls_no_more(caller: Caller) -> None:
+def test_xrpc_after_sign_out_is_refused(caller: Caller) -> None:
     token = caller.token
     caller.browser.signs_out()
 
@@ -364,7 +364,7 @@ def test_headers_that_help_come_back_and_those_that_harm_do_not(
     "content_type",
     ["text/html", "image/svg+xml", "", "text/html\t;x", "a b", "x" * 999],
 )
-def test_a_page_of_a_pds_is_no_page_of_ours(
+def test_html_of_a_pds_is_served_as_a_download_in_a_sandbox(
     caller: Caller, status: int, content_type: str
 ) -> None:
     said = Says(status, PAGE, {"Content-Type": content_type})
@@ -481,7 +481,7 @@ def test_a_body_without_end_ends_at_the_limit(
     assert caller.at_pds() == []
 
 
-def test_forms_may_not_be_longer_for_it(caller: Caller) -> None:
+def test_forms_keep_their_own_body_limit(caller: Caller) -> None:
     page = caller.browser.posts("/auth/login", {"identifier": "x" * 70_000})
 
     assert page.status == 413
@@ -499,7 +499,7 @@ def test_an_answer_longer_than_the_limit_is_refused(
 def test_an_answer_that_is_not_taken_counts_among_the_calls_of_its_person(
     caller: Caller,
 ) -> None:
-    """Whoever reads slowly fills no disk: each answer keeps its place until sent."""
+    """A slow reader fills no disk: each answer keeps its place until sent."""
     url = f"https://{PDS}/xrpc/com.atproto.sync.getBlob"
     caller.world.network.lay(url, Says(200, bytes(300_000), {}))
     client = caller.service.app.test_client()
@@ -586,7 +586,7 @@ def test_an_account_that_is_not_served_is_unavailable(
         (Says(500, PAGE, {"Content-Type": "text/html"}), 502),
     ],
 )
-def test_an_outage_of_the_host_is_said_to_be_one(
+def test_xrpc_with_an_unreachable_pds_returns_host_unreachable(
     caller: Caller, fault: Any, status: int
 ) -> None:
     caller.world.network.lay(PLAIN_URL, fault)
@@ -595,7 +595,7 @@ def test_an_outage_of_the_host_is_said_to_be_one(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
-def test_a_redirect_of_a_pds_leads_nobody_anywhere(caller: Caller, status: int) -> None:
+def test_redirect_of_a_pds_is_not_passed_on(caller: Caller, status: int) -> None:
     caller.world.network.lay(PLAIN_URL, faults.redirect("https://evil.cafe/", status))
 
     answer = caller.gets(PLAIN)
@@ -605,9 +605,7 @@ def test_a_redirect_of_a_pds_leads_nobody_anywhere(caller: Caller, status: int) 
 
 
 @pytest.mark.parametrize("status", [101, 103, 199, 600, 999])
-def test_a_status_that_ends_no_call_is_not_passed_on(
-    caller: Caller, status: int
-) -> None:
+def test_interim_status_of_a_pds_is_not_passed_on(caller: Caller, status: int) -> None:
     """After a 1xx of ours, a proxy would take the next visitor's answer for this."""
     caller.world.network.lay(PLAIN_URL, Says(status, b"", JSON))
 
@@ -627,7 +625,7 @@ def test_a_status_that_ends_no_call_is_not_passed_on(
         ({"Retry-After": "soon"}, 60),
     ],
 )
-def test_a_pds_that_wants_to_be_left_alone_is(
+def test_xrpc_waits_for_retry_after_of_a_pds(
     caller: Caller, headers: dict[str, str], seconds: int
 ) -> None:
     said = Says(429, b'{"error":"RateLimitExceeded"}', {**JSON, **headers})
@@ -693,7 +691,7 @@ def test_a_session_makes_so_many_calls_and_no_more(
     assert statuses == [200, 200, 429]
 
 
-def test_whoever_guesses_tokens_is_slowed_down_and_nobody_else(
+def test_xrpc_with_invalid_tokens_limits_that_address_alone(
     open_service: Callable[..., Service],
 ) -> None:
     caller = opened(open_service, rate_limit_failed_tokens_per_address="2/minute")

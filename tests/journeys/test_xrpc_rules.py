@@ -77,7 +77,9 @@ def write(kind: str, collection: str = TRACK, **changes: Any) -> dict[str, Any]:
         "*",
     ],
 )
-def test_what_is_not_named_is_not_called(caller: Caller, verb: str, path: str) -> None:
+def test_xrpc_method_outside_the_allow_list_is_refused(
+    caller: Caller, verb: str, path: str
+) -> None:
     assert is_refused(caller, caller.calls(verb, path))
 
 
@@ -92,7 +94,7 @@ def test_what_is_not_named_is_not_called(caller: Caller, verb: str, path: str) -
         "",
     ],
 )
-def test_a_path_with_more_in_it_leads_nowhere(caller: Caller, path: str) -> None:
+def test_xrpc_path_that_is_no_nsid_is_not_found(caller: Caller, path: str) -> None:
     assert caller.calls("GET", path).status == 404
     assert caller.at_pds() == []
 
@@ -139,7 +141,7 @@ def test_writes_that_are_all_allowed_go_together(caller: Caller) -> None:
         write("create", "app.bsky.graph.follow", value={"$type": TRACK}),
     ],
 )
-def test_one_write_that_is_not_allowed_spoils_all(
+def test_apply_writes_with_one_forbidden_write_is_refused(
     caller: Caller, odd: dict[str, Any]
 ) -> None:
     for writes in ([write("create"), odd], [odd, write("create")]):
@@ -185,7 +187,7 @@ def test_writes_of_another_form_are_not_passed_on(caller: Caller, writes: Any) -
 def test_only_the_persons_own_repository_is_written(
     caller: Caller, method: str, repo: Any
 ) -> None:
-    """A handle could come to mean somebody else between us and the PDS."""
+    """A handle could come to mean another account between us and the PDS."""
     body = record_of(caller.did, repo=repo, rkey="3l4", writes=[write("create")])
 
     assert is_refused(caller, caller.posts(method, body))
@@ -299,7 +301,7 @@ def test_what_may_be_written_may_be_read_in_the_own_repository(caller: Caller) -
         ({"Repo": "did:plc:other"}, 400),
     ],
 )
-def test_nothing_else_is_read(
+def test_read_outside_the_allow_list_is_refused(
     caller: Caller, query: dict[str, str], status: int
 ) -> None:
     own = {"repo": caller.did, "collection": TRACK}

@@ -1,6 +1,6 @@
 """A DNS server on 127.0.0.1 that knows the TXT records of the laboratory's handles.
 
-Whatever it does not know does not exist: NXDOMAIN, at once. It runs in a thread, on a
+An unknown name does not exist: NXDOMAIN, at once. It runs in a thread, on a
 port that the system picks.
 """
 

@@ -23,7 +23,7 @@ SERVER = """\
 
 
 class PortTaken(Exception):
-    """The one port of https belongs to somebody else."""
+    """The one port of https belongs to another program."""
 
 
 class _Configuration(Template):

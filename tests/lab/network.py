@@ -41,7 +41,7 @@ HTTPS_HANDLES = ("alice.pds.test", "bob.pds.test")
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody with an account on the network's PDS."""
+    """A person with an account on the network's PDS."""
 
     did: str
     handle: str
@@ -72,7 +72,7 @@ class Network:
         return self._published(handle, password, answer)
 
     def adopt(self, name: str, *, password: str) -> Account:
-        """Publish the handle of an account that somebody made on the PDS's pages."""
+        """Publish the handle of an account that a person made on the PDS's pages."""
         handle = f"{name}.{self.handle_domain}"
         method = "com.atproto.identity.resolveHandle"
         answer = get(f"{self.pds_url}/xrpc/{method}?handle={handle}", ca=self.ca)

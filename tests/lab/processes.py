@@ -1,4 +1,4 @@
-"""The programs of a laboratory: started, waited for, and ended whatever happens.
+"""The programs of a laboratory: started, waited for, and ended, on failure too.
 
 Each program's output goes to a file of its own. All of them end when the block ends, on
 an error and on Ctrl-C too; and should this process be killed outright, the kernel ends

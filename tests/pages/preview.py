@@ -1,7 +1,7 @@
 """The pages on their own: each sample at its name, under the headers of the service.
 
 `.venv/bin/python -m tests.pages.preview` serves them on http://127.0.0.1:8001 for
-whoever works on a template; a reload shows the change.
+people who work on a template; a reload shows the change.
 """
 
 from __future__ import annotations

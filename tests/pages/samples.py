@@ -124,7 +124,7 @@ AT_SIGNUP = {"username_taken", "username_invalid", "username_reserved"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A page as somebody meets it."""
+    """A page with the values that it is shown with."""
 
     name: str
     template: str

@@ -51,7 +51,7 @@ FOR_PROGRAMS = {
     ("invalid_request", "code_challenge"),
     ("wrong_verifier", ""),
 }
-"""What only whoever writes a program reads."""
+"""Messages that only programmers read."""
 every_row = pytest.mark.parametrize(("code", "variant"), MESSAGES)
 
 
@@ -91,12 +91,12 @@ def test_every_failure_offers_a_next_step(code, variant):
     assert step.href in {"/auth/login", "/auth/signup", "/auth/account"}
 
 
-def test_saying_no_is_not_an_error():
+def test_access_denied_has_no_error_style():
     assert message_for("access_denied").tone == "neutral"
     assert message_for("handle_not_found").tone == "error"
 
 
-def test_an_unknown_code_is_our_mistake():
+def test_unknown_code_raises_key_error():
     with pytest.raises(KeyError):
         message_for("no_such_code")
 

@@ -201,7 +201,7 @@ def test_several_hosts_are_a_choice_of_one_press_each(read):
     ]
 
 
-def test_whoever_came_to_create_an_account_may_still_sign_in_with_one(read):
+def test_create_account_page_offers_to_sign_in_too(read):
     sent = forms(read("login-create"))
 
     assert sent["Create it at bsky.social"]["prompt"] == "create"

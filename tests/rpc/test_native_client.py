@@ -46,7 +46,7 @@ def test_an_app_is_let_in_and_its_token_is_kept_once(
     assert acknowledged is not None
 
 
-def test_a_person_who_says_no_is_heard(
+def test_denied_native_login_raises_login_denied(
     auth: AuthManager, alice: Browser, service: Service
 ) -> None:
     started = auth.start_login(service.home, ALICE)
