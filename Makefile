@@ -111,7 +111,7 @@ fix: $(TOOLS) ## format the code and mend what the linter can mend
 
 .PHONY: docs-config
 docs-config: $(RUNTIME) ## write .env.example and docs/configuration.md from the settings
-	@$(BIN)/python -m app.config
+	@$(BIN)/python -m app.config.docs
 
 .PHONY: proto
 proto: $(TOOLS) ## compile app/wire's .proto into the Python files beside it

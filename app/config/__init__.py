@@ -1,8 +1,8 @@
-"""The operator's decisions: `Settings`, read from the environment and checked once.
+"""Settings of the service, read from the environment and checked once.
 
-`variables` declares each, `values` and `addresses` parse them, `environment` finds
-them, `rules` judges them together, `derived` draws the consequences, `reference` writes
-them down. Only the factory imports this package.
+`variables` declares each setting, `types` and `addresses` parse their text, `settings`
+reads the environment, `rules` checks the settings together, `derived` has what follows
+from them, `docs` writes the reference. Only the factory imports this package.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from .addresses import Address
 from .derived import VERSION
 from .development_key import keep_development_key
-from .problems import Problem, SettingsInvalid
+from .rules import Problem, SettingsInvalid
 from .settings import Settings
 
 __all__ = [

@@ -17,8 +17,6 @@ from publicsuffixlist import PublicSuffixList
 from app.atproto.errors import IdentifierInvalid
 from app.atproto.syntax.grammar import Origin, host_of, parse_origin
 
-from .problems import Refused
-
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1"})
 
 # Requirement 3.2: names at which no authorization server fetches client metadata.
@@ -57,7 +55,7 @@ def origin(text: str) -> Origin:
     try:
         return parse_origin(text, allow_http=True)
     except IdentifierInvalid as error:
-        raise Refused(f"{text!r}: {error}") from error
+        raise ValueError(f"{text!r}: {error}") from error
 
 
 def public_origin(text: str) -> Origin:
@@ -67,13 +65,13 @@ def public_origin(text: str) -> Origin:
     if parsed.startswith("http://"):
         if host not in LOOPBACK_HOSTS:
             # Requirement 3.28: the literals, never the name localhost.
-            raise Refused(
+            raise ValueError(
                 f"{text!r} must be https; only http://127.0.0.1:PORT and "
                 "http://[::1]:PORT, for development, go without"
             )
         return parsed
     if urlsplit(parsed).port is not None:
-        raise Refused(f"{text!r} must not have a port: a client_id has none")
+        raise ValueError(f"{text!r} must not have a port: a client_id has none")
     _refuse_unreachable(host)
     return parsed
 
@@ -82,22 +80,24 @@ def _refuse_unreachable(host: str) -> None:
     """Refuse a host where no server looks for client metadata (requirement 3.2)."""
     labels = host.split(".")
     if ":" in host or labels[-1].isdecimal():
-        raise Refused(f"{host} is an address; a name is needed")
+        raise ValueError(f"{host} is an address; a name is needed")
     if len(labels) < 2:
-        raise Refused(f"{host} is a single word; servers look for a full name")
+        raise ValueError(f"{host} is a single word; servers look for a full name")
     if labels[-1] in UNREACHABLE_TLDS or any(
         is_below(host, domain) or host == domain for domain in _REFUSED_DOMAINS
     ):
-        raise Refused(f"{host} is a name that servers refuse")
+        raise ValueError(f"{host} is a name that servers refuse")
 
 
 def host(text: str) -> str:
     """Return a host name or address in lower case."""
     folded = text.lower()
     if "/" in text or "*" in text:
-        raise Refused(f"{text!r} must be a host alone, such as app.platform.org")
+        raise ValueError(f"{text!r} must be a host alone, such as app.platform.org")
     if _HOST.fullmatch(folded) is None and not _is_address(folded):
-        raise Refused(f"{text!r} is no host name; write an international one as xn--")
+        raise ValueError(
+            f"{text!r} is no host name; write an international one as xn--"
+        )
     return folded
 
 
@@ -117,7 +117,7 @@ def landing(text: str) -> str:
         return text
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise Refused(f"{text!r} is neither a local path nor a URL")
+        raise ValueError(f"{text!r} is neither a local path nor a URL")
     return text
 
 
@@ -132,11 +132,11 @@ def address(text: str, *, default_port: int | None = None) -> Address:
     """Return an IP address and a port: 127.0.0.1:8000 or [::1]:8000."""
     numbers, port = _split_address(text)
     if not _is_address(numbers):
-        raise Refused(f"{text!r} is no IP address with a port, as in 127.0.0.1:8000")
+        raise ValueError(f"{text!r} is no IP address with a port, as in 127.0.0.1:8000")
     if not port and default_port is not None:
         return Address(numbers, default_port)
     if _PORT.fullmatch(port) is None or not 0 < int(port) < 65536:
-        raise Refused(f"{text!r} lacks a port from 1 to 65535")
+        raise ValueError(f"{text!r} lacks a port from 1 to 65535")
     return Address(numbers, int(port))
 
 

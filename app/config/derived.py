@@ -1,11 +1,10 @@
-"""What follows from the operator's decisions, worked out in one place.
+"""Values that follow from the settings: our host, client_id, redirect URI, prefixes.
 
-Nobody else puts a URL of ours together or asks what kind of installation this is.
+Every absolute URL of ours and every question about the kind of installation is
+answered here.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from app.atproto.syntax.grammar import host_of
 
@@ -14,9 +13,8 @@ from .variables import Variables
 VERSION = "0.1.0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Derived(Variables):
-    """The variables and their consequences."""
+    """The variables and what follows from them."""
 
     @property
     def host(self) -> str:
@@ -25,7 +23,10 @@ class Derived(Variables):
 
     @property
     def is_loopback_development(self) -> bool:
-        """Whether this is one developer's machine; no request can say so (3.31)."""
+        """Whether this is one developer's machine (requirement 3.31).
+
+        PUBLIC_URL decides it; no request can.
+        """
         return self.public_url.startswith("http://")
 
     @property
@@ -40,25 +41,32 @@ class Derived(Variables):
 
     @property
     def cookie_prefix(self) -> str:
-        """What our own cookies' names begin with (requirement 9.15)."""
+        """What the names of our own cookies begin with (requirement 9.15)."""
         return "__Host-" if self.is_secure else ""
 
     @property
     def allowed_return_hosts(self) -> frozenset[str]:
-        """Exact hosts that `return_to` may lead to; those below are another matter."""
+        """Exact hosts that `return_to` may lead to.
+
+        Hosts below COOKIE_DOMAIN are allowed as well, and are not in this set.
+        """
         shared = () if self.cookie_domain is None else (self.cookie_domain,)
         return frozenset({self.host, *shared, *self.return_hosts})
 
     @property
     def client_id(self) -> str:
-        """The hosted client's id (3.5); loopback development builds its own (3.26)."""
+        """The client_id of the hosted client (requirement 3.5).
+
+        Loopback development builds its own (requirement 3.26).
+        """
         return self.public_url + self.client_metadata_path
 
     @property
     def declared_scope(self) -> str:
         """The scope of our client metadata: SCOPE_MAX, and SCOPE as it is spelled.
 
-        Authorization servers compare word by word with what is asked (4.6).
+        Authorization servers compare it word by word with the scope of a request
+        (requirement 4.6).
         """
         words = dict.fromkeys([*self.scope_max.split(" "), *self.scope.split(" ")])
         return " ".join(words)
@@ -70,7 +78,7 @@ class Derived(Variables):
 
     @property
     def user_agent(self) -> str:
-        """How we introduce ourselves to other people's servers (requirement 9.7)."""
+        """The User-Agent of requests to other servers (requirement 9.7)."""
         contact = (
             "loopback development"
             if self.is_loopback_development

@@ -11,7 +11,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from .problems import Problem, Refused, SettingsInvalid
+from .rules import Problem, SettingsInvalid
 from .types import SECRET_KEY_BYTES, secret_key
 
 KEY_FILE = "secret_key"
@@ -28,7 +28,7 @@ def keep_development_key(directory: Path) -> bytes:
         if not path.exists():
             _make(path)
         return secret_key(path.read_text(encoding="ascii").strip())
-    except (OSError, UnicodeDecodeError, Refused) as error:
+    except (OSError, ValueError) as error:
         reason = f"the development key in {path} cannot be used: {error}"
         raise SettingsInvalid([Problem("secret_key", reason)]) from error
 

@@ -1,20 +1,20 @@
-"""Writes the settings down for operators, from their declarations.
+"""Writes `.env.example` and `docs/configuration.md`: `python -m app.config.docs`.
 
-`.env.example` and `docs/configuration.md` are made here and nowhere else:
-`python -m app.config` writes both, and a test fails when a file differs.
+Both are made from the declarations of the settings; a test fails when a file differs.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from .declare import Declaration, declarations
-from .problems import PREFIX
+from .variables import Declaration, declarations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 88
 
 _EXAMPLE_HEAD = """\
@@ -48,10 +48,10 @@ no domain, no TLS, no key, and any real account can sign in.
 """
 
 
-def env_example(settings: type) -> str:
+def env_example() -> str:
     """Return the text of `.env.example`."""
     lines = [_EXAMPLE_HEAD]
-    for name, declaration in _named(settings):
+    for name, declaration in declarations():
         if declaration.section:
             lines.append(f"\n# --- {declaration.section} ---\n")
         lines += [_as_comment(text) for text in _explanations(declaration)]
@@ -60,10 +60,10 @@ def env_example(settings: type) -> str:
     return "\n".join(lines)
 
 
-def configuration_page(settings: type) -> str:
+def configuration_page() -> str:
     """Return the text of `docs/configuration.md`."""
     lines = [_REFERENCE_HEAD]
-    for name, declaration in _named(settings):
+    for name, declaration in declarations():
         if declaration.section:
             lines += [f"\n## {declaration.section}\n"]
             lines += ["| variable | default | meaning |", "| --- | --- | --- |"]
@@ -72,11 +72,6 @@ def configuration_page(settings: type) -> str:
             f"| `{name}`{marks} | {_default_cell(declaration)} | {_cell(declaration)} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _named(settings: type) -> Iterator[tuple[str, Declaration]]:
-    for declared, declaration in declarations(settings):
-        yield PREFIX + declared.name.upper(), declaration
 
 
 def _explanations(declaration: Declaration) -> Iterator[str]:
@@ -106,3 +101,18 @@ def _default_cell(declaration: Declaration) -> str:
 def _cell(declaration: Declaration) -> str:
     example = f" Example: `{declaration.example}`" if declaration.example else ""
     return (declaration.meaning + example).replace("|", "\\|")
+
+
+def main() -> None:
+    """Write both files and print their names."""
+    pages = {
+        ".env.example": env_example(),
+        "docs/configuration.md": configuration_page(),
+    }
+    for name, text in pages.items():
+        (ROOT / name).write_text(text, encoding="utf-8")
+        print(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,18 +1,18 @@
-"""What the settings mean together: completions, rules and advice.
+"""Rules between settings: completions, problems that stop the start, and warnings.
 
-Pure functions over a `Settings`. A rule yields a `Problem` and stops the start; advice
-is a line in the log about something that is allowed and probably not meant.
+Functions over a `Settings`. A rule yields a `Problem` and stops the start; advice is a
+warning in the log about something that is allowed and probably not meant.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from app.atproto.scopes.scope import ATPROTO, ScopeSet
-from app.atproto.syntax.grammar import host_of
 
 from .addresses import (
     LOOPBACK_HOSTS,
@@ -21,10 +21,10 @@ from .addresses import (
     is_on_the_public_internet,
     is_public_suffix,
 )
-from .problems import PREFIX, Problem
+from .types import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from .derived import Derived
 
@@ -35,18 +35,50 @@ DEVELOPMENT_PORT = 8000
 IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
 
 
-def completions(settings: Derived) -> Iterator[tuple[str, object]]:
-    """Yield the fields whose default is another field's value."""
-    public_url = settings.public_url
-    if not public_url:
-        public_url = f"http://{_loopback(settings.bind)}".removesuffix(":80")
-        yield "public_url", public_url
-    if not settings.platform_name:
-        yield "platform_name", host_of(public_url)
-    if not settings.token_audience:
-        yield "token_audience", public_url
-    if not settings.scope_max:
-        yield "scope_max", settings.scope
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One setting and what is wrong with it.
+
+    `concerns` names the other settings that the rule looked at.
+    """
+
+    setting: str
+    reason: str
+    concerns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{PREFIX}{self.setting.upper()}: {self.reason}"
+
+    def follows_from(self, broken: Container[str]) -> bool:
+        """Tell whether a setting that could not be parsed may be the cause."""
+        return any(name in broken for name in (self.setting, *self.concerns))
+
+
+class SettingsInvalid(Exception):
+    """The settings cannot be used; `problems` has every problem, a line each.
+
+    `hints` are lines about unknown variables: a misspelt name is often why another
+    setting is missing.
+    """
+
+    def __init__(self, problems: Iterable[Problem], hints: Iterable[str] = ()) -> None:
+        self.problems = tuple(problems)
+        self.hints = tuple(hints)
+        super().__init__("\n".join([*map(str, self.problems), *self.hints]))
+
+
+def complete(settings: Derived) -> None:
+    """Set the fields whose default is another field's value."""
+    public_url = f"http://{_loopback(settings.bind)}".removesuffix(":80")
+    _set_default(settings, "public_url", public_url)
+    _set_default(settings, "platform_name", settings.host)
+    _set_default(settings, "token_audience", settings.public_url)
+    _set_default(settings, "scope_max", settings.scope)
+
+
+def _set_default(settings: Derived, name: str, value: str) -> None:
+    if not getattr(settings, name):
+        object.__setattr__(settings, name, value)
 
 
 def problems(settings: Derived) -> Iterator[Problem]:

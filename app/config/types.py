@@ -1,8 +1,8 @@
-"""Parsers of single values: text from the environment in, a checked value out.
+"""Parsers of single settings: durations, sizes, switches, lists, scopes, secrets.
 
-Pure, and each knows its own value only; what two settings mean together is judged in
-`rules`, and addresses are read in `addresses`. Every parser raises `Refused` with a
-reason that a person can act on, and one for a secret never repeats it.
+Each takes the text of the environment and returns a checked value, or raises ValueError
+with a reason that an operator can act on; a parser of a secret never quotes it.
+`addresses` has the parsers of hosts and origins, `rules` what settings mean together.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import limits
+from pydantic import PlainValidator
 
 from app.atproto.errors import ScopeInvalid
 from app.flows.xrpc.allow_list import CallRules
 
-from .problems import Refused
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Item = TypeVar("Item")
+PREFIX = "LATCHKEY_"
+"""What the name of every environment variable of ours begins with."""
 
 SECRET_KEY_BYTES = 32
 JWT_SECRET_BYTES = 32  # RFC 7518 §3.2: no shorter than the hash of HS256
@@ -40,11 +40,28 @@ _DATABASE = re.compile(r"(?:sqlite|postgresql):(?://)?\S+")
 _STORAGE = re.compile(r"memory://|(?:redis|rediss|redis\+unix)://\S+")
 
 
+def parsed(parse: Callable[[str], object]) -> PlainValidator:
+    """Return the validator of a field: text is parsed, any other value is kept.
+
+    The reader of the environment hands on an exception where a value cannot be read;
+    it is raised here, so that it is reported beside the problems of other fields.
+    """
+
+    def validate(value: object) -> object:
+        if isinstance(value, Exception):
+            raise value
+        return parse(value) if isinstance(value, str) else value
+
+    return PlainValidator(validate)
+
+
 def duration(text: str) -> int:
     """Return seconds: a number and one of s, m, h, d, w."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise Refused(f"{text!r} is no duration; write a number and a unit, as in 24h")
+        raise ValueError(
+            f"{text!r} is no duration; write a number and a unit, as in 24h"
+        )
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -52,7 +69,9 @@ def size(text: str) -> int:
     """Return bytes: a number and KB or MB."""
     match = _SIZE.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise Refused(f"{text!r} is no size; write a number and KB or MB, as in 50MB")
+        raise ValueError(
+            f"{text!r} is no size; write a number and KB or MB, as in 50MB"
+        )
     return int(match[1]) * _SIZES[match[2]]
 
 
@@ -61,7 +80,7 @@ def calls(text: str) -> CallRules:
     try:
         return CallRules.parse("" if text == "none" else text)
     except ScopeInvalid as error:
-        raise Refused(str(error)) from error
+        raise ValueError(str(error)) from error
 
 
 def switch(text: str) -> bool:
@@ -72,65 +91,65 @@ def switch(text: str) -> bool:
         case "off" | "false" | "no" | "0":
             return False
         case _:
-            raise Refused(f"{text!r} is neither on nor off")
+            raise ValueError(f"{text!r} is neither on nor off")
 
 
-def number(*, most: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers up to `most`."""
+def number(*, most: int) -> PlainValidator:
+    """Return the validator of whole numbers up to `most`."""
 
     def parse(text: str) -> int:
         if re.fullmatch(r"[0-9]{1,9}", text) is None or int(text) > most:
-            raise Refused(f"{text!r} is no whole number from 0 to {most}")
+            raise ValueError(f"{text!r} is no whole number from 0 to {most}")
         return int(text)
 
-    return parse
+    return parsed(parse)
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser that takes one of the choices, whatever its case."""
+def one_of(*choices: str) -> PlainValidator:
+    """Return the validator of a choice, in upper or lower case."""
     by_folded_text = {choice.casefold(): choice for choice in choices}
 
     def parse(text: str) -> str:
         choice = by_folded_text.get(text.casefold())
         if choice is None:
-            raise Refused(f"{text!r} is not one of {', '.join(choices)}")
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
         return choice
 
-    return parse
+    return parsed(parse)
 
 
-def listed(parse_item: Callable[[str], Item]) -> Callable[[str], tuple[Item, ...]]:
-    """Return a parser of comma-separated lists; the word `none` is the empty one."""
+def listed(parse_item: Callable[[str], object]) -> PlainValidator:
+    """Return the validator of comma-separated lists; `none` is the empty list."""
 
-    def parse(text: str) -> tuple[Item, ...]:
+    def parse(text: str) -> tuple[object, ...]:
         if text == "none":
             return ()
         items = [item.strip() for item in text.split(",")]
         if "" in items:
-            raise Refused("has an empty entry between its commas")
+            raise ValueError("has an empty entry between its commas")
         return tuple(dict.fromkeys(parse_item(item) for item in items))
 
-    return parse
+    return parsed(parse)
 
 
 def name(text: str) -> str:
     """Return a short text for people, as pages show it."""
     if len(text) > LONGEST_NAME or not text.isprintable():
-        raise Refused(f"must be at most {LONGEST_NAME} printable characters")
+        raise ValueError(f"must be at most {LONGEST_NAME} printable characters")
     return text
 
 
 def audience(text: str) -> str:
     """Return the one audience of the platform token."""
     if not text.isprintable() or " " in text:
-        raise Refused("must be one word or URL without white space")
+        raise ValueError("must be one word or URL without white space")
     return text
 
 
 def cookie_name(text: str) -> str:
     """Return a name that a cookie can have (RFC 6265 §4.1.1)."""
     if _TOKEN.fullmatch(text) is None:
-        raise Refused(f"{text!r} is no cookie name; use letters, digits, - and _")
+        raise ValueError(f"{text!r} is no cookie name; use letters, digits, - and _")
     return text
 
 
@@ -138,20 +157,20 @@ def scope(text: str) -> str:
     """Return the scope to ask for at sign-in (requirement 8.1)."""
     scopes = text.split(" ")
     if _SCOPE.fullmatch(text) is None:
-        raise Refused("must be printable words with single spaces between them")
+        raise ValueError("must be printable words with single spaces between them")
     if "atproto" not in scopes:
-        raise Refused("lacks `atproto`, without which no server signs anybody in")
+        raise ValueError("lacks `atproto`, without which no server signs anybody in")
     if "openid" in scopes:
-        raise Refused("names `openid`, which no server takes")  # requirement 3.10
+        raise ValueError("names `openid`, which no server takes")  # requirement 3.10
     if len(set(scopes)) != len(scopes):
-        raise Refused("names a scope twice")  # requirement 3.6
+        raise ValueError("names a scope twice")  # requirement 3.6
     return text
 
 
 def username(text: str) -> str:
     """Return a username to keep back, in lower case."""
     if _USERNAME.fullmatch(text.lower()) is None:
-        raise Refused(f"{text!r} can be nobody's username; use a-z, 0-9 and hyphens")
+        raise ValueError(f"{text!r} can be nobody's username; use a-z, 0-9 and hyphens")
     return text.lower()
 
 
@@ -160,23 +179,23 @@ def rate(text: str) -> str:
     try:
         allowed = limits.parse(text).amount
     except ValueError as error:
-        raise Refused(f"{text!r} is no rate; write it as in 30/minute") from error
+        raise ValueError(f"{text!r} is no rate; write it as in 30/minute") from error
     if allowed == 0:
-        raise Refused("would let nobody sign in")
+        raise ValueError("would let nobody sign in")
     return text
 
 
 def database_url(text: str) -> str:
     """Return the URL of an SQLite or a PostgreSQL database."""
     if _DATABASE.fullmatch(text) is None:
-        raise Refused("must begin with sqlite:/// or postgresql://")
+        raise ValueError("must begin with sqlite:/// or postgresql://")
     return text
 
 
 def storage_url(text: str) -> str:
     """Return where rate limits are counted."""
     if _STORAGE.fullmatch(text) is None:
-        raise Refused("must be memory:// or begin with redis:// or rediss://")
+        raise ValueError("must be memory:// or begin with redis:// or rediss://")
     return text
 
 
@@ -187,7 +206,7 @@ def file(text: str) -> Path:
         with path.open("rb") as opened:
             opened.read(1)
     except OSError as error:
-        raise Refused(f"cannot read {text}: {error.strerror}") from error
+        raise ValueError(f"cannot read {text}: {error.strerror}") from error
     return path
 
 
@@ -195,7 +214,7 @@ def certificates(text: str) -> Path:
     """Return the path of a file with certificates in PEM."""
     path = file(text)
     if b"-----BEGIN CERTIFICATE-----" not in path.read_bytes():
-        raise Refused(f"{text} holds no certificate in PEM")
+        raise ValueError(f"{text} holds no certificate in PEM")
     return path
 
 
@@ -203,15 +222,15 @@ def secret_key(text: str) -> bytes:
     """Return the 32 bytes that protect everything at rest."""
     wanted = f"must be {SECRET_KEY_BYTES} random bytes in base64url"
     if _BASE64URL.fullmatch(text) is None:
-        raise Refused(wanted)
+        raise ValueError(wanted)
     stripped = text.rstrip("=")
     if len(stripped) % 4 == 1:
-        raise Refused(wanted)
+        raise ValueError(wanted)
     key = base64.urlsafe_b64decode(stripped + "=" * (-len(stripped) % 4))
     if len(key) != SECRET_KEY_BYTES:
-        raise Refused(f"{wanted}; this is {len(key)}")
+        raise ValueError(f"{wanted}; this is {len(key)}")
     if len(set(key)) < SECRET_KEY_BYTES // 4:
-        raise Refused("repeats itself; a secret comes from a random generator")
+        raise ValueError("repeats itself; a secret comes from a random generator")
     return key
 
 
@@ -219,7 +238,17 @@ def jwt_secret(text: str) -> bytes:
     """Return the secret of HS256."""
     secret = text.encode()
     if len(secret) < JWT_SECRET_BYTES:
-        raise Refused(
+        raise ValueError(
             f"must be at least {JWT_SECRET_BYTES} bytes; this is {len(secret)}"
         )
     return secret
+
+
+Duration = Annotated[int, parsed(duration)]
+"""Seconds."""
+
+Size = Annotated[int, parsed(size)]
+"""Bytes."""
+
+Rate = Annotated[str, parsed(rate)]
+Switch = Annotated[bool, parsed(switch)]
