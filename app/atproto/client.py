@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .crypto.encoding import sha256_hex
 from .crypto.keys import SigningKey
 from .crypto.proofs import create_verifier
 from .errors import (
@@ -34,7 +35,7 @@ from .oauth.authorization import (
     optional_parameters,
     par_form,
 )
-from .oauth.callback import fingerprint, is_bound, read_callback
+from .oauth.callback import is_bound, read_callback
 from .oauth.client_auth import Bindings
 from .oauth.token_exchange import CodeExchange
 from .records import AuthRequest
@@ -147,7 +148,7 @@ class OAuthClient:
         now = self._clock()
         draft = AuthRequest(
             state=secrets.token_urlsafe(32),
-            browser_secret_hash=None if binding is None else fingerprint(binding),
+            browser_secret_hash=None if binding is None else sha256_hex(binding),
             issuer=server.issuer,
             server=server.document(),
             did=evidence.did if evidence else None,

@@ -7,12 +7,12 @@ and disabled users are noticed within that time, on every node.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.stores.memory import MemoryCache
 from app.tokens.errors import TokenError
 
@@ -43,7 +43,7 @@ class Verify:
         """
         if not token or not token.isascii():
             return None
-        key = hashlib.sha256(token.encode()).hexdigest()
+        key = sha256_hex(token)
         known = self.seen.get(key)
         if known is not None:
             return known

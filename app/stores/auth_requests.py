@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import AuthRequest
 
-from .encryption import hashed
 from .records import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
@@ -79,20 +79,20 @@ class SqlStateStore:
     def get(self, state: str) -> AuthRequest | None:
         """Look at an unexpired auth request without consuming it."""
         with self._database.read() as connection:
-            result = connection.execute(GET, {"state_hash": hashed(state)})
+            result = connection.execute(GET, {"state_hash": sha256_hex(state)})
             found = result.mappings().one_or_none()
         return self._request_of(found, state)
 
     def take(self, state: str) -> AuthRequest | None:
         """Delete and return an unexpired auth request, exactly once (6.3)."""
         with self._database.write() as connection:
-            result = connection.execute(TAKE, {"state_hash": hashed(state)})
+            result = connection.execute(TAKE, {"state_hash": sha256_hex(state)})
             taken = result.mappings().one_or_none()
         return self._request_of(taken, state)
 
     def _row_of(self, request: AuthRequest) -> dict[str, Any]:
         row = row_of(request)
-        state_hash = hashed(row.pop("state"))
+        state_hash = sha256_hex(row.pop("state"))
         for name, column in COLUMN_OF.items():
             row[column] = row.pop(name)
         row["server"] = json.dumps(dict(request.server))

@@ -9,7 +9,6 @@ random: good for some four thousand million values under one key.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -34,11 +33,6 @@ KEY_ID_BYTES = 4
 def place(table: str, *identity: str, column: str = "secrets") -> str:
     """Name the place of a value; no two places share a name."""
     return json.dumps([table, *identity, column])
-
-
-def hashed(secret: str) -> str:
-    """Return SHA-256 in hexadecimal; enough for secrets that are random and long."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Cipher:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.flows.ports import NativeLogin
 
-from .encryption import hashed
 from .records import SealedFields, fetching, row_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class SqlNativeLogins:
     def add(self, login: NativeLogin, *, open_secret: str) -> None:
         """Create the login; of the secret in its link only a hash is kept."""
         sealed = self._sealed.seal(row_of(login), login.login_id)
-        row = {**sealed, "open_hash": hashed(open_secret)}
+        row = {**sealed, "open_hash": sha256_hex(open_secret)}
         with self._database.write() as connection:
             connection.execute(ADD, row)
 
@@ -96,7 +96,7 @@ class SqlNativeLogins:
 
     def by_open_secret(self, secret: str) -> NativeLogin | None:
         """Return the login that a link leads to."""
-        return self._found(BY_OPEN_SECRET, hashed(secret))
+        return self._found(BY_OPEN_SECRET, sha256_hex(secret))
 
     def open(self, login_id: str, now: float) -> bool:
         """Note that the link was followed; only the first caller hears True."""
@@ -150,7 +150,7 @@ def _hand_over(connection: Connection, session: Session, now: float) -> None:
         HAND_OVER,
         {
             "sid": session.sid,
-            "secret_hash": hashed(secrets.token_urlsafe(32)),
+            "secret_hash": sha256_hex(secrets.token_urlsafe(32)),
             "expires_at": int(session.expires_at),
             "now": int(now),
         },

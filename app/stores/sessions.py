@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.flows.ports import Session
 
-from .encryption import hashed
 from .records import fetching, row_of
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ class SqlSessions:
 
     def add(self, session: Session, *, secret: str) -> None:
         """Create the session; of the cookie's secret only a hash is kept."""
-        row = {**row_of(session), "secret_hash": hashed(secret)}
+        row = {**row_of(session), "secret_hash": sha256_hex(secret)}
         with self._database.write() as connection:
             connection.execute(ADD, row)
 
     def by_secret(self, secret: str) -> Session | None:
         """Return the session of a cookie, unless it is unknown, ended or expired."""
-        return self._live(BY_SECRET, secret_hash=hashed(secret))
+        return self._live(BY_SECRET, secret_hash=sha256_hex(secret))
 
     def get(self, sid: str) -> Session | None:
         """Return the session, unless it is unknown, ended or expired."""

@@ -7,15 +7,14 @@ cannot choose how it is checked (RFC 8725 §3.1).
 
 from __future__ import annotations
 
-import hashlib
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Self
 
 import jwt
 
+from app.atproto.crypto.encoding import base64url, sha256_base64url
 from app.atproto.crypto.keys import SigningKey
 
 from .errors import TokenInvalid
@@ -59,13 +58,13 @@ class SharedSecret:
         The thumbprint tells nobody more than a signature does: either can only be
         compared with guesses, and the settings take no secret worth guessing at.
         """
-        jwk = json.dumps({"k": _base64url(secret), "kty": "oct"}, separators=(",", ":"))
-        kid = _base64url(hashlib.sha256(jwk.encode()).digest())
+        jwk = json.dumps({"k": base64url(secret), "kty": "oct"}, separators=(",", ":"))
+        kid = sha256_base64url(jwk)
         return cls(kid=kid, _secret=secret)
 
     def jwk(self) -> dict[str, str]:
         """Return the secret as a JWK, to verify with."""
-        return {"kty": "oct", "k": _base64url(self._secret), "alg": self.alg}
+        return {"kty": "oct", "k": base64url(self._secret), "alg": self.alg}
 
     def sign(
         self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None
@@ -160,7 +159,3 @@ def claimed_kid(token: str) -> str:
 
 def _verifying(kid: str, jwk: dict[str, Any]) -> VerifyingKey:
     return VerifyingKey(kid=kid, _native=jwt.PyJWK(jwk))
-
-
-def _base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from flask import Response, request
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.errors import IdentifierInvalid, printable
 from app.atproto.syntax.grammar import parse_did, parse_handle
 from app.flows.session import SignedIn
@@ -241,7 +241,7 @@ def _marked(value: str) -> str:
 
 def _flow_name(state: str) -> str:
     """Return a name that tells flows apart and does not tell the state."""
-    return FLOW + hashlib.sha256(state.encode()).hexdigest()[:12]
+    return FLOW + sha256_hex(state)[:12]
 
 
 def _age_mark(value: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.atproto.oauth.callback import fingerprint
+from app.atproto.crypto.encoding import sha256_hex
 from app.config import Settings
 from app.factory.web import create_app
 from app.flows.ports import NativeLogin
@@ -45,7 +45,7 @@ class People:
         """Begin a login as an app does; return its secret."""
         session_id, now = secrets.token_urlsafe(32), time.time()
         login = NativeLogin(
-            login_id=fingerprint(session_id),
+            login_id=sha256_hex(session_id),
             app_name="Sketch",
             user_code="WDJB-MJHT",
             code_challenge=None,
@@ -60,13 +60,13 @@ class People:
 
     def deny(self, session_id: str) -> None:
         """Press the button that keeps the app out."""
-        if not self._logins.deny(fingerprint(session_id), time.time()):
+        if not self._logins.deny(sha256_hex(session_id), time.time()):
             raise RuntimeError("the login was decided already")
 
     def deny_all(self, session_ids: Sequence[str]) -> None:
         """Press the button for all of them at once."""
         rows = [
-            {"login_id": fingerprint(one), "now": int(time.time())}
+            {"login_id": sha256_hex(one), "now": int(time.time())}
             for one in session_ids
         ]
         with self.database.write() as connection:

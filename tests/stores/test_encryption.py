@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import StorageFailed
-from app.stores.encryption import Cipher, hashed, place
+from app.stores.encryption import Cipher, place
 from app.stores.errors import CipherError
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -99,6 +100,6 @@ def test_what_does_not_open_is_an_outage_to_the_flows_not_an_absence():
 
 
 def test_a_hash_is_sha256_in_hexadecimal():
-    assert hashed("abc") == (
+    assert sha256_hex("abc") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )

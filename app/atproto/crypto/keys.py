@@ -8,9 +8,8 @@ from what was imported, so coordinates have their full width (RFC 7518 §6.2.1.2
 
 from __future__ import annotations
 
-import hashlib
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -28,6 +27,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
 from ..errors import KeyUnavailable
+from .encoding import sha256_base64url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -222,8 +222,7 @@ def _restored(jwk: Mapping[str, Any]) -> EllipticCurvePrivateKey:
 def _thumbprint(public: Mapping[str, Any]) -> str:
     """Hash a bare public JWK, which has the required members only (RFC 7638 §3)."""
     canonical = json.dumps(public, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).digest()
-    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return sha256_base64url(canonical)
 
 
 def _wrapped(native: PrivateKey) -> Key:

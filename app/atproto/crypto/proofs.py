@@ -7,15 +7,14 @@ HTTP attempt gets a proof and an assertion of its own (requirements 4.13 and 5.3
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from ..syntax.grammar import DEFAULT_PORTS
+from .encoding import sha256_base64url
 
 if TYPE_CHECKING:
     from .keys import SigningKey
@@ -52,7 +51,7 @@ def build_dpop_proof(
     if nonce is not None:
         claims["nonce"] = nonce
     if access_token is not None:
-        claims["ath"] = _digest(access_token)
+        claims["ath"] = sha256_base64url(access_token)
     return key.sign(claims, headers={"typ": "dpop+jwt", "jwk": key.bare_jwk()})
 
 
@@ -95,12 +94,6 @@ def target_uri(url: str) -> str:
     host = parts.netloc.lower()
     host = host.removesuffix(f":{DEFAULT_PORTS[parts.scheme]}")
     return urlunsplit((parts.scheme, host, parts.path or "/", "", ""))
-
-
-def _digest(token: str) -> str:
-    """Return the `ath` of an access token (RFC 9449 §4.2)."""
-    digest = hashlib.sha256(token.encode("ascii")).digest()
-    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 def _unique() -> str:

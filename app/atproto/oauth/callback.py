@@ -6,12 +6,12 @@ login waits for it at all is decided before, by whoever holds the auth requests.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..crypto.encoding import sha256_hex
 from ..errors import (
     AccessDenied,
     AuthorizationFailed,
@@ -82,11 +82,6 @@ def read_callback(parameters: Sequence[tuple[str, str]]) -> CallbackAnswer:
     )
 
 
-def fingerprint(secret: str) -> str:
-    """Return the SHA-256 (hex) under which a browser's secret is kept."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def is_bound(expected: str | None, secrets: Collection[str] | None) -> bool:
     """Tell whether one of a browser's secrets is the one that began the flow (9.12).
 
@@ -95,4 +90,4 @@ def is_bound(expected: str | None, secrets: Collection[str] | None) -> bool:
     """
     if expected is None or secrets is None:
         return expected is None and secrets is None
-    return any(hmac.compare_digest(expected, fingerprint(held)) for held in secrets)
+    return any(hmac.compare_digest(expected, sha256_hex(held)) for held in secrets)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import fields
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ..crypto.encoding import sha256_hex
 from ..crypto.keys import SigningKey
 from ..records import AuthRequest, OAuthSession
 from .private_file import FileUnusable, PrivateFile
@@ -82,16 +82,16 @@ class FileStateStore:
             stale = [k for k, row in requests.items() if row["expires_at"] <= now]
             for key in stale:
                 del requests[key]
-            requests[_hashed(request.state)] = _row_of(request)
+            requests[sha256_hex(request.state)] = _row_of(request)
 
     def get(self, state: str) -> AuthRequest | None:
         """Look at an unexpired auth request without consuming it."""
-        return self._unexpired(self._file.read().get(_hashed(state)))
+        return self._unexpired(self._file.read().get(sha256_hex(state)))
 
     def take(self, state: str) -> AuthRequest | None:
         """Delete and return an unexpired auth request, exactly once."""
         with self._file.changing() as requests:
-            taken = requests.pop(_hashed(state), None)
+            taken = requests.pop(sha256_hex(state), None)
         return self._unexpired(taken)
 
     def _unexpired(self, row: dict[str, Any] | None) -> AuthRequest | None:
@@ -158,10 +158,6 @@ class FileSessionStore:
 
 def _key(did: Did, session_id: str) -> str:
     return f"{did} {session_id}"
-
-
-def _hashed(state: str) -> str:
-    return sha256(state.encode()).hexdigest()
 
 
 def _is_holder(row: Mapping[str, Any], holder: str) -> bool:

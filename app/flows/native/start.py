@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from app.atproto.oauth.callback import fingerprint
+from app.atproto.crypto.encoding import sha256_hex
 from app.flows.destination import Destination
 from app.flows.login import StartLogin
 from app.flows.ports import NativeLogin, NativeLogins
@@ -72,7 +72,7 @@ class StartNativeLogin:
         name = parse_app_name(app_name)
         challenge = parse_code_challenge(code_challenge)
         await_secret = secrets.token_urlsafe(32)
-        login_id = fingerprint(await_secret)
+        login_id = sha256_hex(await_secret)
         started = self.starting.start(
             Destination(identifier=identifier, native=login_id), address=address
         )

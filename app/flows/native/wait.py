@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.atproto.oauth.callback import fingerprint
+from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.syntax.grammar import Did, Handle
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import NativeLoginUnknown, VerifierMismatch
@@ -111,7 +111,7 @@ class AwaitNativeLogin:
 
         Earlier changes are not reported: call `look` once after entering.
         """
-        return self.events.watch(fingerprint(await_secret), wake)
+        return self.events.watch(sha256_hex(await_secret), wake)
 
     def look(
         self, await_secret: str, *, code_verifier: str | None = None
@@ -152,7 +152,7 @@ class AwaitNativeLogin:
             log.info("native login %s was delivered", login.user_code)
 
     def _proved(self, await_secret: str, code_verifier: str | None) -> NativeLogin:
-        login = self.logins.get(fingerprint(await_secret))
+        login = self.logins.get(sha256_hex(await_secret))
         if login is None:
             raise NativeLoginUnknown("no native login has this secret")
         if not is_proof(code_verifier, login.code_challenge):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from app.atproto.oauth.callback import fingerprint
+from app.atproto.crypto.encoding import sha256_hex
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import AccountDisabled
 from app.flows.login import LoginStarted
@@ -128,7 +128,7 @@ def started(app_starts):
 def allowed(logins, started, clock):
     """The login of `started`, confirmed in the browser just now."""
     logins.change(
-        fingerprint(started.await_secret),
+        sha256_hex(started.await_secret),
         status="completed",
         sid="sid-1",
         decided_at=clock(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.atproto.oauth.callback import fingerprint
+from app.atproto.crypto.encoding import sha256_hex
 from app.flows.destination import Destination
 from app.flows.errors import AppNameInvalid, CodeChallengeInvalid, TooManyRequests
 from app.flows.native.app_identity import CODE_ALPHABET
@@ -25,7 +25,7 @@ def test_start_returns_a_link_without_the_await_secret(started):
 def test_start_stores_only_a_hash_of_the_await_secret(started, logins):
     [login] = logins.rows.values()
 
-    assert login.login_id == fingerprint(started.await_secret)
+    assert login.login_id == sha256_hex(started.await_secret)
     assert started.await_secret not in repr(login)
 
 

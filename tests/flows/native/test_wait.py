@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.crypto.proofs import challenge_of
-from app.atproto.oauth.callback import fingerprint
 from app.flows.errors import (
     AccountDisabled,
     NativeLoginUnknown,
@@ -63,7 +63,7 @@ def test_each_look_after_allow_mints_a_token(app_waits, allowed, tokens):
 
 
 def test_look_after_deny_returns_denied(app_waits, logins, started):
-    logins.change(fingerprint(started.await_secret), status="denied")
+    logins.change(sha256_hex(started.await_secret), status="denied")
 
     assert app_waits.look(started.await_secret) == NativeOutcome(status="denied")
 
@@ -81,7 +81,7 @@ def test_look_after_the_delivery_window_returns_expired(app_waits, allowed, cloc
 def test_delivery_window_counts_from_the_decision(app_waits, logins, started, clock):
     clock.advance(NATIVE_LOGIN_LIFETIME - 1)
     logins.change(
-        fingerprint(started.await_secret),
+        sha256_hex(started.await_secret),
         status="completed",
         sid="sid-1",
         decided_at=clock(),
@@ -138,7 +138,7 @@ def bound(app_starts, logins, clock):
     started = app_starts.start(
         "alice.test", address=PHONE, code_challenge=challenge_of(VERIFIER)
     )
-    login_id = fingerprint(started.await_secret)
+    login_id = sha256_hex(started.await_secret)
     logins.change(login_id, status="completed", sid="sid-1", decided_at=clock())
     return started
 
@@ -172,4 +172,4 @@ def test_watch_passes_the_hash_of_the_await_secret(app_waits):
             return nullcontext()
 
     with replace(app_waits, events=Events()).watch("secret", lambda: None):
-        assert watched == [fingerprint("secret")]
+        assert watched == [sha256_hex("secret")]
