@@ -1,0 +1,47 @@
+"""What the operator's commands work with, and how they report an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from app.atproto.crypto.keys import Algorithm
+from app.flows.errors import FlowError
+from app.flows.ports import SigningKeys
+from app.flows.signing_keys import PrepareKeys
+from app.flows.sweep import Sweep
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administration:
+    """The use cases, stores and plain values behind the commands."""
+
+    apply_schema: Callable[[], None]
+    keys: SigningKeys
+    prepare_keys: PrepareKeys
+    sweep: Sweep
+    platform_algorithm: Algorithm | None
+    """None when the token is signed with a shared secret."""
+    has_client_keys: bool
+    """False for the public client of loopback development."""
+    signing_key_path: Path | None
+    client_jwk_path: Path | None
+    settings_summary: Sequence[str]
+
+
+def in_one_line(act: Callable[[], Result]) -> Result:
+    """Call `act`; report an error that an operator can correct in one line.
+
+    Raises:
+        ClickException: a FlowError or an OSError; click prints it and exits with 1.
+    """
+    try:
+        return act()
+    except (FlowError, OSError) as error:
+        raise click.ClickException(str(error)) from error
