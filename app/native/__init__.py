@@ -1,4 +1,4 @@
-"""What a desktop app or a command line embeds to sign its person in with Latchkey.
+"""The native client: signs a person in to a desktop app or a command line.
 
     auth = AuthManager(open_store(default_directory("my-app")))
     started = auth.start_login("https://auth.example.org", "alice.example.com")
@@ -6,14 +6,13 @@
     auth.open_page(started)
     session = auth.await_login(started.session_id)
 
-It needs `requests` and nothing else of this repository, of a web framework or of a
-database. gRPC (`app.native.grpc_transport`) and the system's keyring are used where
-they are asked for and installed. docs/native-client.md is the guide.
+It needs `requests` and no other module of this repository, no web framework and no
+database. gRPC (`app.native.grpc_transport`) and the system's keyring are used when the
+app chooses them and they are installed. docs/native-client.md is the guide.
 """
 
 from __future__ import annotations
 
-from .backoff import Backoff
 from .clock import Clock
 from .errors import (
     AwaitTimedOut,
@@ -26,7 +25,7 @@ from .errors import (
     LoginRefused,
     LoginSuperseded,
     NativeError,
-    ServerUnknown,
+    NotALatchkeyServer,
     ServerUnreachable,
     ServerUrlInvalid,
     SessionStoreFailed,
@@ -37,10 +36,13 @@ from .http_transport import HttpTransport
 from .keyring_store import KeyringStore
 from .manager import AuthManager
 from .open_store import default_directory, open_store
+from .outcome import Backoff
 from .records import LoginStarted, NativeSession, SignedOut
 from .store import MemoryStore, StateStore
 from .transport import Transport
 from .waiting import Waiting
+
+ServerUnknown = NotALatchkeyServer
 
 __all__ = [
     # signing in and out
@@ -72,9 +74,10 @@ __all__ = [
     "LoginRefused",
     "LoginSuperseded",
     "NativeError",
-    "ServerUnknown",
+    "NotALatchkeyServer",
     "ServerUnreachable",
     "ServerUrlInvalid",
     "SessionStoreFailed",
     "TransportMissing",
+    "ServerUnknown",  # the former name of NotALatchkeyServer, until 0.2
 ]

@@ -1,8 +1,8 @@
-"""The two clocks of a machine, and until when a login may be awaited.
+"""The wall clock and the monotonic clock, and when a login expires by them.
 
-The wall clock goes on while a laptop sleeps, and may be set; the monotonic one is never
-set, and may stop meanwhile. A login is over when either says so, and the machine has
-slept when they disagree.
+The wall clock goes on while a laptop sleeps, and may be set. The monotonic clock is
+never set, and may stop during sleep. A login is over when either says so, and the
+machine has slept when they disagree.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from .records import PendingLogin
 
-NAP: Final = 5.0
-"""Seconds by which the wall clock must have run ahead to speak of sleep."""
+SLEEP_GAP: Final = 5.0
+"""Seconds by which the wall clock runs ahead when the machine has slept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What the time is, and how to let it pass."""
+    """Both clocks, and how to wait; tests replace it."""
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -33,7 +33,7 @@ class Clock:
         return int(self.wall())
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait for an event, this long at most; tell whether it came."""
+        """Wait for an event for at most so many seconds; return whether it is set."""
         return event.wait(seconds)
 
 
@@ -47,13 +47,13 @@ class Expiry:
 
     @classmethod
     def of(cls, login: PendingLogin, clock: Clock) -> Expiry:
-        """Return the end of a login; it has never more time left than it was given."""
+        """Return the end of a login; never later than its whole lifetime from now."""
         given = login.expires_at - login.started_at
         left = min(login.expires_at - clock.wall(), given)
         return cls(clock, clock.wall() + left, clock.monotonic() + left)
 
     def remaining(self) -> float:
-        """Return the seconds that are left, and none below zero."""
+        """Return the seconds that are left, 0 when the login is over."""
         left = min(
             self.wall - self.clock.wall(), self.monotonic - self.clock.monotonic()
         )
@@ -61,7 +61,7 @@ class Expiry:
 
 
 class Overtime:
-    """The time that a login has been over and nobody has said so."""
+    """Measures for how long a login has been over without an answer."""
 
     def __init__(self, expiry: Expiry) -> None:
         """Begin to watch."""
@@ -69,7 +69,7 @@ class Overtime:
         self._since: float | None = None
 
     def seconds(self) -> float:
-        """Return how long ago the end was noticed, which may be long after it was."""
+        """Return the seconds since the end was first noticed, 0 before it."""
         now = self._expiry.clock.monotonic()
         if self._since is None and self._expiry.remaining() == 0:
             self._since = now
@@ -77,7 +77,7 @@ class Overtime:
 
 
 class SleepWatch:
-    """Notices that the machine has slept since it was asked last."""
+    """Notices that the machine has slept since the last call."""
 
     def __init__(self, clock: Clock) -> None:
         """Begin to watch."""
@@ -85,8 +85,8 @@ class SleepWatch:
         self._lead = clock.wall() - clock.monotonic()
 
     def has_slept(self) -> bool:
-        """Tell whether the wall clock has run ahead."""
+        """Return whether the wall clock has run ahead since the last call."""
         lead = self._clock.wall() - self._clock.monotonic()
-        slept = lead - self._lead > NAP
+        slept = lead - self._lead > SLEEP_GAP
         self._lead = lead
         return slept

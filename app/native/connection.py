@@ -1,8 +1,8 @@
-"""The line between one await and the service: open, dropped, or cut for good.
+"""The connection to the service, which another thread closes after sleep or on cancel.
 
-A thread that reads from a socket notices nothing else. So whoever opens a connection
-says how to close it, and another thread closes it: to have the line opened anew, or
-because nobody waits any more.
+A thread that reads from a socket notices nothing else. So the code that opens a
+connection also says how to close it, and another thread closes it: to have a new one
+opened, or because the caller has stopped waiting.
 """
 
 from __future__ import annotations
@@ -17,35 +17,32 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 
-class LineCut(Exception):  # no failure: the caller has gone
-    """Nobody waits for the outcome any more."""
+class Cancelled(Exception):  # not an error: the caller has stopped waiting
+    """The connection was cancelled: the caller does not wait for the outcome."""
 
 
-class Line:
-    """What the waiting and the listening thread share of the connection."""
+class Connection:
+    """What the waiting thread and the requesting thread share of one connection."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin with nothing open."""
+        """Create it closed."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._cut = threading.Event()
+        self._cancelled = threading.Event()
         self._close: Callable[[], None] | None = None
-        self.is_heard = False
-        """Whether the service has said something on the open connection."""
-        self.last_id = ""
-        """The id of the last event, on whatever connection."""
+        self.was_answered = False
+        """Whether the service has answered on the open connection."""
         self.trouble: str | None = None
-        """Why the service is not heard at the moment."""
+        """Why the service does not answer at the moment, or None."""
 
     @contextmanager
-    def carries(self, close: Callable[[], None]) -> Iterator[None]:
-        """Have this closed, from whatever thread, when the line is dropped or cut.
+    def closed_by(self, close: Callable[[], None]) -> Iterator[None]:
+        """Register how to close what the block opens; any thread may call it.
 
-        Raises:
-            LineCut: it is cut already.
+        Raises Cancelled when the connection has been cancelled before.
         """
         with self._lock:
-            self.raise_if_cut()
+            self.raise_if_cancelled()
             self._close = close
         try:
             yield
@@ -53,37 +50,28 @@ class Line:
             with self._lock:
                 self._close = None
 
-    def heard(self, last_id: str = "") -> None:
-        """Note that the service speaks, and what its next connection should know."""
-        self.is_heard = True
+    def note_answer(self) -> None:
+        """Note that the service answers."""
+        self.was_answered = True
         self.trouble = None
-        self.last_id = last_id or self.last_id
 
-    def pause(self, seconds: float) -> None:
-        """Let time pass.
+    def sleep(self, seconds: float) -> None:
+        """Sleep; raises Cancelled when the connection is or becomes cancelled."""
+        if self._clock.wait(self._cancelled, seconds):
+            raise Cancelled
 
-        Raises:
-            LineCut: meanwhile, or before.
-        """
-        if self._clock.wait(self._cut, seconds):
-            raise LineCut
+    def raise_if_cancelled(self) -> None:
+        """Raise Cancelled when the connection has been cancelled."""
+        if self._cancelled.is_set():
+            raise Cancelled
 
-    def raise_if_cut(self) -> None:
-        """Say whether to go on.
-
-        Raises:
-            LineCut: not to.
-        """
-        if self._cut.is_set():
-            raise LineCut
-
-    def drop(self) -> None:
-        """Close the connection, so that another is opened."""
+    def reopen(self) -> None:
+        """Close what is open, so that the requesting thread opens it again."""
         with self._lock:
             if self._close is not None:
                 self._close()
 
-    def cut(self) -> None:
+    def cancel(self) -> None:
         """Close the connection for good."""
-        self._cut.set()
-        self.drop()
+        self._cancelled.set()
+        self.reopen()

@@ -1,20 +1,20 @@
-"""Everything that can go wrong for an app, named after the thing that failed.
+"""Exceptions of the native client, named after what failed.
 
     NativeError
     ├── ServerUrlInvalid         not https, nor http on this machine
-    ├── ServerUnreachable        the service was not heard: network, TLS, 5xx, 429
-    │   └── ServerUnknown        something answers there, and it is not this service
-    ├── LoginRefused             the service said no, with a code and a sentence
-    ├── LoginNotStarted          nothing to await: start a login
-    ├── LoginEnded               the login is over without a session
-    │   ├── LoginDenied          the person said no
-    │   ├── LoginExpired         nobody decided in time
+    ├── ServerUnreachable        no answer from the service: network, TLS, 5xx, 429
+    │   └── NotALatchkeyServer   another program answers at the address
+    ├── LoginRefused             the service refused, with a code and a sentence
+    ├── LoginNotStarted          there is no such login to await: start one
+    ├── LoginEnded               the login ended without a session
+    │   ├── LoginDenied          the person refused
+    │   ├── LoginExpired         the login was not decided in time
     │   ├── LoginSuperseded      another login was started in its place
     │   └── LoginCancelled       cancelled here, or signed out meanwhile
-    ├── AwaitTimedOut            the caller's own patience; the login goes on
-    ├── SessionStoreFailed       what must be kept could not be kept, or not be read
+    ├── AwaitTimedOut            the caller's own timeout; the login goes on
+    ├── SessionStoreFailed       the session could not be stored, read or removed
     │   └── KeyringUnusable      the session is in a keyring that does not answer
-    └── TransportMissing         gRPC was asked for and is not installed
+    └── TransportMissing         gRPC was chosen and is not installed
 
 `str(error)` may be shown to people: it says what happened and what to do, and holds no
 token, no session_id and no verifier. `error.code` is for programs: the service's own
@@ -28,7 +28,7 @@ from typing import ClassVar
 
 
 class NativeError(Exception):
-    """Base of every failure that an app meets."""
+    """Base of every exception that the client raises."""
 
     code: str = "failed"
 
@@ -40,9 +40,9 @@ class ServerUrlInvalid(NativeError):
 
 
 class ServerUnreachable(NativeError):
-    """No answer of the service; it says nothing about the login.
+    """There is no usable answer of the service; this says nothing about the login.
 
-    `retry_after` is for how many seconds the service wants to be left alone.
+    `retry_after` is the number of seconds that the service asks callers to wait.
     """
 
     code = "server_unreachable"
@@ -52,19 +52,20 @@ class ServerUnreachable(NativeError):
         self.retry_after = retry_after
 
 
-class ServerUnknown(ServerUnreachable):
-    """Something else answers at the address: another site, a proxy, a portal."""
+class NotALatchkeyServer(ServerUnreachable):
+    """Another program answers at the address: another site, a proxy, a portal."""
 
     code = "server_unknown"
 
 
 class LoginRefused(NativeError):
-    """The service refused, in its own words.
+    """The service refused, with an error document.
 
     `code` is one of the service's error codes (`invalid_identifier`,
     `handle_not_found`, `too_many_requests`, `wrong_verifier` ...), `description` a
-    sentence for people, `reference` what the operator finds the refusal by in the log.
-    `is_passing` when the same may succeed later: too many requests, a host is down.
+    sentence for people, `reference` the id of the refusal in the service's log.
+    `is_passing` when the same request may succeed later: too many requests, a host is
+    down.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class LoginRefused(NativeError):
 
 
 class LoginNotStarted(NativeError):
-    """No such login is under way here."""
+    """There is no such login here."""
 
     code = "login_not_started"
 
@@ -94,7 +95,7 @@ class LoginNotStarted(NativeError):
 
 
 class LoginEnded(NativeError):
-    """The login is over, and there is no session from it."""
+    """The login ended without a session."""
 
     sentence: ClassVar[str] = "The login is over."
 
@@ -103,14 +104,14 @@ class LoginEnded(NativeError):
 
 
 class LoginDenied(LoginEnded):
-    """The person did not let the app in, or said no at their own host."""
+    """The person did not let the app in, or cancelled at their own host."""
 
     code = "login_denied"
     sentence = "The sign-in was refused in the browser."
 
 
 class LoginExpired(LoginEnded):
-    """Nobody decided in time; `__cause__` is what kept the service from being heard."""
+    """The login was not decided in time; `__cause__` is the last network error."""
 
     code = "login_expired"
     sentence = "The sign-in was not finished in time: start again."
@@ -131,7 +132,7 @@ class LoginCancelled(LoginEnded):
 
 
 class AwaitTimedOut(NativeError):
-    """The time that the caller gave is over. The login can be awaited again."""
+    """The caller's timeout has passed. The login can be awaited again."""
 
     code = "await_timed_out"
 
@@ -158,10 +159,10 @@ class TransportMissing(NativeError):
 
 
 def printable(value: object, *, limit: int = 300) -> str:
-    """Return a foreign text on one line, cut short and without control characters.
+    """Return text of a server on one line, shortened and without control characters.
 
-    What a server sends ends in terminals and windows: an escape sequence in it must
-    not move a cursor or hide a line.
+    The text ends up in terminals and windows: an escape sequence in it must not move a
+    cursor or hide a line.
     """
     text = value if isinstance(value, str) else ""
     visible = "".join(char if char.isprintable() else " " for char in text[:limit])

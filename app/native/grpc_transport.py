@@ -1,8 +1,8 @@
-"""The service over gRPC: the same flows, for apps that speak it anyway.
+"""The gRPC transport: starts a login, and awaits its outcome on a stream.
 
-The address is the app's to give, since nothing of the service's URL leads to it. The
-token travels on it, so what leaves this machine is always TLS. `grpc` is imported with
-this module, and this module only by who chooses it.
+The app gives the address: it does not follow from the service's URL. The token travels
+over this channel, so a channel to another machine is always TLS. This module imports
+`grpc`, and no other module imports this one before an app chooses it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from . import responses
 from .errors import (
     LoginRefused,
-    ServerUnknown,
+    NotALatchkeyServer,
     ServerUnreachable,
     ServerUrlInvalid,
     TransportMissing,
     printable,
 )
 from .http_transport import HttpTransport
-from .transport import KEPT, Pending
+from .transport import ACKNOWLEDGEMENT, Pending
 from .urls import is_loopback
 
 try:
@@ -37,20 +37,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .connection import Line
+    from .connection import Connection
     from .transport import Answer, Claim, Initiated, Initiation
 
 T = TypeVar("T")
 
 INITIATING: Final = 30.0
-LOOKING: Final = 10.0
+"""Seconds: the service asks other servers meanwhile."""
+ANSWERING: Final = 10.0
+"""Seconds for an answer that needs no waiting."""
 ACKNOWLEDGING: Final = 5.0
-RETRY: Final = 2.0
-LASTING: Final = 120.0
-"""Seconds of one call: a connection that died without a word is found out when it ends.
-Servers take offence at clients that ping as often."""
+"""Seconds: the person watches, and a lost acknowledgement is harmless."""
+ASK_AGAIN: Final = 2.0
+"""Seconds after a stream that ended without an outcome."""
+CALL_LIMIT: Final = 120.0
+"""Seconds of one call, so that a dead connection is noticed by then. Servers refuse
+clients that send keepalive pings more often."""
 OPTIONS: Final = [("grpc.max_receive_message_length", 65_536)]
-FAILING: Final = frozenset(
+PASSING: Final = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -72,21 +76,20 @@ class GrpcTransport:
         *,
         tls: bool | None = None,
         ca_bundle: Path | None = None,
-        lasting: float = LASTING,
+        call_limit: float = CALL_LIMIT,
     ) -> None:
-        """Name the address: `host:port`, or `unix:path`. Nothing is contacted.
+        """Name the address: `host:port` or `unix:path`. Nothing is contacted.
 
-        Without a word about `tls`, only addresses of this machine are spoken to in
-        clear. `ca_bundle` stands in for the usual certificates.
+        `tls` is by default on, except for addresses of this machine. `ca_bundle`
+        replaces the usual certificates. `call_limit` is the seconds of one call.
 
-        Raises:
-            ServerUrlInvalid: in clear, to another machine.
+        Raises ServerUrlInvalid for another machine without TLS.
         """
         is_local = target.startswith("unix:") or is_loopback(_host(target))
         if tls is False and not is_local:
             raise ServerUrlInvalid("gRPC without TLS is for this machine only")
         self._target = target
-        self._lasting = lasting
+        self._call_limit = call_limit
         self._tls = not is_local if tls is None else tls
         self._roots = None if ca_bundle is None else ca_bundle.read_bytes()
         self._http = HttpTransport(ca_bundle=ca_bundle)
@@ -102,28 +105,30 @@ class GrpcTransport:
             begun = stub.InitiateLogin(request, timeout=INITIATING)
         return responses.initiated(_fields(begun))
 
-    def attend(self, claim: Claim, line: Line, *, patiently: bool) -> Answer:
-        """Ask once: AwaitLogin, up to the message that decides."""
-        timeout = self._lasting if patiently else LOOKING
+    def ask(self, claim: Claim, connection: Connection, *, wait: bool) -> Answer:
+        """Ask once: AwaitLogin, up to the message with the outcome."""
+        timeout = self._call_limit if wait else ANSWERING
         with self._stub() as stub, _translated():
             call = stub.AwaitLogin(_request(claim), timeout=timeout)
-            with line.carries(call.cancel):
+            with connection.closed_by(call.cancel):
                 try:
-                    return _listen(call, line, patiently=patiently)
+                    return _read(call, connection, wait=wait)
                 except grpc.RpcError as error:
-                    if not (line.is_heard and _is_late(error)):
+                    if not (connection.was_answered and _is_late(error)):
                         raise
-                    return Pending()  # the end of this call's time, and no more
+                    return Pending()  # the call's time limit, not a failure
 
     def acknowledge(self, claim: Claim) -> None:
-        """Say that the token is kept; the stream ends empty."""
+        """Tell the service that the token is stored; the stream ends empty."""
         with self._stub() as stub, _translated():
-            request = _request(claim, last_event_id=KEPT)
+            request = _request(claim, last_event_id=ACKNOWLEDGEMENT)
             for _message in stub.AwaitLogin(request, timeout=ACKNOWLEDGING):
-                raise ServerUnknown("the acknowledgement was answered with an outcome")
+                raise NotALatchkeyServer(
+                    "the acknowledgement was answered with an outcome"
+                )
 
     def end_session(self, server_url: str, token: str) -> None:
-        """Have the service end the session of a token: over HTTP, as for any token."""
+        """Have the service end the session of a token, over HTTP."""
         self._http.end_session(server_url, token)
 
     @contextmanager
@@ -139,17 +144,17 @@ class GrpcTransport:
         return grpc.secure_channel(self._target, credentials, options=OPTIONS)
 
 
-def _listen(call: Any, line: Line, *, patiently: bool) -> Answer:
-    """Read a stream up to the message that decides, or to its end."""
+def _read(call: Any, connection: Connection, *, wait: bool) -> Answer:
+    """Read a stream up to the message with the outcome, or to its end."""
     for message in call:
-        line.heard()
-        answer = responses.answer(_outcome(message))
-        if not (patiently and isinstance(answer, Pending)):
+        connection.note_answer()
+        answer = responses.answer(_document(message))
+        if not (wait and isinstance(answer, Pending)):
             return answer
-    line.raise_if_cut()
-    if not line.is_heard:
-        raise ServerUnknown("the stream ended before its first message")
-    return Pending(RETRY)
+    connection.raise_if_cancelled()
+    if not connection.was_answered:
+        raise NotALatchkeyServer("the stream ended before its first message")
+    return Pending(ASK_AGAIN)
 
 
 def _is_late(error: Any) -> bool:
@@ -164,8 +169,8 @@ def _request(claim: Claim, *, last_event_id: str = "") -> wire.AwaitLoginRequest
     )
 
 
-def _outcome(message: wire.AwaitLoginResponse) -> dict[str, Any]:
-    """Return a message as the document that HTTP would have sent."""
+def _document(message: wire.AwaitLoginResponse) -> dict[str, Any]:
+    """Return a message as the JSON object that HTTP would have sent."""
     status = message.WhichOneof("outcome")
     if status is None:
         return {}
@@ -183,11 +188,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        raise _named(error) from error
+        raise _as_error(error) from error
 
 
-def _named(error: Any) -> LoginRefused | ServerUnreachable:
-    """Return what a status means: an error that names its code is the service's own."""
+def _as_error(error: Any) -> LoginRefused | ServerUnreachable:
+    """Return the exception for a status; the service's own errors name their code."""
     trailing = dict(error.trailing_metadata() or ())
     after = responses.parse_seconds(trailing.get("retry-after"))
     details = printable(error.details(), limit=200)
@@ -196,7 +201,7 @@ def _named(error: Any) -> LoginRefused | ServerUnreachable:
         "error_description": details,
         "reference": trailing.get("latchkey-reference"),
     }
-    is_passing = error.code() in FAILING
+    is_passing = error.code() in PASSING
     refusal = responses.refusal(document, retry_after=after, is_passing=is_passing)
     if refusal is not None:
         return refusal
@@ -204,11 +209,11 @@ def _named(error: Any) -> LoginRefused | ServerUnreachable:
         return ServerUnreachable(
             f"the service cannot be reached: {details}", retry_after=after
         )
-    return ServerUnknown(f"no sign-in service answers there: {details}")
+    return NotALatchkeyServer(f"no sign-in service answers there: {details}")
 
 
 def _host(target: str) -> str:
-    """Return the host of a target, without gRPC's scheme for DNS."""
+    """Return the host of a target, without the scheme `dns:`."""
     address = target.removeprefix("dns:").lstrip("/")
     if address.startswith("["):
         return address[1:].partition("]")[0]

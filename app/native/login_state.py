@@ -1,8 +1,8 @@
-"""The life of a login in the store: reserved, begun, kept as a session, or given up.
+"""The state of a login in the store: reserved, started, stored as a session, removed.
 
-Each step is a compare-and-set on the login's own id, under the store's lock, so it
-holds against other processes. Within this process one more lock joins the step with
-what it means for the awaits: else a slow thread could end an await that began later.
+Each step is a compare-and-set on the login's own id, under the store's lock, so it also
+holds against other processes. Within this process a second lock joins the step with its
+effect on the waiters: otherwise a slow thread could end a wait that began later.
 """
 
 from __future__ import annotations
@@ -13,35 +13,68 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from .errors import LoginCancelled, LoginNotStarted, LoginSuperseded
-from .records import NativeSession, PendingLogin, StoredSession, hashed
-from .state import State
+from .records import (
+    NativeSession,
+    PendingLogin,
+    State,
+    StoredSession,
+    decode,
+    encode,
+    hashed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .awaits import Awaits
     from .clock import Clock
-    from .store import Vault
+    from .store import StateStore
     from .transport import Completed, Initiated
+    from .waiting import CheckStore, Waiters
 
 INITIATING: Final = 120
-"""Seconds after which a login that never heard from the service is forgotten."""
+"""Seconds after which a login without an answer to its initiation is forgotten."""
+
+
+class StoredState:
+    """A store whose text is a `State`."""
+
+    def __init__(self, store: StateStore) -> None:
+        """Read nothing yet."""
+        self._store = store
+        self.version = store.version
+        self.remove = store.remove
+
+    def read(self) -> State:
+        """Return the present state."""
+        return decode(self._store.read())
+
+    def change(self, change: Callable[[State], State]) -> State:
+        """Replace the state, as `StateStore.exchange` does; return the one before."""
+        before = State()
+
+        def rewrite(text: str | None) -> str | None:
+            nonlocal before
+            before = decode(text)
+            return encode(change(before))
+
+        self._store.exchange(rewrite)
+        return before
 
 
 class Logins:
     """The one login that an app may have under way, and its session."""
 
-    def __init__(self, vault: Vault, awaits: Awaits, clock: Clock) -> None:
+    def __init__(self, state: StoredState, waiters: Waiters, clock: Clock) -> None:
         """Read and write nothing yet."""
-        self._vault = vault
-        self._awaits = awaits
+        self._state = state
+        self._waiters = waiters
         self._clock = clock
         self._lock = threading.Lock()
 
     def reserve(self, server_url: str) -> PendingLogin:
-        """Keep that a login begins, before the service is asked; end every other."""
+        """Store that a login begins, before the service is asked; end all others."""
         now = self._clock.now()
-        draft = PendingLogin(
+        reserved = PendingLogin(
             login_id=secrets.token_urlsafe(16),
             server_url=server_url,
             verifier=secrets.token_urlsafe(32),
@@ -49,75 +82,81 @@ class Logins:
             expires_at=now + INITIATING,
         )
         with self._lock:
-            self._vault.change(lambda state: replace(state, pending=draft))
-            self._awaits.end(LoginSuperseded)
-        return draft
+            self._state.change(lambda state: replace(state, pending=reserved))
+            self._waiters.end(LoginSuperseded)
+        return reserved
 
-    def begin(self, draft: PendingLogin, initiated: Initiated) -> PendingLogin:
-        """Keep what the service answered.
+    def start(self, reserved: PendingLogin, initiated: Initiated) -> PendingLogin:
+        """Store the service's answer to the initiation.
 
-        Raises:
-            LoginSuperseded, LoginCancelled: the login is not wanted any more.
+        Raises LoginSuperseded or LoginCancelled when the login has been replaced or
+        removed meanwhile.
         """
         now = self._clock.now()
-        begun = replace(
-            draft,
+        started = replace(
+            reserved,
             session_id=initiated.session_id,
             oauth_url=initiated.oauth_url,
             user_code=initiated.user_code,
             started_at=now,
             expires_at=now + initiated.expires_in,
         )
-        with self._lock:
-            self._step(draft, lambda state: replace(state, pending=begun))
-            self._awaits.note(begun.session_id)
-        return begun
 
-    def wanted(self, session_id: str) -> PendingLogin | NativeSession:
-        """Return the login to listen for, or the session that it has become.
+        def change(state: State) -> State:
+            _raise_unless_current(state, reserved)
+            return replace(state, pending=started)
+
+        with self._lock:
+            self._state.change(change)
+            self._waiters.note_started(started.session_id)
+        return started
+
+    def find(self, session_id: str) -> PendingLogin | NativeSession:
+        """Return a login that is under way, or the session that came of it.
 
         Raises:
-            LoginSuperseded, LoginCancelled: it was, and is over.
-            LoginNotStarted: nothing is known of it.
+            LoginSuperseded, LoginCancelled: it has ended.
+            LoginNotStarted: there is no such login.
         """
-        state = self._vault.state()
+        state = self._state.read()
         pending, stored = state.pending, state.stored
-        if pending is not None and _is_of(pending, session_id):
+        if pending is not None and _has_id(pending, session_id):
             return pending
         if stored is not None and stored.claimed_with == hashed(session_id):
             return stored.session
-        fate = self._awaits.fate(session_id)
-        if fate is not None:
-            raise fate
+        end = self._waiters.end_of(session_id)
+        if end is not None:
+            raise end
         raise LoginSuperseded if pending is not None else LoginNotStarted
 
-    def watch(self, session_id: str) -> Callable[[], NativeSession | None]:
-        """Return what tells, as `wanted`, whenever the store has changed from now on.
+    def store_check(self, session_id: str) -> CheckStore:
+        """Return a function that calls `find` whenever the store has changed.
 
-        Another process may have started, cancelled or finished a login; this one
-        notices nothing else of it.
+        Another process may have started, cancelled or finished a login; this process
+        learns of it in no other way.
         """
-        seen = self._vault.version()
+        seen = self._state.version()
 
-        def look() -> NativeSession | None:
+        def check() -> NativeSession | None:
             nonlocal seen
-            version = self._vault.version()
+            version = self._state.version()
             if version == seen:
                 return None
             seen = version
             try:
-                found = self.wanted(session_id)
+                found = self.find(session_id)
             except LoginNotStarted:
-                raise LoginCancelled from None  # it was there a moment ago
+                raise LoginCancelled from None  # it was there when the wait began
             return found if isinstance(found, NativeSession) else None
 
-        return look
+        return check
 
-    def keep(self, pending: PendingLogin, completed: Completed) -> NativeSession:
-        """Store the session in place of its login, durably, or not at all.
+    def store_session(
+        self, pending: PendingLogin, completed: Completed
+    ) -> NativeSession:
+        """Store the session in place of its login.
 
-        Raises:
-            LoginSuperseded, LoginCancelled: the token has come too late.
+        Raises LoginSuperseded or LoginCancelled when the token has come too late.
         """
         session = NativeSession(
             server_url=pending.server_url,
@@ -130,68 +169,60 @@ class Logins:
         claimed_with = hashed(pending.session_id)
         stored = StoredSession(session=session, claimed_with=claimed_with)
 
-        def kept(state: State) -> State:
+        def change(state: State) -> State:
             if state.stored is not None and state.stored.claimed_with == claimed_with:
-                return state  # another await of the same login was quicker
-            _raise_unless_wanted(state, pending)
+                return state  # another process waited for the same login
+            _raise_unless_current(state, pending)
             return replace(state, pending=None, stored=stored)
 
-        self._vault.change(kept)
-        self._awaits.forget(pending.session_id)
+        self._state.change(change)
+        self._waiters.forget(pending.session_id)
         return session
 
     def abandon(self, pending: PendingLogin) -> None:
-        """Forget a login that came to nothing, unless another has its place."""
-        self._withdraw(lambda kept: kept.login_id == pending.login_id)
-        self._awaits.forget(pending.session_id)
+        """Remove a login that has failed, unless another one has taken its place."""
+        self._remove_if(lambda found: found.login_id == pending.login_id)
+        self._waiters.forget(pending.session_id)
 
     def cancel(self, session_id: str) -> None:
-        """Give a login up."""
+        """Remove a login and end its waiters with LoginCancelled."""
         with self._lock:
-            self._withdraw(lambda kept: _is_of(kept, session_id))
-            self._awaits.end(LoginCancelled, only=session_id)
+            self._remove_if(lambda found: _has_id(found, session_id))
+            self._waiters.end(LoginCancelled, only=session_id)
 
-    def take(self) -> NativeSession | None:
-        """Forget everything, and return the session that was there.
+    def take_session(self) -> NativeSession | None:
+        """Remove everything, and return the session that was there.
 
-        Raises:
-            SessionStoreFailed: what is there cannot be read; `clear` removes it.
+        Raises SessionStoreFailed when the store cannot be read; `clear` removes it.
         """
         with self._lock:
             try:
-                stored = self._vault.change(lambda _state: State()).stored
+                stored = self._state.change(lambda _state: State()).stored
             finally:
-                self._awaits.end(LoginCancelled)
+                self._waiters.end(LoginCancelled)
         return stored.session if stored else None
 
     def clear(self) -> None:
-        """Forget everything, readable or not."""
+        """Remove everything, readable or not."""
         with self._lock:
             try:
-                self._vault.remove()
-            finally:  # who cannot remove a token must at least not store another
-                self._awaits.end(LoginCancelled)
+                self._state.remove()
+            finally:  # when the token cannot be removed, no other one is stored
+                self._waiters.end(LoginCancelled)
 
-    def _withdraw(self, is_it: Callable[[PendingLogin], bool]) -> None:
-        def without(state: State) -> State:
-            found = state.pending is not None and is_it(state.pending)
+    def _remove_if(self, matches: Callable[[PendingLogin], bool]) -> None:
+        def change(state: State) -> State:
+            found = state.pending is not None and matches(state.pending)
             return replace(state, pending=None) if found else state
 
-        self._vault.change(without)
-
-    def _step(self, pending: PendingLogin, change: Callable[[State], State]) -> None:
-        def stepped(state: State) -> State:
-            _raise_unless_wanted(state, pending)
-            return change(state)
-
-        self._vault.change(stepped)
+        self._state.change(change)
 
 
-def _is_of(pending: PendingLogin, session_id: str) -> bool:
+def _has_id(pending: PendingLogin, session_id: str) -> bool:
     return pending.is_awaitable and pending.session_id == session_id
 
 
-def _raise_unless_wanted(state: State, login: PendingLogin) -> None:
+def _raise_unless_current(state: State, login: PendingLogin) -> None:
     if state.pending is None:
         raise LoginCancelled
     if state.pending.login_id != login.login_id:

@@ -1,9 +1,10 @@
-"""`AuthManager`: what an app calls to sign its person in, and to know who it is.
+"""`AuthManager`: signs a person in to an app, and says who is signed in.
 
-Everything that must survive is one text in one store, and every step that changes it is
-a compare-and-set on the login that the step is about (`login_state.py`). So the rules
-hold across threads and processes alike: the last `start_login` wins, a token is stored
-only for the login that is still wanted, and nobody is half signed in.
+Everything that must survive a crash is one text in one store, and each step that
+changes it is a compare-and-set on the login that it belongs to (`login_state.py`). So
+the rules hold across threads and processes: the last `start_login` wins, a token is
+stored only for the login that is still current, and address and token are stored and
+removed together.
 """
 
 from __future__ import annotations
@@ -14,43 +15,34 @@ import logging
 import webbrowser
 from typing import TYPE_CHECKING, Final
 
-from .awaits import Awaits
-from .backoff import Backoff
 from .clock import Clock, Expiry
 from .errors import LoginDenied, LoginExpired, LoginRefused, SessionStoreFailed
 from .http_transport import HttpTransport
-from .listening import Listener
-from .login_state import Logins
+from .login_state import Logins, StoredState
+from .outcome import Backoff, OutcomeFetcher
 from .records import LoginStarted, NativeSession, SignedOut
-from .store import Vault
-from .telling import end_session, tell
-from .transport import Claim, Completed, Denied, Initiation
+from .transport import Claim, Completed, Denied, Initiation, call_within, end_session
 from .urls import parse_server_url
-from .waiting import Patience, wait
+from .waiting import Waiters, WaitOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .awaits import Await
     from .records import PendingLogin
     from .store import StateStore
     from .transport import Transport
-    from .waiting import Look, Waiting
+    from .waiting import CheckStore, Waiter, Waiting
 
 log = logging.getLogger(__name__)
 
 ACKNOWLEDGING: Final = 5.0
-"""Seconds that the person may be kept for an acknowledgement."""
+"""Seconds that the caller of `await_login` waits for the acknowledgement."""
 SIGNING_OUT: Final = 15.0
-"""Seconds that the person may be kept until the service has ended the session."""
+"""Seconds that the caller of `sign_out` waits for the service."""
 
 
 class AuthManager:
-    """Signs one person in and out of one app. Threads may share it.
-
-    `store` holds the session, see `open_store`. `open_browser` gets a URL and tells
-    whether it could be shown.
-    """
+    """Signs one person in and out of one app. Threads may share it."""
 
     def __init__(
         self,
@@ -61,13 +53,17 @@ class AuthManager:
         clock: Clock | None = None,
         backoff: Backoff | None = None,
     ) -> None:
-        """Put the parts together; nothing is contacted, read or written."""
+        """Put the parts together; nothing is contacted, read or written.
+
+        `store` holds the session, see `open_store`. `open_browser` gets a URL and
+        returns whether it could be shown.
+        """
         self._clock = clock or Clock()
-        self._vault = Vault(store)
-        self._awaits = Awaits(self._clock)
-        self._logins = Logins(self._vault, self._awaits, self._clock)
+        self._state = StoredState(store)
+        self._waiters = Waiters(self._clock)
+        self._logins = Logins(self._state, self._waiters, self._clock)
         self._transport = transport or HttpTransport()
-        self._listener = Listener(self._transport, backoff or Backoff())
+        self._fetcher = OutcomeFetcher(self._transport, backoff or Backoff())
         self._open_browser = open_browser
 
     # --- signing in -------------------------------------------------------------------
@@ -75,29 +71,29 @@ class AuthManager:
     def start_login(
         self, server_url: str, identifier: str, *, app_name: str | None = None
     ) -> LoginStarted:
-        """Start a login at a service; any other login of this app is over.
+        """Start a login at a service; any other login of this app ends.
 
         A session that is there stays until another takes its place.
 
         Raises:
             ServerUrlInvalid: nothing was sent.
-            ServerUnreachable, LoginRefused: no answer of the service, or its no.
-            LoginSuperseded, LoginCancelled: something else was wanted meanwhile.
-            SessionStoreFailed: the login could not be kept.
+            ServerUnreachable, LoginRefused: the service did not answer, or refused.
+            LoginSuperseded, LoginCancelled: another call has ended this login.
+            SessionStoreFailed: the login could not be stored.
         """
-        draft = self._logins.reserve(parse_server_url(server_url))
+        reserved = self._logins.reserve(parse_server_url(server_url))
         initiation = Initiation(
             identifier=identifier,
             app_name=app_name,
-            code_challenge=challenge(draft.verifier),
+            code_challenge=challenge(reserved.verifier),
         )
         try:
-            initiated = self._transport.initiate(draft.server_url, initiation)
+            initiated = self._transport.initiate(reserved.server_url, initiation)
         except BaseException:
-            self._logins.abandon(draft)
+            self._logins.abandon(reserved)
             raise
-        begun = self._logins.begin(draft, initiated)
-        return _started(begun, expires_in=initiated.expires_in)
+        started = self._logins.start(reserved, initiated)
+        return _as_started(started, expires_in=initiated.expires_in)
 
     def open_page(self, started: LoginStarted) -> bool:
         """Show the login's page in the system's browser; False when there is none."""
@@ -108,12 +104,12 @@ class AuthManager:
             return False
 
     def pending_login(self) -> LoginStarted | None:
-        """Return the login that may be awaited: after a crash, it is still there."""
-        pending = self._vault.state().pending
+        """Return the login under way, also after a crash of the app; None if none."""
+        pending = self._state.read().pending
         if pending is None or not pending.is_awaitable:
             return None
         left = pending.expires_at - self._clock.now()
-        return _started(pending, expires_in=left) if left > 0 else None
+        return _as_started(pending, expires_in=left) if left > 0 else None
 
     def await_login(
         self,
@@ -125,62 +121,62 @@ class AuthManager:
         """Wait until the person has decided, store the session, and return it.
 
         Any thread may end this at once: with `start_login`, `cancel`, `sign_out` or
-        `clear_session`. `on_wait` is called twice a second, in the caller's thread.
+        `clear_session`. `timeout` is in seconds. `on_wait` is called twice a second, in
+        the caller's thread.
 
         Raises:
-            LoginNotStarted: there is nothing to wait for.
-            LoginDenied, LoginExpired, LoginSuperseded, LoginCancelled: it is over.
-            LoginRefused: the service does not accept who asks.
-            AwaitTimedOut: `timeout` seconds are over; the login is not.
-            SessionStoreFailed: the session could not be stored; awaiting again may.
+            LoginNotStarted: there is no such login.
+            LoginDenied, LoginExpired, LoginSuperseded, LoginCancelled: it has ended.
+            LoginRefused: the service refuses the request.
+            AwaitTimedOut: `timeout` has passed; the login goes on.
+            SessionStoreFailed: the session could not be stored; await it again.
         """
-        with self._awaits.entered(session_id) as one:
-            look = self._logins.watch(session_id)
-            found = self._logins.wanted(session_id)
+        with self._waiters.waiter(session_id) as waiter:
+            check_store = self._logins.store_check(session_id)
+            found = self._logins.find(session_id)
             if isinstance(found, NativeSession):
                 return found
-            patience = Patience(timeout=timeout, on_wait=on_wait)
+            options = WaitOptions(timeout=timeout, on_wait=on_wait)
             try:
-                return self._awaited(found, one, look, patience=patience)
+                return self._wait(found, waiter, check_store, options=options)
             except (LoginDenied, LoginExpired, LoginRefused):
                 self._logins.abandon(found)
                 raise
 
     def cancel(self, session_id: str) -> None:
-        """Give up a login; who awaits it gets LoginCancelled. Unknown ones are fine.
+        """Give up a login: `await_login` raises LoginCancelled. Unknown ids are fine.
 
-        The service is not told: what is approved there now, nobody fetches.
+        The service is not told. A token that the person approves there is not fetched.
         """
         self._logins.cancel(session_id)
 
     # --- being signed in --------------------------------------------------------------
 
     def get_session(self) -> NativeSession | None:
-        """Return who is signed in; None when nobody is. There is no other answer."""
-        stored = self._vault.state().stored
+        """Return the session; None when no person is signed in, or it has expired."""
+        stored = self._state.read().stored
         if stored is None or stored.session.expires_at <= self._clock.wall():
             return None
         return stored.session
 
     def clear_session(self) -> None:
-        """Forget the session and any login under way, here and in the store.
+        """Remove the session and any login under way, from here and from the store.
 
-        Works on a store that cannot be read, too. The service is not told: that is
-        for a session which it has ended already, see `sign_out`.
+        Also works on a store that cannot be read. The service is not told: this is for
+        a session that it has ended already, see `sign_out`.
         """
         self._logins.clear()
 
     def sign_out(self, *, timeout: float = SIGNING_OUT) -> SignedOut:
-        """Forget everything here, as `clear_session`; then end it at the service.
+        """Remove everything here, as `clear_session`; then end it at the service.
 
-        A service that cannot be told in `timeout` seconds changes nothing here; the
-        result says so.
+        When the service does not answer within `timeout` seconds, the result says so.
 
-        Raises:
-            SessionStoreFailed: it could not be removed here, and nobody was told.
+        Raises SessionStoreFailed when the session could not be removed here; then the
+        service was not told.
         """
         try:
-            session = self._logins.take()
+            session = self._logins.take_session()
         except SessionStoreFailed as unreadable:
             self._logins.clear()
             return SignedOut(trouble=str(unreadable))
@@ -192,31 +188,36 @@ class AuthManager:
 
     # --- steps ------------------------------------------------------------------------
 
-    def _awaited(
-        self, login: PendingLogin, one: Await, look: Look, *, patience: Patience
+    def _wait(
+        self,
+        login: PendingLogin,
+        waiter: Waiter,
+        check_store: CheckStore,
+        *,
+        options: WaitOptions,
     ) -> NativeSession:
         claim, expiry = _claim(login), Expiry.of(login, self._clock)
-        one.begin(lambda line: self._listener.listen(claim, line, expiry))
-        ended = wait(one, look, patience=patience, expiry=expiry)
+        waiter.start(lambda connection: self._fetcher.fetch(claim, connection, expiry))
+        ended = waiter.wait(check_store, options=options, expiry=expiry)
         if isinstance(ended, NativeSession):
             return ended
         if isinstance(ended, Denied):
             raise LoginDenied
         if not isinstance(ended, Completed):
             raise LoginExpired
-        session = self._logins.keep(login, ended)
+        session = self._logins.store_session(login, ended)
         self._acknowledge(claim)
         return session
 
     def _acknowledge(self, claim: Claim) -> None:
-        """Say that the token is kept; that this may fail is part of the agreement."""
-        error = tell(lambda: self._transport.acknowledge(claim), within=ACKNOWLEDGING)
+        """Tell the service that the token is stored; a failure is harmless."""
+        error = call_within(ACKNOWLEDGING, lambda: self._transport.acknowledge(claim))
         if error is not None:
             log.info("the acknowledgement was lost: %s", error)
 
 
 def challenge(verifier: str) -> str:
-    """Return the S256 challenge of a verifier (RFC 7636 §4.2)."""
+    """Return the S256 code challenge of a verifier (RFC 7636 section 4.2)."""
     digest = hashlib.sha256(verifier.encode("ascii")).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
@@ -229,7 +230,7 @@ def _claim(login: PendingLogin) -> Claim:
     )
 
 
-def _started(login: PendingLogin, *, expires_in: int) -> LoginStarted:
+def _as_started(login: PendingLogin, *, expires_in: int) -> LoginStarted:
     return LoginStarted(
         oauth_url=login.oauth_url,
         session_id=login.session_id,

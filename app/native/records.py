@@ -1,13 +1,25 @@
-"""What an app holds: a login that has started, and the session that comes of it.
+"""The records of a login and a session, and their JSON encoding in the store.
 
-The server's URL is part of both: a token without the service that it is for is not a
-session, and neither is ever stored without the other.
+Everything that an app stores is one text: at most one login under way and one session.
+It is written and replaced as a whole. When it is read, a part that is incomplete,
+damaged or of another version counts as absent, so that no damaged file signs a person
+in; the next login replaces it.
+
+The server's URL is part of both records: a token is never stored without the service
+that it is for.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, TypeVar
+
+from .errors import ServerUrlInvalid
+from .urls import parse_server_url
+
+VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,17 +27,18 @@ class LoginStarted:
     """A login that waits for the person: open `oauth_url`, show `user_code`."""
 
     oauth_url: str = field(repr=False)
-    """For the browser alone: whoever has it first can spoil the login."""
+    """For the browser alone: another program that opens it first spoils the login."""
     session_id: str = field(repr=False)
     """The secret to await the login with."""
     user_code: str
-    """Shown by the app, and compared by the person with the page in the browser."""
+    """Shown by the app; the person compares it with the page in the browser."""
     expires_in: int
+    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeSession:
-    """Who is signed in, where, and the platform token to send as a Bearer there."""
+    """Who is signed in, where, and the platform token to send as a Bearer token."""
 
     server_url: str
     token: str = field(repr=False)
@@ -38,30 +51,30 @@ class NativeSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOut:
-    """What a sign-out came to; on this machine nothing is left, whatever it says."""
+    """The result of signing out. On this machine the session is gone in any case."""
 
     server_url: str | None = None
-    """The session's service; None when nobody was signed in, or it was unreadable."""
+    """The session's service; None when there was no session, or it was unreadable."""
     trouble: str | None = None
     """Why the service may still keep the session; None when it does not."""
 
     @property
     def is_ended(self) -> bool:
-        """Tell whether the session is over at the service, too."""
+        """Whether the session has ended at the service, too."""
         return self.trouble is None
 
     @property
     def account_page(self) -> str | None:
-        """Return where the person ends a session that the service may still keep."""
+        """Where the person can end a session that the service may still keep."""
         return self.server_url and f"{self.server_url}/auth/account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
-    """A login under way, as it is kept so that a crash loses nothing.
+    """A login under way, stored so that it survives a crash of the app.
 
-    `login_id` is ours: who stores something for this login compares it first. Between
-    the first thought of a login and the service's answer there is no `session_id`.
+    `login_id` is the app's own: a step that changes the store compares it first. Until
+    the service has answered the initiation there is no `session_id`.
     """
 
     login_id: str
@@ -75,19 +88,89 @@ class PendingLogin:
 
     @property
     def is_awaitable(self) -> bool:
-        """Tell whether the service knows of it."""
+        """Whether the service has answered the initiation."""
         return bool(self.session_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session together with the login that it came from."""
+    """A session and the login that it came from."""
 
     session: NativeSession
     claimed_with: str
-    """A hash of the login's session_id: awaiting it again finds this session."""
+    """`hashed` of the login's session_id: awaiting it again finds this session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything that is stored: a login under way, a session, both or neither."""
+
+    pending: PendingLogin | None = None
+    stored: StoredSession | None = None
+
+
+Record = TypeVar("Record", PendingLogin, NativeSession)
 
 
 def hashed(session_id: str) -> str:
-    """Return what may be kept of a session_id once it has served."""
+    """Return the SHA-256 of a session_id in hexadecimal: stored once it is used up."""
     return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def decode(text: str | None) -> State:
+    """Return the state in a text; an empty one where the text is not well-formed."""
+    try:
+        document = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return State()
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        return State()
+    return State(
+        pending=_record(PendingLogin, document.get("pending")),
+        stored=_stored(document.get("session")),
+    )
+
+
+def encode(state: State) -> str | None:
+    """Return the text to store; None when the state is empty."""
+    document: dict[str, Any] = {"version": VERSION}
+    if state.pending is not None:
+        document["pending"] = asdict(state.pending)
+    if state.stored is not None:
+        claimed = {"claimed_with": state.stored.claimed_with}
+        document["session"] = asdict(state.stored.session) | claimed
+    return json.dumps(document, indent=1) if len(document) > 1 else None
+
+
+def _stored(row: object) -> StoredSession | None:
+    if not isinstance(row, dict) or not isinstance(row.get("claimed_with"), str):
+        return None
+    rest = {name: value for name, value in row.items() if name != "claimed_with"}
+    session = _record(NativeSession, rest)
+    if session is None or not session.token or not session.did.startswith("did:"):
+        return None
+    return StoredSession(session=session, claimed_with=row["claimed_with"])
+
+
+def _record(kind: type[Record], row: object) -> Record | None:
+    """Return a record if the row has exactly its fields, each of its type."""
+    if not isinstance(row, dict) or set(row) != {field.name for field in fields(kind)}:
+        return None
+    for name, value in row.items():
+        if not (_fits(name, value) or (name == "handle" and value is None)):
+            return None
+    record = kind(**row)
+    return record if _is_origin(record.server_url) else None
+
+
+def _fits(name: str, value: object) -> bool:
+    if name.endswith("_at"):
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str)
+
+
+def _is_origin(url: str) -> bool:
+    try:
+        return parse_server_url(url) == url
+    except ServerUrlInvalid:
+        return False

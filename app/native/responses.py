@@ -1,8 +1,8 @@
-"""What the service's JSON says, judged field by field before anything believes it.
+"""Parsers of the service's JSON responses, which check every field before use.
 
-Every answer comes from the network, and some from something that is not the service: a
-proxy, a portal of a hotel, another site. Whatever is not exactly as agreed is
-`ServerUnknown`, except for an error document: that is the service speaking.
+Every response comes from the network, and some from another program: a proxy, the
+portal of a hotel, another site. What is not exactly as agreed is `NotALatchkeyServer`,
+except for an error document, which becomes `LoginRefused`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import LoginRefused, ServerUnknown, printable
+from .errors import LoginRefused, NotALatchkeyServer, printable
 from .transport import Completed, Denied, Expired, Initiated, Pending
 from .urls import parse_page_url
 
@@ -25,26 +25,22 @@ USER_CODE: Final = re.compile(r"[A-Z0-9-]{4,16}")
 TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 ERROR_CODE: Final = re.compile(r"[a-z0-9_]{1,64}")
 LONGEST_LIFE: Final = 400 * 86_400
-"""Seconds; no token or login of ours lives as long."""
+"""Seconds; no token and no login of the service lives as long."""
 
 
 def parse_document(body: bytes | str) -> dict[str, Any]:
-    """Return a JSON object.
-
-    Raises:
-        ServerUnknown: it is something else.
-    """
+    """Return a JSON object; raises NotALatchkeyServer when the body is none."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ServerUnknown("the answer is not the service's") from error
+        raise NotALatchkeyServer("the answer is not the service's") from error
     if not isinstance(document, dict):
-        raise ServerUnknown("the answer is not the service's")
+        raise NotALatchkeyServer("the answer is not the service's")
     return document
 
 
 def initiated(document: Mapping[str, Any]) -> Initiated:
-    """Return a login that the service has begun."""
+    """Return the login that the service has started."""
     return Initiated(
         oauth_url=parse_page_url(document.get("oauth_url")),
         session_id=_matching(SECRET, document, "session_id"),
@@ -54,7 +50,7 @@ def initiated(document: Mapping[str, Any]) -> Initiated:
 
 
 def answer(document: Mapping[str, Any]) -> Answer:
-    """Return how a login stands."""
+    """Return the state of a login."""
     readers: dict[object, Callable[[], Answer]] = {
         "pending": Pending,
         "completed": lambda: _completed(document),
@@ -63,7 +59,7 @@ def answer(document: Mapping[str, Any]) -> Answer:
     }
     status = document.get("status")
     if not isinstance(status, str) or status not in readers:
-        raise ServerUnknown("the answer has no status that is known here")
+        raise NotALatchkeyServer("the answer has no status that is known here")
     return readers[status]()
 
 
@@ -73,7 +69,7 @@ def refusal(
     retry_after: float | None = None,
     is_passing: bool = False,
 ) -> LoginRefused | None:
-    """Return the service's refusal; None when this is no error document of it."""
+    """Return the service's refusal; None when this is not an error document."""
     code = document.get("error")
     if not isinstance(code, str) or not ERROR_CODE.fullmatch(code):
         return None
@@ -87,9 +83,10 @@ def refusal(
 
 
 def parse_seconds(text: str | None) -> float | None:
-    """Return a Retry-After in seconds; None for a date or nonsense (RFC 9110 §10.2.3).
+    """Return a Retry-After in seconds (RFC 9110 section 10.2.3), or None.
 
-    Ours are always seconds. A date would be compared with a clock that may be wrong.
+    The service always sends seconds. A date would be compared with a clock that may be
+    wrong, so it counts as absent.
     """
     return float(text) if text and re.fullmatch(r"[0-9]{1,6}", text) else None
 
@@ -98,9 +95,9 @@ def _completed(document: Mapping[str, Any]) -> Completed:
     did, handle = document.get("did"), document.get("handle")
     username = document.get("username")
     if not isinstance(did, str) or not did.startswith("did:") or len(did) > 2048:
-        raise ServerUnknown("the answer has no did")
+        raise NotALatchkeyServer("the answer has no did")
     if not isinstance(username, str) or not (handle is None or isinstance(handle, str)):
-        raise ServerUnknown("the answer does not say who signed in")
+        raise NotALatchkeyServer("the answer does not say who signed in")
     return Completed(
         token=_matching(TOKEN, document, "token"),
         did=printable(did, limit=2048),
@@ -113,14 +110,14 @@ def _completed(document: Mapping[str, Any]) -> Completed:
 def _matching(pattern: re.Pattern[str], document: Mapping[str, Any], name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ServerUnknown(f"the answer has no {name} that could be used")
+        raise NotALatchkeyServer(f"the answer has no {name} that could be used")
     return value
 
 
 def _seconds(document: Mapping[str, Any]) -> int:
     value = document.get("expires_in")
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ServerUnknown("the answer does not say for how long it holds")
+        raise NotALatchkeyServer("the answer does not say for how long it holds")
     if not 0 < value <= LONGEST_LIFE:
-        raise ServerUnknown("the answer holds for no time that could be")
+        raise NotALatchkeyServer("the answer holds for no time that could be")
     return value

@@ -1,20 +1,26 @@
-"""How the service is asked, as a port: over HTTP and over gRPC in the same words."""
+"""The transport protocol: how the service is asked, over HTTP or over gRPC."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from .connection import Line
+from .errors import LoginRefused, ServerUnreachable
 
-KEPT = "completed"
-"""The event id that acknowledges: the token has arrived and is kept."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .connection import Connection
+    from .records import NativeSession
+
+ACKNOWLEDGEMENT = "completed"
+"""The Last-Event-ID that acknowledges: the token has arrived and is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initiation:
-    """Who wants to sign in, and into what."""
+    """The request that starts a login."""
 
     identifier: str
     code_challenge: str
@@ -23,7 +29,7 @@ class Initiation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initiated:
-    """A login as the service began it, checked."""
+    """The service's answer to an initiation, checked."""
 
     oauth_url: str = field(repr=False)
     session_id: str = field(repr=False)
@@ -33,7 +39,7 @@ class Initiated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to a login's outcome: where it is, and the two secrets for it."""
+    """What the service asks for before it gives out a login's outcome."""
 
     server_url: str
     session_id: str = field(repr=False)
@@ -42,7 +48,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """The app is let in."""
+    """The person let the app in."""
 
     token: str = field(repr=False)
     did: str
@@ -53,17 +59,17 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The person said no."""
+    """The person refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Nobody decided in time, or the token was acknowledged already."""
+    """The login was not decided in time, or its token was acknowledged already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Nothing yet: ask again after this many seconds."""
+    """There is no outcome yet: ask again after this many seconds."""
 
     ask_again: float = 0.0
 
@@ -73,35 +79,36 @@ Answer = Outcome | Pending
 
 
 class Transport(Protocol):
-    """One way to speak to the service; used by several threads at once."""
+    """One way to speak to the service; several threads use it at once."""
 
     def initiate(self, server_url: str, initiation: Initiation) -> Initiated:
         """Start a login.
 
         Raises:
-            LoginRefused: the service said no.
-            ServerUnreachable: it was not heard.
+            LoginRefused: the service refused.
+            ServerUnreachable: there was no answer.
         """
         ...
 
-    def attend(self, claim: Claim, line: Line, *, patiently: bool) -> Answer:
-        """Ask once, on one connection, for as long as that lasts.
+    def ask(self, claim: Claim, connection: Connection, *, wait: bool) -> Answer:
+        """Ask once for the outcome, on one connection.
 
-        What is open is announced to the line, which may cut it at any time; not
-        `patiently` means to look and not to wait.
+        With `wait` the service answers when the login is decided, or when it has kept
+        the connection for as long as it does; without it, at once. The transport
+        registers with `connection.closed_by` how to close what it opens.
 
         Raises:
-            LoginRefused: the service said no, for good.
-            ServerUnreachable: it was not heard, or not to the end: ask again.
-            LineCut: nobody waits any more.
+            LoginRefused: the service refused, for good unless `is_passing`.
+            ServerUnreachable: there was no complete answer: ask again.
+            Cancelled: the connection was cancelled.
         """
         ...
 
     def acknowledge(self, claim: Claim) -> None:
-        """Say that the token is kept.
+        """Tell the service that the token is stored.
 
-        Raises:
-            LoginRefused, ServerUnreachable: harmless, the claim ends by itself.
+        Raises LoginRefused or ServerUnreachable. Both are harmless: the service stops
+        giving out the token by itself.
         """
         ...
 
@@ -109,7 +116,46 @@ class Transport(Protocol):
         """Have the service end the session of a token.
 
         Raises:
-            LoginRefused: `not_signed_in`, if it is over, or the token's time is.
-            ServerUnreachable: it was not heard.
+            LoginRefused: `not_signed_in` when the session or the token has expired.
+            ServerUnreachable: there was no answer.
         """
         ...
+
+
+def call_within(
+    seconds: float, call: Callable[[], None]
+) -> LoginRefused | ServerUnreachable | None:
+    """Call in a thread; return its error, or None when it succeeded in time.
+
+    A call that takes longer goes on and its result is dropped.
+    """
+    errors: list[LoginRefused | ServerUnreachable | None] = []
+
+    def run() -> None:
+        try:
+            call()
+        except (LoginRefused, ServerUnreachable) as error:
+            errors.append(error)
+        else:
+            errors.append(None)
+
+    thread = threading.Thread(target=run, name="latchkey-call", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return errors[0] if errors else ServerUnreachable("it does not answer in time")
+
+
+def end_session(
+    transport: Transport, session: NativeSession, *, now: float, within: float
+) -> str | None:
+    """Have the service end a session; return why it may still exist, or None.
+
+    A token that is refused before its expiry belongs to a session that has ended. When
+    the token has expired, a refusal says nothing about its session.
+    """
+    trouble = call_within(
+        within, lambda: transport.end_session(session.server_url, session.token)
+    )
+    if not (isinstance(trouble, LoginRefused) and trouble.code == "not_signed_in"):
+        return None if trouble is None else str(trouble)
+    return None if now < session.expires_at else "the token has expired"

@@ -1,7 +1,7 @@
-"""Addresses: the service's, and the page that the browser is sent to.
+"""Checks of URLs: the service's, and the page that the browser opens.
 
-A token goes to the service's address and nowhere else, so it is judged before anything
-is sent: https, or http where the wire does not leave this machine.
+The token goes to the service's URL and to no other, so it is checked before anything is
+sent: https, or http to a loopback host.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from .errors import ServerUnknown, ServerUrlInvalid
+from .errors import NotALatchkeyServer, ServerUrlInvalid
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -19,45 +19,41 @@ if TYPE_CHECKING:
 PORTS: Final = {"https": 443, "http": 80}
 LONGEST: Final = 2048
 HOST: Final = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+\.?|[0-9a-f:.]*:[0-9a-f:.]*")
-"""A name, or an address of one version or the other, in lower case."""
+"""A host name, an IPv4 or an IPv6 address, in lower case."""
 
 
 def parse_server_url(text: str) -> str:
-    """Return the origin of the service: scheme, host, and a port that is not usual.
+    """Return the origin of the service: scheme, host, and any port but the default.
 
-    A bare host name is completed with https. A path, a query or a fragment is refused:
-    the service has its routes below the origin, and would not see it.
-
-    Raises:
-        ServerUrlInvalid: with the reason.
+    A bare host name is completed with https. A path, a query or a fragment is refused,
+    because the service's routes are below its origin. Raises ServerUrlInvalid with the
+    reason.
     """
     url = text.strip()
     url = url if "://" in url else f"https://{url}"
-    parts = _judged(url)
+    parts = _checked(url)
     if parts.path not in {"", "/"} or "?" in url or "#" in url:
         raise ServerUrlInvalid("give the service's address without a path")
     return _origin(parts)
 
 
 def parse_page_url(url: object) -> str:
-    """Return the page that a login begins with, if a browser may be sent there.
+    """Return the URL of a login's page, if a browser may open it.
 
-    Handing a `file:` URL or an app's own scheme to the system would start whatever is
-    registered for it.
-
-    Raises:
-        ServerUnknown: it is none.
+    Opening a `file:` URL or another app's scheme would start the program that is
+    registered for it. Raises NotALatchkeyServer for those.
     """
     text = url if isinstance(url, str) else ""
     try:
-        _judged(text)
+        _checked(text)
     except ServerUrlInvalid as error:
-        raise ServerUnknown(f"the login's page cannot be opened: {error}") from error
+        message = f"the login's page cannot be opened: {error}"
+        raise NotALatchkeyServer(message) from error
     return text
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host's name or address stays on this machine (RFC 6761 §6.3)."""
+    """Return whether a host is this machine (RFC 6761 section 6.3)."""
     if host == "localhost":
         return True
     try:
@@ -66,7 +62,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _judged(url: str) -> SplitResult:
+def _checked(url: str) -> SplitResult:
     if len(url) > LONGEST or not url.isascii() or not url.isprintable() or " " in url:
         raise ServerUrlInvalid("an address is short printable ASCII")
     if "\\" in url:
@@ -88,5 +84,5 @@ def _judged(url: str) -> SplitResult:
 def _origin(parts: SplitResult) -> str:
     host = (parts.hostname or "").rstrip(".")
     host = f"[{host}]" if ":" in host else host
-    usual = parts.port is None or parts.port == PORTS[parts.scheme]
-    return f"{parts.scheme}://{host}" + ("" if usual else f":{parts.port}")
+    is_default = parts.port is None or parts.port == PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if is_default else f":{parts.port}")

@@ -1,76 +1,187 @@
-"""What the caller of `await_login` does meanwhile: look up twice a second.
+"""Waiting for the outcome of a login: the threads that wait, and what ends them.
 
-The outcome, and an end made in this process, come at once. What only shows when
-somebody looks is another process that changed the store, a machine that has slept, and
-the caller's own patience.
+A wait is two threads. The caller's thread waits for the outcome or for the end of the
+wait, whichever comes first, and never on a socket; a second thread speaks with the
+service. After the wait has ended, the second thread's result is dropped.
+
+The outcome, and an end made in this process, come at once. The caller's thread looks
+twice a second for what nothing reports: another process changed the store, the machine
+has slept, or the caller's own timeout has passed.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .clock import Overtime, SleepWatch
+from .connection import Cancelled, Connection
 from .errors import AwaitTimedOut, LoginExpired
 from .records import NativeSession
 
 if TYPE_CHECKING:
-    from .awaits import Await
-    from .clock import Expiry
+    from collections.abc import Iterator
+
+    from .clock import Clock, Expiry
+    from .errors import LoginEnded, NativeError
     from .transport import Outcome
 
-TICK: Final = 0.5
+LOOK_EVERY: Final = 0.5
+"""Seconds."""
 
-LAST_LOOK: Final = 90.0
-"""Seconds in which what was asked before a login's end, and once more after it, has
-come to something. A connection that is open longer is not one of the service."""
+OVERTIME: Final = 90.0
+"""Seconds after a login's end in which the last requests have an answer. A connection
+that is open longer does not lead to the service any more."""
 
-Look = Callable[[], NativeSession | None]
-"""Tells of a session that somebody else has fetched; raises what ended the login."""
+REMEMBERED: Final = 64
+"""Logins whose end is remembered, for a wait that begins after it."""
+
+CheckStore = Callable[[], NativeSession | None]
+"""Returns the session that another process has stored; raises what ended the login."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """How an await stands; `trouble` says why the service is not heard, or None."""
+    """How a wait stands; `trouble` says why the service does not answer, or is None."""
 
     seconds_left: float
     trouble: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """For how long the caller waits, and what it wants to hear meanwhile."""
+class WaitOptions:
+    """How long the caller waits, and what is called meanwhile."""
 
     timeout: float | None = None
     on_wait: Callable[[Waiting], None] | None = None
 
 
-def wait(
-    one: Await, look: Look, *, patience: Patience, expiry: Expiry
-) -> Outcome | NativeSession:
-    """Return what ends an await.
+class Waiter:
+    """One call of `await_login` that waits for the outcome of one login."""
 
-    Raises:
-        AwaitTimedOut: the caller's time is over.
-        LoginExpired: the login's is, long since.
-        NativeError: whatever ended the login, here or elsewhere.
-    """
-    clock = expiry.clock
-    sleep, overtime = SleepWatch(clock), Overtime(expiry)
-    timeout = float("inf") if patience.timeout is None else patience.timeout
-    ends = clock.monotonic() + timeout
-    while True:
-        within = max(0.0, min(TICK, ends - clock.monotonic()))
-        ended = one.outcome(within=within) or look()
-        if ended is not None:
-            return ended
-        if clock.monotonic() >= ends:
-            raise AwaitTimedOut
-        if overtime.seconds() > LAST_LOOK:
-            raise LoginExpired
-        if sleep.has_slept():
-            one.line.drop()  # a connection from before is dead, and does not know it
-        if patience.on_wait is not None:
-            left = expiry.remaining()
-            patience.on_wait(Waiting(seconds_left=left, trouble=one.line.trouble))
+    def __init__(self, session_id: str, clock: Clock) -> None:
+        """Create it without an outcome."""
+        self.session_id = session_id
+        self.connection = Connection(clock)
+        self._outcome: Future[Outcome] = Future()
+
+    def start(self, fetch: Callable[[Connection], Outcome]) -> None:
+        """Fetch the outcome in a second thread."""
+        threading.Thread(
+            target=self._run, args=[fetch], name="latchkey-await", daemon=True
+        ).start()
+
+    def end(self, error: NativeError) -> None:
+        """End the wait with an error, unless it has ended."""
+        self._settle(error)
+        self.connection.cancel()
+
+    def outcome(self, *, within: float) -> Outcome | None:
+        """Return the outcome; None when there is none within so many seconds.
+
+        Raises the error that ended the wait.
+        """
+        try:
+            return self._outcome.result(within)
+        except TimeoutError:
+            return None
+
+    def wait(
+        self, check_store: CheckStore, *, options: WaitOptions, expiry: Expiry
+    ) -> Outcome | NativeSession:
+        """Return the outcome, or the session that another process has stored.
+
+        Raises:
+            AwaitTimedOut: the caller's timeout has passed.
+            LoginExpired: the login ended and the service did not answer any more.
+            NativeError: what ended the login, here or in another process.
+        """
+        clock = expiry.clock
+        sleep, overtime = SleepWatch(clock), Overtime(expiry)
+        timeout = float("inf") if options.timeout is None else options.timeout
+        ends = clock.monotonic() + timeout
+        while True:
+            within = max(0.0, min(LOOK_EVERY, ends - clock.monotonic()))
+            ended = self.outcome(within=within) or check_store()
+            if ended is not None:
+                return ended
+            if clock.monotonic() >= ends:
+                raise AwaitTimedOut
+            if overtime.seconds() > OVERTIME:
+                raise LoginExpired
+            if sleep.has_slept():
+                self.connection.reopen()  # the other end has closed it unnoticed
+            if options.on_wait is not None:
+                left, trouble = expiry.remaining(), self.connection.trouble
+                options.on_wait(Waiting(seconds_left=left, trouble=trouble))
+
+    def _run(self, fetch: Callable[[Connection], Outcome]) -> None:
+        try:
+            self._settle(fetch(self.connection))
+        except Cancelled:
+            return  # the caller has its reason already
+        except BaseException as error:  # noqa: BLE001 # raised in the caller's thread
+            self._settle(error)
+
+    def _settle(self, result: Outcome | BaseException) -> None:
+        with suppress(InvalidStateError):  # the first result counts
+            if isinstance(result, BaseException):
+                self._outcome.set_exception(result)
+            else:
+                self._outcome.set_result(result)
+
+
+class Waiters:
+    """The waiters of one process, and the logins that were started in it."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Create it empty."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: set[Waiter] = set()
+        self._ends: dict[str, type[LoginEnded] | None] = {}
+        """What ended each login that was started here; None while it goes on."""
+
+    def note_started(self, session_id: str) -> None:
+        """Remember a login that was started."""
+        with self._lock:
+            self._ends[session_id] = None
+            while len(self._ends) > REMEMBERED:
+                del self._ends[next(iter(self._ends))]
+
+    def forget(self, session_id: str) -> None:
+        """Forget a login that has its outcome."""
+        with self._lock:
+            self._ends.pop(session_id, None)
+
+    def end(self, reason: type[LoginEnded], *, only: str | None = None) -> None:
+        """End every login of this process, or one: present waits and later ones."""
+        with self._lock:
+            for session_id, end in self._ends.items():
+                if end is None and only in {None, session_id}:
+                    self._ends[session_id] = reason
+            ended = [one for one in self._open if only in {None, one.session_id}]
+        for waiter in ended:
+            waiter.end(reason())
+
+    def end_of(self, session_id: str) -> type[LoginEnded] | None:
+        """Return what ended a login here, or None."""
+        with self._lock:
+            return self._ends.get(session_id)
+
+    @contextmanager
+    def waiter(self, session_id: str) -> Iterator[Waiter]:
+        """Open a waiter for a login: `end` ends it from now on."""
+        waiter = Waiter(session_id, self._clock)
+        with self._lock:
+            self._open.add(waiter)
+        try:
+            yield waiter
+        finally:
+            with self._lock:
+                self._open.discard(waiter)
+            waiter.connection.cancel()

@@ -1,6 +1,6 @@
 """The client's command line as a process of its own, a service, a host and a browser.
 
-Over the stream of events and over gRPC; where it makes no difference, over the stream.
+Over HTTP and over gRPC; where it makes no difference, over HTTP.
 No secret of the app is seen on its screen or in the service's log.
 """
 
@@ -29,9 +29,9 @@ from tests.e2e.wire import Wire
 from tests.lab.network import Account
 from tests.lab.processes import get, session
 
-EVERY_WAY = ["dev-stream", "prod_like-stream", "dev-grpc"]
-IN_CLEAR = ["dev-stream", "dev-grpc"]
-BY_STREAM = ["dev-stream"]
+EVERY_WAY = ["dev-http", "prod_like-http", "dev-grpc"]
+IN_CLEAR = ["dev-http", "dev-grpc"]
+BY_HTTP = ["dev-http"]
 
 DONE, DENIED, EXPIRED, NOT_SIGNED_IN = 0, 3, 4, 7
 EXPIRE = "UPDATE native_logins SET expires_at = ? WHERE user_code = ?"
@@ -57,7 +57,7 @@ def terminal(
     way: tuple[str, str],
     tmp_path: Path,
 ) -> Iterator[Terminal]:
-    transport = ["--transport", "stream"]
+    transport: list[str] = []
     if way[1] == "grpc":
         transport = ["--grpc", request.getfixturevalue("target")]
     terminal = Terminal(lab.network, tmp_path, lab=lab, transport=transport)
@@ -239,7 +239,7 @@ def test_a_connection_that_was_cut_costs_nothing(
 ) -> None:
     """The person answers while the app hears nothing."""
     run = terminal.logs_in(member.handle)
-    wire.wait_for_answers(2)  # to the start, and on the stream
+    wire.wait_for_requests(2)  # the start, and the await
     with wire.cut():
         run.says("Trying again: .+")
         approve(visitor, run, member)
@@ -275,7 +275,7 @@ def test_unfinished_login_expires_while_the_app_waits(
     lab: Laboratory, terminal: Terminal, wire: Wire, account: Account
 ) -> None:
     run = terminal.logs_in(account.handle)
-    wire.wait_for_answers(2)
+    wire.wait_for_requests(2)
     with wire.cut():
         expire(lab, code_of(run), time.time() + 3)
 
@@ -300,7 +300,7 @@ def test_an_app_that_was_killed_goes_on_where_it_was(
     assert (code, told["did"]) == (DONE, member.did), told
 
 
-@pytest.mark.parametrize("way", BY_STREAM, indirect=True)
+@pytest.mark.parametrize("way", BY_HTTP, indirect=True)
 def test_the_account_page_lists_the_app_and_ends_it(
     lab: Laboratory, terminal: Terminal, visitor: Visitor, member: Account
 ) -> None:

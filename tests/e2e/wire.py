@@ -23,8 +23,10 @@ class Wire:
         self._changed = threading.Condition()
         self._open: dict[socket.socket, socket.socket] = {}
         self._is_cut = False
+        self.asked = 0
+        """How many connections have carried a request."""
         self.answered = 0
-        """How many connections have brought an answer."""
+        """How many connections have carried an answer."""
 
     @property
     def port(self) -> int:
@@ -52,12 +54,12 @@ class Wire:
         yield
         self._is_cut = False
 
-    def wait_for_answers(self, number: int) -> None:
-        """Return when so many connections have brought an answer."""
+    def wait_for_requests(self, number: int) -> None:
+        """Return when so many connections have carried a request."""
         with self._changed:
-            done = self._changed.wait_for(lambda: self.answered >= number, WITHIN)
+            done = self._changed.wait_for(lambda: self.asked >= number, WITHIN)
         if not done:
-            raise AssertionError(f"{self.answered} connections, not {number}")
+            raise AssertionError(f"{self.asked} connections, not {number}")
 
     def _hang_up(self) -> None:
         with self._changed:
@@ -88,15 +90,19 @@ class Wire:
 
     def _carry(self, near: socket.socket, far: socket.socket) -> None:
         """Carry bytes both ways until one end has no more."""
-        has_answered = False
+        silent = {near, far}
         while True:
             for end in select([near, far], [], [])[0]:
                 chunk = end.recv(CHUNK)
                 if not chunk:
                     return
                 (near if end is far else far).sendall(chunk)
-                if end is far and not has_answered:
-                    has_answered = True
-                    with self._changed:
-                        self.answered += 1
-                        self._changed.notify_all()
+                if end in silent:
+                    silent.discard(end)
+                    self._count(is_answer=end is far)
+
+    def _count(self, *, is_answer: bool) -> None:
+        with self._changed:
+            self.answered += is_answer
+            self.asked += not is_answer
+            self._changed.notify_all()

@@ -17,7 +17,6 @@ from app.native import (
     AuthManager,
     Backoff,
     FileStore,
-    HttpTransport,
     LoginDenied,
     LoginExpired,
     LoginRefused,
@@ -29,7 +28,6 @@ from tests.service import Service, close
 
 ALICE = "alice.skyhost.social"
 LONGEST = 30.0
-MODES = ["stream", "poll"]
 
 
 class Server(ThreadedWSGIServer):
@@ -91,9 +89,8 @@ def store(tmp_path):
 
 @pytest.fixture
 def open_app(store):
-    def open_one(mode: str = "auto") -> AuthManager:
-        quick = Backoff(first=0.05, longest=0.2)
-        return AuthManager(store, transport=HttpTransport(mode=mode), backoff=quick)
+    def open_one() -> AuthManager:
+        return AuthManager(store, backoff=Backoff(first=0.05, longest=0.2))
 
     return open_one
 
@@ -111,9 +108,8 @@ def bearer(session, path: str) -> requests.Response:
     return requests.get(session.server_url + path, headers=headers, timeout=LONGEST)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_an_app_is_let_in_and_uses_its_token(home, open_app, world, mode):
-    auth = open_app(mode)
+def test_an_app_is_let_in_and_uses_its_token(home, open_app, world):
+    auth = open_app()
     started = auth.start_login(home.home, ALICE, app_name="Relay")
     waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
 
@@ -127,12 +123,11 @@ def test_an_app_is_let_in_and_uses_its_token(home, open_app, world, mode):
     assert (told.status_code, told.json()["did"]) == (200, world.alice.did)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_acknowledged_token_is_delivered_once(home, open_app, mode):
+def test_acknowledged_token_is_delivered_once(home, open_app):
     """The secrets of the login, found on the disk later, are worth nothing."""
-    auth = open_app(mode)
+    auth = open_app()
     started = auth.start_login(home.home, ALICE)
-    before = auth._vault.state().pending
+    before = auth._state.read().pending
     decides(home, started, "allow")
     auth.await_login(started.session_id, timeout=LONGEST)
 
@@ -145,9 +140,8 @@ def test_acknowledged_token_is_delivered_once(home, open_app, mode):
     assert again.json() == {"status": "expired"}
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_denied_native_login_raises_login_denied(home, open_app, mode):
-    auth = open_app(mode)
+def test_denied_native_login_raises_login_denied(home, open_app):
+    auth = open_app()
     started = auth.start_login(home.home, ALICE)
     waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
 
@@ -183,12 +177,9 @@ def test_of_two_logins_the_second_counts(home, open_app):
     assert auth.await_login(second.session_id, timeout=LONGEST) == auth.get_session()
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_restart_while_the_app_waits_loses_nothing(
-    idle, open_app, world, prepared, mode
-):
+def test_a_restart_while_the_app_waits_loses_nothing(idle, open_app, world, prepared):
     """Another process answers in the end, with the same database."""
-    auth = open_app(mode)
+    auth = open_app()
     with served(idle) as server:
         idle.browser().signs_in(ALICE, username="alice")
         before = len(server.connections)
@@ -255,7 +246,7 @@ def test_refusals_come_in_the_services_own_words(home, open_app):
 def test_a_verifier_that_does_not_fit_is_refused(home, open_app, store):
     auth = open_app()
     started = auth.start_login(home.home, ALICE)
-    verifier = auth._vault.state().pending.verifier
+    verifier = auth._state.read().pending.verifier
     store.exchange(lambda text: text.replace(verifier, "x" * 43))
 
     with pytest.raises(LoginRefused) as refused:

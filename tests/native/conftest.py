@@ -1,4 +1,4 @@
-"""What tests of the apps' side may ask for: a service, an app, a second thread."""
+"""Fixtures of the native client's tests: a service, an app, a second thread."""
 
 from __future__ import annotations
 
@@ -31,13 +31,11 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def open_app(store: MemoryStore) -> Callable[..., AuthManager]:
-    """Open the app, as often as a test likes: each is another process of it."""
+    """Return a function that opens the app; each call stands for another process."""
 
     def open_one(**parts: Any) -> AuthManager:
         kept = parts.pop("store", store)
-        silence = parts.pop("silence", 20.0)
-        mode = parts.pop("mode", "auto")
-        transport = parts.pop("transport", HttpTransport(mode=mode, silence=silence))
+        transport = parts.pop("transport", HttpTransport())
         return AuthManager(kept, transport=transport, backoff=QUICK, **parts)
 
     return open_one
@@ -49,7 +47,7 @@ def auth(open_app: Callable[..., AuthManager]) -> AuthManager:
 
 
 class Later:
-    """A call in a thread of its own, and what came of it."""
+    """A call in a second thread, and its result."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self._call = call
@@ -78,7 +76,7 @@ class Later:
 
 @pytest.fixture
 def later() -> Iterator[Callable[[Callable[[], Any]], Later]]:
-    """Run something beside the test; it must have ended with it."""
+    """Return a function that runs a call beside the test and checks that it ends."""
     running: list[Later] = []
 
     def begin(call: Callable[[], Any]) -> Later:

@@ -307,6 +307,13 @@ class Handler(BaseHTTPRequestHandler):
     def ends_stream(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
 
+    def begins(self, status: int, kind: str, *, length: int) -> None:
+        """Send a head that promises so many bytes."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
     def drops(self) -> None:
         """Break the connection where it stands."""
         self.close_connection = True

@@ -91,7 +91,7 @@ def test_every_failure_is_drawn_and_public():
         ("LoginExpired", 4),
         ("AwaitTimedOut", 4),
         ("ServerUnreachable", 5),
-        ("ServerUnknown", 5),
+        ("NotALatchkeyServer", 5),
         ("LoginRefused", 6),
         ("LoginSuperseded", 8),
         ("LoginCancelled", 8),

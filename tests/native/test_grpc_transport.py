@@ -10,7 +10,7 @@ from app.native import (
     LoginDenied,
     LoginExpired,
     LoginRefused,
-    ServerUnknown,
+    NotALatchkeyServer,
     ServerUnreachable,
     ServerUrlInvalid,
 )
@@ -107,7 +107,7 @@ def test_a_restart_of_the_service_loses_nothing(open_app, fake, service, later):
 
 def test_a_call_that_has_lasted_long_enough_is_made_anew(open_app, fake, service, port):
     """A dead connection says nothing; a live one loses nothing by it."""
-    auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}", lasting=0.4))
+    auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}", call_limit=0.4))
     started = auth.start_login(URL, "alice.example.com")
     troubles = []
 
@@ -157,7 +157,7 @@ def test_a_refusal_comes_in_the_services_words(auth, service):
 def test_something_else_that_answers_is_no_service(auth, service):
     service.refusal = (grpc.StatusCode.UNIMPLEMENTED, {})
 
-    with pytest.raises(ServerUnknown):
+    with pytest.raises(NotALatchkeyServer):
         auth.start_login(URL, "alice.example.com")
 
 

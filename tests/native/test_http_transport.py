@@ -7,17 +7,21 @@ import socketserver
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
 from app.native import (
     Clock,
     HttpTransport,
+    LoginCancelled,
     LoginExpired,
     LoginRefused,
     MemoryStore,
     ServerUnreachable,
 )
+from app.native.http_client import HttpClient
+from app.native.http_transport import pause_after
 from tests.fakes.certificates import Authority
 
 from .fake_server import DID, FakeServer
@@ -35,35 +39,51 @@ def dropped_at_once(wire):
     wire.drops()
 
 
-def dropped_after_pending(wire):
-    wire.begins_stream()
-    wire.event("pending", PENDING)
+def dropped_within_the_head(wire):
+    wire.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/js")
     wire.drops()
 
 
-def dropped_within_the_answer(wire):
-    """The token is on its way, and its id with it; the blank line is not."""
-    wire.begins_stream()
-    wire.event("pending", PENDING)
-    wire.writes(b'id: completed\nevent: completed\ndata: {"status": "completed"')
+def dropped_within_the_body(wire):
+    """The token is on its way, and the end of its document is not."""
+    wire.begins(200, "application/json", length=4096)
+    wire.wfile.write(b'{"status": "completed", "token": "a.b.c"')
     wire.drops()
 
 
-def ended_after_pending(wire):
+def dropped_before_the_body(wire):
+    wire.begins(200, "application/json", length=4096)
+    wire.drops()
+
+
+def document_without_a_token(wire):
+    wire.sends_json(200, {"status": "completed"})
+
+
+def stream_in_place_of_a_poll(wire):
     wire.begins_stream()
     wire.event("pending", PENDING)
     wire.ends_stream()
+
+
+def pending_at_once(wire):
+    """The service stops: it answers early, and another process goes on."""
+    wire.sends_json(202, PENDING, retry_after=0)
 
 
 def proxy_without_service(wire):
     wire.sends(502, "text/html", b"<h1>Bad gateway</h1>")
 
 
+def proxy_with_a_long_page(wire):
+    wire.sends(504, "text/html", b"<p>Gateway timeout</p>" * 10_000)
+
+
 def service_that_starts(wire):
     wire.sends(503, "text/plain", b"", Retry_After="0")
 
 
-def hotel(wire):
+def portal_of_a_hotel(wire):
     wire.sends(200, "text/html", b"<h1>Welcome</h1>")
 
 
@@ -71,54 +91,59 @@ def login_page_of_a_proxy(wire):
     wire.sends(302, "text/html", b"", Location="http://127.0.0.1:9/portal")
 
 
-def too_many_streams(wire):
+def too_many_polls(wire):
     wire.refuses(429, "too_many_requests", retry_after=0)
 
 
-def its_own_fault(wire):
+def internal_error(wire):
     wire.refuses(500, "internal")
 
 
-def odd_event(wire):
-    wire.begins_stream()
-    wire.event("news", {"status": "news"})
-    wire.ends_stream()
+def unknown_status(wire):
+    wire.sends_json(200, {"status": "news"})
 
 
 def no_json(wire):
-    wire.begins_stream()
-    wire.writes(b"data: hello\n\n")
-    wire.ends_stream()
+    wire.sends(200, "application/json", b"hello")
 
 
-def endless_line(wire):
-    wire.begins_stream()
-    for _ in range(9):
-        wire.writes(b"x" * 8192)
-    wire.ends_stream()
+def deep_json(wire):
+    wire.sends(200, "application/json", b"[" * 60_000)
+
+
+def endless_json(wire):
+    wire.sends(200, "application/json", b" " * 100_000 + b"{}")
+
+
+def too_many_headers(wire):
+    wire.sends(202, "application/json", b"{}", **{f"x{n}": "y" for n in range(200)})
 
 
 FAULTS = [
     dropped_at_once,
-    dropped_after_pending,
-    dropped_within_the_answer,
-    ended_after_pending,
+    dropped_within_the_head,
+    dropped_within_the_body,
+    dropped_before_the_body,
+    document_without_a_token,
+    stream_in_place_of_a_poll,
+    pending_at_once,
     proxy_without_service,
+    proxy_with_a_long_page,
     service_that_starts,
-    hotel,
+    portal_of_a_hotel,
     login_page_of_a_proxy,
-    too_many_streams,
-    its_own_fault,
-    odd_event,
+    too_many_polls,
+    internal_error,
+    unknown_status,
     no_json,
-    endless_line,
+    deep_json,
+    endless_json,
+    too_many_headers,
 ]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-@pytest.mark.parametrize("mode", ["auto", "stream", "poll"])
-def test_an_await_comes_through(open_app, server, started, mode, fault):
-    auth = open_app(mode=mode)
+def test_await_after_three_faults_returns_the_session(auth, server, started, fault):
     server.faults.extend([fault] * 3)
     server.decide("completed")
 
@@ -129,82 +154,88 @@ def test_an_await_comes_through(open_app, server, started, mode, fault):
     assert server.only().acknowledged
 
 
-def test_a_reconnect_names_the_last_event(open_app, server, started):
-    auth = open_app()
-    server.faults.append(dropped_after_pending)
-    server.decide("completed")
-
-    auth.await_login(started.session_id)
-
-    named = [one.headers.get("last-event-id") for one in server.awaits()]
-    assert named == [None, "pending", "completed"]
-
-
-def test_half_an_answer_acknowledges_nothing(open_app, server, started):
-    auth = open_app()
-    server.faults.append(dropped_within_the_answer)
+@pytest.mark.parametrize(
+    "fault", [dropped_within_the_body, dropped_before_the_body, unknown_status]
+)
+def test_await_with_incomplete_answer_does_not_acknowledge(
+    auth, server, started, fault
+):
+    server.faults.append(fault)
     server.decide("completed")
 
     session = auth.await_login(started.session_id)
 
-    assert [one.headers.get("last-event-id") for one in server.awaits()][1] == "pending"
+    sent = [one.headers.get("last-event-id") for one in server.awaits()]
+    assert sent == [None, None, "completed"]
     assert server.only().delivered == [session.token]
 
 
-def test_an_id_that_would_acknowledge_is_not_repeated(open_app, server, started):
-    """Whatever a stream says: only a token that is kept is acknowledged."""
+@pytest.mark.parametrize(
+    ("retry_after", "elapsed", "pause"),
+    [("2", 0.5, 1.5), ("2", 25.0, 0.0), ("60", 25.0, 35.0), (None, 1.5, 0.5)],
+)
+def test_pause_between_polls_counts_from_the_request(retry_after, elapsed, pause):
+    """So a poll that lasted is followed by the next one at once."""
+    assert pause_after(retry_after, elapsed) == pause
 
-    def says_completed(wire):
-        wire.begins_stream()
-        wire.event("completed", PENDING)
+
+def holds(server):
+    """Accept a request and send nothing until the service stops."""
+
+    def hold(wire):
+        with server.changed:
+            server.changed.wait_for(lambda: server.is_stopping, 60)
         wire.drops()
 
-    auth = open_app()
-    server.faults.append(says_completed)
+    return hold
+
+
+def test_await_after_sleep_replaces_the_open_poll(open_app, server, later):
+    """The machine has slept: the other end of the connection may be gone."""
+    hours = SimpleNamespace(asleep=0.0)
+    clock = Clock(wall=lambda: time.time() + hours.asleep)
+    auth = open_app(clock=clock)
+    started = auth.start_login(server.url, "alice.example.com")
+    server.faults.append(holds(server))
+    waiting = later(lambda: auth.await_login(started.session_id))
+    server.wait_for(1)
+
+    hours.asleep = 600.0
+    server.wait_for(2)
     server.decide("completed")
 
-    session = auth.await_login(started.session_id, timeout=60)
-
-    assert session.token in server.only().delivered
-    assert server.awaits()[1].headers.get("last-event-id") is None
+    assert waiting.result().did == DID
 
 
-def test_a_stream_that_a_proxy_holds_back_is_polled(open_app, server, started):
-    """Its head arrives, and nothing else; the next await is no stream any more."""
+def test_cancel_closes_the_open_poll(auth, server, started, later):
+    server.faults.append(holds(server))
+    waiting = later(lambda: auth.await_login(started.session_id))
+    server.wait_for(1)
 
-    def held_back(wire):
-        wire.send_response(200)
-        wire.send_header("Content-Type", "text/event-stream")
-        wire.end_headers()
-        with server.changed:
-            server.changed.wait_for(lambda: server.is_stopping, 20)
+    auth.cancel(started.session_id)
 
-    auth = open_app(silence=0.2)
-    server.faults.append(held_back)
-    server.decide("completed")
-
-    assert auth.await_login(started.session_id).did == DID
-    assert [one.accept for one in server.awaits()[:2]] == [
-        "text/event-stream",
-        "application/json",
-    ]
+    with pytest.raises(LoginCancelled):
+        waiting.result()
+    for thread in threading.enumerate():
+        if thread.name == "latchkey-await":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
-def test_a_silent_stream_is_opened_anew(open_app, server, started):
-    """It has worked before: the connection is dead, not its kind."""
+def test_response_that_drips_ends_at_the_deadline(server):
+    """Each byte comes in time, and the response would never end."""
 
-    def falls_silent(wire):
-        wire.begins_stream()
-        wire.event("pending", PENDING)
-        with server.changed:
-            server.changed.wait_for(lambda: server.is_stopping, 20)
+    def drip(wire):
+        wire.begins(200, "application/json", length=4096)
+        with server.changed, suppress(OSError):
+            while not server.changed.wait_for(lambda: server.is_stopping, 0.05):
+                wire.wfile.write(b" ")
 
-    auth = open_app(silence=2.0)
-    server.faults.append(falls_silent)
-    server.decide("completed")
+    server.faults.append(drip)
+    client = HttpClient(user_agent="test")
 
-    assert auth.await_login(started.session_id).did == DID
-    assert {one.accept for one in server.awaits()} == {"text/event-stream"}
+    with pytest.raises(ServerUnreachable):
+        client.send("GET", f"{server.url}/x/await", headers={}, within=0.3)
 
 
 def test_a_restart_of_the_service_loses_nothing(auth, server, started, later):
@@ -246,29 +277,26 @@ def test_whoever_has_the_session_id_alone_gets_nothing(open_app, server, started
     assert refused.value.code == "wrong_verifier"
 
 
-@pytest.mark.parametrize("mode", ["stream", "poll"])
-def test_the_verifier_is_in_no_address(open_app, server, mode):
-    """The addresses of what fails are in the logs of every proxy on the way."""
-    auth = open_app(transport=HttpTransport(mode=mode))
-    begun = auth.start_login(server.url, "alice.example.com")
+def test_the_verifier_is_in_no_address(auth, server, started):
+    """Proxies log the URLs of failed requests."""
     server.decide("completed")
-    auth.await_login(begun.session_id)
+    auth.await_login(started.session_id)
 
-    assert len(server.asked) == 3  # begun, heard and acknowledged
+    assert len(server.asked) == 3  # initiated, polled and acknowledged
     assert not any(asked.query for asked in server.asked)
 
 
 def test_a_lost_acknowledgement_is_harmless(open_app, server, started):
     """The claim ends by itself; what counts is that the session is kept."""
     transport = HttpTransport()
-    attend = transport.attend
+    ask = transport.ask
 
-    def then_fails(claim, line, **options):
-        answer = attend(claim, line, **options)
+    def then_fails(claim, connection, **options):
+        answer = ask(claim, connection, **options)
         server.stop()
         return answer
 
-    transport.attend = then_fails
+    transport.ask = then_fails
     auth = open_app(transport=transport)
     server.decide("completed")
 
@@ -393,3 +421,16 @@ def test_the_bundle_of_the_app_counts_whatever_the_machine_says(
         auth = open_app(transport=HttpTransport(ca_bundle=ours.bundle))
 
         assert auth.start_login("https://auth.example.org", "alice.example.com")
+
+
+def test_body_that_ends_early_raises_although_it_is_valid_json(server):
+    def cut(wire):
+        wire.begins(200, "application/json", length=4096)
+        wire.wfile.write(b'{"status": "denied"}')
+        wire.drops()
+
+    server.faults.append(cut)
+    client = HttpClient(user_agent="test")
+
+    with pytest.raises(ServerUnreachable):
+        client.send("GET", f"{server.url}/x/await", headers={}, within=20)

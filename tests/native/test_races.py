@@ -25,7 +25,7 @@ from app.native import (
     LoginSuperseded,
     NativeSession,
 )
-from app.native.state import decode
+from app.native.records import decode
 from tests.native.fake_server import FakeServer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.native import responses
-from app.native.errors import ServerUnknown
+from app.native.errors import NotALatchkeyServer
 from app.native.transport import Completed, Denied, Expired, Pending
 
 COMPLETED = {
@@ -54,7 +54,7 @@ def test_an_account_may_have_no_handle(handle):
     ],
 )
 def test_a_token_that_is_not_whole_is_no_answer(field, value):
-    with pytest.raises(ServerUnknown):
+    with pytest.raises(NotALatchkeyServer):
         responses.answer({**COMPLETED, field: value})
 
 
@@ -76,7 +76,7 @@ def test_a_token_that_is_not_whole_is_no_answer(field, value):
 def test_a_login_that_is_not_whole_is_none(field, value):
     assert responses.initiated(INITIATED).session_id == "s" * 43
 
-    with pytest.raises(ServerUnknown):
+    with pytest.raises(NotALatchkeyServer):
         responses.initiated({**INITIATED, field: value})
 
 
@@ -109,7 +109,7 @@ def test_whatever_comes_is_an_answer_or_not_the_services(document, status):
     for read in (responses.answer, responses.initiated):
         try:
             read({**document, "status": status})
-        except ServerUnknown:
+        except NotALatchkeyServer:
             continue
     responses.refusal(document)
 
@@ -118,7 +118,7 @@ def test_whatever_comes_is_an_answer_or_not_the_services(document, status):
     "body", [b"", b"[]", b"{", b"\xff", b"7", b"null", b"[" * 60_000]
 )
 def test_a_body_that_is_no_object_is_not_the_services(body):
-    with pytest.raises(ServerUnknown):
+    with pytest.raises(NotALatchkeyServer):
         responses.parse_document(body)
 
     assert responses.parse_document(json.dumps({"a": 1})) == {"a": 1}

@@ -16,8 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from .test_http_transport import dropped_within_the_answer
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "native-snippets.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"(?ms)^```(python|javascript|go)\n(.*?)^```", PAGE))
@@ -31,6 +29,14 @@ STEPS = {
     "the acknowledgement": r"(?s)keep\(.{1,160}Last.Event.ID.{1,6}completed",
     "the Bearer token": r"Authorization.{1,40}(B|b)earer",
 }
+
+
+def dropped_within_the_answer(wire):
+    """The token is on its way, and its id with it; the blank line is not."""
+    wire.begins_stream()
+    wire.event("pending", {"status": "pending"})
+    wire.writes(b'id: completed\nevent: completed\ndata: {"status": "completed"')
+    wire.drops()
 
 
 @contextmanager

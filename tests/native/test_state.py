@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.native import AuthManager, MemoryStore, NativeSession, default_directory
-from app.native.records import PendingLogin, StoredSession, hashed
-from app.native.state import State, decode, encode
+from app.native.records import (
+    PendingLogin,
+    State,
+    StoredSession,
+    decode,
+    encode,
+    hashed,
+)
 
 PENDING = PendingLogin(
     login_id="l",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.native import ServerUnknown, ServerUrlInvalid
+from app.native import NotALatchkeyServer, ServerUrlInvalid
 from app.native.urls import parse_page_url, parse_server_url
 
 
@@ -79,5 +79,5 @@ def test_a_page_of_the_web_may_be_opened(url):
     "url", [None, 7, "", "file:///etc/passwd", "http://example.org/", "mailto:a@b.c"]
 )
 def test_nothing_else_is_opened(url):
-    with pytest.raises(ServerUnknown):
+    with pytest.raises(NotALatchkeyServer):
         parse_page_url(url)

@@ -127,7 +127,7 @@ def _store(options: argparse.Namespace) -> StateStore:
 
 def _transport(options: argparse.Namespace) -> Transport:
     if options.grpc is None:
-        return HttpTransport(mode=options.transport, ca_bundle=options.ca_bundle)
+        return HttpTransport(ca_bundle=options.ca_bundle)
     from ..grpc_transport import GrpcTransport  # noqa: PLC0415 # only where it is chosen
 
     tls = True if options.grpc_tls else None

@@ -10,20 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.native.awaits import Await
-from app.native.backoff import Backoff
 from app.native.clock import Clock, Expiry, SleepWatch
-from app.native.connection import Line, LineCut
+from app.native.connection import Cancelled, Connection
 from app.native.errors import (
     LoginDenied,
     LoginExpired,
     LoginRefused,
     ServerUnreachable,
 )
-from app.native.listening import Listener
+from app.native.outcome import Backoff, OutcomeFetcher
 from app.native.records import PendingLogin
 from app.native.transport import Claim, Completed, Denied, Expired, Pending
-from app.native.waiting import Patience, wait
+from app.native.waiting import Waiter, WaitOptions
 
 CLAIM = Claim(server_url="https://auth.example.org", session_id="s", verifier="v")
 DONE = Completed(token="t", did="did:plc:x", handle=None, username="x", expires_in=9)
@@ -68,13 +66,13 @@ class FakeTransport:
         self.takes = takes
         self.asked: list[bool] = []
 
-    def attend(self, _claim: Claim, line: Line, *, patiently: bool) -> Any:
+    def ask(self, _claim: Claim, connection: Connection, *, wait: bool) -> Any:
         assert len(self.asked) < 5000, "it asks without end"
-        self.asked.append(patiently)
+        self.asked.append(wait)
         self.time.passes(self.takes)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if callable(answer):
-            answer = answer(line)
+            answer = answer(connection)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -85,7 +83,7 @@ def time() -> Time:
     return Time()
 
 
-def listen(time: Time, *answers: Any, lasts: int = 1800) -> tuple[Any, FakeTransport]:
+def fetch(time: Time, *answers: Any, lasts: int = 1800) -> tuple[Any, FakeTransport]:
     transport = FakeTransport(time, *answers)
     backoff = Backoff(first=1.0, longest=30.0, random=lambda: 1.0)
     login = PendingLogin(
@@ -96,9 +94,10 @@ def listen(time: Time, *answers: Any, lasts: int = 1800) -> tuple[Any, FakeTrans
         expires_at=int(time.wall) + lasts,
     )
     clock = time.clock()
-    listener = Listener(transport, backoff)
+    fetcher = OutcomeFetcher(transport, backoff)
+    expiry = Expiry.of(login, clock)
     try:
-        return listener.listen(CLAIM, Line(clock), Expiry.of(login, clock)), transport
+        return fetcher.fetch(CLAIM, Connection(clock), expiry), transport
     except Exception as error:
         error.transport = transport
         raise
@@ -106,38 +105,38 @@ def listen(time: Time, *answers: Any, lasts: int = 1800) -> tuple[Any, FakeTrans
 
 @pytest.mark.parametrize("outcome", [DONE, Denied(), Expired()])
 def test_an_outcome_is_returned_at_once(time, outcome):
-    assert listen(time, outcome)[0] == outcome
+    assert fetch(time, outcome)[0] == outcome
     assert time.pauses == []
 
 
 def test_pauses_grow_while_nothing_is_heard(time):
     down = ServerUnreachable("down")
 
-    listen(time, *[down] * 8, DONE)
+    fetch(time, *[down] * 8, DONE)
 
     assert time.pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
 def test_whoever_was_heard_is_asked_soon_again(time):
-    def heard_then_dropped(line):
-        line.heard()
+    def heard_then_dropped(connection):
+        connection.note_answer()
         return ServerUnreachable("dropped")
 
     down = ServerUnreachable("down")
 
-    listen(time, down, down, heard_then_dropped, down, DONE)
+    fetch(time, down, down, heard_then_dropped, down, DONE)
 
     assert time.pauses == [1.0, 2.0, 1.0, 2.0]
 
 
 def test_a_stream_that_ended_well_is_asked_when_it_said(time):
-    listen(time, Pending(2.0), Pending(2.0), DONE)
+    fetch(time, Pending(2.0), Pending(2.0), DONE)
 
     assert time.pauses == [2.0, 2.0]
 
 
 def test_a_service_is_left_alone_as_long_as_it_wants(time):
-    listen(time, ServerUnreachable("busy", retry_after=60.0), DONE)
+    fetch(time, ServerUnreachable("busy", retry_after=60.0), DONE)
 
     assert time.pauses == [60.25]
 
@@ -145,24 +144,24 @@ def test_a_service_is_left_alone_as_long_as_it_wants(time):
 def test_a_refusal_that_passes_is_waited_for(time):
     passing = LoginRefused("too_many_requests", retry_after=9.0, is_passing=True)
 
-    assert listen(time, passing, DONE)[0] == DONE
+    assert fetch(time, passing, DONE)[0] == DONE
     assert time.pauses == [9.25]
 
 
 def test_a_refusal_is_final(time):
     with pytest.raises(LoginRefused):
-        listen(time, LoginRefused("wrong_verifier"), DONE)
+        fetch(time, LoginRefused("wrong_verifier"), DONE)
 
 
 def test_a_login_that_is_unknown_has_expired(time):
-    assert listen(time, LoginRefused("login_expired"), DONE)[0] == Expired()
+    assert fetch(time, LoginRefused("login_expired"), DONE)[0] == Expired()
 
 
 def test_a_login_expires_although_nothing_is_heard(time):
     down = ServerUnreachable("down")
 
     with pytest.raises(LoginExpired) as expired:
-        listen(time, down, lasts=600)
+        fetch(time, down, lasts=600)
 
     assert expired.value.__cause__ is down
     assert time.monotonic <= 50 + 600 + 2
@@ -171,7 +170,7 @@ def test_a_login_expires_although_nothing_is_heard(time):
 
 def test_no_pause_goes_beyond_the_end(time):
     with pytest.raises(LoginExpired):
-        listen(time, ServerUnreachable("busy", retry_after=86_400.0), lasts=600)
+        fetch(time, ServerUnreachable("busy", retry_after=86_400.0), lasts=600)
 
     assert time.wall <= 1_000_000 + 602
 
@@ -183,7 +182,7 @@ def test_an_answer_after_the_end_still_counts(time):
         time.sleeps(7200)
         return ServerUnreachable("dropped")
 
-    outcome, transport = listen(time, asleep, DONE)
+    outcome, transport = fetch(time, asleep, DONE)
 
     assert outcome == DONE
     assert transport.asked == [True, False]
@@ -197,18 +196,18 @@ def test_sleep_counts_and_so_does_a_clock_that_was_set_back(time):
         return ServerUnreachable("down")
 
     with pytest.raises(LoginExpired):
-        listen(time, set_back, ServerUnreachable("down"), lasts=600)
+        fetch(time, set_back, ServerUnreachable("down"), lasts=600)
 
     assert time.monotonic <= 50 + 602
 
 
 def test_nobody_asks_for_a_caller_who_has_gone(time):
-    def cut(line):
-        line.cut()
-        return ServerUnreachable("cut")
+    def cut(connection):
+        connection.cancel()
+        return ServerUnreachable("closed")
 
-    with pytest.raises(LineCut) as ended:
-        listen(time, cut, DONE)
+    with pytest.raises(Cancelled) as ended:
+        fetch(time, cut, DONE)
 
     assert len(ended.value.transport.asked) == 1
     assert time.pauses == []
@@ -216,16 +215,16 @@ def test_nobody_asks_for_a_caller_who_has_gone(time):
 
 def test_what_is_open_is_closed_from_outside(time):
     closed = []
-    line = Line(time.clock())
+    connection = Connection(time.clock())
 
-    with line.carries(lambda: closed.append(1)):
-        line.drop()
-    line.drop()
-    with line.carries(lambda: closed.append(2)):
-        line.cut()
+    with connection.closed_by(lambda: closed.append(1)):
+        connection.reopen()
+    connection.reopen()
+    with connection.closed_by(lambda: closed.append(2)):
+        connection.cancel()
 
     assert closed == [1, 2]
-    with pytest.raises(LineCut), line.carries(lambda: closed.append(3)):
+    with pytest.raises(Cancelled), connection.closed_by(lambda: closed.append(3)):
         pass
 
 
@@ -243,20 +242,22 @@ def test_sleep_is_noticed_once(time):
 def test_a_connection_from_before_the_sleep_is_given_up(time):
     """It is dead, and nothing would say so for as long as a silence may last."""
     clock = time.clock()
-    one, closed, looks = Await("s", clock), [], []
+    waiter, closed, looks = Waiter("s", clock), [], []
     expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
 
     def sleeps_and_then_ends(_waiting):
         looks.append(list(closed))
         if closed or len(looks) == 4:
-            one.end(LoginDenied())
+            waiter.end(LoginDenied())
         time.sleeps(60)
 
-    with one.line.carries(lambda: closed.append(1)), pytest.raises(LoginDenied):
-        wait(
-            one,
+    with (
+        waiter.connection.closed_by(lambda: closed.append(1)),
+        pytest.raises(LoginDenied),
+    ):
+        waiter.wait(
             lambda: None,
-            patience=Patience(on_wait=sleeps_and_then_ends),
+            options=WaitOptions(on_wait=sleeps_and_then_ends),
             expiry=expiry,
         )
 
@@ -275,26 +276,23 @@ def test_a_connection_that_outlives_its_login_tells_nothing_more(time):
         time.passes(1800)
 
     with pytest.raises(LoginExpired):
-        wait(
-            Await("s", clock),
-            lambda: None,
-            patience=Patience(on_wait=passes),
-            expiry=expiry,
+        Waiter("s", clock).wait(
+            lambda: None, options=WaitOptions(on_wait=passes), expiry=expiry
         )
 
 
 def test_a_login_that_ended_in_its_sleep_is_asked_about_all_the_same(time):
     clock = time.clock()
-    one = Await("s", clock)
+    waiter = Waiter("s", clock)
     expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
 
     def sleeps_and_then_hears(_waiting):
         time.sleeps(40_000)
-        one.begin(lambda _line: DONE)
+        waiter.start(lambda _line: DONE)
 
-    patience = Patience(on_wait=sleeps_and_then_hears)
+    options = WaitOptions(on_wait=sleeps_and_then_hears)
 
-    assert wait(one, lambda: None, patience=patience, expiry=expiry) == DONE
+    assert waiter.wait(lambda: None, options=options, expiry=expiry) == DONE
 
 
 @given(
