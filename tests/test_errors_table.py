@@ -1,4 +1,4 @@
-"""Every failure has a row: a code of the contract, its status, and words of ours."""
+"""The error contract: codes, statuses and words of every failure (requirement 10.2)."""
 
 from __future__ import annotations
 
@@ -91,6 +91,10 @@ def test_every_code_of_the_contract_can_happen() -> None:
     rows = [*WEB.values(), *HTTP_CODES.values(), row_for(RuntimeError())]
 
     assert {row.code for row in rows} == set(CONTRACT)
+
+
+def test_every_code_of_the_contract_has_words() -> None:
+    assert {code for code, variant in MESSAGES if not variant} == set(CONTRACT)
 
 
 def test_unlisted_exception_is_internal() -> None:

@@ -1,4 +1,4 @@
-"""Where a sign-in may lead: a corpus of hostile redirects, and what survives (9.9)."""
+"""Where `return_to` may lead, at each route that takes it (requirement 9.9)."""
 
 from __future__ import annotations
 
@@ -12,147 +12,9 @@ from tests.fakes.network import FakeNetwork
 from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.service import HOME, Service
+from tests.web.hostile_targets import SIX
 
 ALICE = "alice.skyhost.social"
-
-HOSTILE = [
-    # another host
-    "https://evil.cafe",
-    "https://evil.cafe/",
-    "http://evil.cafe/",
-    "HTTPS://EVIL.CAFE",
-    "https://platform.cafe.evil.cafe/",
-    "https://auth.platform.cafe.evil.cafe/",
-    "https://evilplatform.cafe/",
-    "https://cafe/",
-    "https://evil.cafe/https://auth.platform.cafe/",
-    "https://evil.cafe?auth.platform.cafe",
-    "https://evil.cafe#auth.platform.cafe",
-    "https://evil.cafe#.platform.cafe/",
-    # a path that names a host
-    "//evil.cafe",
-    "//evil.cafe/auth",
-    "///evil.cafe",
-    "////evil.cafe",
-    "//auth.platform.cafe@evil.cafe",
-    "//auth.platform.cafe/",
-    "/\\evil.cafe",
-    "/\\/evil.cafe",
-    "\\\\evil.cafe",
-    "\\/evil.cafe",
-    "/\\\\evil.cafe",
-    "\\evil.cafe",
-    "/auth\\..\\..\\evil.cafe",
-    # what browsers skip: tabs, line feeds, leading space
-    "/\t/evil.cafe",
-    "/\n/evil.cafe",
-    "/\r/evil.cafe",
-    "\t//evil.cafe",
-    " //evil.cafe",
-    " https://evil.cafe",
-    "\x00//evil.cafe",
-    "\x01https://evil.cafe",
-    "\x0b//evil.cafe",
-    "https:\n//evil.cafe",
-    "ht\ntps://evil.cafe",
-    "https:/\t/evil.cafe",
-    "java\tscript:alert(1)",
-    # a scheme without a host, or with too few slashes
-    "https:evil.cafe",
-    "https:/evil.cafe",
-    "https:///evil.cafe",
-    "https:\\\\evil.cafe",
-    "https:/\\evil.cafe",
-    "http:evil.cafe",
-    "https://",
-    "https:",
-    ":evil.cafe",
-    "://evil.cafe",
-    # user-info
-    "https://auth.platform.cafe@evil.cafe/",
-    "https://auth.platform.cafe:443@evil.cafe/",
-    "https://app.platform.cafe:x@evil.cafe/",
-    "https://evil.cafe\\@app.platform.cafe/",
-    "https://evil.cafe@app.platform.cafe/",
-    "https://app.platform.cafe\\.evil.cafe/",
-    "https://app.platform.cafe%40evil.cafe/",
-    "https://app.platform.cafe%2f@evil.cafe/",
-    "https://app.platform.cafe%5c@evil.cafe/",
-    # ports
-    "https://app.platform.cafe:8443/",
-    "https://app.platform.cafe:443/",
-    "https://app.platform.cafe:80/",
-    "https://app.platform.cafe:/",
-    "https://app.platform.cafe:99999/",
-    "https://app.platform.cafe:x/",
-    "https://auth.platform.cafe:8000/",
-    # trailing dots, odd labels, other spellings of a host
-    "https://app.platform.cafe./",
-    "https://platform.cafe./",
-    "https://.platform.cafe/",
-    "https://..platform.cafe/",
-    "https://app..platform.cafe/",
-    "https://app.platform.cafe%00.evil.cafe/",
-    "https://app.platform.cafe%2eevil.cafe/",
-    "https://app.platform.cafe%252eevil.cafe/",
-    "https://evil%E3%80%82cafe/",
-    "https://evil\u3002cafe/",
-    "https://evil\uff0ecafe/",
-    "https://app.platform\uff0ecafe/",
-    "https://\u0430pp.platform.cafe/",
-    "https://evil.caf\u00e9/",
-    "https://evil.cafe\uff0f.platform.cafe/",
-    "https://evil.cafe\u2044.platform.cafe/",
-    "https://evil.cafe\uff03.platform.cafe/",
-    "https://ev\u00adil.cafe/",
-    "https://\uff45vil.cafe/",
-    "/\u2028/evil.cafe",
-    "/\u202e/evil.cafe",
-    "https://[::1]/",
-    "https://127.0.0.1/",
-    "https://2130706433/",
-    "https://[evil.cafe]/",
-    "https://app.platform.cafe,evil.cafe/",
-    "https://app.platform.cafe;evil.cafe/",
-    "https://app.platform.cafe$evil.cafe/",
-    "https://app.platform.cafe&evil.cafe/",
-    "https://app_platform.cafe.evil.cafe",
-    "https://*.platform.cafe/",
-    # other schemes
-    "javascript:alert(1)",
-    "JavaScript:alert(1)",
-    "javascript://app.platform.cafe/%0aalert(1)",
-    "data:text/html,<script>alert(1)</script>",
-    "vbscript:x",
-    "ftp://app.platform.cafe/",
-    "file:///etc/passwd",
-    "about:blank",
-    "blob:https://app.platform.cafe/x",
-    "view-source:https://app.platform.cafe/",
-    "intent://app.platform.cafe/#Intent;scheme=https;end",
-    "ws://app.platform.cafe/",
-    "http://app.platform.cafe/",
-    "http://auth.platform.cafe/",
-    "mailto:x@evil.cafe",
-    # nothing, or not a path
-    "evil.cafe",
-    "evil.cafe/auth",
-    "auth/account",
-    "./auth",
-    "../evil",
-    "?return_to=https://evil.cafe",
-    "#x",
-    "@evil.cafe",
-    "a",
-    # header injection, control characters, length
-    "/x\r\nSet-Cookie: a=b",
-    "/x\nLocation: https://evil.cafe",
-    "/x\x7f",
-    "/x y",
-    "/\u00fc",
-    "/" + "x" * 2_100,
-    "https://app.platform.cafe/" + "x" * 2_100,
-]
 
 GOOD = [
     ("/", f"{HOME}/"),
@@ -173,7 +35,7 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize("target", HOSTILE)
+@pytest.mark.parametrize("target", SIX)
 def test_a_hostile_target_is_refused_by_the_form_page(
     visitor: Browser, target: str
 ) -> None:
@@ -183,7 +45,7 @@ def test_a_hostile_target_is_refused_by_the_form_page(
     assert page.form_with("identifier").fields.get("return_to", "") == ""
 
 
-@pytest.mark.parametrize("target", HOSTILE)
+@pytest.mark.parametrize("target", SIX)
 def test_a_hostile_target_is_refused_by_the_form_itself(
     visitor: Browser, target: str
 ) -> None:
@@ -196,7 +58,7 @@ def test_a_hostile_target_is_refused_by_the_form_itself(
     assert visitor.world.network.sent() == []
 
 
-@pytest.mark.parametrize("target", HOSTILE)
+@pytest.mark.parametrize("target", SIX)
 def test_a_hostile_target_is_refused_when_signed_in(
     signed_in: Browser, target: str
 ) -> None:
@@ -207,7 +69,7 @@ def test_a_hostile_target_is_refused_when_signed_in(
     assert (page.status, page.error) == (400, "invalid_return_to")
 
 
-@pytest.mark.parametrize("target", HOSTILE)
+@pytest.mark.parametrize("target", SIX)
 def test_a_hostile_target_is_refused_by_signing_out(
     visitor: Browser, target: str
 ) -> None:

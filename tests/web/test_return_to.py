@@ -1,4 +1,4 @@
-"""Where `return_to` may lead, whatever is written there (requirement 9.9)."""
+"""`ReturnPolicy`: where `return_to` may lead (requirement 9.9)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.web.return_to import LONGEST, ReturnPolicy, ReturnToInvalid
+from tests.web.hostile_targets import HOSTILE
 
 HOME = "https://auth.platform.cafe"
 POLICY = ReturnPolicy(
@@ -27,7 +28,7 @@ PIECES = st.sampled_from(
         "%5c", "%09", "%00", "\t", "\n", "\r", " ", "\u3002", "\uff0f", "[::1]", "a",
     ]
 )  # fmt: skip
-HOSTILE = st.lists(PIECES, max_size=9).map("".join)
+ATTACKS = st.lists(PIECES, max_size=9).map("".join)
 
 
 def where_a_browser_goes(return_to: str) -> str:
@@ -43,7 +44,7 @@ def where_a_browser_goes(return_to: str) -> str:
     return urljoin(f"{HOME}/auth/login", text)
 
 
-@given(st.one_of(HOSTILE, st.text()))
+@given(st.one_of(ATTACKS, st.text()))
 @example("/\\evil.cafe")
 @example("/\t/evil.cafe")
 @example("https:evil.cafe")
@@ -75,6 +76,12 @@ def test_what_is_accepted_leads_to_the_platform(return_to: str) -> None:
 )
 def test_our_own_paths_are_taken_as_they_are(path: str) -> None:
     assert POLICY.parse(path) == path
+
+
+@pytest.mark.parametrize("target", HOSTILE)
+def test_parse_of_a_hostile_target_raises_return_to_invalid(target: str) -> None:
+    with pytest.raises(ReturnToInvalid):
+        POLICY.parse(target)
 
 
 def test_what_is_too_long_is_refused() -> None:
