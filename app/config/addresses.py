@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,22 +15,14 @@ from publicsuffixlist import PublicSuffixList
 
 from app.atproto.errors import IdentifierInvalid
 from app.atproto.syntax.grammar import Origin, host_of, parse_origin
+from app.atproto.syntax.host_names import (
+    is_fetched_by_servers,
+    is_host_name,
+    is_ip_address,
+)
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1"})
 
-# Requirement 3.2: names at which no authorization server fetches client metadata.
-UNREACHABLE_TLDS = frozenset({"example", "invalid", "local", "localhost", "test"})
-_REFUSED_DOMAINS = (
-    "example.com",
-    "example.net",
-    "example.org",
-    "googleusercontent.com",
-)
-
-_HOST = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
-    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-)
 _LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 
@@ -83,9 +74,7 @@ def _refuse_unreachable(host: str) -> None:
         raise ValueError(f"{host} is an address; a name is needed")
     if len(labels) < 2:
         raise ValueError(f"{host} is a single word; servers look for a full name")
-    if labels[-1] in UNREACHABLE_TLDS or any(
-        is_below(host, domain) or host == domain for domain in _REFUSED_DOMAINS
-    ):
+    if not is_fetched_by_servers(host):
         raise ValueError(f"{host} is a name that servers refuse")
 
 
@@ -94,7 +83,7 @@ def host(text: str) -> str:
     folded = text.lower()
     if "/" in text or "*" in text:
         raise ValueError(f"{text!r} must be a host alone, such as app.platform.org")
-    if _HOST.fullmatch(folded) is None and not _is_address(folded):
+    if not is_host_name(folded) and not is_ip_address(folded):
         raise ValueError(
             f"{text!r} is no host name; write an international one as xn--"
         )
@@ -131,7 +120,7 @@ def listener(text: str) -> Address | str:
 def address(text: str, *, default_port: int | None = None) -> Address:
     """Return an IP address and a port: 127.0.0.1:8000 or [::1]:8000."""
     numbers, port = _split_address(text)
-    if not _is_address(numbers):
+    if not is_ip_address(numbers):
         raise ValueError(f"{text!r} is no IP address with a port, as in 127.0.0.1:8000")
     if not port and default_port is not None:
         return Address(numbers, default_port)
@@ -153,14 +142,6 @@ def _split_address(text: str) -> tuple[str, str]:
         return text, ""  # an IPv6 address without brackets has no room for a port
     numbers, _, port = text.partition(":")
     return numbers, port
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parsed = ip_address(text)
-    except ValueError:
-        return False
-    return not (isinstance(parsed, IPv6Address) and parsed.scope_id)
 
 
 def is_below(host: str, domain: str) -> bool:

@@ -14,15 +14,10 @@ from urllib.parse import urlsplit
 from ..errors import ClientMetadataInvalid, IdentifierInvalid, ScopeInvalid
 from ..scopes.scope import ATPROTO, parse_scope
 from ..syntax.grammar import host_of, parse_server_url
+from ..syntax.host_names import is_fetched_by_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-REFUSED_TLDS: Final = frozenset({"test", "local", "localhost", "invalid", "example"})
-REFUSED_DOMAINS: Final = frozenset(
-    {"example.com", "example.org", "example.net", "googleusercontent.com"}
-)
-"""Where no server fetches client metadata, and below (requirement 3.2)."""
 
 REFUSED_FIELDS: Final = re.compile(
     r"default_max_age|userinfo_.*|id_token_signed_response_alg"
@@ -65,8 +60,7 @@ def _check_client_id(client_id: object) -> None:
     if not isinstance(client_id, str) or not _is_https(client_id):
         raise ClientMetadataInvalid("client_id must be an https URL")
     host, path = host_of(client_id), urlsplit(client_id).path
-    labels = host.split(".")
-    if labels[-1] in REFUSED_TLDS or ".".join(labels[-2:]) in REFUSED_DOMAINS:
+    if not is_fetched_by_servers(host):
         raise ClientMetadataInvalid(f"client_id: no server fetches it from {host}")
     if f"https://{host}{path}" != client_id or not _PATH.fullmatch(path):
         raise ClientMetadataInvalid(

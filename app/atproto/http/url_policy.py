@@ -13,14 +13,10 @@ import re
 from dataclasses import dataclass
 
 from ..errors import UnsafeURL
-from ..syntax.grammar import DEFAULT_PORTS, RESERVED_TLDS
+from ..syntax.grammar import DEFAULT_PORTS
+from ..syntax.host_names import NOT_PUBLIC_TLDS, is_documentation_name, is_named_host
 
 LONGEST_URL = 8192
-
-NOT_PUBLIC = RESERVED_TLDS | {"test"}
-"""Top-level domains that no public host has (requirements 1.5 and 9.2)."""
-
-RESERVED_DOMAINS = frozenset({"example.com", "example.net", "example.org"})
 
 _UNREADABLE = "a URL"
 """Stands for the host when there is none to name: the URL itself is not for logs."""
@@ -31,11 +27,6 @@ _URL = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     rf"(?P<path>/(?:{_CHARACTER})*)?(?P<query>\?(?:{_CHARACTER}|\?)*)?"
 )
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_NAME = re.compile(rf"(?:{_LABEL}\.)*(?=[a-z]){_LABEL}")
-"""A host name whose last label begins with a letter: no spelling of an IPv4 address
-does, be it decimal, octal, hexadecimal or shortened."""
-
 _IPV6_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
@@ -127,13 +118,13 @@ class NetworkPolicy:
                 raise UnsafeURL(host, "an address instead of a name")
             return
         labels = host.split(".")
-        if len(host) > 253 or _NAME.fullmatch(host) is None:
+        if not is_named_host(host):
             raise UnsafeURL(host, "it is not a host name")
         if self.allow_test_names:
             return
-        if len(labels) < 2 or labels[-1] in NOT_PUBLIC:
+        if len(labels) < 2 or labels[-1] in NOT_PUBLIC_TLDS:
             raise UnsafeURL(host, "it is not a public name")
-        if ".".join(labels[-2:]) in RESERVED_DOMAINS:
+        if is_documentation_name(host):
             raise UnsafeURL(host, "it is a name for documentation")
 
     def _check_port(self, host: str, port: int, default: int) -> None:

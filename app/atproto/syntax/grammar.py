@@ -1,22 +1,22 @@
 """The grammar of handles, DIDs and server origins.
 
-Owns the three types that prove a string was parsed: nothing further in accepts a bare
-`str`. Pure, and no opinion about what a person meant (`syntax/identifier.py` has that)
-or where we dare to connect (`http/client.py` has that). Every match is of the whole
-string: `$` would let a line feed through (requirement 1.4).
+Defines the three types that prove a string was parsed; other modules take these and
+not a bare `str`. Pure: what a person may have meant is in `syntax/identifier.py`, where
+this client may connect in `http/url_policy.py`. Every match is of the whole string: `$`
+would let a line feed through (requirement 1.4).
 """
 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
 from typing import Final, NewType
 from urllib.parse import urlsplit
 
 from ..errors import DidMethodUnsupported, IdentifierInvalid
+from .host_names import RESERVED_TLDS, is_full_name, is_host_name, is_ip_address
 
 Handle = NewType("Handle", str)
-"""A handle in lower case; says nothing about whom it belongs to."""
+"""A handle in lower case; it does not prove whose it is."""
 
 Did = NewType("Did", str)
 """A did:plc or did:web, byte for byte as given: DIDs are case-sensitive."""
@@ -24,24 +24,6 @@ Did = NewType("Did", str)
 Origin = NewType("Origin", str)
 """`https://host` or `https://host:port`: lower case, no default port, no slash."""
 
-RESERVED_TLDS: Final = frozenset(
-    {
-        "alt",
-        "arpa",
-        "example",
-        "internal",
-        "invalid",
-        "local",
-        "localhost",
-        "onion",
-    }
-)
-"""Top-level domains in which no handle and no did:web can live (requirement 1.5)."""
-
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HANDLE = re.compile(
-    rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?"
-)
 _DID = re.compile(
     r"(?=.{1,2048}\Z)did:(?P<method>[a-z]+):[A-Za-z0-9._:%-]*[A-Za-z0-9._-]"
 )
@@ -49,22 +31,21 @@ _DID_PLC = re.compile(r"did:plc:[a-z2-7]{24}")
 _DID_WEB = re.compile(
     r"did:web:(?P<host>[A-Za-z0-9.-]+)(?:%3[Aa](?P<port>[1-9][0-9]{0,4}))?"
 )
-# No user-info can be written in this grammar, and no host that a second URL parser
-# could read differently: the origin is rebuilt from these parts and nothing else.
+# This grammar has no user-info, and no host that a second URL parser could read
+# differently: the origin is rebuilt from these parts and nothing else.
 _URL = re.compile(
     r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
     r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?"
     r"(?P<rest>(?:[/?#].*)?)",
     re.DOTALL,
 )
-_DEVELOPMENT_HOST = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
 DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
 def parse_handle(text: str) -> Handle:
     """Return the handle in lower case (requirement 1.4).
 
-    Reserved names pass: they are well-formed, and `is_handle_resolvable` refuses them.
+    Reserved names pass: they are well-formed; `is_handle_resolvable` refuses them.
 
     Raises:
         IdentifierInvalid: not a handle.
@@ -76,7 +57,7 @@ def parse_handle(text: str) -> Handle:
 
 def is_handle(text: str) -> bool:
     """Tell whether `parse_handle` would accept this."""
-    return _HANDLE.fullmatch(text) is not None
+    return is_full_name(text)
 
 
 def is_handle_resolvable(handle: Handle, *, allow_test: bool = False) -> bool:
@@ -96,8 +77,8 @@ def parse_did(
     `allow_localhost` admits did:web:localhost, with a port, for development.
 
     Raises:
-        DidMethodUnsupported: a DID, of another method than plc and web.
-        IdentifierInvalid: not a DID, or one that its method cannot have made.
+        DidMethodUnsupported: a DID of another method than plc and web.
+        IdentifierInvalid: not a DID, or one that its method cannot create.
     """
     match = _DID.fullmatch(text)
     if match is None:
@@ -115,9 +96,9 @@ def parse_did(
 
 
 def did_web_origin(did: Did) -> Origin:
-    """Return the origin that serves the document of a parsed did:web (1.10).
+    """Return the origin that serves the document of a did:web (requirement 1.10).
 
-    Plain http for localhost alone, which `parse_did` lets through in development only.
+    Plain http for localhost only, which `parse_did` accepts in development only.
     """
     host = did.removeprefix("did:web:").replace("%3A", ":").replace("%3a", ":")
     scheme = "http" if host.partition(":")[0] == "localhost" else "https"
@@ -125,9 +106,9 @@ def did_web_origin(did: Did) -> Origin:
 
 
 def parse_origin(text: str, *, allow_http: bool = False) -> Origin:
-    """Return the origin of a URL that has nothing else but a bare slash (1.27).
+    """Return the origin of a URL without a path, or with "/" (requirement 1.27).
 
-    The result is normalised, so "exactly an origin" (requirement 2.3) is asked as
+    The result is normalised, so "exactly an origin" (requirement 2.3) is
     `parse_origin(text) == text`. `allow_http` is the development switch: plain http,
     and hosts without a public name, such as localhost or an address.
 
@@ -142,7 +123,7 @@ def parse_server_url(text: str, *, allow_http: bool = False) -> Origin:
     """Return the origin of a URL that a person typed (requirement 2.11).
 
     Raises:
-        IdentifierInvalid: as `parse_origin`, but a path, a query or a fragment is cut.
+        IdentifierInvalid: as `parse_origin`; a path, a query or a fragment is cut off.
     """
     return _parse_url(text, rest=None, allow_http=allow_http)
 
@@ -172,19 +153,10 @@ def _parse_url(text: str, *, rest: set[str] | None, allow_http: bool) -> Origin:
 
 def _is_host(host: str, *, development: bool) -> bool:
     if not development:
-        # A handle's last label is no number: no IPv4 address in any spelling passes.
         return is_handle(host)
     if host.startswith("["):
-        return _is_ipv6(host[1:-1])
-    return _DEVELOPMENT_HOST.fullmatch(host) is not None
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        IPv6Address(text)
-    except ValueError:
-        return False
-    return True
+        return ":" in host and is_ip_address(host[1:-1])
+    return is_host_name(host)
 
 
 def _is_did_web(text: str, *, localhost: bool, test: bool) -> bool:

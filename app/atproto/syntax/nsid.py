@@ -1,7 +1,6 @@
 """The grammar of NSIDs, the names of record types and methods: `app.relay.track`.
 
-A domain name turned round, and a name in it. Pure; what a name stands for is for the
-Lexicon to say, and for nobody here.
+A reversed domain name and a name in that domain. Pure; no Lexicon is read.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ import re
 from typing import NewType
 
 from ..errors import IdentifierInvalid
+from .host_names import LABEL
 
 Nsid = NewType("Nsid", str)
 """An NSID, byte for byte as given: its last segment is case-sensitive."""
 
-_SEGMENT = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NSID = re.compile(
-    rf"(?=.{{1,317}}\Z)[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?(?:\.{_SEGMENT})+"
+    rf"(?=.{{1,317}}\Z)(?=[A-Za-z]){LABEL}(?:\.{LABEL})+"
     r"\.[A-Za-z][A-Za-z0-9]{0,62}"
 )
 
@@ -27,7 +26,7 @@ def is_nsid(text: str) -> bool:
 
 
 def parse_nsid(text: str) -> Nsid:
-    """Return the NSID; a wildcard is none.
+    """Return the NSID; a wildcard is refused.
 
     Raises:
         IdentifierInvalid: not an NSID.
@@ -38,5 +37,5 @@ def parse_nsid(text: str) -> Nsid:
 
 
 def group_of(nsid: str) -> str:
-    """Return all but the last segment: what a permission set may speak for (8.4)."""
+    """Return all but the last segment: what permission sets are limited to."""
     return nsid.rpartition(".")[0]
