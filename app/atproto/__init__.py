@@ -30,16 +30,16 @@ from .crypto.keys import (
     SigningKey,
 )
 from .discovery.accounts import (
+    AccountLocation,
     Discovery,
-    Location,
 )
 from .discovery.server_metadata import (
     AuthorizationServer,
     ProtectedResource,
 )
 from .discovery.servers import (
-    Discovered,
     ServerDiscovery,
+    ServerLocation,
 )
 from .errors import (
     AccessDenied,
@@ -107,8 +107,7 @@ from .oauth.authorization import (
     Authorization,
 )
 from .oauth.issuer_verification import (
-    Evidence,
-    EvidenceCollector,
+    IssuerVerifier,
 )
 from .open_client import (
     PLC_DIRECTORY,
@@ -158,7 +157,10 @@ from .syntax.grammar import (
     parse_origin,
 )
 from .syntax.identifier import (
+    DidIdentifier,
+    HandleIdentifier,
     Identifier,
+    ServerIdentifier,
     parse_identifier,
 )
 from .syntax.nsid import (
@@ -203,7 +205,10 @@ __all__ = [
     "Nsid",
     "is_nsid",
     "parse_nsid",
+    "DidIdentifier",
+    "HandleIdentifier",
     "Identifier",
+    "ServerIdentifier",
     "parse_identifier",
     "ATPROTO",
     "ScopeSet",
@@ -212,15 +217,14 @@ __all__ = [
     # identity and discovery on their own
     "open_discovery",
     "Discovery",
-    "Location",
+    "AccountLocation",
     "Identity",
     "IdentityResolver",
-    "Discovered",
     "ServerDiscovery",
+    "ServerLocation",
     "ProtectedResource",
     "AuthorizationServer",
-    "Evidence",
-    "EvidenceCollector",
+    "IssuerVerifier",
     # the network
     "HTTP",
     "Deadline",
@@ -280,7 +284,11 @@ __all__ = [
 ]
 
 _RENAMED: Final = {
+    "Discovered": "ServerLocation",
+    "Evidence": "AccountLocation",
+    "EvidenceCollector": "IssuerVerifier",
     "HostResting": "HostCircuitOpen",
+    "Location": "AccountLocation",
 }
 """Former public names; they work until the next release."""
 

@@ -1,22 +1,20 @@
-"""The OAuth client: begin a login, judge its answer, use a session, end it.
+"""The OAuth client: begin a login, handle its callback, use and end a session.
 
-`authorize` and `callback` are the two halves of the code flow (RFC 6749 §4.1) as the
-ATProto profile prescribes it; one auth request joins them. A session exists only when
-the subject is the account that was named (requirement 6.11) and that account's own PDS
-points to the issuer that spoke (6.12, 6.13).
+`authorize` and `callback` are the two halves of the code flow (RFC 6749 section 4.1) as
+the ATProto profile prescribes it; an AuthRequest joins them. A session is made only
+when the `sub` is the account that was named (requirement 6.11) and that account's own
+PDS trusts the issuer that answered (requirements 6.12 and 6.13).
 """
 
 from __future__ import annotations
 
+import functools
 import logging
-import secrets
 import time
+import warnings
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from .crypto.encoding import sha256_hex
-from .crypto.keys import SigningKey
 from .crypto.proofs import create_verifier
 from .errors import (
     AtprotoError,
@@ -32,13 +30,15 @@ from .oauth.authorization import (
     Authorization,
     authorization_url,
     check_scope,
+    is_same_browser,
+    new_auth_request,
     optional_parameters,
     par_form,
+    read_callback,
 )
-from .oauth.callback import is_bound, read_callback
-from .oauth.client_auth import Bindings
-from .oauth.token_exchange import CodeExchange
-from .records import AuthRequest
+from .oauth.client_auth import ClientAuthProvider
+from .oauth.issuer_verification import IssuerVerifier
+from .oauth.token_exchange import TokenExchange
 from .session.refresh import SessionRefresh
 from .session.session import LiveSession
 
@@ -47,35 +47,59 @@ if TYPE_CHECKING:
 
     from .client_metadata.builders import ClientMetadata
     from .crypto.keys import ClientKeys
-    from .discovery.server_metadata import AuthorizationServer
+    from .discovery.accounts import AccountLocation, Discovery
+    from .discovery.servers import ServerLocation
     from .http.types import Deadline
-    from .oauth.callback import CallbackAnswer
+    from .oauth.authorization import CallbackAnswer
     from .oauth.dpop import DPoPSender
-    from .oauth.issuer_verification import EvidenceCollector
     from .oauth.server import ServerAgent
-    from .records import OAuthSession
+    from .records import AuthRequest, OAuthSession
     from .stores.protocols import SessionStore, StateStore
     from .syntax.grammar import Did
     from .syntax.identifier import Identifier
 
 log = logging.getLogger(__name__)
 
-AUTH_REQUEST_LIFETIME = 3600.0
-"""Seconds a login may wait for its callback (requirement 4.19)."""
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def _renamed(
+    old: str, new: str
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Return a decorator that accepts the former name of a keyword, with a warning."""
+
+    def decorate(
+        method: Callable[Parameters, Result],
+    ) -> Callable[Parameters, Result]:
+        @functools.wraps(method)
+        def call(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
+            if old in options and new not in options:
+                warnings.warn(
+                    f"the keyword {old!r} is now {new!r}",
+                    DeprecationWarning,
+                    stacklevel=2,
+                )
+                options[new] = options.pop(old)
+            return method(*args, **options)
+
+        return call
+
+    return decorate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """A login that is proved; its session is stored already."""
+    """A finished login; its session is verified and stored."""
 
     session: OAuthSession
     app_state: str = field(repr=False)
 
 
 class OAuthClient:
-    """An ATProto OAuth client; one serves all threads.
+    """An ATProto OAuth client; one instance may be used by all threads.
 
-    `metadata` and `keys` are asked each time, so that a new key is used without a
+    `metadata` and `keys` are called each time, so that a new key is used without a
     restart (requirement 3.18). `keys` is None for a public client.
     """
 
@@ -86,36 +110,38 @@ class OAuthClient:
         keys: Callable[[], ClientKeys] | None,
         states: StateStore,
         sessions: SessionStore,
-        evidence: EvidenceCollector,
+        discovery: Discovery,
         agent: ServerAgent,
         sender: DPoPSender,
         clock: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._metadata = metadata
-        self._bindings = Bindings(keys)
+        self._client_auth = ClientAuthProvider(keys)
         self._states = states
         self._sessions = sessions
-        self._evidence = evidence
+        self._discovery = discovery
+        self._verifier = IssuerVerifier(discovery=discovery, clock=clock)
         self._agent = agent
         self._sender = sender
         self._clock = clock
-        self._exchange = CodeExchange(
+        self._exchange = TokenExchange(
             agent=agent,
-            evidence=evidence,
-            bindings=self._bindings,
+            verifier=self._verifier,
+            client_auth=self._client_auth,
             sessions=sessions,
             clock=clock,
         )
         self._refresh = SessionRefresh(
             agent=agent,
-            evidence=evidence,
-            bindings=self._bindings,
+            verifier=self._verifier,
+            client_auth=self._client_auth,
             sessions=sessions,
             clock=clock,
             sleep=sleep,
         )
 
+    @_renamed("binding", "browser_secret")
     def authorize(
         self,
         identifier: Identifier,
@@ -125,13 +151,14 @@ class OAuthClient:
         deadline: Deadline,
         prompt: str | None = None,
         app_state: str = "",
-        binding: str | None = None,
+        browser_secret: str | None = None,
     ) -> Authorization:
-        """Push an authorization request and keep what its callback needs.
+        """Push an authorization request and store what its callback needs.
 
-        `binding` is a secret that only the starting browser holds; None leaves the flow
-        unbound, which only a listener that receives its own callback may do (9.12).
-        Nothing is stored unless all went well.
+        `browser_secret` is a secret in a cookie of the browser that starts the login.
+        Leave it out only in a program that receives its own callback, such as a command
+        line with a loopback listener (requirement 9.12). After an error nothing is
+        stored.
 
         Raises:
             AccountUnresolved: the identifier names no account.
@@ -144,79 +171,69 @@ class OAuthClient:
         check_scope(scope, within=metadata.scope)
         if not metadata.is_redirect(redirect_uri):
             raise ClientMetadataInvalid(f"{redirect_uri} is not declared")
-        server, evidence = self._evidence.locate(identifier, deadline=deadline)
-        now = self._clock()
-        draft = AuthRequest(
-            state=secrets.token_urlsafe(32),
-            browser_secret_hash=None if binding is None else sha256_hex(binding),
-            issuer=server.issuer,
-            server=server.document(),
-            did=evidence.did if evidence else None,
-            handle=evidence.handle if evidence else None,
-            pds=evidence.pds if evidence else None,
-            login_hint=identifier.value if evidence else None,
-            redirect_uri=redirect_uri,
-            code_verifier=create_verifier(),
-            dpop_key=SigningKey.generate("ES256"),
-            client_id=metadata.client_id,
-            auth_method=metadata.auth_method,
-            client_kid=self._bindings.newest_kid(),
+        found = self._discovery.discover(identifier, deadline=deadline)
+        request = new_auth_request(
+            found,
+            login_hint=identifier.login_hint,
             scope=scope,
-            as_nonce=None,
-            verified_at=evidence.seen_at if evidence else None,
+            redirect_uri=redirect_uri,
             app_state=app_state,
-            created_at=now,
-            expires_at=now + AUTH_REQUEST_LIFETIME,
+            browser_secret=browser_secret,
+            metadata=metadata,
+            client_kid=self._client_auth.newest_kid(),
+            now=self._clock(),
         )
         request, request_uri = self._push(
-            server, draft, prompt=prompt, deadline=deadline
+            request, found, prompt=prompt, deadline=deadline
         )
         self._states.put(request)
         return Authorization(
-            url=authorization_url(server, request.client_id, request_uri),
+            url=authorization_url(found.server, request.client_id, request_uri),
             state=request.state,
             issuer=request.issuer,
             expires_at=request.expires_at,
         )
 
+    @_renamed("bindings", "browser_secrets")
     def callback(
         self,
         parameters: Sequence[tuple[str, str]],
         *,
-        bindings: Collection[str] | None,
         deadline: Deadline,
+        browser_secrets: Collection[str] | None = None,
     ) -> Completed:
-        """Judge the answer to an authorization request; store the proved session.
+        """Check the answer to an authorization request and store the session.
 
-        `bindings` are the secrets that this browser holds, None for an unbound flow.
-        The order is the defence: the browser is compared before the auth request is
-        taken (6.3), the auth request is taken before anything is believed, and the
-        issuer is compared before the code goes anywhere (6.5).
+        `browser_secrets` are the secrets in this browser's cookies; None for a login
+        that began without one. The order is part of the defence: the browser is
+        compared before the auth request is taken (requirement 6.3), the auth request is
+        taken before anything else is read, and the issuer is compared before the code
+        is sent (requirement 6.5).
 
         Raises:
-            CallbackRejected: in one of its kinds; only `BrowserMismatch` leaves the
-                auth request in place.
-            KeyUnavailable: the client key of this flow is gone.
-            AccountUnresolved, HostUnreachable, HostWithoutOAuth, ServerInvalid: while
-                the code was exchanged or the account proved; tokens that had come were
-                revoked (6.15).
+            CallbackRejected: one of its kinds; only `BrowserMismatch` keeps the auth
+                request.
+            KeyUnavailable: the client key of this login is gone.
+            AccountUnresolved, HostUnreachable, HostWithoutOAuth, ServerInvalid: from
+                the code exchange or the verification; tokens that had come were revoked
+                (requirement 6.15).
         """
         answer = read_callback(parameters)
-        request = self._recognise(answer, bindings)
+        request = self._take_request(answer, browser_secrets)
         try:
             code = answer.code_for(request.issuer)
             session = self._exchange.redeem(request, code, deadline=deadline)
         except AtprotoError as error:
             if isinstance(error, IssuerMismatch | SubjectMismatch):
-                # Perhaps what we knew of the account was old: look again next time.
-                self._evidence.forget(request)
+                # The cached account may be out of date: look it up again next time.
+                self._verifier.forget(request)
             error.app_state = request.app_state
             error.issuer = request.issuer
             raise
         return Completed(session=session, app_state=request.app_state)
 
     def restore(self, did: Did, session_id: str) -> LiveSession:
-        """Return a stored session, ready for requests to its PDS. Asks nobody.
+        """Return a stored session, ready for requests to its PDS. Sends nothing.
 
         Raises:
             SessionEnded: there is no such session; sign in again.
@@ -231,43 +248,43 @@ class OAuthClient:
         )
 
     def refresh(self, did: Did, session_id: str, *, deadline: Deadline) -> OAuthSession:
-        """Refresh a session now, due or not; requests do it by themselves.
+        """Refresh a session now, due or not; requests refresh by themselves.
 
         Raises what `SessionRefresh.current` raises.
         """
         return self.restore(did, session_id).refresh(deadline=deadline)
 
     def revoke(self, did: Did, session_id: str, *, deadline: Deadline) -> str | None:
-        """End a session here, then at its host as far as the host can be reached.
+        """Delete a session, then revoke both tokens at its host, best effort.
 
-        Both tokens are revoked, whatever the host makes of it (requirement 7.19).
-        Returns the issuer that was asked; None when nobody could be.
+        See requirement 7.19. Returns the issuer that the revocation was sent to; None
+        when it could not be sent.
         """
         session = self._sessions.delete(did, session_id)
         if session is None or session.revocation_endpoint is None:
             return None
         try:
-            binding = self._bindings.of(session)
+            auth = self._client_auth.of(session)
         except KeyUnavailable as error:
             log.warning("session of %s is not revoked at its host: %s", did, error)
             return None
-        self._agent.end(session, binding, deadline=deadline)
+        self._agent.end(session, auth, deadline=deadline)
         return session.issuer
 
     def _push(
         self,
-        server: AuthorizationServer,
         request: AuthRequest,
+        found: AccountLocation | ServerLocation,
         *,
         prompt: str | None,
         deadline: Deadline,
     ) -> tuple[AuthRequest, str]:
         """Push the request; without its optional parameters when they are refused."""
-        optional = optional_parameters(server, request.login_hint, prompt)
-        push = partial(
+        optional = optional_parameters(found.server, request.login_hint, prompt)
+        push = functools.partial(
             self._agent.push,
-            server,
-            binding=self._bindings.of(request),
+            found.server,
+            auth=self._client_auth.of(request),
             deadline=deadline,
         )
         try:
@@ -275,19 +292,19 @@ class OAuthClient:
         except ClientRefused as error:
             if error.code != "invalid_request" or not optional:
                 raise
-            # Section 10: once more without them, with another challenge (4.4).
+            # Again without them, and with another PKCE challenge (requirement 4.4).
             request = replace(request, code_verifier=create_verifier())
             request_uri, nonce = push(par_form(request))
         return replace(request, as_nonce=nonce), request_uri
 
-    def _recognise(
-        self, answer: CallbackAnswer, bindings: Collection[str] | None
+    def _take_request(
+        self, answer: CallbackAnswer, browser_secrets: Collection[str] | None
     ) -> AuthRequest:
-        """Take the auth request that this answer belongs to, exactly once (6.3)."""
+        """Take the auth request of this answer, exactly once (requirement 6.3)."""
         waiting = self._states.get(answer.state)
         if waiting is None:
             raise StateUnknown("no login waits for this state")
-        if not is_bound(waiting.browser_secret_hash, bindings):
+        if not is_same_browser(waiting.browser_secret_hash, browser_secrets):
             raise BrowserMismatch("another browser began this login")
         request = self._states.take(answer.state)
         if request is None:

@@ -1,6 +1,6 @@
-"""From parts to a client: who hands what to whom.
+"""open_client: builds an OAuthClient, or a Discovery, from its parts.
 
-Nothing is contacted here. Whoever wants other parts builds an `OAuthClient` by hand.
+Sends nothing. To use other parts, construct `OAuthClient` directly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from .http.url_policy import NetworkPolicy
 from .identity.dns import DnsTxtLookup
 from .identity.resolver import IdentityResolver
 from .oauth.dpop import DPoPSender
-from .oauth.issuer_verification import EvidenceCollector
 from .oauth.server import ServerAgent
 from .stores.memory import MemoryCache
 
@@ -46,15 +45,16 @@ def open_client(
     plc_url: str = PLC_DIRECTORY,
     before_host: Callable[[str], None] = lambda _host: None,
 ) -> OAuthClient:
-    """Return an OAuth client; one serves all threads.
+    """Return an OAuth client; one instance may be used by all threads.
 
-    `metadata` says who the client is, `keys` what it authenticates with: None for a
-    public client. Where they change while the program runs, give functions. `clock`
-    returns the time in epoch seconds.
+    `metadata` describes the client and `keys` are its client keys: None for a public
+    client. Give functions where they change while the program runs. `clock` returns
+    the time in epoch seconds.
 
-    Left out, `txt` asks the system's name servers and `cache` is this process's own
-    memory. `policy` is the one that `http` was made with. `before_host` may refuse a
-    host that somebody else chose, for a limit on requests.
+    The default of `txt` asks the system's name servers, the default of `cache` is the
+    memory of this process. `policy` is the one that `http` was made with. `before_host`
+    is called with each host that an identifier makes us ask, and may raise to refuse
+    it, for a limit on requests.
     """
     cache = MemoryCache(clock) if cache is None else cache
     discovery = open_discovery(
@@ -68,13 +68,11 @@ def open_client(
     )
     sender = DPoPSender(http=http, cache=cache, clock=clock)
     return OAuthClient(
-        metadata=_asked(metadata),
-        keys=None if keys is None else _asked(keys),
+        metadata=_as_function(metadata),
+        keys=None if keys is None else _as_function(keys),
         states=states,
         sessions=sessions,
-        evidence=EvidenceCollector(
-            identities=discovery.identities, servers=discovery.servers, clock=clock
-        ),
+        discovery=discovery,
         agent=ServerAgent(sender, before_host=before_host),
         sender=sender,
         clock=clock,
@@ -91,7 +89,7 @@ def open_discovery(
     plc_url: str = PLC_DIRECTORY,
     before_host: Callable[[str], None] = lambda _host: None,
 ) -> Discovery:
-    """Return discovery alone; its arguments are those of `open_client`."""
+    """Return discovery alone; the arguments are those of `open_client`."""
     cache = MemoryCache(clock) if cache is None else cache
     policy = policy or NetworkPolicy()
     identities = IdentityResolver(
@@ -108,13 +106,13 @@ def open_discovery(
         cache=cache,
         clock=clock,
         policy=policy,
-        # Counted apart: a host is asked for documents once in minutes, and each login
-        # there is counted when it is pushed.
+        # Counted separately: documents are fetched once in minutes, and each login is
+        # counted when it is pushed.
         before_host=lambda host: before_host(f"documents of {host}"),
     )
     return Discovery(identities=identities, servers=servers)
 
 
-def _asked(given: T | Callable[[], T]) -> Callable[[], T]:
-    """Return a function for what may be a value: it is asked each time."""
+def _as_function(given: T | Callable[[], T]) -> Callable[[], T]:
+    """Return a function that returns the value, or the given function."""
     return given if callable(given) else lambda: given

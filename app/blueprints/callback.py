@@ -110,7 +110,7 @@ def callback() -> Response:
     """
     finished = flows().finish_login.finish(
         list(request.args.items(multi=True)),
-        bindings=cookies.flow_secrets(),
+        browser_secrets=cookies.flow_secrets(),
         device=printable(request.headers.get("User-Agent")),
         replaces=cookies.session_secret(),
     )

@@ -78,13 +78,13 @@ class FinishLogin:
         self,
         parameters: Sequence[tuple[str, str]],
         *,
-        bindings: Collection[str],
+        browser_secrets: Collection[str],
         device: str,
         replaces: str | None = None,
     ) -> LoginFinished | ScopeUpgradeSuperseded:
         """Judge the answer, prove the account and sign the person in.
 
-        `bindings` are the flow secrets this browser holds, `device` says what it is,
+        `browser_secrets` are the flow secrets of this browser, `device` describes it,
         `replaces` is the secret of the session it had before, which ends.
 
         Raises:
@@ -92,7 +92,7 @@ class FinishLogin:
             AccountDisabled: the platform has shut this account.
             NativeLoginClosed: the app that began this login awaits it no longer.
         """
-        completed = self._completed(parameters, bindings)
+        completed = self._completed(parameters, browser_secrets)
         destination = Destination.unpack(completed.app_state)
         secret = secrets.token_urlsafe(32)
         try:
@@ -124,11 +124,13 @@ class FinishLogin:
         )
 
     def _completed(
-        self, parameters: Sequence[tuple[str, str]], bindings: Collection[str]
+        self, parameters: Sequence[tuple[str, str]], browser_secrets: Collection[str]
     ) -> Completed:
         try:
             return self.client.callback(
-                parameters, bindings=bindings, deadline=Deadline.after(CALLBACK_BUDGET)
+                parameters,
+                browser_secrets=browser_secrets,
+                deadline=Deadline.after(CALLBACK_BUDGET),
             )
         except AccessDenied as error:
             # A no at the host is a no to the app. Any other failure may be mended by

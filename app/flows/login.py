@@ -99,7 +99,7 @@ class StartLogin:
                 deadline=Deadline.after(LOGIN_BUDGET),
                 prompt=destination.prompt or None,
                 app_state=destination.pack(),
-                binding=secret,
+                browser_secret=secret,
             )
         log.info("login began: %s at %s", identifier.kind, authorization.issuer)
         return LoginStarted(

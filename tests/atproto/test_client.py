@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from app.atproto.errors import ClientMetadataInvalid
-from tests.atproto.wired import CALLBACK, Library
+from app.atproto.errors import BrowserMismatch, ClientMetadataInvalid
+from app.atproto.syntax.identifier import parse_identifier
+from tests.atproto.wired import CALLBACK, SECRET, Library
 from tests.fakes import faults
 from tests.fakes.faults import REMOVED
 from tests.fakes.world import World, plc_did
@@ -205,3 +207,27 @@ def test_sessions_are_records(library: Library) -> None:
     session = library.logs_in(ALICE)
 
     assert replace(session, scope="atproto x") != session
+
+
+def test_former_keywords_of_the_browser_secret_warn_and_work(library: Library) -> None:
+    """9.12: for one release `binding` and `bindings` mean the same."""
+    with pytest.warns(DeprecationWarning, match="'browser_secret'"):
+        authorization = library.client.authorize(
+            parse_identifier(ALICE),
+            scope="atproto",
+            redirect_uri=library.redirect_uri,
+            deadline=library.deadline(),
+            binding=SECRET,
+        )
+    url = library.at_host(authorization).approves().url
+    query = parse_qsl(urlsplit(url).query)
+    with pytest.raises(BrowserMismatch):
+        library.client.callback(query, deadline=library.deadline())
+    with pytest.warns(DeprecationWarning, match="'browser_secrets'"):
+        completed = library.client.callback(
+            query,
+            bindings=(SECRET,),
+            deadline=library.deadline(),
+        )
+
+    assert completed.session.handle == ALICE

@@ -14,11 +14,11 @@ from app.atproto.client_metadata.builders import (
     build_loopback_client,
 )
 from app.atproto.crypto.keys import ClientKeys, SigningKey
+from app.atproto.discovery.accounts import Discovery
 from app.atproto.discovery.servers import ServerDiscovery
 from app.atproto.http.client import Deadline, NetworkPolicy, SafeHTTP
 from app.atproto.identity.resolver import IdentityResolver
 from app.atproto.oauth.dpop import DPoPSender
-from app.atproto.oauth.issuer_verification import EvidenceCollector
 from app.atproto.oauth.server import ServerAgent
 from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.atproto.syntax.identifier import parse_identifier
@@ -88,15 +88,14 @@ class Library:
             policy=policy,
             before_host=before_host,
         )
+        self.discovery = Discovery(identities=self.identities, servers=self.servers)
         sender = DPoPSender(http=self.http, cache=self.cache, clock=self.clock)
         return OAuthClient(
             metadata=self.metadata,
             keys=None if self.public else (lambda: ClientKeys(self.keys)),
             states=self.states,
             sessions=self.sessions,
-            evidence=EvidenceCollector(
-                identities=self.identities, servers=self.servers, clock=self.clock
-            ),
+            discovery=self.discovery,
             agent=ServerAgent(sender, before_host=before_host),
             sender=sender,
             clock=self.clock,
@@ -137,7 +136,7 @@ class Library:
             "scope": "atproto",
             "redirect_uri": self.redirect_uri,
             "deadline": self.deadline(),
-            "binding": SECRET,
+            "browser_secret": SECRET,
         }
         return self.client.authorize(
             parse_identifier(identifier), **{**given, **options}
@@ -160,13 +159,15 @@ class Library:
         self,
         url: str,
         *,
-        bindings: Sequence[str] | None = (SECRET,),
+        browser_secrets: Sequence[str] | None = (SECRET,),
         deadline: Deadline | None = None,
     ) -> Completed:
         """Answer the callback URL."""
         query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
         return self.client.callback(
-            query, bindings=bindings, deadline=deadline or self.deadline()
+            query,
+            browser_secrets=browser_secrets,
+            deadline=deadline or self.deadline(),
         )
 
     def logs_in(

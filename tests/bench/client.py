@@ -221,7 +221,7 @@ class Library:
         login = time.process_time() - began
         query = parse_qsl(urlsplit(approve(begun.url)).query)
         began = time.process_time()
-        self._client.callback(query, bindings=None, deadline=Deadline.after(9))
+        self._client.callback(query, browser_secrets=None, deadline=Deadline.after(9))
         return Spent(login, time.process_time() - began)
 
 

@@ -110,7 +110,7 @@ class Relay:
         )
         query = urlsplit(approved(browser, authorization.url, account)).query
         return self.client.callback(
-            parse_qsl(query), bindings=None, deadline=Deadline.after(20)
+            parse_qsl(query), browser_secrets=None, deadline=Deadline.after(20)
         ).session
 
     def live(self, session: OAuthSession) -> LiveSession:

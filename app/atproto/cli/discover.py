@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AtprotoError, HandleNotFound
-from ..syntax.identifier import Identifier
+from ..syntax.grammar import Origin
+from ..syntax.identifier import ServerIdentifier
 from .arguments import add_command, add_timeout
 from .screen import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..discovery.accounts import Location
+    from ..discovery.accounts import AccountLocation
+    from ..discovery.servers import ServerLocation
     from ..http.types import Deadline
+    from ..syntax.identifier import Identifier
     from .invocation import Invocation
 
 
@@ -51,12 +54,12 @@ def run(call: Invocation) -> None:
 
 def _discovered(
     call: Invocation, identifier: Identifier, deadline: Deadline
-) -> Location:
+) -> AccountLocation | ServerLocation:
     """Discover; what is no handle may be the name of a host, which looks the same."""
     try:
         return call.discovery.discover(identifier, deadline=deadline)
     except HandleNotFound as no_handle:
-        host = Identifier(kind="server", value=f"https://{identifier.value}")
+        host = ServerIdentifier(value=Origin(f"https://{identifier.value}"))
         try:
             return call.discovery.discover(host, deadline=deadline)
         except AtprotoError:

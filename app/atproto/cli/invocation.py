@@ -17,7 +17,7 @@ from ..http.types import Deadline
 from ..open_client import open_client, open_discovery
 from ..stores.files import FileSessionStore
 from ..stores.memory import MemoryStateStore
-from ..syntax.identifier import Identifier, parse_identifier
+from ..syntax.identifier import HandleIdentifier, Identifier, parse_identifier
 from .outside import NetworkOptions
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Invocation:
             allow_http=policy.allow_http,
             allow_test=policy.allow_test_names,
         )
-        if found.completed:
+        if isinstance(found, HandleIdentifier) and found.completed:
             self.screen.say(f"Reading {typed} as {found.value}.")
         return found
 

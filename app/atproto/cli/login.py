@@ -137,9 +137,7 @@ class _Login:
         raise UsageError("the address of this sign-in was not pasted")
 
     def _judge(self, answer: Sequence[tuple[str, str]]) -> Completed:
-        return self.client.callback(
-            answer, bindings=None, deadline=self.call.deadline()
-        )
+        return self.client.callback(answer, deadline=self.call.deadline())
 
 
 def _end_older(call: Invocation, session: OAuthSession) -> None:

@@ -1,7 +1,7 @@
-"""Discovery on its own: from what was typed to the account, its PDS and its server.
+"""Discovery: from a handle, a DID or a server to its authorization server.
 
-The first half of a sign-in without the sign-in. Every document on the way is judged as
-if a code were to be sent there (requirements 1.1 to 1.30 and 2.1 to 2.14).
+The first half of a sign-in, usable alone. Each document on the way passes the same
+checks as in a sign-in (requirements 1.1 to 1.30 and 2.1 to 2.14).
 """
 
 from __future__ import annotations
@@ -10,75 +10,99 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import AtprotoError
-from ..syntax.grammar import Did, Handle, Origin
+from ..syntax.identifier import ServerIdentifier
+from .server_metadata import AuthorizationServer, ProtectedResource
 
 if TYPE_CHECKING:
     from ..http.types import Deadline
-    from ..identity.resolver import IdentityResolver
+    from ..identity.resolver import Identity, IdentityResolver
+    from ..syntax.grammar import Did, Handle, Origin
     from ..syntax.identifier import Identifier
-    from .server_metadata import AuthorizationServer, ProtectedResource
-    from .servers import ServerDiscovery
+    from .servers import ServerDiscovery, ServerLocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
-    """Where an identifier leads."""
+class AccountLocation:
+    """An account, its PDS, and the authorization server that this PDS trusts."""
 
-    did: Did | None
-    """None when a server was named: it speaks for many accounts."""
+    did: Did
     handle: Handle | None
-    """Verified both ways; None when the account has none that holds."""
-    pds: Origin | None
-    """None when the server that was named has no accounts of its own (2.10)."""
-    resource: ProtectedResource | None
-    """What the PDS publishes; None without one."""
+    """Verified in both directions; None when the account has no such handle."""
+    pds: Origin
     server: AuthorizationServer
+    verified_at: float
+    """Epoch seconds of the oldest document that this rests on."""
+
+    @property
+    def resource(self) -> ProtectedResource:
+        """Return the validated metadata of the PDS."""
+        return ProtectedResource(
+            resource=self.pds, authorization_server=self.server.issuer
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """Finds out where an identifier leads; `open_discovery` makes one."""
+    """Finds where identifiers lead; `open_discovery` makes one."""
 
     identities: IdentityResolver
     servers: ServerDiscovery
 
-    def discover(self, identifier: Identifier, *, deadline: Deadline) -> Location:
-        """Return where a handle, a DID or a server leads.
+    def discover(
+        self, identifier: Identifier, *, deadline: Deadline
+    ) -> AccountLocation | ServerLocation:
+        """Return where a handle or a DID leads, or a server.
 
         Raises:
-            AccountUnresolved: there is surely no such account, or it contradicts
-                itself.
-            HostUnreachable: somebody who had to be asked did not answer.
+            AccountUnresolved: the account does not exist, or its handle and its DID
+                document disagree.
+            HostUnreachable: a host on the way did not answer.
             HostWithoutOAuth: the host publishes neither of the two documents.
             ServerInvalid: an answer breaks the profile.
         """
-        if identifier.kind == "server":
-            return self._of_server(Origin(identifier.value), deadline)
-        account = (Did if identifier.kind == "did" else Handle)(identifier.value)
-        return self._of_account(account, deadline)
+        if isinstance(identifier, ServerIdentifier):
+            return self.servers.from_server(identifier.value, deadline=deadline)
+        return self.locate(identifier.value, deadline=deadline)
 
-    def _of_server(self, origin: Origin, deadline: Deadline) -> Location:
-        found = self.servers.from_server(origin, deadline=deadline)
-        return Location(
-            did=None,
-            handle=None,
-            pds=found.resource.resource if found.resource else None,
-            resource=found.resource,
-            server=found.server,
-        )
+    def locate(
+        self, account: Did | Handle, *, deadline: Deadline, fresh: bool = False
+    ) -> AccountLocation:
+        """Return where an account lives; `fresh` reads no cache (requirement 6.14).
 
-    def _of_account(self, account: Did | Handle, deadline: Deadline) -> Location:
-        identity = self.identities.resolve(account, deadline=deadline)
+        Raises what `discover` raises.
+        """
+        identity = self.identities.resolve(account, deadline=deadline, fresh=fresh)
+        return self._of(identity, deadline=deadline, fresh=fresh)
+
+    def relocate(
+        self, did: Did, handle: Handle | None, *, deadline: Deadline
+    ) -> AccountLocation:
+        """Return where the account of a session lives now, without caches.
+
+        The handle is not verified again (requirement 7.15). Raises what `discover`
+        raises.
+        """
+        identity = self.identities.relocate(did, handle, deadline=deadline)
+        return self._of(identity, deadline=deadline, fresh=True)
+
+    def forget(self, account: AccountLocation) -> None:
+        """Drop what the caches hold about an account (requirement 1.29)."""
+        self.identities.forget(account.did, account.handle)
+        self.servers.forget(account.pds, account.server.issuer)
+
+    def _of(
+        self, identity: Identity, *, deadline: Deadline, fresh: bool
+    ) -> AccountLocation:
         try:
-            found = self.servers.from_pds(identity.pds, deadline=deadline)
+            found = self.servers.from_pds(identity.pds, deadline=deadline, fresh=fresh)
         except AtprotoError:
-            # Perhaps the account has moved since: look again next time (1.29).
+            # The account may have moved to another PDS since it was cached.
             self.identities.forget(identity.did, identity.handle)
             raise
-        return Location(
+        return AccountLocation(
             did=identity.did,
             handle=identity.handle,
             pds=identity.pds,
-            resource=found.resource,
             server=found.server,
+            verified_at=min(identity.resolved_at, found.verified_at),
         )

@@ -1,8 +1,8 @@
-"""What a PDS and an authorization server publish about themselves, judged.
+"""Validation of protected resource and authorization server metadata.
 
-Pure: takes documents that `discovery/servers.py` fetched, and returns what passed every
+Pure: takes documents that `discovery/servers.py` fetched and returns what passed every
 check of requirements 2.2 to 2.9 (RFC 9728, RFC 8414). Nothing is repaired: a server
-that breaks the profile in one field is not one to send a code to.
+whose metadata breaks the profile in one field gets no authorization code from us.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _MUST_CONTAIN: Final = {
     "scopes_supported": {"atproto"},
     "dpop_signing_alg_values_supported": {"ES256"},
 }
-"""Granular scopes are never listed, and what else a server can do is its affair: ES256
-is the algorithm that everybody has, so it is the one we use (requirement 5.12)."""
+"""The least that each list has to contain. Granular scopes are never listed. We sign
+with ES256 alone, because every server has it (requirement 5.12)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectedResource:
-    """What a PDS publishes about itself (RFC 9728): the one server that it trusts."""
+    """The metadata of a PDS (RFC 9728): the one authorization server that it trusts."""
 
     resource: Origin
     authorization_server: Origin
@@ -47,12 +47,12 @@ class ProtectedResource:
 def parse_protected_resource(
     document: Mapping[str, Any], *, origin: Origin, policy: NetworkPolicy
 ) -> ProtectedResource:
-    """Return the PDS at `origin` and the one issuer that it trusts (2.2 to 2.4).
+    """Return the PDS at `origin` and its one issuer (requirements 2.2 to 2.4).
 
     Raises:
-        DocumentInvalid: none or several issuers, an issuer that is not just an origin,
-            or the document of another resource.
-        UnsafeURL: the issuer is at a place where we refuse to go.
+        DocumentInvalid: none or several issuers, an issuer that is not a bare
+            origin, or the metadata of another resource.
+        UnsafeURL: the issuer is an address that our network policy refuses.
     """
     host = host_of(origin)
     if document.get("resource") != origin:
@@ -69,7 +69,7 @@ def parse_protected_resource(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationServer:
-    """An authorization server whose metadata passed every check of requirement 2.7."""
+    """Validated metadata of an authorization server (requirement 2.7)."""
 
     issuer: Origin
     authorization_endpoint: str
@@ -77,18 +77,18 @@ class AuthorizationServer:
     par_endpoint: str
     revocation_endpoint: str | None
     prompts: tuple[str, ...] | None
-    """The `prompt` values it knows; None when it does not say (requirement 4.9)."""
+    """The `prompt` values it supports; None when not published (requirement 4.9)."""
     protected_resources: tuple[str, ...] | None
 
     @classmethod
     def parse(
         cls, document: Mapping[str, Any], issuer: Origin, policy: NetworkPolicy
     ) -> Self:
-        """Judge the metadata fetched from `issuer` (requirements 2.6 to 2.8).
+        """Validate the metadata fetched from `issuer` (requirements 2.6 to 2.8).
 
         Raises:
             DocumentInvalid: a field breaks the profile; the message names it.
-            UnsafeURL: an endpoint is at a place where we refuse to go.
+            UnsafeURL: an endpoint is an address that our network policy refuses.
         """
         fields = _Fields(document, host=host_of(issuer), policy=policy)
         if document.get("issuer") != issuer:
@@ -105,21 +105,21 @@ class AuthorizationServer:
         )
 
     def require_protected_resource(self, pds: Origin) -> None:
-        """Refuse to speak for a PDS that this server does not list (2.9).
+        """Check that the server lists this PDS, if it lists any (requirement 2.9).
 
         Raises:
-            DocumentInvalid: it publishes a list, and the PDS is not in it.
+            DocumentInvalid: the server publishes a list without this PDS.
         """
         if self.protected_resources is not None and pds not in self.protected_resources:
             raise DocumentInvalid(host_of(self.issuer), f"{pds} is not one of its own")
 
     def document(self) -> dict[str, Any]:
-        """Return what `restore` takes, as JSON can hold it."""
+        """Return the fields as JSON can hold them, for `restore`."""
         return asdict(self)
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> Self:
-        """Return the server of an earlier `document()`; it is not judged again."""
+        """Return the server of an earlier `document()`, without validating it again."""
         kept: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list | tuple) else value
             for name, value in document.items()
@@ -139,7 +139,7 @@ class _Fields:
         return DocumentInvalid(self.host, f"{name} breaks the profile")
 
     def require_profile(self) -> None:
-        """Check what has one right value, or must contain some (the table of 2.7)."""
+        """Check the fixed values and the lists of requirement 2.7."""
         for name in _MUST_BE_TRUE:
             if self.document.get(name) is not True:
                 raise self.invalid(name)
@@ -153,10 +153,9 @@ class _Fields:
             raise self.invalid("require_request_uri_registration")
 
     def url(self, name: str) -> str:
-        """Return an endpoint: any origin, with a query if it likes (2.8).
+        """Return an endpoint: at any origin, maybe with a query (requirement 2.8).
 
-        The policy admits no user-info and no fragment, and plain http only where
-        development allows it.
+        The network policy refuses user-info, fragments, and http outside development.
         """
         value = self.document.get(name)
         if not isinstance(value, str):
@@ -182,7 +181,8 @@ def _parse_issuer(text: str, *, host: str, policy: NetworkPolicy) -> Origin:
     except IdentifierInvalid as error:
         raise DocumentInvalid(host, f"its authorization server: {error}") from error
     if issuer != text:
-        # Not even a slash, nor the default port: issuers are compared as strings (2.3).
+        # A slash or a default port is refused too: issuers are compared as strings
+        # (requirement 2.3).
         raise DocumentInvalid(host, "its authorization server is not a bare origin")
     policy.check_url(issuer)
     return issuer

@@ -1,20 +1,23 @@
-"""From a PDS, or from a typed server, to its authorization server.
+"""Server discovery: from a PDS or a server URL to its authorization server.
 
-Fetches the two well-known documents (RFC 9728 and RFC 8414), has
-`discovery/server_metadata.py` judge them, and remembers what passed for a few minutes.
-The well-known paths are taken at the origin's root: ATProto issuers have no path
-(requirement 2.5).
+Fetches the two well-known documents (RFC 9728 and RFC 8414), validates them with
+`discovery/server_metadata.py`, and caches what passed for a few minutes. The well-known
+paths are at the root of the origin: ATProto issuers have no path (requirement 2.5).
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import DocumentInvalid, HostFailing, HostWithoutOAuth
 from ..syntax.grammar import host_of
-from .server_metadata import AuthorizationServer, parse_protected_resource
+from .server_metadata import (
+    AuthorizationServer,
+    ProtectedResource,
+    parse_protected_resource,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,11 +26,10 @@ if TYPE_CHECKING:
     from ..http.url_policy import NetworkPolicy
     from ..stores.protocols import Cache
     from ..syntax.grammar import Origin
-    from .server_metadata import ProtectedResource
 
 FRESH_FOR = 300.0
-"""Seconds for which a document may serve again: half of what requirements 1.28 and 2.13
-allow, so that evidence from a login's start outlives the person's time at the host."""
+"""Seconds for which a document is cached: half of what requirements 1.28 and 2.13
+allow, so that what was verified at the start of a login is fresh at its callback."""
 
 DOCUMENT_LIMIT = 100_000
 """Bytes of a metadata document (requirement 9.4)."""
@@ -37,20 +39,32 @@ AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Discovered:
-    """An authorization server, and since when we know that this host points to it."""
+class ServerLocation:
+    """An authorization server, and when a host was last seen to point to it."""
 
     server: AuthorizationServer
     verified_at: float
-    resource: ProtectedResource | None = None
-    """What points to it; None for an authorization server that was named itself."""
+    """Epoch seconds of the oldest document that this rests on."""
+    pds: Origin | None = None
+    """The PDS that trusts it; None when the authorization server itself was named."""
+    did: ClassVar[None] = None
+    handle: ClassVar[None] = None
+
+    @property
+    def resource(self) -> ProtectedResource | None:
+        """Return the validated metadata of the PDS, if there is one."""
+        if self.pds is None:
+            return None
+        return ProtectedResource(
+            resource=self.pds, authorization_server=self.server.issuer
+        )
 
 
 class ServerDiscovery:
     """Finds and validates authorization servers (requirements 2.1 to 2.14).
 
-    `before_host` hears of each host whose document has to be fetched for a login, and
-    may refuse by raising: a stranger's DID document names whom it likes (9.6).
+    `before_host` is called with each host whose document is fetched for a login, and
+    may refuse by raising: any DID document may name any host (requirement 9.6).
     """
 
     def __init__(
@@ -70,15 +84,15 @@ class ServerDiscovery:
 
     def from_pds(
         self, pds: Origin, *, deadline: Deadline, fresh: bool = False
-    ) -> Discovered:
+    ) -> ServerLocation:
         """Return the one authorization server that this PDS trusts.
 
-        `fresh` reads no cache (requirement 6.14); the result is still remembered.
+        `fresh` reads no cache (requirement 6.14); the result is cached all the same.
 
         Raises:
-            HostWithoutOAuth: the PDS publishes no protected resource (2.12).
+            HostWithoutOAuth: the PDS publishes no metadata (requirement 2.12).
             ServerInvalid: a document breaks the profile.
-            HostUnreachable: nothing of use answered.
+            HostUnreachable: there was no usable answer.
         """
         document, seen_at = self._document(
             pds, PROTECTED_RESOURCE, deadline=deadline, fresh=fresh
@@ -88,21 +102,21 @@ class ServerDiscovery:
         self._remember(pds, PROTECTED_RESOURCE, document=document, seen_at=seen_at)
         found = self._issuer(issuer, deadline=deadline, fresh=fresh)
         found.server.require_protected_resource(pds)
-        return Discovered(
+        return ServerLocation(
             server=found.server,
             verified_at=min(seen_at, found.verified_at),
-            resource=resource,
+            pds=pds,
         )
 
-    def from_server(self, origin: Origin, *, deadline: Deadline) -> Discovered:
+    def from_server(self, origin: Origin, *, deadline: Deadline) -> ServerLocation:
         """Return the authorization server for a typed server URL (requirement 2.10).
 
-        The URL is taken for a PDS first, then for an authorization server itself.
+        The URL is tried as a PDS first, then as an authorization server.
 
         Raises:
             HostWithoutOAuth: it is neither.
             ServerInvalid: a document breaks the profile.
-            HostUnreachable: nothing of use answered.
+            HostUnreachable: there was no usable answer.
         """
         try:
             return self.from_pds(origin, deadline=deadline)
@@ -113,18 +127,20 @@ class ServerDiscovery:
                 raise no_resource from None
 
     def forget(self, pds: Origin, issuer: str | None = None) -> None:
-        """Drop what is remembered of a PDS and its issuer (requirement 1.29)."""
+        """Drop what is cached of a PDS and its issuer (requirement 1.29)."""
         self._cache.delete(_key(pds, PROTECTED_RESOURCE))
         if issuer is not None:
             self._cache.delete(_key(issuer, AUTHORIZATION_SERVER))
 
-    def _issuer(self, issuer: Origin, *, deadline: Deadline, fresh: bool) -> Discovered:
+    def _issuer(
+        self, issuer: Origin, *, deadline: Deadline, fresh: bool
+    ) -> ServerLocation:
         document, seen_at = self._document(
             issuer, AUTHORIZATION_SERVER, deadline=deadline, fresh=fresh
         )
         server = AuthorizationServer.parse(document, issuer, self._policy)
         self._remember(issuer, AUTHORIZATION_SERVER, document=document, seen_at=seen_at)
-        return Discovered(server=server, verified_at=seen_at)
+        return ServerLocation(server=server, verified_at=seen_at)
 
     def _document(
         self, origin: str, path: str, *, deadline: Deadline, fresh: bool
@@ -133,7 +149,7 @@ class ServerDiscovery:
         if kept is not None:
             entry = json.loads(kept)
             return entry["document"], entry["seen_at"]
-        if not fresh:  # a proof belongs to a login that was counted when it began
+        if not fresh:  # a verification belongs to a login that was counted already
             self._before_host(host_of(origin))
         seen_at = self._clock()
         response = self._http.request(
@@ -157,7 +173,7 @@ def read_document(response: Response) -> dict[str, Any]:
     """Return the metadata document of a response (requirements 2.1 and 2.5).
 
     Raises:
-        HostWithoutOAuth: the host says that it has no such document.
+        HostWithoutOAuth: the host answered 404.
         HostFailing: 5xx or 429: try later.
         DocumentInvalid: another status, another content type, or no JSON object.
     """

@@ -1,8 +1,8 @@
-"""From a DID to its document, and what the document says of the account.
+"""DID resolution: fetches a DID document and reads the handle and the PDS from it.
 
-Reads documents by the rules that the specification gives for disagreement (the first
-valid handle, the first matching service; requirements 1.23 to 1.27), so that no two
-clients see two different accounts in one document.
+Where a document has several handles or services, the rules of the specification choose
+(the first valid handle, the first matching service; requirements 1.23 to 1.27), so that
+all clients see the same account in one document.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ PDS_TYPE: Final = "AtprotoPersonalDataServer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DidDocument:
-    """The parts of a DID document that a login depends on."""
+    """The parts of a DID document that a login needs."""
 
     did: Did
     claimed_handle: Handle | None
-    """Proves nothing by itself: anybody may claim any handle (requirement 1.21)."""
+    """Not verified: a document may claim any handle (requirement 1.21)."""
     pds: Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DidResolver:
-    """Fetches DID documents, from the PLC directory or from a did:web's own host.
+    """Fetches DID documents, from the PLC directory or from the host of a did:web.
 
-    `before_host` hears of a did:web's host, which a stranger chose, and may refuse by
-    raising (requirement 9.6).
+    `before_host` is called with the host of a did:web, which any identifier may name,
+    and may refuse by raising (requirement 9.6).
     """
 
     http: HTTP
@@ -67,12 +67,12 @@ class DidResolver:
     ) -> DidDocument:
         """Return the document of a DID (requirements 1.10, 1.23 and 1.24).
 
-        `counted` is a host that `before_host` has heard of for this login.
+        `counted` is a host for which `before_host` was called already in this login.
 
         Raises:
-            AccountNotFound: its directory says that there is no such account.
-            HostUnreachable: the directory did not say; never "gone".
-            DocumentInvalid: not a document that a login can go by.
+            AccountNotFound: its directory answered 404 or 410.
+            HostUnreachable: the directory gave no answer; the account may exist.
+            DocumentInvalid: the document cannot be used for a login.
         """
         url = self._url(did)
         host = host_of(url)
@@ -123,11 +123,11 @@ def parse_did_document(
 
 
 def require_success(response: Response) -> None:
-    """Let a 2xx pass; say of anything else whose fault it is.
+    """Return for a 2xx status, and raise for any other.
 
     Raises:
         HostFailing: 5xx or 429: try later.
-        HostUnreachable: another status: the host said nothing to our question.
+        HostUnreachable: another status: our question was not answered.
     """
     if 200 <= response.status < 300:
         return
@@ -138,7 +138,7 @@ def require_success(response: Response) -> None:
 
 
 def _claimed_handle(names: object) -> Handle | None:
-    """Return the first well-formed handle, whatever comes of it (1.25)."""
+    """Return the first well-formed handle (requirement 1.25)."""
     for name in names if isinstance(names, list) else []:
         if isinstance(name, str) and name.startswith("at://") and is_handle(name[5:]):
             return parse_handle(name[5:])
@@ -146,7 +146,7 @@ def _claimed_handle(names: object) -> Handle | None:
 
 
 def _pds_endpoint(services: object, did: Did) -> str | None:
-    """Return the endpoint of the first entry that is a PDS (1.26)."""
+    """Return the endpoint of the first entry that is a PDS (requirement 1.26)."""
     for service in services if isinstance(services, list) else []:
         match service:
             case {"id": name, "type": kind, "serviceEndpoint": str(endpoint)} if (

@@ -1,7 +1,8 @@
-"""TXT records, asked of the configured or the system's name servers.
+"""DNS TXT lookups, with the configured name servers or those of the system.
 
-The one place that speaks DNS itself (addresses of hosts are the door's affair). Tells
-"there is no such record" from "nobody could say" (requirement 1.18).
+The only module that sends DNS queries itself; host addresses are resolved in
+`http/sockets.py`. "There is no such record" and "no name server answered" are two
+different results (requirement 1.18).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 DNS_PORT = 53
 
 PER_SERVER = 1.0
-"""Seconds that one server gets before the next one is asked: within the three of a
-handle's lookup there is room for a server that is down (requirement 1.17)."""
+"""Seconds for one server before the next one is asked. A handle lookup has three
+seconds, so one server may be down (requirement 1.17)."""
 
 
 class TxtLookup(Protocol):
@@ -33,16 +34,16 @@ class TxtLookup(Protocol):
         """Return each record's text; none when the name or the records do not exist.
 
         Raises:
-            HostUnreachable: no name server could say, or not in time.
+            HostUnreachable: no name server answered in time.
         """
         ...
 
 
 class DnsTxtLookup:
-    """Asks name servers over UDP, and over TCP when an answer is cut short.
+    """Asks name servers over UDP, and over TCP when an answer is truncated.
 
-    A server that fails is asked no more for that name; the next one is (1.18). Where
-    there is only one, it gets a second chance.
+    After a failure the next server is asked (requirement 1.18). Where there is only
+    one, it is asked twice.
     """
 
     def __init__(
@@ -53,8 +54,8 @@ class DnsTxtLookup:
     ) -> None:
         """Use these servers (address and port), or else the system's.
 
-        A system without any is no reason to stop: each lookup says that nobody could
-        be asked, and handles are still looked up by HTTPS (requirement 1.11).
+        A system may have none: then each lookup raises HostUnreachable, and handles
+        are still resolved by HTTPS (requirement 1.11).
         """
         self._resolver = Resolver(configure=False)
         self._resolver.timeout = PER_SERVER

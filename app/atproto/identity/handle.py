@@ -1,17 +1,16 @@
-"""From a handle to the DID that it points to: DNS and HTTPS, side by side.
+"""Handle resolution: from a handle to a DID, by DNS TXT and HTTPS in parallel.
 
-Both methods start together; a valid TXT answer is used at once, a valid HTTPS answer
-gives DNS a moment to disagree, and nobody waits for the loser (1.11, 1.12).
-What comes out is a claim: `identity/resolver.py` asks the account whether it agrees.
+Both methods start together. A valid TXT answer is used at once; a valid HTTPS answer
+waits a moment for DNS, which wins a disagreement; the slower lookup is not awaited
+(requirements 1.11 and 1.12). The result is a claim: `identity/resolver.py` checks that
+the account claims the handle too.
 """
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from ..errors import (
     AtprotoError,
@@ -22,7 +21,7 @@ from ..errors import (
     IdentifierInvalid,
     ResponseTooLarge,
 )
-from ..syntax.grammar import Did, Handle, Origin, is_handle_resolvable, parse_did
+from ..syntax.grammar import Did, Handle, is_handle_resolvable, parse_did
 from .did import require_success
 
 if TYPE_CHECKING:
@@ -32,22 +31,20 @@ if TYPE_CHECKING:
     from ..http.url_policy import NetworkPolicy
     from .dns import TxtLookup
 
-log = logging.getLogger(__name__)
-
 LOOKUP_LIMIT: Final = 3.0
 """Seconds for each method (requirement 1.17)."""
 
 TXT_GRACE: Final = 0.3
-"""Seconds that a valid HTTPS answer waits for DNS to speak."""
+"""Seconds that a valid HTTPS answer waits for the DNS answer."""
 
 BODY_LIMIT: Final = 10_000
-"""Bytes of a well-known answer; a DID has two thousand at most (requirement 1.17)."""
+"""Bytes of a well-known answer; a DID has at most 2048 (requirement 1.17)."""
 
 MOST_REDIRECTS: Final = 3
-"""Each is judged like the first address (requirement 1.16)."""
+"""Each target passes the same checks as the first URL (requirement 1.16)."""
 
 MOST_LOOKUPS: Final = 128
-"""Lookups under way at once, in the whole process; further ones queue (9.6)."""
+"""Lookups that run at once in the process; more have to queue (requirement 9.6)."""
 
 LONGEST_TXT_HANDLE: Final = 253 - len("_atproto.")
 """A longer handle leaves no room for the prefix in a DNS name (requirement 1.14)."""
@@ -65,7 +62,7 @@ class _Race:
     def winner(self) -> Did | None:
         """Return the DID to use as soon as it is known (requirement 1.12).
 
-        HTTPS counts once DNS has spoken, or has been silent for a while after it.
+        An HTTPS answer is used when DNS has answered, or TXT_GRACE seconds later.
         """
         both = (self.txt, self.https)
         wait(both, timeout=self._left(), return_when=FIRST_COMPLETED)
@@ -78,7 +75,10 @@ class _Race:
         return did
 
     def failure(self) -> AtprotoError | None:
-        """Return why there is no winner; None when both answered and said no (1.18)."""
+        """Return why there is no DID; None when both methods answered "no such handle".
+
+        See requirement 1.18.
+        """
         for lookup in (self.https, self.txt):
             if not lookup.done():
                 return HostUnreachable(self.handle, "its lookup took too long")
@@ -97,11 +97,11 @@ def _found(lookup: Future[Did | None]) -> Did | None:
     try:
         return lookup.result()
     except AtprotoError:
-        return None  # this method failed, see `failure`; the other may do
+        return None  # see `failure`; the other method may succeed
 
 
 class HandleResolver:
-    """Resolves handles. One for the process: its threads are shared and bounded."""
+    """Resolves handles with a bounded thread pool; use one per process."""
 
     def __init__(
         self,
@@ -110,28 +110,26 @@ class HandleResolver:
         txt: TxtLookup,
         policy: NetworkPolicy,
         before_host: Callable[[str], None],
-        fallback: Origin | None,
     ) -> None:
-        """Resolve by `http` and `txt`.
+        """Resolve with `http` and `txt`.
 
-        `before_host` hears whose host will be asked and may refuse by raising.
-        `fallback` names a host to ask when the methods leave the question open (1.19).
+        `before_host` is called with each handle before it is looked up and may refuse
+        by raising.
         """
         self._http = http
         self._txt = txt
         self._policy = policy
         self._before_host = before_host
-        self._fallback = fallback
         self._lookups = ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="handle")
 
     def resolve(self, handle: Handle, *, deadline: Deadline) -> Did:
         """Return the DID that the handle points to.
 
         Raises:
-            HandleNotFound: both methods answered, and know no such account; or the
-                name is reserved, and nobody was asked (requirements 1.5, 1.6).
-            HostUnreachable: one of them could not say: not the same as "no" (1.18).
-            ServerInvalid: one of them said something that we refuse.
+            HandleNotFound: both methods answered that there is no such handle, or the
+                name is reserved and was not looked up (requirements 1.5 and 1.6).
+            HostUnreachable: one of them failed (requirement 1.18).
+            ServerInvalid: one of them gave an answer that we refuse.
         """
         if not is_handle_resolvable(handle, allow_test=self._policy.allow_test_names):
             raise HandleNotFound(handle)
@@ -139,12 +137,7 @@ class HandleResolver:
         race = self._start(handle, deadline.within(LOOKUP_LIMIT))
         did = race.winner()
         if did is None:
-            failure = race.failure()
-            if failure is None:
-                raise HandleNotFound(handle)
-            did = self._by_fallback(handle, deadline.within(LOOKUP_LIMIT))
-            if did is None:
-                raise failure
+            raise race.failure() or HandleNotFound(handle)
         return did
 
     def _start(self, handle: Handle, budget: Deadline) -> _Race:
@@ -156,11 +149,13 @@ class HandleResolver:
         )
 
     def _by_txt(self, handle: Handle, budget: Deadline) -> Did | None:
-        """Return the DID of the handle's TXT record; None when DNS says no (1.13).
+        """Return the DID in the handle's TXT record; None when there is none.
+
+        See requirement 1.13.
 
         Raises:
-            DocumentInvalid: records that name different accounts.
-            HostUnreachable: DNS could not say.
+            DocumentInvalid: the records name different accounts.
+            HostUnreachable: no name server answered.
         """
         if len(handle) > LONGEST_TXT_HANDLE:
             return None
@@ -172,11 +167,11 @@ class HandleResolver:
         return self._did(values.pop()) if values else None
 
     def _by_https(self, handle: Handle, budget: Deadline) -> Did | None:
-        """Return the DID that the handle's host serves; None when it says no (1.15).
+        """Return the DID that the handle's host serves; None when it serves none.
 
-        Any page that is not a DID is a no: many sites answer 200 to everything. A
-        status other than "not found" is a failure, because nothing was said about the
-        handle (firewalls answer 403 to data centres).
+        A page that is not a DID counts as none: many sites answer 200 to everything. A
+        status other than 404 and 410 is a failure, because it may come from a firewall
+        (requirement 1.15).
         """
         url = f"https://{handle}/.well-known/atproto-did"
         try:
@@ -192,33 +187,13 @@ class HandleResolver:
         except ResponseTooLarge:
             return None
         except HostUnknown as unknown:
-            if unknown.host != handle:  # some other host, to which it redirects
+            if unknown.host != handle:  # another host, reached by a redirect
                 raise
             return None
         if response.status in {404, 410}:
             return None
         require_success(response)
         return self._did(response.body.decode("ascii", "replace").strip())
-
-    def _by_fallback(self, handle: Handle, budget: Deadline) -> Did | None:
-        """Ask a configured host when the methods left the question open (1.19)."""
-        if self._fallback is None:
-            return None
-        query = urlencode({"handle": handle})
-        try:
-            response = self._http.request(
-                "GET",
-                f"{self._fallback}/xrpc/com.atproto.identity.resolveHandle?{query}",
-                headers={"Accept": "application/json"},
-                deadline=budget,
-                limit=BODY_LIMIT,
-            )
-            require_success(response)
-            return self._did(str(response.json_object().get("did")))
-        except AtprotoError as error:
-            # The methods' own failure says more to a person; the caller raises that.
-            log.warning("fallback resolver: %s", error)
-            return None
 
     def _did(self, text: str) -> Did | None:
         try:

@@ -1,8 +1,7 @@
-"""Who an identifier stands for, and where that account lives.
+"""Identity resolution: from a handle or a DID to the account's DID, handle and PDS.
 
-Resolves a handle or a DID to its DID document, and believes a handle only when the
-account claims it too (requirement 1.21). The DID is the account, everywhere and for
-good; a handle is a name on a door (1.30).
+A handle counts only when the account's DID document claims it too (requirement 1.21).
+The DID is the account and never changes; a handle is display text (requirement 1.30).
 """
 
 from __future__ import annotations
@@ -39,29 +38,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FRESH_FOR: Final = 300.0
-"""Seconds for which an identity may serve again: half of what requirement 1.28 allows,
-so that evidence from a login's start outlives the person's time at the host."""
+"""Seconds for which an identity is cached: half of what requirement 1.28 allows, so
+that what was verified at the start of a login is fresh at its callback."""
 
 UNNAMED_FOR: Final = 60.0
 """The same for an identity whose handle could not be verified (requirement 1.20)."""
 
 NAMING_LIMIT: Final = 2.0
-"""Seconds for a handle that is wanted for display alone (requirement 1.22)."""
+"""Seconds for verifying a handle that is only displayed (requirement 1.22)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """An account, its host, and the handle that was verified both ways, if any."""
+    """An account, its PDS, and its handle if that is verified in both directions."""
 
     did: Did
     handle: Handle | None
     pds: Origin
     resolved_at: float
-    """Epoch seconds at which resolving began: nothing that it rests on is older."""
+    """Epoch seconds at which resolving began; every document used is younger."""
 
 
 class IdentityResolver:
-    """Resolves identifiers; remembers identities for a few minutes, failures never."""
+    """Resolves identifiers; caches identities for a few minutes, and no failures."""
 
     def __init__(
         self,
@@ -73,12 +72,11 @@ class IdentityResolver:
         clock: Callable[[], float],
         policy: NetworkPolicy,
         before_host: Callable[[str], None] = lambda _host: None,
-        fallback_resolver: Origin | None = None,
     ) -> None:
         """Resolve with these collaborators.
 
-        `before_host` hears of each host that a stranger's identifier makes us ask, the
-        PLC directory excepted, and may refuse by raising (requirement 9.6).
+        `before_host` is called with each host that an identifier makes us ask, except
+        the PLC directory, and may refuse by raising (requirement 9.6).
         """
         self._cache = cache
         self._clock = clock
@@ -94,7 +92,6 @@ class IdentityResolver:
             txt=txt,
             policy=policy,
             before_host=before_host,
-            fallback=fallback_resolver,
         )
 
     def resolve(
@@ -104,15 +101,15 @@ class IdentityResolver:
         deadline: Deadline,
         fresh: bool = False,
     ) -> Identity:
-        """Return whom a handle or a DID stands for.
+        """Return the account of a handle or a DID.
 
-        `fresh` reads no cache (requirement 6.14); the result is still remembered.
+        `fresh` reads no cache (requirement 6.14); the result is cached all the same.
 
         Raises:
-            HandleNotFound, AccountNotFound: surely absent.
-            HandleMismatch: the handle's account does not claim it (1.21).
-            HostUnreachable: somebody who had to be asked did not answer.
-            ServerInvalid: an answer that breaks the profile.
+            HandleNotFound, AccountNotFound: there is no such account.
+            HandleMismatch: the account does not claim the handle (requirement 1.21).
+            HostUnreachable: a host that had to be asked did not answer.
+            ServerInvalid: an answer breaks the profile.
         """
         kept = None if fresh else self._recall(identifier)
         if kept is not None:
@@ -125,20 +122,22 @@ class IdentityResolver:
         self._remember(identity)
         return identity
 
-    def locate(self, did: Did, *, deadline: Deadline) -> tuple[Origin, float]:
-        """Return where an account lives now, and since when we know.
+    def relocate(
+        self, did: Did, handle: Handle | None, *, deadline: Deadline
+    ) -> Identity:
+        """Return where the account of a session lives now.
 
-        Without caches, and without a look at its handle, which nobody needs to refresh
-        a session (requirement 7.15); and `before_host` hears nothing, because no
-        stranger makes us ask. Raises what `resolve` raises.
+        Reads no cache and does not verify the handle again: a refresh does not need it
+        (requirement 7.15). `before_host` is not called, because the session is ours
+        and no new identifier. Raises what `resolve` raises.
         """
         began = self._clock()
         known = did.removeprefix("did:web:")
         document = self._dids.resolve(did, deadline=deadline, counted=known)
-        return document.pds, began
+        return Identity(did=did, handle=handle, pds=document.pds, resolved_at=began)
 
     def forget(self, did: Did, handle: Handle | None = None) -> None:
-        """Drop what is remembered of an account (requirement 1.29)."""
+        """Drop what is cached of an account (requirement 1.29)."""
         for name in (did, handle):
             if name is not None:
                 self._cache.delete(_key(name))
@@ -158,7 +157,7 @@ class IdentityResolver:
         return Identity(did=did, handle=handle, pds=document.pds, resolved_at=began)
 
     def _verified(self, document: DidDocument, budget: Deadline) -> Handle | None:
-        """Return the claimed handle if it points back; blocks nobody (1.22)."""
+        """Return the claimed handle if it points back, or None (requirement 1.22)."""
         handle = document.claimed_handle
         if handle is None:
             return None
@@ -178,14 +177,14 @@ class IdentityResolver:
                 self._cache.put(_key(name), entry, lifetime=lifetime)
 
     def _recall(self, identifier: Handle | Did) -> Identity | None:
-        """Return what is remembered, if it still parses as what it should be."""
+        """Return the cached identity if it still parses."""
         entry = self._cache.get(_key(identifier))
         if entry is None:
             return None
         try:
             identity = self._parse(json.loads(entry))
         except (ValueError, TypeError, KeyError, IdentifierInvalid):
-            log.warning("the cache held no identity for %s", identifier)
+            log.warning("the cached identity of %s is malformed", identifier)
             return None
         return identity if identifier in {identity.did, identity.handle} else None
 

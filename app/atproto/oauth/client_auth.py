@@ -1,7 +1,8 @@
-"""What a flow or a session proves itself with, from PAR to revocation (5.1, 7.3).
+"""Client authentication (RFC 7523): the keys that a login or a session signs with.
 
 A session is pinned to one DPoP key and, for a confidential client, to the client key of
-its login. A server that sees another key refuses, and ends the session (7.4).
+its login (requirements 5.1 and 7.3). A server that sees another key refuses the request
+and ends the session (requirement 7.4).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """What one session proves itself with, from PAR to revocation (5.1, 7.3)."""
+class ClientAuth:
+    """The client id and the keys of one login or session, from PAR to revocation."""
 
     client_id: str
     client_key: SigningKey | None = field(repr=False)
@@ -35,9 +36,10 @@ class Binding:
     def sign(
         self, form: Mapping[str, str], issuer: str
     ) -> Callable[[float], dict[str, str]]:
-        """Return what adds this client's authentication to a form, anew per attempt.
+        """Return a function that adds client authentication to a form.
 
-        An assertion's `jti` serves once, so a second try needs a second one (4.13).
+        It is called once per attempt, because the `jti` of an assertion may be used
+        once (requirement 4.13).
         """
         return partial(self._authenticated, form, issuer)
 
@@ -53,27 +55,28 @@ class Binding:
         return fields
 
 
-class Bindings:
-    """Finds what a flow or a session is pinned to; `keys` is None for a public client.
+class ClientAuthProvider:
+    """Finds the ClientAuth of a login or a session; `keys` is None for a public client.
 
-    The keys are asked each time, so that a new one is used without a restart (3.18).
+    `keys` is called each time, so that a new key is used without a restart
+    (requirement 3.18).
     """
 
     def __init__(self, keys: Callable[[], ClientKeys] | None) -> None:
         self._keys = keys
 
     def newest_kid(self) -> str | None:
-        """Return the key id that a new flow is pinned to."""
+        """Return the id of the client key for a new login."""
         return None if self._keys is None else self._keys().primary().kid
 
-    def of(self, owner: AuthRequest | OAuthSession) -> Binding:
-        """Return the binding of a flow or session (requirement 7.3).
+    def of(self, owner: AuthRequest | OAuthSession) -> ClientAuth:
+        """Return the client authentication of a login or a session (requirement 7.3).
 
         Raises:
-            KeyUnavailable: its client key is gone; nothing may be sent with another,
-                which would end the session at its host (7.4).
+            KeyUnavailable: its client key is gone. Send nothing: a request with another
+                key would end the session at its host (requirement 7.4).
         """
-        return Binding(
+        return ClientAuth(
             client_id=owner.client_id,
             client_key=self._client_key(owner),
             dpop_key=owner.dpop_key,
@@ -89,5 +92,5 @@ class Bindings:
             isinstance(owner, OAuthSession)
             and owner.client_thumbprint != key.thumbprint
         ):
-            raise KeyUnavailable(key.kid)  # the kid names another key by now
+            raise KeyUnavailable(key.kid)  # the kid was reused for another key
         return key

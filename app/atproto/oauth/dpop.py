@@ -1,7 +1,7 @@
-"""Sending with DPoP (RFC 9449): proofs, and nonces learnt from the answers.
+"""DPoP requests (RFC 9449): sends proofs, and keeps the nonces of the answers.
 
-The one place that keeps servers' nonces and answers a nonce challenge; whatever needs a
-proof goes out here (requirements 5.1 to 5.10).
+Every request with a DPoP proof is sent here, and nonce challenges are answered here
+(requirements 5.1 to 5.10).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ ANSWER_LIMIT = 64_000
 """Bytes of an answer of an authorization server (requirement 9.4)."""
 
 NONCE_LIFETIME = 300.0
-"""Seconds for which a server's nonce is worth trying: servers rotate them within five
-minutes, and an old one costs one more round trip, nothing else (requirement 5.10)."""
+"""Seconds for which a server's nonce is used: servers rotate them within five minutes
+(requirement 5.10)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A request that is sent with a proof, and what may be read of its answer.
+    """A request that is sent with a proof, and limits for its answer.
 
-    `body` builds the body for one attempt at a given time, because neither a proof nor
-    a client assertion may be sent twice (4.13); nothing that can be read only once, so
-    that a second attempt can send it again (requirement 5.13). The access token is for
-    a resource server; authorization servers refuse a proof with its hash (5.5).
+    `body` builds the body of one attempt at a given time, because a client assertion
+    may be sent once (requirement 4.13). It has to return the same content again for a
+    second attempt (requirement 5.13). The access token is for resource servers;
+    authorization servers refuse a proof with its hash (requirement 5.5).
     """
 
     method: str
@@ -50,7 +50,7 @@ class Outgoing:
     key: SigningKey = field(repr=False)
     access_token: str | None = field(default=None, repr=False)
     sink: IO[bytes] | None = field(default=None, repr=False)
-    """Where the body of a success goes; an error's is always at hand."""
+    """A file for the body of a success; the body of an error is in the Response."""
     limit: int = ANSWER_LIMIT
     timeout: float = 10.0
 
@@ -58,8 +58,9 @@ class Outgoing:
 class DPoPSender:
     """Sends requests with a DPoP proof; answers one nonce challenge per request.
 
-    Nonces are kept per origin and shared by all sessions, which servers accept (5.10);
-    one of another origin is never sent (5.7).
+    Nonces are kept per origin and shared by all sessions, which servers accept
+    (requirement 5.10). A nonce is sent only to the origin that issued it
+    (requirement 5.7).
     """
 
     def __init__(self, *, http: HTTP, cache: Cache, clock: Callable[[], float]) -> None:
@@ -77,7 +78,7 @@ class DPoPSender:
         nonce: str | None = None,
         timeout: float = 10.0,
     ) -> tuple[Response, str | None]:
-        """Post a form to an authorization server, see `send`."""
+        """Send a form to an authorization server; see `send`."""
         outgoing = Outgoing(
             method="POST",
             url=url,
@@ -96,20 +97,21 @@ class DPoPSender:
     ) -> tuple[Response, str | None]:
         """Return the answer and the DPoP nonce that came with it.
 
-        `nonce` serves when the origin has no newer one.
+        `nonce` is used when none is cached for the origin.
 
         Raises:
-            ServerInvalid: the server is content with no nonce of its own (5.8).
-            HostUnreachable: nothing of use answered.
+            ServerInvalid: the server asks for a nonce again and again
+                (requirement 5.8).
+            HostUnreachable: there was no usable answer.
         """
-        place = f"nonce:{_origin(outgoing.url)}"
-        known = self._cache.get(place)
+        cache_key = f"nonce:{_origin(outgoing.url)}"
+        known = self._cache.get(cache_key)
         nonce = known or nonce
         for first in (True, False):
             response = self._attempt(outgoing, deadline=deadline, nonce=nonce)
             fresh = _nonce_of(response)
             if fresh is not None and fresh != known:
-                self._remember(place, fresh)
+                self._remember(cache_key, fresh)
             if not _asks_for_nonce(response):
                 return response, fresh
             if not first or fresh is None or fresh == nonce:
@@ -119,12 +121,12 @@ class DPoPSender:
             host_of(outgoing.url), "keeps asking for another DPoP nonce"
         )
 
-    def _remember(self, place: str, nonce: str) -> None:
-        """Keep a nonce; the answer that brought it may hold the only copy of tokens."""
+    def _remember(self, cache_key: str, nonce: str) -> None:
+        """Cache a nonce; a failure is logged, because the answer may contain tokens."""
         try:
-            self._cache.put(place, nonce, lifetime=NONCE_LIFETIME)
+            self._cache.put(cache_key, nonce, lifetime=NONCE_LIFETIME)
         except Exception:
-            log.exception("a nonce is not kept")  # one more round trip (7.8)
+            log.exception("a nonce is not cached")  # costs one round trip
 
     def _attempt(
         self, outgoing: Outgoing, *, deadline: Deadline, nonce: str | None
@@ -154,13 +156,13 @@ class DPoPSender:
 
 
 def _nonce_of(response: Response) -> str | None:
-    """Return the DPoP nonce of an answer, if it is one (RFC 9449 §8.1: NQCHAR)."""
+    """Return the DPoP nonce of an answer if it is well-formed (RFC 9449, 8.1)."""
     nonce = response.headers.get("DPoP-Nonce", "")
     return nonce if re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}", nonce) else None
 
 
 def _asks_for_nonce(response: Response) -> bool:
-    """Tell whether a server wants another nonce, in either form (requirement 5.8)."""
+    """Tell whether a server asks for another nonce (requirement 5.8)."""
     if response.status not in {400, 401}:
         return False
     challenge = response.headers.get("WWW-Authenticate", "")
@@ -170,9 +172,10 @@ def _asks_for_nonce(response: Response) -> bool:
 
 
 def oauth_error(response: Response) -> tuple[str, str]:
-    """Return `error` and `error_description`, made harmless; empty when there is none.
+    """Return `error` and `error_description`, or empty strings.
 
-    Both are an attacker's to choose: short printable ASCII for logs, never for pages.
+    A server may send any text here, so both are cut to short printable ASCII. They are
+    for logs, not for pages.
     """
     try:
         document = response.json_object()

@@ -1,7 +1,7 @@
-"""Talking to an authorization server: PAR, code exchange, refresh, revocation.
+"""Requests to an authorization server: PAR, token exchange, refresh, revocation.
 
-Forms go out by `DPoPSender` with the client's authentication in them (requirements 4.1
-to 4.3, 4.11 to 4.14). Nothing here decides what a login or a refresh means.
+Forms are sent by `DPoPSender`, with client authentication (requirements 4.1 to 4.3 and
+4.11 to 4.14). What an answer means for a login or a session is decided by the caller.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from ..discovery.server_metadata import AuthorizationServer
     from ..http.types import Deadline, Response
     from ..records import OAuthSession
-    from .client_auth import Binding
+    from .client_auth import ClientAuth
     from .dpop import DPoPSender
 
 log = logging.getLogger(__name__)
 
 REFRESH_TIMEOUT = 15.0
-"""Seconds for the answer to a refresh: longer than others get, because the answer that
-is not waited for is lost, and the session with it (requirement 7.11)."""
+"""Seconds for the answer to a refresh: longer than for other requests, because with a
+lost answer the session is lost (requirement 7.11)."""
 
 REVOCATION_BUDGET = 2.5
-"""Seconds granted to a host for revoking tokens that are not kept (6.15, 7.16), after
-the time of the request itself: somebody waits for both."""
+"""Seconds for revoking tokens that are not stored (requirements 6.15 and 7.16). They
+are added to the time of the request itself, and a person waits for both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,10 @@ class Answer:
 
 
 class ServerAgent:
-    """Speaks OAuth with authorization servers on behalf of this client.
+    """Sends this client's requests to authorization servers.
 
-    `before_host` hears the host of each new login and may refuse it by raising (9.6).
+    `before_host` is called with the host of each new login and may refuse it by raising
+    (requirement 9.6).
     """
 
     def __init__(
@@ -72,22 +73,23 @@ class ServerAgent:
         server: AuthorizationServer,
         form: Mapping[str, str],
         *,
-        binding: Binding,
+        auth: ClientAuth,
         deadline: Deadline,
     ) -> tuple[str, str]:
         """Push an authorization request; return its `request_uri` and the nonce.
 
         Raises:
             ClientRefused: the server refuses the request or this client.
-            ServerInvalid: the answer breaks RFC 9126, or lacks a DPoP nonce (5.9).
-            HostUnreachable: nothing of use answered.
+            ServerInvalid: the answer breaks RFC 9126, or lacks a DPoP nonce
+                (requirement 5.9).
+            HostUnreachable: there was no usable answer.
         """
         host = host_of(server.par_endpoint)
         self._before_host(host)
         response, nonce = self._sender.post(
             server.par_endpoint,
-            binding.sign(form, server.issuer),
-            binding.dpop_key,
+            auth.sign(form, server.issuer),
+            auth.dpop_key,
             deadline=deadline,
         )
         if response.status not in {200, 201}:
@@ -109,7 +111,7 @@ class ServerAgent:
         self,
         server: AuthorizationServer,
         form: Mapping[str, str],
-        binding: Binding,
+        auth: ClientAuth,
         *,
         deadline: Deadline,
         nonce: str | None,
@@ -118,16 +120,16 @@ class ServerAgent:
 
         Raises:
             CodeRejected: the server answered `invalid_grant`; begin the login again.
-            ClientRefused: another refusal.
-            HostUnreachable: no usable answer; the code must be taken for used unless
-                the error says that nothing was sent.
+            ClientRefused: the server answered another error.
+            HostUnreachable: there was no usable answer. Unless the error says that
+                nothing was sent, the code has to be treated as used.
         """
         endpoint = server.token_endpoint
         send = partial(
             self._sender.post,
             endpoint,
-            binding.sign(form, server.issuer),
-            binding.dpop_key,
+            auth.sign(form, server.issuer),
+            auth.dpop_key,
             deadline=deadline,
             nonce=nonce,
         )
@@ -149,25 +151,25 @@ class ServerAgent:
         self,
         server: AuthorizationServer,
         refresh_token: str,
-        binding: Binding,
+        auth: ClientAuth,
         *,
         deadline: Deadline,
         nonce: str | None,
     ) -> Answer:
-        """Send a refresh token (requirement 7.3). Nothing here sends it again.
+        """Send a refresh token once (requirement 7.3).
 
         Raises:
             RefreshRejected: the server answered `invalid_grant`; the grant is over.
-            ClientRefused: another refusal, which leaves the grant as it is.
-            HostUnreachable: no usable answer; when the error says that something was
-                sent, the token may be used up (requirement 7.11).
+            ClientRefused: the server answered another error; the grant is unchanged.
+            HostUnreachable: there was no usable answer. When the error says that
+                something was sent, the token may be used up (requirement 7.11).
         """
         endpoint = server.token_endpoint
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         response, fresh = self._sender.post(
             endpoint,
-            binding.sign(form, server.issuer),
-            binding.dpop_key,
+            auth.sign(form, server.issuer),
+            auth.dpop_key,
             deadline=deadline,
             nonce=nonce,
             timeout=REFRESH_TIMEOUT,
@@ -180,7 +182,7 @@ class ServerAgent:
         return Answer(document=_tokens(response), nonce=fresh)
 
     def end(
-        self, session: OAuthSession, binding: Binding, *, deadline: Deadline
+        self, session: OAuthSession, auth: ClientAuth, *, deadline: Deadline
     ) -> None:
         """Revoke both tokens of a session, best effort (requirement 7.19)."""
         if session.revocation_endpoint is None:
@@ -190,7 +192,7 @@ class ServerAgent:
                 "refresh_token": session.refresh_token,
                 "access_token": session.access_token,
             },
-            binding,
+            auth,
             issuer=session.issuer,
             endpoint=session.revocation_endpoint,
             deadline=deadline,
@@ -199,7 +201,7 @@ class ServerAgent:
     def revoke(
         self,
         tokens: Mapping[str, str | None],
-        binding: Binding,
+        auth: ClientAuth,
         *,
         issuer: str,
         endpoint: str,
@@ -207,8 +209,8 @@ class ServerAgent:
     ) -> None:
         """Revoke tokens, best effort: `tokens` maps a token type hint to a token.
 
-        A success proves nothing and a failure changes nothing for the caller, who ends
-        the session here in any case (requirement 7.19).
+        The caller ends the session in any case, so no error is raised
+        (requirement 7.19).
         """
         for hint, token in tokens.items():
             if token is None:
@@ -217,8 +219,8 @@ class ServerAgent:
             try:
                 response, _ = self._sender.post(
                     endpoint,
-                    binding.sign(form, issuer),
-                    binding.dpop_key,
+                    auth.sign(form, issuer),
+                    auth.dpop_key,
                     deadline=deadline,
                 )
             except AtprotoError as error:
@@ -233,10 +235,10 @@ class ServerAgent:
 
 
 def _tokens(response: Response) -> Mapping[str, Any]:
-    """Return the JSON of a refresh, if any token is in it.
+    """Return the JSON of a refresh, if it has any token.
 
-    Otherwise what stands in front of the host answered, or half of an answer came: the
-    outcome is unknown, and the pair that we have is not given up for it (7.11).
+    Otherwise a proxy answered, or only a part of the answer came: the outcome is
+    unknown, and the stored tokens are kept (requirement 7.11).
     """
     host, reason = host_of(response.url), "answered with something else than tokens"
     try:
@@ -250,12 +252,12 @@ def _tokens(response: Response) -> Mapping[str, Any]:
 
 def _note_missing(nonce: str | None, endpoint: str) -> None:
     if nonce is None:
-        # Requirement 5.9: dropping granted tokens would help nobody.
+        # Requirement 5.9: the granted tokens are used all the same.
         log.warning("token answer of %s has no DPoP nonce", host_of(endpoint))
 
 
 def _refusal(response: Response) -> AtprotoError:
-    """Translate an unsuccessful answer of an authorization server (section 10)."""
+    """Return the exception for an unsuccessful answer (requirements, section 10)."""
     host = host_of(response.url)
     code, description = oauth_error(response)
     if response.status == 429 or response.status >= 500:

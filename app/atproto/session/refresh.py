@@ -1,9 +1,9 @@
-"""When a session is refreshed, and by whom.
+"""Session refresh: decides when a session is refreshed, and by which process.
 
-Lazily, when its access token is about to end or was refused (requirement 7.12), and
-once, whatever the number of threads, processes and nodes: a lease in the store says who
-(7.6), because a refresh token that is sent twice ends the session (7.7). Who comes
-second waits for the row to change.
+A session is refreshed on use, when its access token is about to expire or was refused
+(requirement 7.12). A refresh token that is sent twice ends the session
+(requirement 7.7), so one thread of one process holds a lease in the store
+(requirement 7.6); all others wait until the row changes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import AtprotoError, ClientRefused, RefreshBusy, SessionEnded
 from ..http.types import Deadline
-from .refresh_request import Renewal
-from .singleflight import Flights
+from .refresh_request import RefreshRequest
+from .singleflight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..oauth.client_auth import Bindings
-    from ..oauth.issuer_verification import EvidenceCollector
+    from ..oauth.client_auth import ClientAuthProvider
+    from ..oauth.issuer_verification import IssuerVerifier
     from ..oauth.server import ServerAgent
     from ..records import OAuthSession
     from ..stores.protocols import SessionStore
@@ -33,29 +33,29 @@ log = logging.getLogger(__name__)
 
 LEASE: Final = 45.0
 """Seconds for which a refresh may hold the session (requirement 7.6). Nodes compare it
-with their own clocks: what is left beyond BUDGET is what these may differ by."""
+with their own clocks, which may differ by LEASE - BUDGET."""
 
 BUDGET: Final = 30.0
-"""Seconds for one refresh, its second try included (requirement 7.6)."""
+"""Seconds for one refresh, including its second attempt (requirement 7.6)."""
 
 PATIENCE: Final = 60.0
-"""Seconds for which to wait for another's refresh: longer than a lease."""
+"""Seconds to wait for the refresh of another process: longer than a lease."""
 
 EARLIEST, SPREAD = 10.0, 30.0
-"""A refresh is due between 10 and 40 seconds before the token ends (7.12)."""
+"""A refresh is due 10 to 40 seconds before the token expires (requirement 7.12)."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
 class SessionRefresh:
-    """Hands out sessions whose access token is worth trying."""
+    """Returns sessions with a usable access token."""
 
     def __init__(
         self,
         *,
         agent: ServerAgent,
-        evidence: EvidenceCollector,
-        bindings: Bindings,
+        verifier: IssuerVerifier,
+        client_auth: ClientAuthProvider,
         sessions: SessionStore,
         clock: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
@@ -63,18 +63,18 @@ class SessionRefresh:
         self._sessions = sessions
         self._clock = clock
         self._sleep = sleep
-        self._flights: Flights[OAuthSession] = Flights()
-        self._renewal = Renewal(
+        self._flights: SingleFlight[OAuthSession] = SingleFlight()
+        self._request = RefreshRequest(
             agent=agent,
-            evidence=evidence,
-            bindings=bindings,
+            verifier=verifier,
+            client_auth=client_auth,
             sessions=sessions,
             clock=clock,
             sleep=sleep,
         )
 
     def stored(self, did: Did, session_id: str) -> OAuthSession:
-        """Return the session as it is, due or not.
+        """Return the stored session, due or not.
 
         Raises:
             SessionEnded: there is no such session.
@@ -94,14 +94,14 @@ class SessionRefresh:
     ) -> OAuthSession:
         """Return the session, refreshed if that is due.
 
-        `rejected` is the access token that a PDS refused: whoever holds a newer one is
-        not refreshed again. The deadline is the caller's patience alone; a refresh that
-        has begun goes on without it and is stored for the next caller (7.10).
+        `rejected` is the access token that a PDS refused: a session with a newer one is
+        not refreshed again. The deadline limits how long the caller waits; a refresh
+        that has begun continues and is stored for the next caller (requirement 7.10).
 
         Raises:
             SessionEnded: sign in again.
-            RefreshBusy: the refresh takes longer than the caller has time.
-            AtprotoError: in its other kinds; the session is kept, try again later.
+            RefreshBusy: the refresh takes longer than the deadline.
+            AtprotoError: any other kind; the session is kept, try again later.
         """
         session = self.stored(did, session_id)
         if not self._is_due(session, rejected):
@@ -113,13 +113,13 @@ class SessionRefresh:
         try:
             return flight.result(timeout=max(deadline.remaining(), 0.0))
         except TimeoutError as error:
-            raise RefreshBusy(f"the refresh of {did} goes on") from error
+            raise RefreshBusy(f"the refresh of {did} is still running") from error
 
     def discard(self, session: OAuthSession) -> bool:
-        """Delete a session that its PDS refuses even after a refresh (7.14).
+        """Delete a session that its PDS refuses after a refresh (requirement 7.14).
 
-        Returns false, with nothing done, when it has newer tokens by now or somebody
-        is getting them: what was refused had been replaced just then.
+        Returns False, without deleting, when the session has newer tokens by now or a
+        refresh is running: then the refused token had just been replaced.
         """
         holder, now = secrets.token_urlsafe(16), self._clock()
         key = session.did, session.session_id
@@ -137,7 +137,7 @@ class SessionRefresh:
         if session.access_token == rejected:
             return True
         if session.expires_at is None:
-            return False  # a 401 will tell (requirement 7.1)
+            return False  # the PDS answers 401 when it has expired (requirement 7.1)
         left = session.expires_at - self._clock()
         return left <= (_margin(session) if session.refresh_token else 0.0)
 
@@ -147,7 +147,7 @@ class SessionRefresh:
         rejected: str | None,
         monotonic: Callable[[], float],
     ) -> OAuthSession:
-        """Lease the session and renew it, or wait until somebody else has."""
+        """Lease the session and refresh it, or wait until another process has."""
         did, session_id = session.did, session.session_id
         holder, pause = secrets.token_urlsafe(16), SHORTEST_PAUSE
         patience = Deadline.after(PATIENCE, monotonic)
@@ -161,7 +161,7 @@ class SessionRefresh:
                     leased, rejected, holder=holder, monotonic=monotonic
                 )
             if patience.remaining() <= 0:
-                raise RefreshBusy(f"somebody else's refresh of {did} does not end")
+                raise RefreshBusy(f"another refresh of {did} does not end")
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             session = self.stored(did, session_id)
@@ -175,19 +175,19 @@ class SessionRefresh:
         holder: str,
         monotonic: Callable[[], float],
     ) -> OAuthSession:
-        """Renew what is leased; whatever happens, the lease is over afterwards."""
+        """Refresh a leased session; the lease is released in every case."""
         if not self._is_due(session, rejected):
             self._release(session, holder)
             return session
         deadline = Deadline.after(BUDGET, monotonic)
         try:
-            return self._renewal.renew(session, holder=holder, deadline=deadline)
+            return self._request.send(session, holder=holder, deadline=deadline)
         except SessionEnded as ended:
             log.warning("session of %s is over: %s", session.did, ended.reason)
-            self._bury(session)
+            self._delete_ended(session)
             raise
         except AtprotoError as error:
-            # Refused as a client: our metadata or keys may be at fault (7.17, 10.3).
+            # ClientRefused: our metadata or keys may be wrong (requirement 10.3).
             level = (
                 logging.ERROR if isinstance(error, ClientRefused) else logging.WARNING
             )
@@ -195,31 +195,31 @@ class SessionRefresh:
             self._release(session, holder)
             raise
         except BaseException:
-            # Our own fault, or our end. The caller may have left, so the log is told.
+            # A bug or a shutdown. The caller may be gone, so it is logged here.
             log.exception("session of %s is not refreshed", session.did)
             self._release(session, holder)
             raise
 
     def _release(self, session: OAuthSession, holder: str) -> None:
-        """End our lease; where that fails, what is under way matters more."""
+        """Release our lease; a failure is logged and not raised."""
         try:
             self._sessions.release(session.did, session.session_id, holder=holder)
         except Exception:
-            log.exception("the lease of %s is left to end by itself", session.did)
+            log.exception("the lease of %s is not released; it expires", session.did)
 
-    def _bury(self, session: OAuthSession) -> None:
+    def _delete_ended(self, session: OAuthSession) -> None:
         try:
             self._sessions.delete(session.did, session.session_id)
         except Exception:
-            # Its tokens are dead at the host: the next use ends it again.
+            # Its tokens are revoked at the host: the next use ends it again.
             log.exception("the ended session of %s is not deleted", session.did)
 
 
 def _margin(session: OAuthSession) -> float:
-    """Return how long before its end a token is replaced.
+    """Return the seconds before its expiry at which a token is refreshed.
 
-    Spread by the token itself, so that all nodes agree, and never more than a quarter
-    of a short life (requirement 7.2).
+    Derived from the token, so that all nodes agree, and at most a quarter of its
+    lifetime (requirement 7.2).
     """
     seed = hashlib.sha256(session.access_token.encode()).digest()[0] / 255
     margin = EARLIEST + SPREAD * seed

@@ -1,8 +1,8 @@
-"""One refresh of one session by the one who leases it (RFC 6749 §6).
+"""The refresh request of one leased session (RFC 6749 section 6).
 
-Everything slow and everything that may refuse comes before the request (requirement
-7.10); between its answer and the commit of the new pair there is nothing (7.8). Only
-what requirement 7.17 lists ends the session, all else leaves it for another try.
+Every slow step and every check comes before the request (requirement 7.10); the new
+tokens are committed right after its answer (requirement 7.8). Only the failures of
+requirement 7.17 end the session; after all others it is tried again later.
 """
 
 from __future__ import annotations
@@ -30,53 +30,53 @@ from ..scopes.scope import ATPROTO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..discovery.server_metadata import AuthorizationServer
-    from ..oauth.client_auth import Binding, Bindings
-    from ..oauth.issuer_verification import Evidence, EvidenceCollector
+    from ..discovery.accounts import AccountLocation
+    from ..oauth.client_auth import ClientAuth, ClientAuthProvider
+    from ..oauth.issuer_verification import IssuerVerifier
     from ..oauth.server import Answer, ServerAgent
     from ..records import OAuthSession
     from ..stores.protocols import SessionStore
 
 log = logging.getLogger(__name__)
 
-EVIDENCE_BUDGET: Final = 10.0
-"""Seconds for proving that the issuer still speaks for the account."""
+VERIFICATION_BUDGET: Final = 10.0
+"""Seconds for verifying that the issuer still speaks for the account."""
 
 SECOND_TRY_AFTER: Final = 1.0
 COMMIT_AGAIN_AFTER: Final = (0.1, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewal:
-    """Renews leased sessions; the lease itself is the caller's business."""
+class RefreshRequest:
+    """Sends the refresh request of a session that the caller has leased."""
 
     agent: ServerAgent
-    evidence: EvidenceCollector
-    bindings: Bindings
+    verifier: IssuerVerifier
+    client_auth: ClientAuthProvider
     sessions: SessionStore
     clock: Callable[[], float]
     sleep: Callable[[float], None]
 
-    def renew(
+    def send(
         self, session: OAuthSession, *, holder: str, deadline: Deadline
     ) -> OAuthSession:
-        """Return the session with its new pair, which is stored already.
+        """Return the session with its new tokens, which are stored already.
 
         Raises:
             SessionEnded: for the reasons of requirement 7.17; the caller deletes it.
-            AtprotoError: in its other kinds; the session is as it was.
+            AtprotoError: any other kind; the session is unchanged.
         """
         if session.refresh_token is None:
             raise SessionEnded("not_refreshable")
-        binding = self._binding_of(session)
+        auth = self._auth_of(session)
         latest = self.clock() + deadline.remaining()
-        server, evidence = self._confirm(session, binding, deadline)
+        account = self._confirm(session, auth, deadline)
         ask = partial(
             self._ask_in_time,
             latest,
-            server,
+            account.server,
             session.refresh_token,
-            binding,
+            auth,
             deadline=deadline,
             nonce=session.as_nonce,
         )
@@ -84,46 +84,44 @@ class Renewal:
             answer = self._ask(ask, deadline)
         except RefreshRejected as error:
             return self._rotated_elsewhere(session, error, holder=holder)
-        renewed = _renewed(
-            session, answer, server=server, evidence=evidence, now=self.clock()
-        )
-        stored = self._keep(renewed, session, holder=holder, binding=binding)
-        self._judge(stored, answer, binding)
+        renewed = _renewed(session, answer, account=account, now=self.clock())
+        stored = self._keep(renewed, session, holder=holder, auth=auth)
+        self._check(stored, answer, auth)
         return stored
 
-    def _binding_of(self, session: OAuthSession) -> Binding:
-        """Return the keys of the session, or end it before anything is sent (7.4)."""
+    def _auth_of(self, session: OAuthSession) -> ClientAuth:
+        """Return the session's keys, or raise SessionEnded (requirement 7.4)."""
         try:
-            return self.bindings.of(session)
+            return self.client_auth.of(session)
         except KeyUnavailable as error:
             raise SessionEnded("key_gone") from error
 
     def _confirm(
-        self, session: OAuthSession, binding: Binding, deadline: Deadline
-    ) -> tuple[AuthorizationServer, Evidence]:
+        self, session: OAuthSession, auth: ClientAuth, deadline: Deadline
+    ) -> AccountLocation:
         try:
-            return self.evidence.confirm(
-                session, deadline=deadline.within(EVIDENCE_BUDGET)
+            return self.verifier.confirm(
+                session, deadline=deadline.within(VERIFICATION_BUDGET)
             )
         except IssuerMismatch as error:
-            self._revoke(session, binding)
+            self._revoke(session, auth)
             raise SessionEnded("moved") from error
 
     def _ask_in_time(self, latest: float, *what: Any, **how: Any) -> Answer:
-        """Send the refresh token, unless this machine has slept past its budget.
+        """Send the refresh token, unless this machine was suspended past its budget.
 
-        The deadline's clock stands still meanwhile, other nodes' do not: the lease is
-        theirs by now, and a token that they have used must not come again (7.7).
+        The monotonic clock of the deadline stops while a machine is suspended. Another
+        node may hold the lease by now and may have used the token (requirement 7.7).
         """
         if self.clock() > latest:
-            raise RefreshBusy("the time of this refresh is over, somebody may be next")
+            raise RefreshBusy("the time of this refresh is over")
         return self.agent.refresh(*what, **how)
 
     def _ask(self, ask: Callable[[], Answer], deadline: Deadline) -> Answer:
-        """Ask for a new pair; once more when no answer came (requirement 7.11).
+        """Send the request; once more when no answer came (requirement 7.11).
 
-        If the first request was acted upon, the old pair is dead and nothing can be
-        lost by the second; if it was not, the second brings the new pair.
+        If the server processed the first request, the old tokens are revoked and a
+        second request loses nothing; if it did not, the second brings new tokens.
         """
         try:
             return ask()
@@ -143,7 +141,7 @@ class Renewal:
     def _rotated_elsewhere(
         self, session: OAuthSession, error: RefreshRejected, *, holder: str
     ) -> OAuthSession:
-        """Return the pair that somebody stored meanwhile, our lease having run out."""
+        """Return the tokens that another process stored after our lease had expired."""
         stored = self.sessions.get(session.did, session.session_id)
         if stored is None or not _is_newer(stored, session):
             raise SessionEnded("lost" if error.ambiguous else "revoked") from error
@@ -156,19 +154,19 @@ class Renewal:
         session: OAuthSession,
         *,
         holder: str,
-        binding: Binding,
+        auth: ClientAuth,
     ) -> OAuthSession:
-        """Commit the new pair, or revoke it (requirements 7.8 and 7.9)."""
+        """Commit the new tokens, or revoke them (requirements 7.8 and 7.9)."""
         try:
             if self._commit(renewed, holder):
                 return renewed
             stored = self.sessions.get(session.did, session.session_id)
         except Exception as error:
-            self._revoke(renewed, binding)
+            self._revoke(renewed, auth)
             raise SessionEnded("lost") from error
         if stored is not None and _is_newer(stored, session):
-            return stored  # an earlier commit did arrive, or somebody overtook us
-        self._revoke(renewed, binding)
+            return stored  # an earlier commit arrived, or another process was faster
+        self._revoke(renewed, auth)
         raise SessionEnded("unknown" if stored is None else "lost")
 
     def _commit(self, renewed: OAuthSession, holder: str) -> bool:
@@ -180,24 +178,24 @@ class Renewal:
             self.sleep(pause)
         return self.sessions.replace(renewed, holder=holder)
 
-    def _judge(self, stored: OAuthSession, answer: Answer, binding: Binding) -> None:
-        """Look at the rest of the answer, now that the pair is safe."""
+    def _check(self, stored: OAuthSession, answer: Answer, auth: ClientAuth) -> None:
+        """Check the rest of the answer, after its tokens are stored."""
         subject = answer.document.get("sub")
         if subject is not None and subject != stored.did:
-            self._revoke(stored, binding)
+            self._revoke(stored, auth)
             raise SessionEnded("subject")
         if answer.nonce is None:
             log.warning("refresh answer of %s has no DPoP nonce", stored.issuer)  # 5.9
         if ATPROTO not in stored.scope.split():
             log.warning("%s granted %s no atproto scope", stored.issuer, stored.did)
 
-    def _revoke(self, session: OAuthSession, binding: Binding) -> None:
+    def _revoke(self, session: OAuthSession, auth: ClientAuth) -> None:
         deadline = Deadline.after(REVOCATION_BUDGET)
-        self.agent.end(session, binding, deadline=deadline)
+        self.agent.end(session, auth, deadline=deadline)
 
 
 def _is_newer(stored: OAuthSession, session: OAuthSession) -> bool:
-    """Tell whether somebody has stored another pair since we read ours."""
+    """Tell whether other tokens were stored since we read ours."""
     ours = session.access_token, session.refresh_token
     return (stored.access_token, stored.refresh_token) != ours
 
@@ -205,7 +203,7 @@ def _is_newer(stored: OAuthSession, session: OAuthSession) -> bool:
 def _worth_another(error: HostUnreachable, deadline: Deadline) -> bool:
     if deadline.remaining() <= SECOND_TRY_AFTER or isinstance(error, HostCircuitOpen):
         return False
-    # "Try later" is an answer, and says that nothing was done: 429 and the like.
+    # A status such as 429 is an answer: the request was not processed.
     return not isinstance(error, HostFailing) or error.status >= 500
 
 
@@ -213,17 +211,16 @@ def _renewed(
     session: OAuthSession,
     answer: Answer,
     *,
-    server: AuthorizationServer,
-    evidence: Evidence,
+    account: AccountLocation,
     now: float,
 ) -> OAuthSession:
-    same_pds = evidence.pds == session.pds
+    same_pds = account.pds == session.pds
     return replace(
         with_tokens(session, answer.document, now=now),
-        pds=evidence.pds,
-        token_endpoint=server.token_endpoint,
-        revocation_endpoint=server.revocation_endpoint,
+        pds=account.pds,
+        token_endpoint=account.server.token_endpoint,
+        revocation_endpoint=account.server.revocation_endpoint,
         as_nonce=answer.nonce or session.as_nonce,
         pds_nonce=session.pds_nonce if same_pds else None,
-        verified_at=evidence.seen_at,
+        verified_at=account.verified_at,
     )

@@ -1,7 +1,8 @@
-"""Requests to an account's own PDS with its session (RFC 9449 §7).
+"""Requests to an account's PDS with its session (RFC 9449 section 7).
 
-Each attempt has a proof with the token's hash (requirements 5.3 to 5.8); a refused
-token is refreshed once, and nothing else is a reason to refresh (7.13, 7.14).
+Each attempt has a DPoP proof with the token's hash (requirements 5.3 to 5.8). When the
+PDS refuses the token, the session is refreshed once; no other answer causes a refresh
+(requirements 7.13 and 7.14).
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
 ANSWER_LIMIT: Final = 5_000_000
-"""Bytes of an answer, unless the caller says otherwise."""
+"""Bytes of an answer, unless the caller gives another limit."""
 
 OURS: Final = frozenset({"authorization", "dpop", "host", "content-length", "cookie"})
-"""Headers that no caller may set."""
+"""Headers that a caller may not set."""
 
 UNAVAILABLE: Final = frozenset(
     {"AccountDeactivated", "AccountSuspended", "AccountTakedown"}
@@ -40,12 +41,12 @@ NEEDED_SCOPE: Final = re.compile(r"""scope[ =]"([\x21\x23-\x5b\x5d-\x7e ]{1,200}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSession:
-    """A stored session in use: it holds no token, so none of its copies goes stale."""
+    """A stored session in use; it holds no token, so copies never become outdated."""
 
     did: Did
     session_id: str
     handle: Handle | None
-    """As it was verified at the sign-in; display text only (requirement 1.30)."""
+    """As verified at the sign-in; display text only (requirement 1.30)."""
     refreshing: SessionRefresh
     sender: DPoPSender
 
@@ -61,17 +62,18 @@ class LiveSession:
         deadline: Deadline,
         limit: int = ANSWER_LIMIT,
     ) -> Response:
-        """Send one request to the account's PDS; return its answer, any status.
+        """Send one request to the account's PDS; return its answer with any status.
 
-        `path` begins with a slash and has no query. `body` is kept until the end,
-        because a nonce challenge or a refresh makes it go out again (requirement 5.13);
-        a long one is an `Upload`. The body of a success goes into the `sink`, if there
-        is one.
+        `path` begins with a slash and has no query. `body` may be sent again after a
+        nonce challenge or a refresh (requirement 5.13); use an `Upload` for a long one.
+        The body of a success is written to the `sink`, if there is one.
 
         Raises:
             SessionEnded: sign in again; `RefreshBusy`: try again.
-            ScopeMissing: the PDS names a permission that was not granted (8.11).
-            AccountUnavailable: the account is deactivated or taken down (7.21).
+            ScopeMissing: the PDS wants a permission that was not granted
+                (requirement 8.11).
+            AccountUnavailable: the account is deactivated or taken down
+                (requirement 7.21).
             HostUnreachable, ServerInvalid: see `HTTP.request`.
         """
         target = _target(path, params)
@@ -87,7 +89,7 @@ class LiveSession:
                 access_token=session.access_token,
                 sink=sink,
                 limit=limit,
-                timeout=deadline.remaining(),  # a large body takes what it takes
+                timeout=deadline.remaining(),  # a large body takes long
             )
             answer, _ = self.sender.send(
                 outgoing, deadline=deadline, nonce=session.pds_nonce
@@ -131,12 +133,15 @@ def _target(path: str, params: Parameters) -> str:
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     if alien := OURS & {name.lower() for name in headers}:
-        raise ValueError(f"headers that are not the caller's: {sorted(alien)}")
+        raise ValueError(f"headers that a caller may not set: {sorted(alien)}")
     return {"Accept": "*/*", **headers}
 
 
 def _is_token_refused(response: Response) -> bool:
-    """Tell whether the PDS refuses the access token itself (7.13, 7.14)."""
+    """Tell whether the PDS refuses the access token itself.
+
+    See requirements 7.13 and 7.14.
+    """
     if response.status != 401 or oauth_error(response)[0] in UNAVAILABLE:
         return False
     challenge = response.headers.get("WWW-Authenticate", "")
@@ -146,7 +151,7 @@ def _is_token_refused(response: Response) -> bool:
 
 
 def _check_account(response: Response) -> None:
-    """Raise what an answer says of the account or its permissions."""
+    """Raise when the answer is about the account or its permissions."""
     if response.status not in {400, 401, 403}:
         return
     host = host_of(response.url)
@@ -160,7 +165,7 @@ def _check_account(response: Response) -> None:
 
 
 def _needed_scope(response: Response, challenge: str) -> str:
-    """Return the scope that the host names, or nothing."""
+    """Return the scope that the host names, or an empty string."""
     message = response.json_object().get("message") if response.body else None
     for text in (message, challenge):
         if isinstance(text, str) and (named := NEEDED_SCOPE.search(text)):

@@ -1,7 +1,8 @@
-"""One piece of work at a time for each key, however many threads want its outcome.
+"""SingleFlight: concurrent calls with one key share one execution.
 
-Thrift, not safety: other processes know nothing of it. The work runs in a thread of its
-own and ends even when nobody waits for it any more (requirement 7.10).
+Deduplicates concurrent calls in this process. Correctness across processes is the
+lease's job. The work runs in a thread of its own and ends even when no caller waits for
+it any more (requirement 7.10).
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Flights(Generic[T]):
-    """The work that is under way."""
+class SingleFlight(Generic[T]):
+    """The calls that are running, by key."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[Hashable, Future[T]] = {}
 
     def join(self, key: Hashable, work: Callable[[], T]) -> Future[T]:
-        """Return the work that runs for this key; begin it when none does."""
+        """Return the running call of this key; start `work` when there is none."""
         with self._lock:
             running = self._running.get(key)
             if running is not None and not running.done():
                 return running
-            # A thread for each: a host that is slow keeps no other host waiting.
-            crew = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
-            begun = self._running[key] = crew.submit(work)
-        begun.add_done_callback(lambda done: self._land(key, done))
-        crew.shutdown(wait=False)
+            # One thread per call: a slow host delays no call to another host.
+            pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
+            begun = self._running[key] = pool.submit(work)
+        begun.add_done_callback(lambda done: self._remove(key, done))
+        pool.shutdown(wait=False)
         return begun
 
-    def _land(self, key: Hashable, done: Future[T]) -> None:
+    def _remove(self, key: Hashable, done: Future[T]) -> None:
         with self._lock:
             if self._running.get(key) is done:
                 del self._running[key]

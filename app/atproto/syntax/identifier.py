@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal
+from typing import ClassVar, Final
 from unicodedata import category, normalize
 from urllib.parse import unquote
 
 from ..errors import IdentifierInvalid
 from .grammar import (
+    Did,
     Handle,
+    Origin,
     host_of,
     is_handle,
     is_handle_resolvable,
@@ -51,21 +53,45 @@ _SPACED_SEPARATOR = re.compile(r" ?([.@:/]) ?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identifier:
-    """The start of a login (requirement 1.1).
+class HandleIdentifier:
+    """A handle to sign in with (requirement 1.1)."""
 
-    `completed` is true when a bare word was given the configured suffix, which the
-    person should get to see.
-    """
-
-    kind: Literal["handle", "did", "server"]
-    value: str
+    kind: ClassVar = "handle"
+    value: Handle
     completed: bool = False
+    """True when the configured suffix was added to a bare word; show that to the
+    person."""
 
     @property
-    def login_hint(self) -> str | None:
+    def login_hint(self) -> str:
         """What the authorization server may prefill (requirement 4.7)."""
-        return None if self.kind == "server" else self.value
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DidIdentifier:
+    """A DID to sign in with."""
+
+    kind: ClassVar = "did"
+    value: Did
+
+    @property
+    def login_hint(self) -> str:
+        """What the authorization server may prefill (requirement 4.7)."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerIdentifier:
+    """A PDS or an authorization server; it names no account (requirement 2.10)."""
+
+    kind: ClassVar = "server"
+    value: Origin
+    login_hint: ClassVar[None] = None
+
+
+Identifier = HandleIdentifier | DidIdentifier | ServerIdentifier
+"""The start of a login: what `parse_identifier` understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +109,15 @@ class _Reading:
             did = parse_did(
                 name, allow_localhost=self.allow_http, allow_test=self.allow_test
             )
-            return Identifier(kind="did", value=did)
+            return DidIdentifier(value=did)
         if "@" in name:
             raise self._email_like(name)
         if "." in name or ":" in name:
-            return Identifier(kind="handle", value=self._handle(name))
+            return HandleIdentifier(value=self._handle(name))
         if not self.handle_suffix:
             raise IdentifierInvalid("a handle has at least one dot")
         handle = self._handle(name + self.handle_suffix)
-        return Identifier(kind="handle", value=handle, completed=True)
+        return HandleIdentifier(value=handle, completed=True)
 
     def of_url(self, text: str) -> Identifier:
         """Read the URL of a profile page, or else of a server."""
@@ -104,7 +130,7 @@ class _Reading:
         host = Handle(host_of(origin))
         if not self.allow_http and not self._is_resolvable(host):
             raise IdentifierInvalid("the server's name is reserved")
-        return Identifier(kind="server", value=origin)
+        return ServerIdentifier(value=origin)
 
     def _handle(self, text: str) -> Handle:
         handle = parse_handle(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.atproto import (
+    AccountLocation,
     AccountNotFound,
     Deadline,
     Discovery,
@@ -13,8 +14,8 @@ from app.atproto import (
     HandleNotFound,
     HostUnreachable,
     HostWithoutOAuth,
-    Location,
     SafeHTTP,
+    ServerLocation,
     open_discovery,
     parse_identifier,
 )
@@ -33,7 +34,9 @@ def discovery(world: World) -> Discovery:
     return open_discovery(http=http, clock=world.clock, txt=world.dns)
 
 
-def finds(discovery: Discovery, world: World, typed: str) -> Location:
+def finds(
+    discovery: Discovery, world: World, typed: str
+) -> AccountLocation | ServerLocation:
     deadline = Deadline.after(9, world.clock.monotonic)
     return discovery.discover(parse_identifier(typed), deadline=deadline)
 

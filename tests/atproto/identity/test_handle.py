@@ -25,7 +25,7 @@ from app.atproto.errors import (
 from app.atproto.http.types import Deadline, Response
 from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.handle import LOOKUP_LIMIT, HandleResolver
-from app.atproto.syntax.grammar import Handle, Origin
+from app.atproto.syntax.grammar import Handle
 from tests.fakes.world import plc_did
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 ALICE = Handle("alice.skyhost.social")
 A, B = plc_did("a"), plc_did("b")
 WELL_KNOWN = f"https://{ALICE}/.well-known/atproto-did"
-FALLBACK = Origin("https://public.api.social")
-ASK_FALLBACK = f"{FALLBACK}/xrpc/com.atproto.identity.resolveHandle?handle={ALICE}"
 PATIENCE = 20.0
 """Seconds after which a lookup that a test holds back goes on by itself."""
 
@@ -122,7 +120,6 @@ def resolver(web: Web, dns: Dns, **options: Any) -> HandleResolver:
     given = {
         "policy": NetworkPolicy(),
         "before_host": lambda _host: None,
-        "fallback": None,
     }
     return HandleResolver(http=web, txt=dns, **{**given, **options})
 
@@ -436,60 +433,6 @@ def test_a_mistake_of_ours_is_not_taken_for_a_failure_of_theirs(
 
     with pytest.raises(ZeroDivisionError):
         resolve(web, dns)
-
-
-# --- a second opinion (1.19) --------------------------------------------------------
-
-
-def test_a_fallback_is_asked_where_the_methods_left_it_open(web: Web, dns: Dns) -> None:
-    web.says("Forbidden", status=403)
-    web.says(f'{{"did":"{A}"}}', url=ASK_FALLBACK)
-
-    assert resolve(web, dns, fallback=FALLBACK) == A
-
-
-@pytest.mark.parametrize("settled", ["no", "yes"])
-def test_a_fallback_is_not_asked_where_the_methods_settled_it(
-    web: Web, dns: Dns, settled: str
-) -> None:
-    if settled == "yes":
-        web.says(A)
-        assert resolve(web, dns, fallback=FALLBACK) == A
-    else:
-        with pytest.raises(HandleNotFound):
-            resolve(web, dns, fallback=FALLBACK)
-
-    assert [asked["url"] for asked in web.asked] == [WELL_KNOWN]
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (400, '{"error":"HandleNotFound"}'),
-        (502, "<html>"),
-        (200, "not JSON"),
-        (200, "{}"),
-        (200, '{"did":7}'),
-        (200, '{"did":"did:key:zQ3sh"}'),
-    ],
-)
-def test_a_fallback_that_does_not_know_leaves_the_failure_as_it_was(
-    web: Web, dns: Dns, status: int, body: str
-) -> None:
-    web.says("Forbidden", status=403)
-    web.says(body, status=status, url=ASK_FALLBACK)
-
-    with pytest.raises(HostUnreachable, match="answered 403"):
-        resolve(web, dns, fallback=FALLBACK)
-
-
-def test_there_is_no_fallback_unless_one_is_configured(web: Web, dns: Dns) -> None:
-    web.says("Forbidden", status=403)
-
-    with pytest.raises(HostUnreachable):
-        resolve(web, dns)
-
-    assert len(web.asked) == 1
 
 
 # --- whom we ask at all ---------------------------------------------------------------

@@ -151,7 +151,7 @@ def test_another_browser_is_refused_and_burns_nothing(
     url = library.approved(ALICE)
 
     with pytest.raises(BrowserMismatch):
-        library.finishes(url, bindings=held)
+        library.finishes(url, browser_secrets=held)
     assert token_requests(network) == 0
     assert library.finishes(url).session.did
 
@@ -162,23 +162,25 @@ def test_the_hash_of_the_secret_is_not_the_secret(library: Library) -> None:
     kept = library.states.last.browser_secret_hash
 
     with pytest.raises(BrowserMismatch):
-        library.finishes(url, bindings=(str(kept),))
+        library.finishes(url, browser_secrets=(str(kept),))
 
 
 def test_one_of_several_tabs_is_enough(library: Library) -> None:
     """9.12: concurrent flows hold a secret each."""
     url = library.approved(ALICE)
 
-    assert library.finishes(url, bindings=("another", SECRET, "third")).session.did
+    assert library.finishes(
+        url, browser_secrets=("another", SECRET, "third")
+    ).session.did
 
 
 def test_an_unbound_flow_is_not_finished_by_a_browser(library: Library) -> None:
     """9.12: a listener's flow and a browser's flow are not interchangeable."""
-    url = library.approved(ALICE, binding=None)
+    url = library.approved(ALICE, browser_secret=None)
 
     with pytest.raises(BrowserMismatch):
         library.finishes(url)
-    assert library.finishes(url, bindings=None).session.did
+    assert library.finishes(url, browser_secrets=None).session.did
 
 
 # --- who answered ---------------------------------------------------------------------

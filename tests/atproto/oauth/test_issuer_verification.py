@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
+from app.atproto.discovery.accounts import AccountLocation
 from app.atproto.errors import (
     HostUnreachable,
     HostWithoutOAuth,
     IssuerMismatch,
     SubjectMismatch,
 )
-from app.atproto.oauth.issuer_verification import Evidence, EvidenceCollector
-from app.atproto.syntax.grammar import Did
+from app.atproto.oauth.issuer_verification import IssuerVerifier
+from app.atproto.records import AuthRequest
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.network import FakeNetwork, Fault, Sent
@@ -155,27 +157,29 @@ class _Holds(Fault):
         self.gate.wait(60)
 
 
-def test_slow_proofs_keep_nobody_elses_waiting(
+def test_verification_beside_slow_ones_is_not_delayed(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """6.14: a stranger may begin many logins whose account lives at a slow host."""
-    collector = EvidenceCollector(
-        identities=library.identities, servers=library.servers, clock=library.clock
-    )
+    verifier = IssuerVerifier(discovery=library.discovery, clock=library.clock)
     gate = threading.Event()
+    slow, other = _old_request(library, BOB), _old_request(library, ALICE)
     network.lay(f"https://plc.directory/{world.bob.did}", _Holds(gate))
 
-    def proves(did: str) -> Future[Evidence]:
-        return collector.renew(
-            Did(did),
-            issuer="https://as.skyhost.social",
-            held=None,
-            deadline=library.deadline(),
-        )
+    def begins(request: AuthRequest) -> Future[AccountLocation]:
+        begun = verifier.begin(request, deadline=library.deadline())
+        assert begun is not None
+        return begun
 
-    held = [proves(world.bob.did) for _ in range(40)]
+    waiting = [begins(slow) for _ in range(40)]
     try:
-        assert proves(world.alice.did).result(timeout=30).did == world.alice.did
-        assert not any(one.done() for one in held)
+        assert begins(other).result(timeout=30).did == world.alice.did
+        assert not any(one.done() for one in waiting)
     finally:
         gate.set()
+
+
+def _old_request(library: Library, handle: str) -> AuthRequest:
+    """Return a waiting login whose verification is no longer fresh."""
+    library.begins(handle)
+    return replace(library.states.last, verified_at=0.0)

@@ -362,7 +362,7 @@ def test_a_nonce_that_cannot_be_kept_costs_no_tokens(
 
     assert stored(library, session) == renewed
     assert renewed.refresh_token == grant_of(library).refresh_token
-    assert "a nonce is not kept" in caplog.text
+    assert "a nonce is not cached" in caplog.text
 
 
 def fails_for_nonces(put: Any) -> Any:
@@ -936,7 +936,7 @@ def test_a_lease_that_cannot_be_ended_hides_nothing(
 
     with pytest.raises(HostFailing):
         current(library, session, rejected=session.access_token)
-    assert "left to end by itself" in caplog.text
+    assert "is not released" in caplog.text
 
     renewed = current(library, session, rejected=session.access_token)
     assert renewed.access_token == grant_of(library).access_token

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.atproto.errors import DidMethodUnsupported, IdentifierInvalid
-from app.atproto.syntax.identifier import LONGEST_INPUT, Identifier, parse_identifier
+from app.atproto.syntax.grammar import Did, Handle, Origin
+from app.atproto.syntax.identifier import (
+    LONGEST_INPUT,
+    DidIdentifier,
+    HandleIdentifier,
+    ServerIdentifier,
+    parse_identifier,
+)
 from tests.atproto import vectors
 
 PLC = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
@@ -71,7 +78,7 @@ HANDLES = {
 def test_a_handle_is_found_in_what_was_pasted(text: str) -> None:
     found = parse_identifier(text)
 
-    assert found == Identifier(kind="handle", value=ALICE, completed=False)
+    assert found == HandleIdentifier(value=Handle(ALICE), completed=False)
     assert found.login_hint == ALICE
 
 
@@ -97,7 +104,7 @@ DIDS = {
 def test_a_did_is_found_in_what_was_pasted(text: str) -> None:
     found = parse_identifier(text)
 
-    assert found == Identifier(kind="did", value=PLC)
+    assert found == DidIdentifier(value=Did(PLC))
     assert found.login_hint == PLC
 
 
@@ -128,7 +135,7 @@ def test_a_server_is_normalised_to_its_origin(text: str) -> None:
     """2.11; and there is nobody to hint at (2.10)."""
     found = parse_identifier(text)
 
-    assert found == Identifier(kind="server", value="https://skyhost.social")
+    assert found == ServerIdentifier(value=Origin("https://skyhost.social"))
     assert found.login_hint is None
 
 
@@ -142,7 +149,7 @@ def test_another_port_is_kept_for_the_network_policy_to_judge() -> None:
 def test_a_bare_word_is_completed_and_says_so(text: str) -> None:
     found = parse_identifier(text, handle_suffix=".skyhost.social")
 
-    assert found == Identifier(kind="handle", value=ALICE, completed=True)
+    assert found == HandleIdentifier(value=Handle(ALICE), completed=True)
 
 
 @pytest.mark.parametrize("suffix", [None, ""])
