@@ -6,9 +6,10 @@
     auth.open_page(started)
     session = auth.await_login(started.session_id)
 
-It needs `requests` and no other module of this repository, no web framework and no
-database. gRPC (`app.native.grpc_transport`) and the system's keyring are used when the
-app chooses them and they are installed. docs/native-client.md is the guide.
+It needs the packages `requests`, `filelock` and `platformdirs`, and no other module of
+this repository, no web framework and no database. gRPC (`app.native.grpc_transport`)
+and the system's keyring are used when the app chooses them and they are installed.
+docs/native-client.md is the guide.
 """
 
 from __future__ import annotations

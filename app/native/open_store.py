@@ -1,14 +1,12 @@
-"""Which store an app has: a clear choice, made once and kept.
+"""The choice of a store: the system's keyring or a private file.
 
-`auto` stays with whatever keeps the state already. Only an app that keeps nothing yet
-is free to choose, and takes the keyring where there is one. A keyring that kept the
-session and does not answer is an error to be shown: taking the file instead would sign
-the person out and leave the token behind.
+`auto` stays with the store that has the session already. An app without one takes the
+keyring where there is one. A keyring that has the session and does not answer is an
+error: taking the file instead would sign the person out and leave the token behind.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from .errors import KeyringUnusable, SessionStoreFailed
 from .file_store import FileStore
 from .keyring_store import KeyringStore, is_note, system_keyring
+from .private_file import state_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +33,7 @@ def open_store(
     *,
     keyring: Callable[[], Backend | None] = system_keyring,
 ) -> StateStore:
-    """Return the store of the app whose state is below this directory.
+    """Return the store of the app that keeps its state in this directory.
 
     Raises:
         SessionStoreFailed: `file` was chosen, and a session is in the keyring.
@@ -62,17 +61,16 @@ def open_store(
 
 def default_directory(app: str) -> Path:
     """Return where this system keeps the state of an app for one person."""
-    if sys.platform == "darwin":
+    if sys.platform == "darwin":  # where platformdirs follows XDG_STATE_HOME as well
         return Path.home() / "Library" / "Application Support" / app
-    chosen = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".local/state"
-    return base / app
+    return state_directory(app)
 
 
 def _look(file: FileStore) -> tuple[bool, bool]:
-    """Tell whether a file points to the keyring, and whether it says nothing.
+    """Return whether a file points to the keyring, and whether it is empty.
 
-    One that others could read is neither: it stays the file's, which refuses it.
+    A file that other users could read is neither: it stays a `FileStore`, which
+    refuses it.
     """
     try:
         text = file.read()
