@@ -14,7 +14,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from app.failures.table import TABLE
-from app.flows.xrpc.allow_list import CallRules
+from app.flows.xrpc.allow_list import XrpcAllowList
 from app.web.errors import HTTP_CODES, OWN
 from tests.service import Service
 
@@ -178,7 +178,7 @@ def test_the_example_of_a_call_writes_a_record(
     example: dict[str, Any] = {}
     settings = {
         "scope": "atproto repo:app.relay.track",
-        "xrpc_allow": CallRules.parse("repo:app.relay.track"),
+        "xrpc_allow": XrpcAllowList.parse("repo:app.relay.track"),
     }
     with listening(open_service, **settings) as service:
         browser = service.browser()

@@ -36,7 +36,7 @@ def show_again(failure: Failure) -> Response | str:
 @access("page")
 def show() -> Response:
     """Say who is signed in, and where; whoever is not goes to login and comes back."""
-    signed_in = flows().renew.renew(cookies.session_secret())
+    signed_in = flows().renew(cookies.session_secret())
     if signed_in is None:
         return _to_login()
     if signed_in.user is None or signed_in.token is None:

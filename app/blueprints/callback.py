@@ -22,7 +22,7 @@ from app.web import cookies
 from app.web.access import access
 from app.web.context import flows
 from app.web.errors import Failure, error_page, shows_failure
-from app.web.responses import enter, see_other
+from app.web.responses import redirect_signed_in, see_other
 from app.web.scope_upgrade import is_of, upgrade_page
 
 from . import native_confirm
@@ -66,7 +66,7 @@ def _unchanged(aim: Destination) -> SignedIn | None:
     """
     if not aim.upgrades:
         return None
-    signed_in = flows().renew.renew(cookies.session_secret())
+    signed_in = flows().renew(cookies.session_secret())
     if signed_in is None:
         return None
     is_theirs = signed_in.session.sid == aim.upgrades or is_of(signed_in, aim)
@@ -78,16 +78,16 @@ def _as_before(
 ) -> Response | str:
     """Send back whoever said no; tell the others what failed, and the way back."""
     if isinstance(failure.error, AccessDenied):
-        return enter(signed_in, aim.return_to)
+        return redirect_signed_in(signed_in, aim.return_to)
     return upgrade_page(signed_in, aim, failure=failure)
 
 
 def _unrecognised(failure: Failure) -> Response | str:
     """Send on who is signed in already: a reload or the back button brought them."""
     if isinstance(failure.error, StateUnknown):
-        signed_in = flows().renew.renew(cookies.session_secret())
+        signed_in = flows().renew(cookies.session_secret())
         if signed_in is not None:
-            return enter(signed_in, "")
+            return redirect_signed_in(signed_in, "")
     return error_page(failure)
 
 
@@ -119,7 +119,7 @@ def callback() -> Response:
     elif finished.destination.native:
         response = native_confirm.begin(finished)
     else:
-        response = _enter(finished)
+        response = _sign_in(finished)
     cookies.end_flow(response, state=request.args["state"])
     return response
 
@@ -131,9 +131,9 @@ def _ask_again(aim: Destination) -> Response:
     )
 
 
-def _enter(finished: LoginFinished) -> Response:
+def _sign_in(finished: LoginFinished) -> Response:
     session = finished.signed_in.session
-    response = enter(finished.signed_in, finished.destination.return_to)
+    response = redirect_signed_in(finished.signed_in, finished.destination.return_to)
     cookies.set_session(response, finished.signed_in, finished.secret)
     cookies.remember(
         response,

@@ -12,7 +12,7 @@ from app.web import cookies
 from app.web.access import access
 from app.web.context import flows, site
 from app.web.errors import Failure, shows_failure
-from app.web.responses import enter, see_other
+from app.web.responses import redirect_signed_in, see_other
 from app.web.return_to import ReturnToInvalid
 from app.web.scope_upgrade import is_due, is_of, upgrade_page
 
@@ -51,7 +51,7 @@ def show_again(failure: Failure) -> str:
     refused = REFUSED_FIELDS.get(type(failure.error))
     given = _given()
     aim = Destination(**given | ({refused: ""} if refused else {}))
-    signed_in = flows().renew.renew(cookies.session_secret())
+    signed_in = flows().renew(cookies.session_secret())
     if signed_in and not refused and is_of(signed_in, aim) and is_due(signed_in, aim):
         return upgrade_page(signed_in, aim, failure=failure)
     user = signed_in.user if signed_in else None
@@ -67,13 +67,13 @@ def show() -> Response | str:
     Unless their host has to be asked for more than it grants (8.10).
     """
     aim = _aim()
-    signed_in = flows().renew.renew(cookies.session_secret())
+    signed_in = flows().renew(cookies.session_secret())
     if signed_in is None:
         return login_page(aim)
     if is_due(signed_in, aim):
         return upgrade_page(signed_in, aim)
     if not aim.prompt:
-        return enter(signed_in, aim.return_to)
+        return redirect_signed_in(signed_in, aim.return_to)
     return login_page(aim, signed_in=signed_in.user)
 
 

@@ -17,7 +17,7 @@ bp = Blueprint("logout", __name__)
 def show() -> Response:
     """Sign out whoever came here by themselves; ask when another site led here."""
     return_to = site().returns.parse(request.args.get("return_to"))
-    signed_in = flows().renew.renew(cookies.session_secret())
+    signed_in = flows().renew(cookies.session_secret())
     if signed_in is None or not is_from_elsewhere():
         return _sign_out(return_to)
     page = render_template(

@@ -90,13 +90,13 @@ def begin(finished: LoginFinished) -> Response:
     """Lead the browser on from its callback, with what answers for the app."""
     login_id = finished.destination.native
     visit = NativeVisit.of(login_id, finished.secret)
-    response = lead_on(finished.signed_in.user, visit)
+    response = next_step(finished.signed_in.user, visit)
     if response.location:  # not decided yet
         cookies.begin_native(response, visit)
     return response
 
 
-def lead_on(user: User | None, visit: NativeVisit) -> Response:
+def next_step(user: User | None, visit: NativeVisit) -> Response:
     """Lead on to what is still to do: pick a username, answer, or nothing more."""
     if user is None:
         return see_other(url_for("signup.show", login=visit.mark))

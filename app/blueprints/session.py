@@ -7,8 +7,8 @@ from flask import Blueprint, Response, jsonify, request
 from app.flows.networks import network_of
 from app.web import cookies
 from app.web.access import access
-from app.web.bearer import bearer_token
 from app.web.context import flows
+from app.web.requests import bearer_token
 
 bp = Blueprint("session", __name__)
 
@@ -17,7 +17,7 @@ bp = Blueprint("session", __name__)
 @access("token")
 def show() -> Response:
     """Answer for the Bearer token, else for the cookie."""
-    identified = flows().identify.identify(bearer_token() or cookies.platform_token())
+    identified = flows().identify(bearer_token() or cookies.platform_token())
     claims, session = identified.claims, identified.session
     return jsonify(
         did=claims.did,

@@ -22,7 +22,7 @@ from app.web import cookies
 from app.web.access import access
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
-from app.web.responses import enter, see_other
+from app.web.responses import redirect_signed_in, see_other
 
 from . import native_confirm
 
@@ -80,9 +80,9 @@ def submit() -> Response:
     typed, visit = request.form.get("username", ""), _visit()
     if visit is None:
         done = flows().choose_username.choose(cookies.session_secret(), typed)
-        return enter(done.signed_in, done.destination.return_to)
+        return redirect_signed_in(done.signed_in, done.destination.return_to)
     done = flows().choose_username.choose(visit.secret, typed, native=visit.login_id)
-    return native_confirm.lead_on(done.signed_in.user, visit)
+    return native_confirm.next_step(done.signed_in.user, visit)
 
 
 def _newcomer() -> Newcomer:

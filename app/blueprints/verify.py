@@ -16,8 +16,8 @@ from app.flows.errors import NotSignedIn
 from app.flows.session import Identified
 from app.web import cookies
 from app.web.access import access
-from app.web.bearer import bearer_token
 from app.web.context import flows, site
+from app.web.requests import bearer_token
 from app.web.return_to import ReturnToInvalid
 
 bp = Blueprint("verify", __name__)
@@ -40,7 +40,7 @@ class LoginNeeded(NotSignedIn):
 def show(original: str = "") -> Response:
     """Say who makes the request; refuse, or lead to login, when nobody does."""
     del original  # Envoy's; who asks does not depend on what is asked for
-    identified = flows().verify.verify(bearer_token() or cookies.platform_token())
+    identified = flows().verify(bearer_token() or cookies.platform_token())
     if identified is not None:
         return _passed(identified)
     if request.args.get("redirect") == "1":

@@ -1,19 +1,17 @@
 """GET and POST /auth/xrpc/NSID: a call on the visitor's PDS, for a service.
 
-What goes to the PDS and what comes back is named here, header by header: cookies,
-tokens and challenges pass in neither direction, and nothing that a PDS sends becomes a
+What goes to the PDS and what comes back is listed here, header by header: cookies,
+tokens and challenges pass in neither direction, and no answer of a PDS is rendered as a
 document of our origin.
 """
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import IO
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
@@ -26,13 +24,12 @@ from app.failures import Failure
 from app.flows.errors import CallMalformed, CallTooLarge
 from app.flows.networks import network_of
 from app.flows.xrpc.allow_list import JSON, Call
-from app.flows.xrpc.call import Answer
-from app.flows.xrpc.call_records import CallRecord
+from app.flows.xrpc.call import IN_MEMORY, Answer, PdsCall
 from app.web import cookies, cors
 from app.web.access import access
-from app.web.bearer import bearer_token
 from app.web.context import flows, site
 from app.web.errors import adds_to_failure
+from app.web.requests import bearer_token
 
 bp = Blueprint("xrpc", __name__)
 
@@ -62,50 +59,45 @@ NO_DOCUMENT = {
 }
 
 CHUNK = 64 * 1024
-IN_MEMORY = 256 * 1024
-"""Bytes of a body that stay in memory; more goes to a file without a name."""
-
 _ACTIVE = re.compile(r"script|/css$")
-"""What a page would run or be styled by: our own take both from our origin."""
+"""Scripts and style sheets: pages of our origin would run or apply them."""
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 
 
-def ways_out(failure: Failure) -> dict[str, str]:
+def error_links(failure: Failure) -> dict[str, str]:
     """Return what helps after a failure: where to sign in, and what to ask for."""
-    record = _record()
-    if record is None or record.session is None:
+    running = _running()
+    if running is None:
         return {}
-    query = {"identifier": record.session.did}
+    query = {"identifier": running.session.did}
     if isinstance(failure.error, SessionEnded):
-        # With a prompt, whoever is signed in here is not sent straight back (7.18).
+        # With a prompt, a person who is signed in here is not sent straight back
+        # (requirement 7.18).
         return {"login_url": _login_url({"prompt": "login", **query})}
     if isinstance(failure.error, ScopeMissing):
-        scope = " ".join(record.needs) or failure.error.scope
+        scope = " ".join(running.admitted.needs) or failure.error.scope
         upgrade = {"scope": scope, **query} if scope else query
         return {"scope": scope, "login_url": _login_url(upgrade)}
     return {}
 
 
 @bp.route(PATH, methods=["GET", "POST"], provide_automatic_options=False)
-@adds_to_failure(ways_out)
+@adds_to_failure(error_links)
 @access("call")
 def call(nsid: str) -> Response:
     """Make the call and pass on the answer."""
-    record = _begin(nsid)
     bearer = bearer_token()
-    token = cookies.platform_token() if bearer is None else bearer
-    network = network_of(request.remote_addr or "")
-    who = flows().call_pds.recognise(token, network=network)
-    record.session = who.session
-    with ExitStack() as files:
-        answer = flows().call_pds.call(
-            who,
-            _call(nsid),
-            receive=partial(_receive, files),
-            headers=_headers_for_pds(),
-            record=record,
-        )
+    who = flows().call_pds.authenticate(
+        cookies.platform_token() if bearer is None else bearer,
+        network=network_of(request.remote_addr or ""),
+    )
+    running = flows().call_pds.begin(
+        who.session, _call(nsid), caller=cors.caller() or ""
+    )
+    g.pds_call = running
+    with running, _body(running.most_bytes) as body:
+        answer = running.send(body, _headers_for_pds())
     return _answered(answer)
 
 
@@ -118,30 +110,17 @@ def preflight(nsid: str) -> Response:  # noqa: ARG001 -- the answer is the same 
 
 @bp.after_request
 def finish(response: Response) -> Response:
-    """Let the page read the answer, and note that it came."""
+    """Let the page read the answer, and record the call in the audit trail."""
     cors.allow(response, exposed=EXPOSED)
-    record = _record()
-    if record is not None:
-        seconds = time.monotonic() - record.began
-        status = response.status_code
-        flows().record_call.record(record, status=status, seconds=seconds)
+    if (running := _running()) is not None:
+        running.record(response.status_code)
     return response
 
 
-def _begin(nsid: str) -> CallRecord:
-    g.call_record = CallRecord(
-        nsid=printable(nsid),
-        verb=request.method,
-        caller=cors.caller() or "",
-        began=time.monotonic(),
-    )
-    record: CallRecord = g.call_record
-    return record
-
-
-def _record() -> CallRecord | None:
-    record: CallRecord | None = g.get("call_record")
-    return record
+def _running() -> PdsCall | None:
+    """Return the call of this request, None before the caller is known."""
+    running: PdsCall | None = g.get("pds_call")
+    return running
 
 
 # --- to the PDS -----------------------------------------------------------------------
@@ -166,24 +145,25 @@ def _headers_for_pds() -> dict[str, str]:
     return given
 
 
-def _receive(files: ExitStack, limit: int) -> Upload | None:
+@contextmanager
+def _body(limit: int) -> Iterator[Upload | None]:
     """Read the caller's body, up to a limit of its own, into a file.
 
-    The limit of forms (MAX_CONTENT_LENGTH) stays what it is for everybody else.
+    The limit of forms (MAX_CONTENT_LENGTH) stays what it is for every other route.
     """
     if request.method != "POST":
-        return None
+        yield None
+        return
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise CallMalformed("its body is compressed")
     request.max_content_length = limit
-    spool: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 -- closed by the stack
-    file: IO[bytes] = files.enter_context(spool)
-    try:
-        for chunk in iter(partial(request.stream.read, CHUNK), b""):
-            file.write(chunk)
-    except RequestEntityTooLarge as error:
-        raise CallTooLarge(limit) from error
-    return Upload(file, file.tell()) if file.tell() else None
+    with SpooledTemporaryFile[bytes](max_size=IN_MEMORY) as file:
+        try:
+            for chunk in iter(partial(request.stream.read, CHUNK), b""):
+                file.write(chunk)
+        except RequestEntityTooLarge as error:
+            raise CallTooLarge(limit) from error
+        yield Upload(file, file.tell()) if file.tell() else None
 
 
 # --- and back -------------------------------------------------------------------------
@@ -206,9 +186,9 @@ def _answered(answer: Answer) -> Response:
 
 
 def _describe(response: Response, headers: Mapping[str, str]) -> None:
-    """Set the headers of an answer; whatever is not JSON is a file to download.
+    """Set the headers of an answer; what is not JSON is a file to download.
 
-    A script stays none, `nosniff` sees to that.
+    `nosniff` keeps browsers from running it as a script all the same.
     """
     named = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     is_plain = _MEDIA_TYPE.fullmatch(named) and not _ACTIVE.search(named)

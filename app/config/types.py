@@ -16,7 +16,7 @@ import limits
 from pydantic import PlainValidator
 
 from app.atproto.errors import ScopeInvalid
-from app.flows.xrpc.allow_list import CallRules
+from app.flows.xrpc.allow_list import XrpcAllowList
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,10 +75,10 @@ def size(text: str) -> int:
     return int(match[1]) * _SIZES[match[2]]
 
 
-def calls(text: str) -> CallRules:
+def calls(text: str) -> XrpcAllowList:
     """Return which calls are made for services; the word `none` allows none."""
     try:
-        return CallRules.parse("" if text == "none" else text)
+        return XrpcAllowList.parse("" if text == "none" else text)
     except ScopeInvalid as error:
         raise ValueError(str(error)) from error
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.flows.xrpc.allow_list import CallRules
+from app.flows.xrpc.allow_list import XrpcAllowList
 
 from . import addresses, types
 from .addresses import Address
@@ -188,7 +188,7 @@ class Variables(BaseSettings):
         secret=True,
     )
 
-    xrpc_allow: Annotated[CallRules, parsed(types.calls)] = setting(
+    xrpc_allow: Annotated[XrpcAllowList, parsed(types.calls)] = setting(
         "none",
         "Which calls services of the platform may make on their visitors' hosts "
         "through `/auth/xrpc/`: permissions with spaces between them. "

@@ -20,9 +20,8 @@ from app.flows.session import Identify, IssueToken, RenewToken
 from app.flows.signup import ChooseUsername
 from app.flows.usernames import Usernames
 from app.flows.verify import MOST_REMEMBERED, Verify
-from app.flows.xrpc.call import CallPds, Limits
-from app.flows.xrpc.call_records import RecordCall
-from app.flows.xrpc.retry_after import Pauses
+from app.flows.xrpc.call import CallPds
+from app.flows.xrpc.retry_after import RetryAfter
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
@@ -143,16 +142,18 @@ def open_use_cases(parts: Parts) -> UseCases:
         call_pds=CallPds(
             identify=identify,
             client=client,
-            rules=settings.xrpc_allow,
-            sizes=Limits(json=settings.xrpc_max_json, blob=settings.xrpc_max_blob),
+            allowed=settings.xrpc_allow,
+            max_json=settings.xrpc_max_json,
+            max_blob=settings.xrpc_max_blob,
             rates=limits,
-            pauses=Pauses(cache=stores.cache, clock=clock),
+            retry_after=RetryAfter(cache=stores.cache, clock=clock),
             concurrency=ConcurrencyLimit(
                 "calls",
                 total=CALLS_AT_ONCE,
                 per_key=CALLS_AT_ONCE_EACH,
                 retry_after=2,
             ),
+            audit=stores.audit,
+            clock=clock,
         ),
-        record_call=RecordCall(audit=stores.audit, clock=clock),
     )

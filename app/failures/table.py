@@ -71,7 +71,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.CallNotAllowed: Row("call_not_allowed", 403),
     flow.CallMalformed: Row("invalid_request", 400, "call"),
     flow.CallTooLarge: Row("too_large", 413, "call"),
-    flow.HostLimited: Row("too_many_requests", 429, "pds"),
+    flow.HostRateLimited: Row("too_many_requests", 429, "pds"),
     flow.SigningKeyRefused: Row("internal", 500),
     flow.StorageFailed: Row("internal", 500),
     token.TokenInvalid: Row("not_signed_in", 401),

@@ -21,7 +21,6 @@ from .session import Identify, RenewToken
 from .signup import ChooseUsername
 from .verify import Verify
 from .xrpc.call import CallPds
-from .xrpc.call_records import RecordCall
 
 __all__ = ["UseCases"]
 
@@ -45,4 +44,3 @@ class UseCases:
     await_native: AwaitNativeLogin
     permissions: Permissions
     call_pds: CallPds
-    record_call: RecordCall

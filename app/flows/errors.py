@@ -18,7 +18,7 @@
     ├── CallNotAllowed       XRPC_ALLOW does not name it; `reason` says what is missing
     ├── CallMalformed        a call that could be read in two ways; `reason` says how
     ├── CallTooLarge         the body of a call is longer than its kind may be
-    ├── HostLimited          a PDS asked us to wait; `retry_after` says for how long
+    ├── HostRateLimited          a PDS asked us to wait; `retry_after` says for how long
     ├── SigningKeyRefused    a key that cannot join its ring
     └── StorageFailed        the database refused or did not answer: our own fault
 
@@ -140,7 +140,7 @@ class CallTooLarge(FlowError):
         super().__init__(f"a body of more than {limit} bytes")
 
 
-class HostLimited(FlowError):
+class HostRateLimited(FlowError):
     """The PDS of an account has asked us to wait (429)."""
 
     def __init__(self, retry_after: float) -> None:

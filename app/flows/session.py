@@ -74,7 +74,7 @@ class RenewToken:
     tokens: IssueToken
     clock: Callable[[], float]
 
-    def renew(self, secret: str | None) -> SignedIn | None:
+    def __call__(self, secret: str | None) -> SignedIn | None:
         """Return the session behind a cookie's secret with a fresh token, or None.
 
         Raises:
@@ -122,7 +122,7 @@ class Identify:
     users: Users
     clock: Callable[[], float]
 
-    def identify(self, token: str | None) -> Identified:
+    def __call__(self, token: str | None) -> Identified:
         """Return who a platform token names, if its session still lives.
 
         Raises:

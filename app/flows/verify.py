@@ -35,7 +35,7 @@ class Verify:
     seen: MemoryCache[Identified]
     clock: Callable[[], float]
 
-    def verify(self, token: str | None) -> Identified | None:
+    def __call__(self, token: str | None) -> Identified | None:
         """Return who a token names while its session stands; None for anybody else.
 
         Raises:
@@ -48,7 +48,7 @@ class Verify:
         if known is not None:
             return known
         try:
-            identified = self.identify.identify(token)
+            identified = self.identify(token)
         except (NotSignedIn, TokenError) as error:
             log.debug("not verified: %s", error)
             return None

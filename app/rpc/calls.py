@@ -23,7 +23,7 @@ RETRY_ENDING = 2
 """Seconds in which another node, or our successor, serves."""
 
 
-class Ending(Exception):
+class ShuttingDown(Exception):
     """This process is about to stop; another one goes on with the login."""
 
 
@@ -56,7 +56,7 @@ async def answering(
         # The caller left, or its deadline passed; the second, while we wrote to it.
         status = StatusCode.CANCELLED
         raise
-    except Ending:
+    except ShuttingDown:
         status = StatusCode.UNAVAILABLE
         await context.abort(
             status,

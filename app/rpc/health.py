@@ -23,7 +23,7 @@ from grpc_health.v1.health_pb2 import (
 )
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
-from .calls import Context, Ending, address_of, answering
+from .calls import Context, ShuttingDown, address_of, answering
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
                         await context.write(HealthCheckResponse(status=status))
                         told = status
                     if self._is_ending:
-                        raise Ending
+                        raise ShuttingDown
                     await changed.wait()
 
     def _status(self, service: str) -> HealthCheckResponse.ServingStatus:

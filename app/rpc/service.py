@@ -18,7 +18,7 @@ from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin, NativeOutcome
 from app.wire.latchkey.v1 import auth_pb2 as wire
 
-from .calls import Context, Ending, address_of, answering
+from .calls import Context, ShuttingDown, address_of, answering
 
 Result = TypeVar("Result")
 
@@ -85,7 +85,7 @@ class AuthService:
 
     async def _follow(self, request: wire.AwaitLoginRequest, context: Context) -> None:
         if self.awaiting.is_ending:
-            raise Ending
+            raise ShuttingDown
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -121,7 +121,7 @@ class AuthService:
                     await woken.wait()
             woken.clear()
         if self.awaiting.is_ending:
-            raise Ending
+            raise ShuttingDown
 
 
 def event_of(outcome: NativeOutcome) -> wire.AwaitLoginResponse:

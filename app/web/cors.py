@@ -11,8 +11,8 @@ import re
 
 from flask import Response, request
 
-from .bearer import bearer_token
 from .context import site
+from .requests import bearer_token
 
 _ORIGIN = re.compile(r"https?://[^/?#]+")
 

@@ -47,11 +47,11 @@ HTTP_CODES = {
 def shows_failure(show: Callable[[Failure], Any]) -> Callable[[View], View]:
     """Name the function that shows this view's failures on a page of its own."""
 
-    def wear(view: View) -> View:
+    def decorate(view: View) -> View:
         setattr(view, SHOW, show)
         return view
 
-    return wear
+    return decorate
 
 
 def adds_to_failure(
@@ -59,11 +59,11 @@ def adds_to_failure(
 ) -> Callable[[View], View]:
     """Name the function whose fields join the JSON of this view's failures."""
 
-    def wear(view: View) -> View:
+    def decorate(view: View) -> View:
         setattr(view, MORE, more)
         return view
 
-    return wear
+    return decorate
 
 
 def row_for(error: Exception) -> Row:

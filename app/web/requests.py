@@ -1,18 +1,31 @@
-"""What programs send: one JSON object.
+"""What programs send: a Bearer token (RFC 6750 section 2.1), and one JSON object.
 
-Only `application/json` is read. A page of another site cannot send it without asking
-first (Fetch §4.8), and we answer no such question.
+Only `application/json` is read. A page of another site cannot send it without a
+preflight (Fetch section 4.8), and we answer none of those.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import request
+from flask import g, request
 
 
 class BodyInvalid(Exception):
-    """Not a JSON object, not sent as one, or with something else than text in it."""
+    """Not a JSON object, not sent as one, or with a member that is not text."""
+
+
+def bearer_token() -> str | None:
+    """Return the token, "" where the scheme is named without one; None without scheme.
+
+    The Authorization header is parsed once in a request, and not by
+    `request.authorization`, which raises for Basic credentials that are not ASCII.
+    """
+    if "bearer_token" not in g:
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        g.bearer_token = rest.strip() if scheme.lower() == "bearer" else None
+    token: str | None = g.bearer_token
+    return token
 
 
 def json_object() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from . import cookies
 from .context import site
 
 
-def enter(signed_in: SignedIn, return_to: str) -> Response:
+def redirect_signed_in(signed_in: SignedIn, return_to: str) -> Response:
     """Send a signed-in person on with a fresh token; a newcomer to the last step."""
     if signed_in.token is None:
         return see_other(url_for("signup.show"))

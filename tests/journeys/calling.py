@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from app.flows.xrpc.allow_list import CallRules
+from app.flows.xrpc.allow_list import XrpcAllowList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,7 +113,7 @@ def record_of(did: str, **changes: Any) -> dict[str, Any]:
 def opened(open_service: Callable[..., Service], **changes: Any) -> Caller:
     """Open a service that makes calls, and sign Alice in."""
     allow = changes.pop("allow", ALLOW)
-    settings = {"scope": SCOPE, "xrpc_allow": CallRules.parse(allow), **changes}
+    settings = {"scope": SCOPE, "xrpc_allow": XrpcAllowList.parse(allow), **changes}
     service = open_service(**settings)
     browser = service.browser()
     browser.signs_in(ALICE, username="alice")

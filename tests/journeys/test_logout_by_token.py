@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.flows.xrpc.allow_list import CallRules
+from app.flows.xrpc.allow_list import XrpcAllowList
 from tests.fakes import faults
 from tests.fakes.app import App, confirms
 from tests.fakes.browser import Browser
@@ -24,7 +24,7 @@ TAKES_TOKENS = [SESSION, "/auth/verify", f"/auth/xrpc/{GET_SESSION}"]
 
 @pytest.fixture
 def service(open_service: Callable[..., Service]) -> Service:
-    return open_service(scope=SCOPE, xrpc_allow=CallRules.parse(ALLOW))
+    return open_service(scope=SCOPE, xrpc_allow=XrpcAllowList.parse(ALLOW))
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRules:
+class XrpcAllowList:
     """XRPC_ALLOW, read once."""
 
     allowed: ScopeSet

@@ -1,31 +1,40 @@
-"""A call on the PDS of a person, for a service that this person visits.
+"""A call on a person's PDS (/auth/xrpc), for a service that the person visits.
 
-The service shows the platform token; tokens and keys of the host never leave
+The service shows the platform token; tokens and keys of the host never leave us
 (requirement 7.22). The call goes to the person's own PDS alone, if `XRPC_ALLOW` names
-it, and its answer comes back as it is, but for outages and limits.
+it, and its answer comes back as it is, but for outages and limits. Each call of a
+session leaves a row in the audit trail: who, what and how it ended, and no content.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
-from typing import IO, Final
+from typing import IO, Final, Self
 
 from app.atproto.client import OAuthClient
-from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded
+from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded, printable
 from app.atproto.http.types import Deadline, Response, Upload, parse_json
-from app.atproto.syntax.grammar import Did, host_of
+from app.atproto.syntax.grammar import host_of
 from app.flows.concurrency import ConcurrencyLimit
-from app.flows.errors import CallMalformed, HostLimited, NotSignedIn
-from app.flows.ports import RateLimit, Session
+from app.flows.errors import (
+    CallMalformed,
+    HostRateLimited,
+    NotSignedIn,
+    StorageFailed,
+)
+from app.flows.ports import Audit, RateLimit, Session
 from app.flows.session import Identified, Identify
 from app.tokens.errors import TokenInvalid
 
-from .allow_list import JSON, UPLOAD_BLOB, Admitted, Call, CallRules
-from .call_records import CallRecord
-from .retry_after import Pauses
+from .allow_list import JSON, UPLOAD_BLOB, Admitted, Call, XrpcAllowList
+from .retry_after import RetryAfter
+
+log = logging.getLogger(__name__)
 
 CALL_BUDGET: Final = 9.0
 """Seconds for a call with all its attempts: an answer comes within ten."""
@@ -34,15 +43,15 @@ LONGEST_BUDGET: Final = 25.0
 """Seconds for a large body: less than a restart waits for requests under way."""
 
 SPEED: Final = 2_000_000
-"""Bytes in a second that a line to a PDS is trusted to carry."""
+"""Bytes in a second that a connection to a PDS is expected to carry."""
 
 BULK: Final = frozenset(
     {"com.atproto.sync.getBlob", "com.atproto.sync.getRepo", UPLOAD_BLOB}
 )
-"""Methods whose bodies are large, one way or the other."""
+"""Methods whose bodies are large, in one direction or the other."""
 
 IN_MEMORY: Final = 256 * 1024
-"""Bytes of an answer that stay in memory; more goes to a file without a name."""
+"""Bytes of a body that stay in memory; more goes to a file without a name."""
 
 OUTAGES: Final = frozenset({502, 503, 504})
 
@@ -51,8 +60,8 @@ OUTAGES: Final = frozenset({502, 503, 504})
 class Answer:
     """What the PDS said: a success with its body in `file`, an error in `body`.
 
-    Until whoever has it calls `close`, it keeps its file and a place of its person: one
-    that is read slowly, or never, is one of the few that they may have at once.
+    It keeps its file and the person's place until `close` is called: an answer that is
+    read slowly, or never, is one of the few that a person may have at once.
     """
 
     status: int
@@ -63,127 +72,136 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long bodies may be, in bytes."""
-
-    json: int
-    blob: int
-
-    def for_body_of(self, call: Call) -> int:
-        """Return the limit for what the caller sends."""
-        return self.blob if call.nsid == UPLOAD_BLOB else self.json
-
-    @property
-    def for_answer(self) -> int:
-        """The limit for what the PDS says, a blob at times."""
-        return max(self.blob, self.json)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CallPds:
-    """GET and POST /auth/xrpc/NSID."""
+    """GET and POST /auth/xrpc/NSID: authenticate, then `begin` one call."""
 
     identify: Identify
     client: OAuthClient
-    rules: CallRules
-    sizes: Limits
+    allowed: XrpcAllowList
+    max_json: int
+    """Bytes of a body; `max_blob` for uploads, and the larger one for answers."""
+    max_blob: int
     rates: RateLimit
-    pauses: Pauses
+    retry_after: RetryAfter
     concurrency: ConcurrencyLimit
+    audit: Audit
+    clock: Callable[[], float]
 
-    def recognise(self, token: str | None, *, network: str) -> Identified:
-        """Return whom the platform token names; whoever guesses is slowed down.
+    def authenticate(self, token: str | None, *, network: str) -> Identified:
+        """Return whom the platform token names.
 
-        Raises what `Identify.identify` raises, and:
-            TooManyRequests: too many tokens from this network were none.
+        Raises what `Identify` raises, and:
+            TooManyRequests: too many tokens from this network were invalid.
         """
         try:
-            return self.identify.identify(token)
+            return self.identify(token)
         except (NotSignedIn, TokenInvalid):
             self.rates.hit("token", network)
             raise
 
-    def call(
-        self,
-        who: Identified,
-        call: Call,
-        *,
-        receive: Callable[[int], Upload | None],
-        headers: Mapping[str, str],
-        record: CallRecord,
-    ) -> Answer:
-        """Make a call with the session of this person; return what the PDS says.
+    def begin(self, session: Session, call: Call, *, caller: str) -> PdsCall:
+        """Return a call that has not been admitted yet.
 
-        `receive` reads the caller's body, up to so many bytes; it is asked once and
-        only when nothing else is amiss.
+        `caller` is the origin of the page that calls, or `bearer`.
+        """
+        return PdsCall(flow=self, session=session, call=call, caller=caller)
+
+
+@dataclass(slots=True, kw_only=True)
+class PdsCall:
+    """One call of a person: enter it to have it admitted, `send` it, `record` its end.
+
+    Entering raises:
+        TooManyRequests: too many calls of this session, or too many at once.
+        CallNotAllowed, CallMalformed: the PDS is not asked.
+        HostRateLimited: the PDS has asked us to wait.
+    """
+
+    flow: CallPds
+    session: Session
+    call: Call
+    caller: str
+    admitted: Admitted = field(default=Admitted(), init=False)
+    """Empty until it is known: for a write, until its body is read."""
+    _began: float = field(default_factory=time.monotonic, init=False)
+    _is_write: bool = field(default=False, init=False)
+    _kept: ExitStack = field(default_factory=ExitStack, init=False)
+
+    def __enter__(self) -> Self:
+        flow, did = self.flow, self.session.did
+        flow.rates.hit("call", self.session.sid)
+        admitted = flow.allowed.admit(self.call, did)
+        self._is_write = admitted is None
+        self.admitted = admitted or Admitted()
+        flow.retry_after.check(did, self.call.verb)
+        self._kept.enter_context(flow.concurrency.hold(did))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._kept.close()
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes the caller's body may have."""
+        is_upload = self.call.nsid == UPLOAD_BLOB
+        return self.flow.max_blob if is_upload else self.flow.max_json
+
+    def send(self, body: Upload | None, headers: Mapping[str, str]) -> Answer:
+        """Make the call with the person's session at the host; return the answer.
 
         Raises:
-            TooManyRequests: too many calls of this session, or too many at once.
-            CallNotAllowed, CallMalformed, CallTooLarge: the PDS was not asked.
-            HostLimited: the PDS wants to be left alone for a while.
-            SessionEnded: sign in again (7.18); AccountUnavailable: 7.21.
-            ScopeMissing: something was not granted (8.11); `record.needs` says what.
-            HostUnreachable, ServerInvalid, RefreshBusy: not the caller's fault.
+            CallNotAllowed, CallMalformed: a write that its body decides.
+            HostRateLimited: the PDS asks us to wait.
+            SessionEnded: sign in again (requirement 7.18).
+            AccountUnavailable: requirement 7.21.
+            ScopeMissing: a permission was not granted (requirement 8.11).
+            HostUnreachable, ServerInvalid, RefreshBusy: the host's fault, or ours.
         """
-        did = who.session.did
-        self.rates.hit("call", who.session.sid)
-        admitted = self.rules.admit(call, did)
-        self.pauses.check(did, call.verb)
-        with ExitStack() as kept:
-            kept.enter_context(self.concurrency.hold(did))
-            body = receive(self.sizes.for_body_of(call))
-            if admitted is None:
-                admitted = self.rules.admit_writes(call, _document(body), did)
-            record.collections, record.needs = admitted.collections, admitted.needs
-            file = kept.enter_context(SpooledTemporaryFile(max_size=IN_MEMORY))
-            response = self._send(
-                who.session, call, admitted, body=body, headers=headers, sink=file
+        if self._is_write:
+            self.admitted = self.flow.allowed.admit_writes(
+                self.call, _document(body), self.session.did
             )
-            self._judge(did, call, response)
-            file.seek(0)
-            return Answer(
-                status=response.status,
-                headers=response.headers,
-                body=response.body,
-                file=file,
-                close=kept.pop_all().close,
-            )
+        spool = SpooledTemporaryFile[bytes](max_size=IN_MEMORY)
+        file = self._kept.enter_context(spool)
+        response = self._response(body, headers, sink=file)
+        self._judge(response)
+        file.seek(0)
+        return Answer(
+            status=response.status,
+            headers=response.headers,
+            body=response.body,
+            file=file,
+            close=self._kept.pop_all().close,
+        )
 
-    def _send(
-        self,
-        session: Session,
-        call: Call,
-        admitted: Admitted,
-        *,
-        body: Upload | None,
-        headers: Mapping[str, str],
-        sink: IO[bytes],
+    def _response(
+        self, body: Upload | None, headers: Mapping[str, str], *, sink: IO[bytes]
     ) -> Response:
+        session, call = self.session, self.call
         if session.oauth_session_id is None:
             raise SessionEnded("unknown")
-        live = self.client.restore(session.did, session.oauth_session_id)
+        live = self.flow.client.restore(session.did, session.oauth_session_id)
         try:
             return live.request(
                 call.verb,
                 f"/xrpc/{call.nsid}",
                 params=call.params,
-                headers=_headers(headers, admitted),
+                headers=_headers(headers, self.admitted),
                 body=body,
                 sink=sink,
                 deadline=Deadline.after(_budget(call, body)),
-                limit=self.sizes.for_answer,
+                limit=max(self.flow.max_blob, self.flow.max_json),
             )
-        except HostFailing as error:  # a refresh came first, and was too much
+        except HostFailing as error:  # a refresh came first and was refused with 429
             if error.status != 429:
                 raise
-            wait = self.pauses.begin(session.did, call.verb, error.headers)
-            raise HostLimited(wait) from error
+            raise HostRateLimited(self._pause(error.headers)) from error
 
-    def _judge(self, did: Did, call: Call, response: Response) -> None:
+    def _judge(self, response: Response) -> None:
         """Raise what is no answer to this call, but news of the host."""
         status, host = response.status, host_of(response.url)
         if status == 429:
-            raise HostLimited(self.pauses.begin(did, call.verb, response.headers))
+            raise HostRateLimited(self._pause(response.headers))
         if 300 <= status < 400:
             raise ServerInvalid(host, "it redirects a call")
         if not 200 <= status < 600:  # after 1xx, a proxy awaits another answer of ours
@@ -192,9 +210,34 @@ class CallPds:
         if status in OUTAGES or is_page:
             raise HostFailing(host, status)
 
+    def _pause(self, headers: Mapping[str, str]) -> float:
+        return self.flow.retry_after.begin(self.session.did, self.call.verb, headers)
+
+    def record(self, status: int) -> None:
+        """Write the call to the audit trail; `status` is what the caller was answered.
+
+        The call is over, and may have written something: an audit trail that cannot be
+        written must not make it look as if it had failed. The log has it then.
+        """
+        did, sid = self.session.did, self.session.sid
+        detail = {
+            "nsid": printable(self.call.nsid),
+            "method": self.call.verb,
+            "collections": list(self.admitted.collections),
+            "caller": self.caller,
+            "status": status,
+            "milliseconds": round(1000 * (time.monotonic() - self._began)),
+        }
+        try:
+            self.flow.audit.record(
+                "xrpc", now=self.flow.clock(), did=did, sid=sid, detail=detail
+            )
+        except StorageFailed:
+            log.exception("not in the audit trail: xrpc %s %s %s", did, sid, detail)
+
 
 def _document(body: Upload | None) -> object:
-    """Read a body that is to be judged."""
+    """Read a body that decides whether the call is admitted."""
     if body is None:
         raise CallMalformed("it needs a body")
     body.file.seek(0)

@@ -15,7 +15,7 @@ from typing import Final
 
 from app.atproto.stores.protocols import Cache
 from app.atproto.syntax.grammar import Did
-from app.flows.errors import HostLimited
+from app.flows.errors import HostRateLimited
 
 UNSAID: Final = 60.0
 """Seconds to wait when a host does not say."""
@@ -28,7 +28,7 @@ EPOCH: Final = 1_000_000_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
+class RetryAfter:
     """Remembers who is to be left alone."""
 
     cache: Cache
@@ -38,12 +38,12 @@ class Pauses:
         """Let a call go out.
 
         Raises:
-            HostLimited: the account's host has asked us to wait.
+            HostRateLimited: the account's host has asked us to wait.
         """
         until = self.cache.get(_place(did, verb))
         left = float(until) - self.clock() if until else 0.0
         if left > 0:
-            raise HostLimited(left)
+            raise HostRateLimited(left)
 
     def begin(self, did: Did, verb: str, headers: Mapping[str, str]) -> float:
         """Leave the account's host alone, as an answer asks; return the seconds."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.atproto.errors import ScopeInvalid
 from app.atproto.syntax.grammar import Did
 from app.flows.errors import CallMalformed, CallNotAllowed
-from app.flows.xrpc.allow_list import READS, UPLOAD_BLOB, Admitted, Call, CallRules
+from app.flows.xrpc.allow_list import READS, UPLOAD_BLOB, Admitted, Call, XrpcAllowList
 from app.flows.xrpc.repo_writes import ACTIONS, APPLY_WRITES, WRITES
 
 DID = Did("did:plc:k7cmwsiotbw56d3znjcqn2eu")
@@ -36,7 +36,7 @@ WORDS = (
 )
 
 
-def admitted(rules: CallRules, call: Call, body: object = None) -> Admitted | None:
+def admitted(rules: XrpcAllowList, call: Call, body: object = None) -> Admitted | None:
     try:
         return rules.admit(call, DID) or rules.admit_writes(call, body, DID)
     except (CallNotAllowed, CallMalformed):
@@ -58,7 +58,7 @@ def test_what_is_admitted_was_named(
     words, verb, method, service, media_type, repo, collection, kind
 ):
     """Said once more, in the plainest words, for every call that gets through."""
-    rules = CallRules.parse(" ".join(sorted(words)))
+    rules = XrpcAllowList.parse(" ".join(sorted(words)))
     params = (("repo", repo), ("collection", collection)) if method in READS else ()
     call = Call(
         verb=verb, nsid=method, params=params, media_type=media_type, service=service
@@ -129,12 +129,12 @@ def test_what_is_admitted_was_named(
 )
 def test_what_no_call_may_have_is_no_setting(text):
     with pytest.raises(ScopeInvalid):
-        CallRules.parse(f"repo:app.relay.track {text}")
+        XrpcAllowList.parse(f"repo:app.relay.track {text}")
 
 
 def test_a_wildcard_of_a_service_is_none_of_the_pds_itself():
     """A PDS answers these itself, whatever service the header names."""
-    rules = CallRules.parse(f"rpc:*?aud={NAMED}")
+    rules = XrpcAllowList.parse(f"rpc:*?aud={NAMED}")
 
     for method in METHODS[2:]:
         for spelled in (method, method.upper(), method.title()):
@@ -148,7 +148,7 @@ def test_a_wildcard_of_a_service_is_none_of_the_pds_itself():
 
 def test_several_services_for_one_method_must_be_told_apart():
     other = "did:web:other.relay.cafe#appview"
-    rules = CallRules.parse(
+    rules = XrpcAllowList.parse(
         f"rpc:app.relay.getFeed?aud={NAMED} "
         "rpc:app.relay.getFeed?aud=did:web:other.relay.cafe%23appview"
     )
@@ -162,7 +162,7 @@ def test_several_services_for_one_method_must_be_told_apart():
 
 def test_reading_records_may_be_named_like_any_method():
     """Then it is for all repositories, and the PDS says what is public."""
-    rules = CallRules.parse("rpc:com.atproto.repo.listRecords")
+    rules = XrpcAllowList.parse("rpc:com.atproto.repo.listRecords")
     params = (("repo", "did:plc:other"), ("collection", "app.bsky.feed.post"))
 
     call = Call(verb="GET", nsid="com.atproto.repo.listRecords", params=params)
@@ -171,7 +171,7 @@ def test_reading_records_may_be_named_like_any_method():
 
 
 def test_what_a_call_needs_is_said_as_a_scope():
-    rules = CallRules.parse("repo:* blob:*/*")
+    rules = XrpcAllowList.parse("repo:* blob:*/*")
     put = Call(
         verb="POST", nsid="com.atproto.repo.putRecord", media_type="application/json"
     )

@@ -6,8 +6,8 @@ import pytest
 
 from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did
-from app.flows.errors import HostLimited
-from app.flows.xrpc.retry_after import LONGEST, UNSAID, Pauses, wait_of
+from app.flows.errors import HostRateLimited
+from app.flows.xrpc.retry_after import LONGEST, UNSAID, RetryAfter, wait_of
 from tests.fakes.clock import NOON, FakeClock
 
 ALICE = Did("did:plc:alice")
@@ -37,18 +37,18 @@ def test_wait_of_reads_retry_after_and_ratelimit_reset(headers, seconds):
 )
 def test_pause_lasts_from_one_second_to_a_day(said, least, most):
     clock = FakeClock()
-    pauses = Pauses(cache=MemoryCache(clock), clock=clock)
+    pauses = RetryAfter(cache=MemoryCache(clock), clock=clock)
 
     assert least <= pauses.begin(ALICE, "GET", {"Retry-After": said}) <= most
 
 
 def test_pause_ends_after_its_seconds():
     clock = FakeClock()
-    pauses = Pauses(cache=MemoryCache(clock), clock=clock)
+    pauses = RetryAfter(cache=MemoryCache(clock), clock=clock)
     pauses.begin(ALICE, "GET", {"Retry-After": "10"})
 
     pauses.check(ALICE, "POST")
-    with pytest.raises(HostLimited) as limited:
+    with pytest.raises(HostRateLimited) as limited:
         pauses.check(ALICE, "GET")
     clock.advance(10)
     pauses.check(ALICE, "GET")
