@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from app.failures.table import TABLE
 from app.flows.xrpc.allow_list import XrpcAllowList
 from app.web.errors import HTTP_CODES, OWN
+from tests.printed import ISSUER, listening, shown
 from tests.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.fakes.world import World
 
@@ -35,7 +32,6 @@ CITED = re.compile(rf"(?i:requirements?)\s+((?:{NUMBERS}{LINKED})+)")
 FILE = re.compile(
     r"`([\w./-]+\.(?:conf|css|html|j2|js|md|py|sql|toml|txt|yml))(?:::(test_\w+))?`"
 )
-ISSUER = "https://auth.example.org"
 
 
 def names(path: Path) -> str:
@@ -117,58 +113,6 @@ def test_every_requirement_that_is_cited_is_a_row() -> None:
 
 
 # --- the code that is shown -----------------------------------------------------------
-
-
-@contextmanager
-def listening(
-    open_service: Callable[..., Service], **settings: Any
-) -> Iterator[Service]:
-    """Serve the application on this machine, under the address that it is told."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        service = open_service(
-            loopback=True,
-            public_url=f"http://127.0.0.1:{port}",
-            token_algorithm="RS256",
-            **settings,
-        )
-        server = make_server("127.0.0.1", port, service.app, fd=listener.fileno())
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield service
-        finally:
-            server.shutdown()
-            thread.join(10)
-            server.server_close()
-
-
-def shown(language: str, page: str = "README.md") -> str:
-    """Return the first example of a language in a page."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return text.split(f"```{language}\n")[1].split("```")[0]
-
-
-def test_the_example_of_the_readme_tells_who_it_is(
-    open_service: Callable[..., Service], world: World
-) -> None:
-    """As a service of the platform runs it: PyJWT, and our keys over HTTP."""
-    world.clock.advance(time.time() - world.clock())
-    example: dict[str, Any] = {}
-    with listening(open_service) as service:
-        browser = service.browser()
-        browser.signs_in("alice.skyhost.social", username="alice")
-        cookie = browser.jar.get("platform_token")
-        assert cookie is not None
-
-        exec(shown("python").replace(ISSUER, service.home), example)  # noqa: S102
-        claims = example["who_is_it"](cookie.value)
-
-    assert (claims["sub"], claims["username"]) == (world.alice.did, "alice")
-    table = re.findall(
-        r"(?m)^\| (`\w+`(?:, `\w+`)*) \|", (ROOT / "README.md").read_text()
-    )
-    assert set(re.findall(r"\w+", " ".join(table[:6]))) == set(claims)
 
 
 def test_the_example_of_a_call_writes_a_record(
