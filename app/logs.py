@@ -1,7 +1,7 @@
-"""How the log looks: a line per event, for people or for machines.
+"""Log formatters: one line for each event, as text or as JSON.
 
-What is logged is decided where it happens; nothing secret gets there (requirement
-9.22). A line feed inside a message never begins another line.
+The code that logs decides what is logged, and logs no secret (requirement 9.22). A line
+feed inside a message does not start another line.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Literal
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
-# The path of an awaiting app holds the secret that its token is delivered for.
+# The path of an awaiting app has the secret in it with which the app gets its token.
 AWAITED = re.compile(r"(/auth/native/login/)[^/?\s'\"]+")
 
-# Libraries that tell more about each request than an operator wants to read, and more
-# than may be written: urllib3 logs the path and query of what it fetches.
+# Libraries whose debug lines are noise or must not be written: urllib3 logs the path
+# and the query of each request.
 QUIET = ("urllib3", "requests", "dns", "sqlalchemy")
 
 
@@ -34,7 +34,7 @@ class TextFormatter(logging.Formatter):
         return _without_secrets(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - inherited
-        """Return one line whatever the message holds."""
+        """Return one line, also for a message with line feeds."""
         return _one_line(super().formatMessage(record))
 
 
@@ -55,7 +55,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(*, level: str, style: Literal["text", "json"] | str) -> None:
-    """Send everything to standard error; calling it again changes the settings only."""
+    """Log to standard error; a second call changes the level and the format only."""
     root = logging.getLogger()
     handler = next((h for h in root.handlers if h.name == "latchkey"), None)
     if handler is None:

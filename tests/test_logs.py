@@ -23,7 +23,7 @@ def record(message, *arguments, exc_info=None):
 
 @pytest.mark.parametrize("formatter", FORMATTERS)
 @pytest.mark.parametrize("path", [AWAIT, AWAIT + "/", AWAIT[:-6], f"{AWAIT}?a=b"])
-def test_the_secret_of_an_awaiting_app_is_in_no_line(formatter, path):
+def test_await_secret_is_in_no_log_line(formatter, path):
     line = formatter.format(record('"GET %s" 200', path))
 
     assert "/auth/native/login/..." in line
@@ -50,5 +50,5 @@ def test_a_json_line_stays_json():
 
 
 @pytest.mark.parametrize("formatter", FORMATTERS)
-def test_a_line_feed_in_a_message_begins_no_line(formatter):
+def test_line_feed_in_message_starts_no_log_line(formatter):
     assert "\n" not in formatter.format(record("one\r\ntwo"))

@@ -114,7 +114,7 @@ def advice(settings: Derived) -> Iterator[str]:
     if not settings.native_confirmation:
         yield (
             f"{PREFIX}NATIVE_CONFIRMATION: off lets the sender of a forwarded link "
-            "into the account of whoever follows it; docs/native.md says more"
+            "into the account of the person who follows it; see docs/native.md"
         )
     if settings.is_loopback_development and not _listens_on_loopback(settings.bind):
         yield (
@@ -124,8 +124,8 @@ def advice(settings: Derived) -> Iterator[str]:
     is_public = settings.is_secure and not settings.lab_network
     if is_public and settings.trusted_proxies == 0:
         yield (
-            f"{PREFIX}TRUSTED_PROXIES: with 0 behind a TLS proxy everybody comes from "
-            "one address and shares one rate limit; say how many proxies are in front"
+            f"{PREFIX}TRUSTED_PROXIES: with 0 behind a TLS proxy all people come from "
+            "one address and share one rate limit; say how many proxies are in front"
         )
 
 
@@ -137,7 +137,7 @@ def _scopes(settings: Derived) -> Iterator[Problem]:
 
 
 def _no_permissions(scope: str) -> list[str]:
-    """Return the words that nobody here understands."""
+    """Return the words that are no permission of the grammar."""
     words = ScopeSet.parse(scope).words
     return [w for w in words if w != ATPROTO and not w.startswith("transition:")]
 

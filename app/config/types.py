@@ -159,7 +159,7 @@ def scope(text: str) -> str:
     if _SCOPE.fullmatch(text) is None:
         raise ValueError("must be printable words with single spaces between them")
     if "atproto" not in scopes:
-        raise ValueError("lacks `atproto`, without which no server signs anybody in")
+        raise ValueError("lacks `atproto`, without which no server signs people in")
     if "openid" in scopes:
         raise ValueError("names `openid`, which no server takes")  # requirement 3.10
     if len(set(scopes)) != len(scopes):
@@ -168,9 +168,9 @@ def scope(text: str) -> str:
 
 
 def username(text: str) -> str:
-    """Return a username to keep back, in lower case."""
+    """Return a reserved username in lower case."""
     if _USERNAME.fullmatch(text.lower()) is None:
-        raise ValueError(f"{text!r} can be nobody's username; use a-z, 0-9 and hyphens")
+        raise ValueError(f"{text!r} cannot be a username; use a-z, 0-9 and hyphens")
     return text.lower()
 
 
@@ -181,7 +181,7 @@ def rate(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{text!r} is no rate; write it as in 30/minute") from error
     if allowed == 0:
-        raise ValueError("would let nobody sign in")
+        raise ValueError("would refuse every sign-in")
     return text
 
 

@@ -152,13 +152,13 @@ class Variables(BaseSettings):
     )
     reserved_usernames: Annotated[tuple[str, ...], listed(types.username)] = setting(
         "none",
-        "Usernames that nobody may pick, besides the list that ships.",
+        "Usernames that cannot be chosen, besides the list that ships.",
         example="staff,press",
     )
     native_confirmation: Switch = setting(
         "on",
         "Native apps: the browser asks before an app is let in, and shows a code to "
-        "compare. Off: whoever follows a forwarded link lets its sender in.",
+        "compare. Off: a person who follows a forwarded link lets its sender in.",
     )
     plc_url: Annotated[str, parsed(addresses.origin)] = setting(
         "https://plc.directory", "The directory that did:plc asks."

@@ -7,12 +7,12 @@ import pytest
 from tests.config.reading import read, refusal
 
 
-def test_no_call_is_made_unless_it_is_named():
+def test_xrpc_allow_defaults_to_no_calls():
     assert read().xrpc_allow.allowed.permissions == ()
     assert read(XRPC_ALLOW="none").xrpc_allow == read().xrpc_allow
 
 
-def test_calls_are_named_as_permissions_are():
+def test_xrpc_allow_is_parsed_as_permissions():
     rules = read(XRPC_ALLOW="repo:app.relay.track  blob:image/* rpc:app.relay.getX")
 
     assert str(rules.xrpc_allow.allowed) == (
@@ -31,7 +31,7 @@ def test_calls_are_named_as_permissions_are():
         ("atproto", "atproto names no call"),
     ],
 )
-def test_what_names_no_call_stops_the_start_with_one_line(text, why):
+def test_xrpc_allow_that_names_no_call_is_refused(text, why):
     (line,) = refusal(XRPC_ALLOW=f"blob:*/* {text}")
 
     assert line.startswith("LATCHKEY_XRPC_ALLOW: ")

@@ -14,7 +14,7 @@ from tests.config.reading import PRODUCTION, SECRET_KEY, read, refusal
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_all_problems_are_told_at_once_a_line_each():
+def test_all_problems_are_reported_at_once_a_line_each():
     lines = refusal(
         TOKEN_LIFETIME="long", BIND="here", SCOPE="all", TRUSTED_PROXIES="x"
     )
@@ -27,7 +27,7 @@ def test_all_problems_are_told_at_once_a_line_each():
     ]
 
 
-def test_a_problem_that_follows_from_another_is_not_told():
+def test_problem_caused_by_another_is_not_reported():
     lines = refusal(PUBLIC_URL="nonsense", COOKIE_DOMAIN="platform.internal")
 
     assert [line.partition(":")[0] for line in lines] == ["LATCHKEY_PUBLIC_URL"]
@@ -41,7 +41,7 @@ def test_a_misspelt_variable_is_reported_with_the_nearest_name():
     )
 
 
-def test_a_misspelling_is_reported_beside_what_is_missing_for_it():
+def test_misspelt_variable_is_reported_beside_the_missing_setting():
     lines = refusal(PRODUCTION, SECRET_KEY="", SECRET_KEI=SECRET_KEY)
 
     assert lines[1].startswith("LATCHKEY_SECRET_KEI is not a setting; did you mean")
@@ -53,13 +53,13 @@ def test_only_secrets_come_from_files():
     assert warning.startswith("LATCHKEY_PUBLIC_URL_FILE is not a setting")
 
 
-def test_variables_of_others_are_nobodys_business():
+def test_variables_without_our_prefix_are_ignored():
     settings = Settings.from_environment({"PUBLIC_URL": "nonsense", "HOME": "/"})
 
     assert settings == read()
 
 
-def test_settings_made_in_code_are_judged_by_the_same_rules():
+def test_settings_from_keywords_follow_the_same_rules():
     with pytest.raises(SettingsInvalid, match="LATCHKEY_SECRET_KEY: is required"):
         Settings(public_url="https://auth.platform.internal")
 
@@ -73,7 +73,7 @@ def test_settings_never_change():
     ("path", "write"),
     [(".env.example", env_example), ("docs/configuration.md", configuration_page)],
 )
-def test_the_written_reference_is_what_the_settings_say(path, write):
+def test_written_reference_matches_the_settings(path, write):
     written = (ROOT / path).read_text(encoding="utf-8")
 
     assert written == write(), "run `make docs-config`"

@@ -22,7 +22,7 @@ def test_the_port_of_loopback_development_follows_bind():
     assert read(BIND="127.0.0.1:9001").public_url == "http://127.0.0.1:9001"
 
 
-def test_loopback_development_is_where_the_server_listens():
+def test_default_public_url_follows_the_host_of_bind():
     assert read(BIND="[::1]:8000").public_url == "http://[::1]:8000"
     assert read(BIND="[::1]:80").public_url == "http://[::1]"
     assert read(BIND="0.0.0.0:8000").public_url == "http://127.0.0.1:8000"
@@ -67,7 +67,7 @@ def test_production_serves_one_https_origin():
     assert settings.warnings == ()
 
 
-def test_a_bare_slash_after_the_origin_is_forgiven():
+def test_public_url_with_trailing_slash_is_accepted():
     settings = read(PRODUCTION, PUBLIC_URL="https://Auth.Platform.internal/")
 
     assert settings.public_url == "https://auth.platform.internal"
@@ -109,7 +109,7 @@ def test_a_public_url_that_no_server_would_take_is_refused(url, why):
     assert why in line
 
 
-def test_a_laboratory_changes_nothing_about_names_that_servers_refuse():
+def test_lab_network_refuses_reserved_names_too():
     """3.2: the reference takes no client_id under .test, in no network."""
     (line,) = refusal(LABORATORY, PUBLIC_URL="https://auth.platform.test")
 
@@ -137,7 +137,7 @@ def test_the_client_id_is_one_of_the_two_documents_that_are_served():
     assert "is not one of /oauth-client-metadata.json, /auth/client" in line
 
 
-def test_we_introduce_ourselves_with_a_version_and_a_contact():
+def test_user_agent_has_version_and_contact():
     assert read(PRODUCTION).user_agent == (
         f"Latchkey/{VERSION} (+https://auth.platform.internal)"
     )

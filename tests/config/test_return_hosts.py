@@ -7,7 +7,7 @@ import pytest
 from tests.config.reading import PRODUCTION, read, refusal
 
 
-def test_a_login_may_lead_home_and_to_the_cookie_domain():
+def test_public_host_and_cookie_domain_are_allowed_return_hosts():
     settings = read(PRODUCTION, COOKIE_DOMAIN="platform.internal")
 
     assert settings.allowed_return_hosts == {
@@ -35,7 +35,7 @@ def test_return_hosts_are_listed_with_commas():
         "b\u00fccher.org",
     ],
 )
-def test_a_return_host_is_a_host_and_nothing_else(host):
+def test_return_hosts_with_more_than_a_host_are_refused(host):
     (line,) = refusal(PRODUCTION, RETURN_HOSTS=host)
 
     assert line.startswith("LATCHKEY_RETURN_HOSTS: ")
@@ -51,7 +51,7 @@ def test_an_empty_entry_in_a_list_is_refused():
     "url",
     ["/auth/account", "/", "https://app.platform.internal/home?x=1"],
 )
-def test_one_lands_on_a_path_of_ours_or_on_an_allowed_host(url):
+def test_landing_url_is_a_local_path_or_an_allowed_host(url):
     settings = read(PRODUCTION, COOKIE_DOMAIN="platform.internal", LANDING_URL=url)
 
     assert settings.landing_url == url
@@ -70,7 +70,7 @@ def test_one_lands_on_a_path_of_ours_or_on_an_allowed_host(url):
         "http://app.platform.internal/",
     ],
 )
-def test_one_never_lands_anywhere_else(url):
+def test_landing_url_elsewhere_is_refused(url):
     (line,) = refusal(PRODUCTION, COOKIE_DOMAIN="platform.internal", LANDING_URL=url)
 
     assert line.startswith("LATCHKEY_LANDING_URL: ")

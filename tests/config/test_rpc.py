@@ -19,7 +19,7 @@ def pair(tmp_path: Path) -> dict[str, str]:
     return {"RPC_TLS_CERTIFICATE": str(certificate), "RPC_TLS_KEY": str(key)}
 
 
-def test_grpc_is_served_on_the_loopback_unless_told():
+def test_rpc_bind_defaults_to_loopback():
     settings = read(PRODUCTION)
 
     assert settings.rpc_bind == Address("::1", 50051)
@@ -27,12 +27,12 @@ def test_grpc_is_served_on_the_loopback_unless_told():
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:1", "[::1]:50052", "unix:/run/rpc.sock"])
-def test_what_no_other_machine_reaches_may_do_without_tls(bind: str):
+def test_rpc_bind_on_loopback_or_unix_socket_needs_no_tls(bind: str):
     assert str(read(PRODUCTION, RPC_BIND=bind).rpc_bind) == bind
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:50051", "[::]:50051", "192.0.2.7:50051"])
-def test_what_other_machines_reach_must_have_tls(bind: str, pair: dict[str, str]):
+def test_rpc_bind_on_public_address_requires_tls(bind: str, pair: dict[str, str]):
     (line,) = refusal(PRODUCTION, RPC_BIND=bind)
 
     assert line.startswith(f"LATCHKEY_RPC_BIND: {bind} can be reached from other ")
@@ -48,7 +48,7 @@ def test_what_other_machines_reach_must_have_tls(bind: str, pair: dict[str, str]
         ("RPC_TLS_KEY", "RPC_TLS_CERTIFICATE"),
     ],
 )
-def test_a_certificate_and_its_key_come_together(
+def test_rpc_certificate_without_its_key_is_refused(
     given: str, missing: str, pair: dict[str, str]
 ):
     (line,) = refusal(PRODUCTION, **{given: pair[given]})
@@ -56,7 +56,9 @@ def test_a_certificate_and_its_key_come_together(
     assert line == f"LATCHKEY_{missing}: is required with {given}"
 
 
-def test_files_that_cannot_be_read_stop_the_start(tmp_path: Path, pair: dict[str, str]):
+def test_rpc_files_that_cannot_be_read_are_refused(
+    tmp_path: Path, pair: dict[str, str]
+):
     gone = str(tmp_path / "gone.key")
     (line,) = refusal(PRODUCTION, **{**pair, "RPC_TLS_KEY": gone})
 

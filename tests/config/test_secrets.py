@@ -6,6 +6,7 @@ import base64
 import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_production_needs_a_secret_key_and_says_how_to_make_one():
     ],
     ids=["word", "words", "31 bytes", "33 bytes", "base64", "zeros", "letters"],
 )
-def test_a_secret_key_that_is_not_32_random_bytes_is_refused_unseen(key):
+def test_secret_key_that_is_not_32_random_bytes_is_refused_without_quoting_it(key):
     (line,) = refusal(PRODUCTION, SECRET_KEY=key)
 
     assert line.startswith("LATCHKEY_SECRET_KEY: ")
@@ -159,7 +160,11 @@ def test_a_choice_whose_package_is_missing_is_refused(installed, line):
     assert str(problem) == f"LATCHKEY_{line}"
 
 
-def test_a_development_key_is_made_once_and_kept_to_its_owner(tmp_path):
+def names(directory: Path) -> set[str]:
+    return {file.name for file in directory.iterdir()}
+
+
+def test_development_key_is_made_once_with_mode_0600(tmp_path):
     directory = tmp_path / "var"
 
     key = keep_development_key(directory)
@@ -167,7 +172,7 @@ def test_a_development_key_is_made_once_and_kept_to_its_owner(tmp_path):
     assert len(key) == 32
     assert keep_development_key(directory) == key
     assert stat.S_IMODE((directory / "secret_key").stat().st_mode) == 0o600
-    assert [file.name for file in directory.iterdir()] == ["secret_key"]
+    assert names(directory) == {"secret_key", "secret_key.lock"}
 
 
 def test_processes_that_start_together_agree_on_one_development_key(tmp_path):
@@ -175,15 +180,25 @@ def test_processes_that_start_together_agree_on_one_development_key(tmp_path):
         keys = set(pool.map(keep_development_key, [tmp_path] * 32))
 
     assert len(keys) == 1
-    assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
+    assert names(tmp_path) == {"secret_key", "secret_key.lock"}
 
 
-def test_a_spoilt_development_key_is_refused_and_not_replaced(tmp_path):
+def test_malformed_development_key_is_refused_and_not_replaced(tmp_path):
     file = tmp_path / "secret_key"
     file.write_text("canary")
+    file.chmod(0o600)
 
-    with pytest.raises(SettingsInvalid, match="cannot be used") as caught:
+    with pytest.raises(SettingsInvalid, match="32 random bytes") as caught:
         keep_development_key(tmp_path)
 
     assert "canary" not in str(caught.value)
     assert file.read_text() == "canary"
+
+
+def test_development_key_that_other_users_may_read_is_refused(tmp_path):
+    file = tmp_path / "secret_key"
+    file.write_text(SECRET_KEY)
+    file.chmod(0o644)
+
+    with pytest.raises(SettingsInvalid, match="other users may have read"):
+        keep_development_key(tmp_path)

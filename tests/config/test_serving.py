@@ -67,7 +67,7 @@ def test_a_switch_is_on_or_off(text):
     "url",
     ["http://127.0.0.1:8000", "https://auth.platform.internal"],
 )
-def test_a_laboratory_stands_where_the_internet_does_not_reach(url):
+def test_lab_network_with_private_public_url_is_accepted(url):
     settings = read(LABORATORY, PUBLIC_URL=url)
 
     assert settings.lab_network
@@ -75,7 +75,7 @@ def test_a_laboratory_stands_where_the_internet_does_not_reach(url):
 
 
 @pytest.mark.parametrize("url", ["https://auth.platform.org", "https://a.github.io"])
-def test_a_service_of_the_internet_is_no_laboratory(url):
+def test_lab_network_with_public_domain_is_refused(url):
     (line,) = refusal(LABORATORY, PUBLIC_URL=url)
 
     assert line.startswith("LATCHKEY_LAB_NETWORK: ")

@@ -110,7 +110,7 @@ def test_the_secret_key_is_no_part_of_any_environment(deployment: Deployment):
     assert "LATCHKEY_SECRET_KEY_FILE=/run/credentials/" in environment
 
 
-def test_what_is_stored_is_for_the_service_alone(deployment: Deployment):
+def test_database_is_readable_by_the_service_only(deployment: Deployment):
     listing = deployment.machine.output("find /var/lib/latchkey -printf '%u %m %P\\n'")
 
     owners = {line.split()[0] for line in listing.splitlines()}

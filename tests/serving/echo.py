@@ -40,7 +40,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         case "/silence":
             silences.append(None)
             get_hub().threadpool.apply(keep_silent)
-            text = "nobody answered"
+            text = "no answer"
         case "/silences":
             text = str(len(silences))
         case "/lookup":

@@ -9,7 +9,7 @@ under_way: list[None] = []
 
 
 def flood() -> Iterator[bytes]:
-    """Yield more than any connection holds, until nobody takes it any more."""
+    """Yield more than any connection holds, until the client is gone."""
     under_way.append(None)
     try:
         while True:

@@ -24,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_a_waiting_request_keeps_no_other_one_waiting(server):
+def test_waiting_request_does_not_block_others(server):
     """One worker is enough for our metadata to be fetched meanwhile (3.13)."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(server.get, "/wait")
@@ -35,7 +35,7 @@ def test_a_waiting_request_keeps_no_other_one_waiting(server):
         assert waiting.result() == "released"
 
 
-def test_names_whose_servers_are_silent_keep_no_other_one_waiting(server):
+def test_silent_dns_lookups_do_not_block_others(server):
     """Lookups are real threads, of which gevent has ten unless told (9.6)."""
     with ThreadPoolExecutor(32) as pool:
         silent = [pool.submit(server.get, "/silence") for _ in range(32)]
@@ -82,7 +82,7 @@ def test_no_query_string_is_logged_whatever_happens(tmp_path: Path):
     assert CANARY not in log
 
 
-def test_a_line_feed_in_a_path_forges_no_line(tmp_path: Path):
+def test_line_feed_in_path_starts_no_log_line(tmp_path: Path):
     with serving("tests.serving.echo:app", tmp_path) as server:
         server.get("/x%0Aforged")
 
@@ -92,7 +92,7 @@ def test_a_line_feed_in_a_path_forges_no_line(tmp_path: Path):
     assert not any(line.startswith("forged") for line in log.splitlines())
 
 
-def test_a_worker_takes_over_what_was_loaded_before_it(tmp_path: Path):
+def test_worker_serves_after_fork_without_errors(tmp_path: Path):
     """Nothing that a fork breaks, such as a thread or a connection, is made earlier."""
     settings = {
         "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
@@ -109,7 +109,7 @@ def test_a_worker_takes_over_what_was_loaded_before_it(tmp_path: Path):
     assert " ERROR " not in log
 
 
-def test_a_worker_says_at_once_that_init_is_missing(tmp_path: Path):
+def test_worker_without_init_logs_what_is_missing(tmp_path: Path):
     settings = {
         "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
         "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),

@@ -42,7 +42,7 @@ def head_of_answer(raw: socket.socket) -> bytes:
     return raw.recv(4096).partition(b"\r\n")[0]
 
 
-def test_a_body_that_stops_coming_keeps_nothing(server: Server):
+def test_body_that_stalls_ends_with_a_timeout(server: Server):
     with closing(connected(server)) as raw:
         raw.sendall(FORM + b"Content-Length: 20\r\n\r\nidentifier")
 
@@ -97,7 +97,7 @@ def test_nothing_is_served_after_a_body_that_failed(server: Server, body: bytes)
     assert b"HTTP/1.1" not in rest
 
 
-def test_whoever_takes_no_answer_is_left(tmp_path: Path):
+def test_client_that_reads_no_answer_is_disconnected(tmp_path: Path):
     with serving("tests.serving.flood:app", tmp_path, **IMPATIENT) as server:
         with closing(connected(server)) as raw:
             raw.sendall(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
