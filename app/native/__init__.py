@@ -43,6 +43,8 @@ from .store import MemoryStore, StateStore
 from .transport import Transport
 from .waiting import Waiting
 
+__version__ = "0.1.0"
+
 ServerUnknown = NotALatchkeyServer
 
 __all__ = [

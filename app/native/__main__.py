@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from .cli.arguments import build_parser
+try:
+    from .cli.arguments import parse
+except ImportError as error:
+    if error.name != "click":
+        raise
+    sys.exit("The command line needs the package click: install it.")
 from .cli.commands import run
 from .cli.exit_codes import Exit
 from .cli.terminal import OutputClosed, Screen
@@ -13,7 +18,9 @@ from .cli.terminal import OutputClosed, Screen
 
 def main() -> int:
     """Run the command that was given and return its exit code."""
-    options = build_parser().parse_args()
+    options = parse()
+    if isinstance(options, int):
+        return options
     screen = Screen(out=sys.stdout, err=sys.stderr, as_json=options.json)
     try:
         return run(options, screen)

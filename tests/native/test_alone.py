@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.native import NativeError, errors
 from app.native.cli.exit_codes import Exit, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # Imports the package in a process where nothing but `requests` is at hand, tells what
 # came with it, and what happens to who chooses gRPC.
@@ -23,13 +25,13 @@ import importlib, pkgutil, sys
 class Refuser:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in REFUSED:
-            raise ImportError(f"{name} is not at hand here")
+            raise ImportError(f"{name} is not at hand here", name=name)
 
 REFUSED = set(sys.argv[1:])
 sys.meta_path.insert(0, Refuser())
 import app.native as package
 for module in pkgutil.walk_packages(package.__path__, "app.native."):
-    if not module.name.endswith(("__main__", "grpc_transport")):
+    if module.name.split(".")[2] not in {"__main__", "cli", "grpc_transport"}:
         importlib.import_module(module.name)
 print(*[name for name in sys.modules if name.startswith("app.")])
 try:
@@ -37,6 +39,10 @@ try:
 except package.TransportMissing as error:
     print(error)
 print(package.open_store(package.default_directory("x")).__class__.__name__)
+try:
+    importlib.import_module("app.native.__main__")
+except SystemExit as error:
+    print(error)
 """
 NOT_AT_HAND = [
     *("flask", "werkzeug", "jinja2", "click", "sqlalchemy", "psycopg", "gevent"),
@@ -58,10 +64,19 @@ def test_it_needs_nothing_of_the_service(tmp_path):
     )
 
     assert result.returncode == 0, result.stderr
-    modules, missing, store = result.stdout.splitlines()
+    modules, missing, store, no_click = result.stdout.splitlines()
     assert {name.split(".")[1] for name in modules.split()} == {"native"}
     assert "grpcio" in missing
     assert store == "FileStore"
+    assert "the package click" in no_click
+
+
+def test_package_and_project_have_one_version():
+    assert app.native.__version__ == PROJECT["version"]
+
+
+def test_former_names_are_aliases():
+    assert app.native.ServerUnknown is app.native.NotALatchkeyServer
 
 
 def test_the_public_names_are_there():

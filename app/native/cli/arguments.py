@@ -1,12 +1,26 @@
-"""The command line's words: `python -m app.native --help` prints them."""
+"""The command line's arguments, parsed by click: `python -m app.native --help`."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-DESCRIPTION = "Sign in to a platform with your AT Protocol account, from a terminal."
-EXITS = """exit codes:
+import click
+
+from .. import __version__
+from .exit_codes import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..open_store import Choice
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXITS: Final = """exit codes:
   0  done                          5  the service cannot be reached
   1  failed on this machine        6  the service refused
   2  wrong usage or address        7  not signed in
@@ -15,106 +29,137 @@ EXITS = """exit codes:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="python -m app.native",
-        description=DESCRIPTION,
-        epilog=EXITS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    common = _common()
-    login = commands.add_parser(
-        "login",
-        parents=[common, _asking(), _trusting()],
-        help="sign in with the browser",
-    )
-    login.add_argument("server_url", metavar="SERVER_URL", help="the service's address")
-    login.add_argument("identifier", metavar="HANDLE", help="your handle or DID")
-    login.add_argument("--app-name", metavar="NAME", help="what the page calls the app")
-    commands.add_parser(
-        "resume",
-        parents=[common, _asking(), _trusting()],
-        help="wait on for a sign-in that a crash left behind",
-    )
-    session = commands.add_parser("session", parents=[common], help="who is signed in")
-    session.add_argument(
-        "--token",
-        action="store_true",
-        help="print the platform token, for scripts: it is a secret",
-    )
-    commands.add_parser(
-        "logout",
-        parents=[common, _trusting()],
-        help="forget the session here, and end it at the service",
-    )
-    return parser
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for; the options that a command does not have are unset."""
+
+    command: Literal["login", "resume", "session", "logout"]
+    json: bool
+    state_dir: Path | None
+    store: Choice
+    server_url: str = ""
+    identifier: str = ""
+    app_name: str | None = None
+    token: bool = False
+    ca_bundle: Path | None = None
+    no_browser: bool = False
+    timeout: float | None = None
+    grpc: str | None = None
+    grpc_tls: bool = False
 
 
-def _common() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON object on stdout, errors too"
-    )
-    parser.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help="where the session is kept"
-    )
-    parser.add_argument(
-        "--store",
-        choices=["auto", "keyring", "file"],
-        default="auto",
-        help="the system's keyring or a file; auto: the keyring if there is one",
-    )
-    return parser
-
-
-def _trusting() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--ca-bundle",
-        type=_file,
-        metavar="FILE",
-        help="certificates to trust instead of the usual ones",
-    )
-    return parser
-
-
-def _asking() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--no-browser", action="store_true", help="only print the address to open"
-    )
-    parser.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="give up after this long"
-    )
-    parser.add_argument(
-        "--transport",
-        choices=["auto", "stream", "poll"],
-        default="auto",
-        help="how to wait over HTTP; auto: a stream, or polls where it breaks",
-    )
-    parser.add_argument(
-        "--grpc", metavar="TARGET", help="speak gRPC with this host:port or unix:path"
-    )
-    parser.add_argument(
-        "--grpc-tls", action="store_true", help="TLS for gRPC on this machine, too"
-    )
-    return parser
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise argparse.ArgumentTypeError("a file")
-    return path
+def parse(words: Sequence[str] | None = None) -> Options | int:
+    """Return the options; or an exit code after --help, --version or a usage error."""
+    try:
+        parsed: Options | int = program.main(words, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return Exit.INTERRUPTED
+    return parsed
 
 
 def _seconds(text: str) -> float:
+    """Return a positive, finite number of seconds."""
     try:
         seconds = float(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError("a number of seconds") from error
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError("a positive number of seconds")
+        raise click.BadParameter("a number of seconds is needed") from error
+    if not 0 < seconds < inf:
+        raise click.BadParameter("a positive number of seconds is needed")
     return seconds
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds these options, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_version = click.version_option(__version__, message="%(version)s")
+_common = _all(
+    click.option("--json", is_flag=True, help="One JSON object on stdout, errors too."),
+    click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The directory of the session.",
+    ),
+    click.option(
+        "--store",
+        type=click.Choice(["auto", "keyring", "file"]),
+        default="auto",
+        help="The system's keyring or a file; auto: the keyring if there is one.",
+    ),
+    _version,
+)
+_trusting = click.option(
+    "--ca-bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Certificates to trust instead of the usual ones.",
+)
+_waiting = _all(
+    click.option("--no-browser", is_flag=True, help="Only print the address to open."),
+    click.option(
+        "--timeout", type=_seconds, metavar="SECONDS", help="Give up after this long."
+    ),
+    click.option("--transport", hidden=True, expose_value=False),  # until 0.2
+    click.option(
+        "--grpc", metavar="TARGET", help="Speak gRPC with this host:port or unix:path."
+    ),
+    click.option("--grpc-tls", is_flag=True, help="TLS for gRPC on this machine, too."),
+    _trusting,
+)
+
+
+@click.group(epilog=f"\b\n{EXITS}")
+@_version
+def program() -> None:
+    """Sign in to a platform with your AT Protocol account, from a terminal."""
+
+
+@program.command()
+@click.argument("server_url")
+@click.argument("identifier", metavar="HANDLE")
+@click.option("--app-name", metavar="NAME", help="The app's name on the page.")
+@_waiting
+@_common
+def login(**given: Any) -> Options:
+    """Sign in with the browser.
+
+    SERVER_URL is the service's address, HANDLE your handle or DID.
+    """
+    return Options(command="login", **given)
+
+
+@program.command()
+@_waiting
+@_common
+def resume(**given: Any) -> Options:
+    """Wait for a sign-in that a crash has left behind."""
+    return Options(command="resume", **given)
+
+
+@program.command()
+@click.option(
+    "--token", is_flag=True, help="Print the platform token, a secret, for scripts."
+)
+@_common
+def session(**given: Any) -> Options:
+    """Print who is signed in."""
+    return Options(command="session", **given)
+
+
+@program.command()
+@_trusting
+@_common
+def logout(**given: Any) -> Options:
+    """Remove the session here, and end it at the service."""
+    return Options(command="logout", **given)

@@ -1,7 +1,7 @@
-"""The commands: login, resume, session, logout. Each returns its exit code.
+"""The commands login, resume, session and logout. Each returns its exit code.
 
-The token is shown to nobody who does not ask for it with `session --token`. Ctrl-C
-gives the login up, so that nothing waits for an answer that nobody wants.
+The token is printed by `session --token` alone. Ctrl-C gives the login up, so that no
+process goes on waiting for it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ..open_store import default_directory, open_store
 from .exit_codes import Exit, exit_code
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from ..records import LoginStarted, NativeSession, SignedOut
     from ..store import StateStore
     from ..transport import Transport
+    from .arguments import Options
     from .terminal import Screen
 
 APP = "latchkey"
 
 
-def run(options: argparse.Namespace, screen: Screen) -> Exit:
-    """Run one command; what it failed of becomes a message and an exit code."""
-    commands: dict[str, Callable[[argparse.Namespace, Screen], Exit]] = {
+def run(options: Options, screen: Screen) -> Exit:
+    """Run one command; an error becomes a message and an exit code."""
+    commands: dict[str, Callable[[Options, Screen], Exit]] = {
         "login": login,
         "resume": resume,
         "session": session,
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, screen: Screen) -> Exit:
         return Exit.INTERRUPTED
 
 
-def login(options: argparse.Namespace, screen: Screen) -> Exit:
+def login(options: Options, screen: Screen) -> Exit:
     """Sign in at a service, and wait until the browser is done."""
     auth = AuthManager(_store(options), transport=_transport(options))
     started = auth.start_login(
@@ -57,35 +57,35 @@ def login(options: argparse.Namespace, screen: Screen) -> Exit:
         options.identifier,
         app_name=options.app_name or _app_name(),
     )
-    return _waited(auth, started, options, screen=screen)
+    return _wait(auth, started, options, screen=screen)
 
 
-def resume(options: argparse.Namespace, screen: Screen) -> Exit:
-    """Wait on for the login that is under way."""
+def resume(options: Options, screen: Screen) -> Exit:
+    """Wait for the login that is under way."""
     auth = AuthManager(_store(options), transport=_transport(options))
     started = auth.pending_login()
     if started is None:
         screen.failure("login_not_started", "No sign-in is under way.")
         return Exit.NOT_SIGNED_IN
-    return _waited(auth, started, options, screen=screen)
+    return _wait(auth, started, options, screen=screen)
 
 
-def session(options: argparse.Namespace, screen: Screen) -> Exit:
-    """Tell who is signed in, or print the token."""
+def session(options: Options, screen: Screen) -> Exit:
+    """Print who is signed in, or the token."""
     found = AuthManager(_store(options)).get_session()
     if found is None:
         screen.failure("not_signed_in", "Nobody is signed in here.")
         return Exit.NOT_SIGNED_IN
-    shown = _shown(found)
+    shown = _without_token(found)
     if options.token:
         screen.result(found.token, {**shown, "token": found.token})
         return Exit.DONE
-    screen.result(f"{_whom(found)}, until {_when(found.expires_at)}.", shown)
+    screen.result(f"{_account(found)}, until {_time(found.expires_at)}.", shown)
     return Exit.DONE
 
 
-def logout(options: argparse.Namespace, screen: Screen) -> Exit:
-    """Forget the session here, end it at the service, and say how far that went."""
+def logout(options: Options, screen: Screen) -> Exit:
+    """Remove the session here, end it at the service, and print the result."""
     transport = HttpTransport(ca_bundle=options.ca_bundle)
     done = AuthManager(_store(options), transport=transport).sign_out()
     document: dict[str, Any] = {"was_signed_in": done.server_url is not None}
@@ -94,14 +94,14 @@ def logout(options: argparse.Namespace, screen: Screen) -> Exit:
         document |= {"session_ended": done.is_ended}
     if done.trouble is not None:
         document |= {"trouble": done.trouble}
-    screen.result(_signed_out(done), document)
+    screen.result(_sentence(done), document)
     return Exit.DONE
 
 
-def _waited(
+def _wait(
     auth: AuthManager,
     started: LoginStarted,
-    options: argparse.Namespace,
+    options: Options,
     *,
     screen: Screen,
 ) -> Exit:
@@ -117,15 +117,15 @@ def _waited(
         auth.cancel(started.session_id)
         raise
     screen.settle()
-    screen.result(f"{_whom(found)}.", _shown(found))
+    screen.result(f"{_account(found)}.", _without_token(found))
     return Exit.DONE
 
 
-def _store(options: argparse.Namespace) -> StateStore:
+def _store(options: Options) -> StateStore:
     return open_store(options.state_dir or default_directory(APP), options.store)
 
 
-def _transport(options: argparse.Namespace) -> Transport:
+def _transport(options: Options) -> Transport:
     if options.grpc is None:
         return HttpTransport(ca_bundle=options.ca_bundle)
     from ..grpc_transport import GrpcTransport  # noqa: PLC0415 # only where it is chosen
@@ -134,7 +134,7 @@ def _transport(options: argparse.Namespace) -> Transport:
     return GrpcTransport(options.grpc, tls=tls, ca_bundle=options.ca_bundle)
 
 
-def _signed_out(done: SignedOut) -> str:
+def _sentence(done: SignedOut) -> str:
     if done.server_url is None and done.trouble is None:
         return "Nobody was signed in here."
     if done.server_url is None:
@@ -148,21 +148,21 @@ def _signed_out(done: SignedOut) -> str:
 
 
 def _app_name() -> str:
-    """Return what tells this machine from the person's others."""
+    """Return a name that differs from machine to machine."""
     host = platform.node()[:40]
     is_plain = bool(host) and host.isprintable()
     return f"Command line on {host}" if is_plain else "Command line"
 
 
-def _shown(session: NativeSession) -> dict[str, Any]:
+def _without_token(session: NativeSession) -> dict[str, Any]:
     """Return a session without its token."""
     return {name: value for name, value in asdict(session).items() if name != "token"}
 
 
-def _whom(session: NativeSession) -> str:
+def _account(session: NativeSession) -> str:
     account = session.handle or session.did
     return f"Signed in as {session.username} ({account}) at {session.server_url}"
 
 
-def _when(seconds: int) -> str:
+def _time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

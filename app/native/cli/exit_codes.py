@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """How a command ended."""
+    """The exit codes."""
 
     DONE = 0
     FAILED = 1
-    """Something on this machine: a store that cannot be used, a missing package."""
+    """On this machine: a store that cannot be used, a missing package."""
     USAGE = 2
-    """Also of an address that no service may have."""
+    """Also an address that no service may have."""
     DENIED = 3
     EXPIRED = 4
-    """Nobody decided in time: the service's, or that of `--timeout`."""
+    """The login was not decided in time, the service's or `--timeout`'s."""
     UNREACHABLE = 5
     REFUSED = 6
     NOT_SIGNED_IN = 7
     REPLACED = 8
     """Another sign-in, or a sign-out, came in between."""
     INTERRUPTED = 130
-    """Ctrl-C, as shells number it."""
+    """Ctrl-C, numbered as by shells."""
 
 
 MEANINGS: Final[Mapping[type[NativeError], Exit]] = {
@@ -54,6 +54,6 @@ MEANINGS: Final[Mapping[type[NativeError], Exit]] = {
 
 
 def exit_code(error: NativeError) -> Exit:
-    """Return what a failure ends a command with."""
+    """Return the exit code for an error."""
     known = (MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)
     return next(known, Exit.FAILED)

@@ -1,8 +1,7 @@
-"""What the command line shows: results on stdout, everything else on stderr.
+"""The command line's output: results on stdout, everything else on stderr.
 
-On a terminal the wait is one line that counts down; anywhere else a line appears only
-when something has changed. With `--json` stdout gets exactly one object, whatever
-happens.
+On a terminal the wait is one line that counts down; elsewhere a line appears only when
+something has changed. With `--json` stdout gets exactly one object, errors too.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ BOLD, PLAIN, WIPE = "\x1b[1m", "\x1b[0m", "\r\x1b[K"
 
 
 class OutputClosed(Exception):
-    """Nobody reads what the command line writes, or its disk is full."""
+    """The output cannot be written: a closed pipe, or a full disk."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,20 +32,20 @@ class Screen:
     out: TextIO
     err: TextIO
     as_json: bool = False
-    _said: str = field(default="", init=False)
+    _last_status: str = field(default="", init=False)
 
     @property
     def is_live(self) -> bool:
-        """Tell whether a line may be written over."""
+        """Whether stderr is a terminal, on which a line may be overwritten."""
         return self.err.isatty()
 
     def result(self, sentence: str, document: Mapping[str, Any]) -> None:
-        """Show what came of it: the sentence, or the object."""
+        """Print the result: the sentence, or the object."""
         text = json.dumps(document, ensure_ascii=False) if self.as_json else sentence
         _write(text, self.out)
 
     def failure(self, code: str, sentence: str, **more: Any) -> None:
-        """Show what went wrong."""
+        """Print an error."""
         if self.as_json:
             given = {name: value for name, value in more.items() if value}
             self.result("", {"error": code, "error_description": sentence, **given})
@@ -55,7 +54,7 @@ class Screen:
         self.note(f"{sentence} (reference {reference})" if reference else sentence)
 
     def error(self, error: NativeError) -> None:
-        """Show a failure of the library."""
+        """Print an exception of the library."""
         if isinstance(error, LoginRefused):
             self.failure(
                 error.code,
@@ -64,15 +63,15 @@ class Screen:
                 retry_after=error.retry_after,
             )
             return
-        cause = f" ({error.__cause__})" if _is_ours(error.__cause__) else ""
+        cause = f" ({error.__cause__})" if _is_native(error.__cause__) else ""
         self.failure(error.code, f"{error}{cause}")
 
     def note(self, line: str) -> None:
-        """Say something beside the result."""
+        """Print a line beside the result."""
         _write(line, self.err)
 
     def login(self, started: LoginStarted, *, opening: bool) -> None:
-        """Show the code to compare, and where to go."""
+        """Print the code to compare, and the address to open."""
         how = "If no browser opens, go to:" if opening else "Open in a browser:"
         self.note("Sign in with your browser. It must show this code:")
         self.note("")
@@ -84,7 +83,7 @@ class Screen:
         self.note("")
 
     def waiting(self, waiting: Waiting) -> None:
-        """Show how the wait stands."""
+        """Print the state of the wait."""
         status = "Waiting for you to finish in the browser"
         if waiting.trouble is not None:
             status = f"Trying again: {waiting.trouble}"
@@ -92,15 +91,15 @@ class Screen:
             minutes, seconds = divmod(int(waiting.seconds_left), 60)
             line = f"{status}  {minutes:d}:{seconds:02d}"
             _write(f"{WIPE}{line}", self.err, end="")
-        elif status != self._said:
+        elif status != self._last_status:
             self.note(status)
-        self._said = status
+        self._last_status = status
 
     def settle(self) -> None:
-        """Leave no half line behind."""
-        if self._said and self.is_live:
+        """Erase the line of the wait."""
+        if self._last_status and self.is_live:
             _write(WIPE, self.err, end="")
-        self._said = ""
+        self._last_status = ""
 
     def _code(self, code: str) -> list[str]:
         if not self.is_live:
@@ -117,5 +116,5 @@ def _write(text: str, file: TextIO, *, end: str = "\n") -> None:
         raise OutputClosed from error
 
 
-def _is_ours(error: BaseException | None) -> bool:
+def _is_native(error: BaseException | None) -> bool:
     return isinstance(error, NativeError)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from app.native import FileStore, LoginExpired, ServerUnreachable, Waiting
-from app.native.cli.arguments import EXITS, build_parser
+from app.native import FileStore, LoginExpired, ServerUnreachable, Waiting, __version__
+from app.native.cli.arguments import EXITS
 from app.native.cli.exit_codes import Exit
 from app.native.cli.terminal import Screen
 from tests.native.fake_server import DID
@@ -37,10 +37,15 @@ class CommandLine:
         self.state = home / "state"
 
     def begin(self, *words: str, **options) -> subprocess.Popen:
-        """Begin a command; `begin` and `run` keep the session in a file."""
-        command = [sys.executable, "-m", "app.native", *words]
+        """Begin a command that stores its session in a file."""
+        return self.begin_alone(
+            *words, "--state-dir", str(self.state), "--store", "file", **options
+        )
+
+    def begin_alone(self, *words: str, **options) -> subprocess.Popen:
+        """Begin a command with these words only."""
         return subprocess.Popen(
-            [*command, "--state-dir", str(self.state), "--store", "file"],
+            [sys.executable, "-m", "app.native", *words],
             cwd=ROOT,
             env={"HOME": str(self.home), "PATH": "/nonexistent"},
             stdin=subprocess.DEVNULL,
@@ -50,6 +55,11 @@ class CommandLine:
 
     def run(self, *words: str) -> tuple[int, str, str]:
         process = self.begin(*words)
+        out, err = process.communicate(timeout=LONGEST)
+        return process.returncode, out, err
+
+    def run_alone(self, *words: str) -> tuple[int, str, str]:
+        process = self.begin_alone(*words)
         out, err = process.communicate(timeout=LONGEST)
         return process.returncode, out, err
 
@@ -412,10 +422,35 @@ def test_an_expired_login_says_what_kept_it():
     assert err.getvalue().endswith("start again. (the service was away)\n")
 
 
-def test_the_help_lists_every_exit_code():
+def test_the_help_lists_every_exit_code(person):
     assert {int(code) for code in re.findall(r"(?<![\w.])(\d+)  ", EXITS)} >= {
         0, 1, 2, 3, 5, 6, 7, 8,
     }  # fmt: skip
     listed = {int(code) for code in re.findall(r"\b\d+\b", EXITS)}
     assert listed == {int(code) for code in Exit}
-    assert EXITS in build_parser().format_help()
+    code, out, err = person.run_alone("--help")
+    assert (code, err) == (Exit.DONE, "")
+    assert [line.strip() for line in EXITS.splitlines()] == [
+        line.strip() for line in out.splitlines()[-6:]
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["login"], ["resume"], ["session"], ["logout"]]
+)
+def test_help_and_version_print_and_do_nothing_else(person, command):
+    code, out, err = person.run_alone(*command.split(), "--help")
+    assert (code, out.split()[0], err) == (Exit.DONE, "Usage:", "")
+
+    assert person.run_alone(*command.split(), "--version") == (
+        0,
+        f"{__version__}\n",
+        "",
+    )
+    assert list(person.home.iterdir()) == []
+
+
+def test_transport_option_of_former_releases_is_accepted(person, server):
+    code, _, _ = person.signs_in(server, "--transport", "stream")
+
+    assert code == Exit.DONE
