@@ -6,9 +6,8 @@ import os
 import sys
 
 from app.config import Settings, SettingsInvalid
-from app.rpc.errors import ListenerRefused
 from app.rpc.listener import Listener
-from app.rpc.tls import Certificate
+from app.rpc.tls import Certificate, ListenerRefused
 
 from .container import Outside, open_parts
 from .use_cases import open_use_cases

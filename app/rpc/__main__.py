@@ -4,8 +4,8 @@ import os
 
 from app import serve_rpc
 
-# gRPC's core writes lines of its own, one for each handshake that fails, and reads this
-# when it is imported. What matters of it stands in our log.
+# The gRPC core reads this when it is imported. Otherwise it writes lines of its own
+# to stderr, one for each failed handshake; our log has what an operator needs.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 serve_rpc()

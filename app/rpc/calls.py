@@ -1,4 +1,8 @@
-"""What every call has: a caller's address, one line in the log, and one way to fail."""
+"""What every gRPC call has: the caller's address, one log line, and its status code.
+
+Status codes follow the canonical mapping of HTTP statuses, with a few codes that gRPC
+can say more exactly.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +16,47 @@ from urllib.parse import unquote
 from grpc import StatusCode, aio
 
 from app import failures
-
-from .statuses import metadata_of, status_of
+from app.failures import Failure
 
 log = logging.getLogger(__name__)
 
 Context: TypeAlias = aio.ServicerContext[Any, Any]
 
+BY_HTTP_STATUS = {
+    400: StatusCode.INVALID_ARGUMENT,
+    401: StatusCode.UNAUTHENTICATED,
+    403: StatusCode.PERMISSION_DENIED,
+    404: StatusCode.NOT_FOUND,
+    413: StatusCode.RESOURCE_EXHAUSTED,
+    429: StatusCode.RESOURCE_EXHAUSTED,
+    500: StatusCode.INTERNAL,
+    502: StatusCode.UNAVAILABLE,
+    504: StatusCode.UNAVAILABLE,
+}
+
+BY_CODE = {
+    "handle_not_found": StatusCode.NOT_FOUND,
+    "account_not_found": StatusCode.NOT_FOUND,
+    "login_expired": StatusCode.NOT_FOUND,
+    # The call was fine; the state of the account or of its server is not.
+    "handle_mismatch": StatusCode.FAILED_PRECONDITION,
+    "host_without_oauth": StatusCode.FAILED_PRECONDITION,
+    "server_invalid": StatusCode.FAILED_PRECONDITION,
+}
+
 RETRY_ENDING = 2
-"""Seconds in which another node, or our successor, serves."""
+"""Seconds after which another node, or the restarted process, serves."""
 
 
 class ShuttingDown(Exception):
-    """This process is about to stop; another one goes on with the login."""
+    """This process is about to stop; another one continues the login."""
 
 
 def address_of(context: Context) -> str:
     """Return the caller's address, without its port.
 
-    It is the peer of the connection: no proxy in front of this listener is believed,
-    whatever TRUSTED_PROXIES says about the web. All of a unix socket are one caller.
+    It is the peer of the connection: this listener believes no proxy in front of it,
+    and TRUSTED_PROXIES is for the web alone. All callers of a unix socket are one.
     """
     family, _, rest = context.peer().partition(":")
     if family not in {"ipv4", "ipv6"}:
@@ -44,7 +69,7 @@ def address_of(context: Context) -> str:
 async def answering(
     context: Context, method: str, *, platform: str
 ) -> AsyncIterator[None]:
-    """Turn what fails inside into a status, and write the line of the call.
+    """Turn an exception into a status, and write the log line of the call.
 
     The line has neither message nor metadata: both hold secrets (requirement 9.22).
     """
@@ -53,7 +78,7 @@ async def answering(
     try:
         yield
     except (asyncio.CancelledError, aio.InternalError):
-        # The caller left, or its deadline passed; the second, while we wrote to it.
+        # The caller disconnected or its deadline passed; InternalError: while we wrote.
         status = StatusCode.CANCELLED
         raise
     except ShuttingDown:
@@ -71,3 +96,19 @@ async def answering(
     finally:
         spent = 1000 * (clock() - began)
         log.info("%s %s %s %.0f ms", address_of(context), method, status.name, spent)
+
+
+def status_of(code: str, http_status: int) -> StatusCode:
+    """Return the status code for a row of the table."""
+    return BY_CODE.get(code) or BY_HTTP_STATUS[http_status]
+
+
+def metadata_of(failure: Failure) -> tuple[tuple[str, str], ...]:
+    """Return the trailing metadata: the same facts that HTTP answers as JSON."""
+    facts = [
+        ("latchkey-error", failure.message.code),
+        ("latchkey-reference", failure.reference),
+    ]
+    if failure.retry_after is not None:
+        facts.append(("retry-after", str(failure.retry_after)))
+    return tuple(facts)

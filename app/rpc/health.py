@@ -1,8 +1,8 @@
-"""`grpc.health.v1.Health`: SERVING while the parts that /readyz asks are well.
+"""`grpc.health.v1.Health`: SERVING while the readiness checks of /readyz pass.
 
-The parts are asked every few seconds, however many ask us. This stands in place of the
-package's own servicer, which waits for the slowest watcher whenever a state changes:
-one caller that reads nothing would freeze it for everybody.
+The checks run every few seconds, however many callers ask. The servicer of the package
+is not used, because it waits for the slowest watcher whenever a state changes: one
+caller that reads nothing would block it for all of them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .calls import Context, ShuttingDown, address_of, answering
 log = logging.getLogger(__name__)
 
 ASK_AGAIN: Final = 5.0
-"""Seconds between two questions to the database."""
+"""Seconds between two runs of the checks."""
 
 ANSWERS_WITHIN: Final = 10.0
-"""Seconds after which a part that keeps silent is not well."""
+"""Seconds after which checks that have not returned count as failed."""
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
@@ -39,7 +39,7 @@ SERVICE_UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health(HealthServicer):  # type: ignore[misc] # it has no types
-    """The one state of this process: its services stand on the same parts."""
+    """The state of this process: one for all of its services."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
     async def Check(  # noqa: N802 - the name in grpc.health.v1
         self, request: HealthCheckRequest, context: Context
     ) -> HealthCheckResponse:
-        """Tell the state now; NOT_FOUND for a service that is not here."""
+        """Return the state now; NOT_FOUND for a service that is not served here."""
         status = self._status(request.service)
         if status == SERVICE_UNKNOWN:
             await context.abort(StatusCode.NOT_FOUND, "There is no such service here.")
@@ -71,7 +71,7 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
     async def List(  # noqa: N802 - the name in grpc.health.v1
         self, _request: HealthListRequest, _context: Context
     ) -> HealthListResponse:
-        """Tell the state of every service."""
+        """Return the state of every service."""
         statuses = {
             name: HealthCheckResponse(status=self._status(name))
             for name in self._services
@@ -81,7 +81,7 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
     async def Watch(  # noqa: N802 - the name in grpc.health.v1
         self, request: HealthCheckRequest, context: Context
     ) -> None:
-        """Tell the state now and whenever it changes; counts as an open stream."""
+        """Write the state now and whenever it changes; counts as an open stream."""
         async with answering(context, "Health/Watch", platform=self._platform):
             with self._admit(address_of(context)):
                 told = None
@@ -101,13 +101,13 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
         return SERVING if self._is_well and not self._is_ending else NOT_SERVING
 
     async def follow(self) -> None:
-        """Ask the parts again and again, until cancelled."""
+        """Run the checks again and again, until cancelled."""
         while True:
             await self.ask()
             await asyncio.sleep(ASK_AGAIN)
 
     async def ask(self) -> None:
-        """Ask every part, and tell the watchers if the answer is another."""
+        """Run every check, and tell the watchers when the result has changed."""
         trouble = await self._answer()
         if self._is_well is (trouble is None):
             return
@@ -125,7 +125,7 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
             return f"no answer within {ANSWERS_WITHIN:.0f} seconds"
 
     def end(self) -> None:
-        """Say NOT_SERVING from now on: balancers go elsewhere."""
+        """Answer NOT_SERVING from now on, so that load balancers use other nodes."""
         self._is_ending = True
         self._tell()
 
@@ -137,6 +137,6 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
         for name, check in self._checks.items():
             try:
                 check()
-            except Exception as error:  # noqa: BLE001 - whatever it is, not ready
+            except Exception as error:  # noqa: BLE001 - any failure means not ready
                 return f"{name}: {error}"
         return None

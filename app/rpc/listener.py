@@ -1,4 +1,4 @@
-"""The listener: one gRPC server on one address, from its start to its graceful end."""
+"""The gRPC listener: one server on one address, from start to graceful shutdown."""
 
 from __future__ import annotations
 
@@ -21,42 +21,40 @@ from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc
 
-from .errors import CannotListen
 from .health import Health
-from .reflection import Reflection
-from .service import LOOK_AGAIN, AuthService
-from .tls import Certificate
+from .service import LOOK_AGAIN, AuthService, Reflection
+from .tls import Certificate, ListenerRefused
 
 log = logging.getLogger(__name__)
 
 AUTH: Final = auth_pb2.DESCRIPTOR.services_by_name["AuthService"].full_name
 
 STARTS: Final = LOGINS_AT_ONCE + 4
-"""Threads for logins that wait for slow hosts: as many as the flow lets in, and a few
-to turn the others away at once."""
+"""Threads for logins that wait for slow hosts: as many as may wait at once, and a few
+that refuse the others without delay."""
 
 LOOKS: Final = 8
-"""Threads for looks at the database, which take milliseconds."""
+"""Threads for reads of the database, which take milliseconds."""
 
 MOST_CALLS: Final = 5000
-"""Open calls of this process, whoever makes them; more are RESOURCE_EXHAUSTED."""
+"""Open calls of this process, of all callers; more are RESOURCE_EXHAUSTED."""
 
 ROOM: Final = 32
-"""Calls of one connection beyond its streams: what is one too many is told so, where
-gRPC alone would let it wait in silence."""
+"""Calls of one connection beyond its streams: a stream above the limit is answered with
+an error, where gRPC alone would let it wait."""
 
 GRACE: Final = 10.0
-"""Seconds for what is under way when we stop: a login takes no longer to begin."""
+"""Seconds for calls that are open when we stop: beginning a login takes no longer."""
 
 OPTIONS: Final = {
-    # One owner of the address: a second start fails instead of taking half the calls.
+    # One process per address: a second one fails instead of taking half the calls.
     "grpc.so_reuseport": 0,
-    # Every message of ours is small.
+    # Every message of auth.proto is small.
     "grpc.max_receive_message_length": 16 * 1024,
     "grpc.max_send_message_length": 64 * 1024,
     "grpc.max_metadata_size": 8 * 1024,
-    # Peers that are gone without a word (a laptop that sleeps) are noticed within a
-    # minute; peers may ask us as often.
+    # A peer that vanished (a laptop that sleeps) is noticed within a minute; peers may
+    # ping us as often.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.http2.max_pings_without_data": 0,
@@ -66,9 +64,13 @@ OPTIONS: Final = {
 }
 
 
+class CannotListen(ListenerRefused):
+    """The address is taken, or not this machine's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """Everything that it takes to serve."""
+    """One gRPC server and what its services need."""
 
     bind: str
     certificate: Certificate | None
@@ -83,7 +85,7 @@ class Listener:
         """Serve until SIGTERM or SIGINT.
 
         Raises:
-            ListenerRefused: there is nothing to listen on, or with.
+            ListenerRefused: the address or the certificate cannot be used.
         """
         asyncio.run(self._until_told())
 
@@ -97,7 +99,7 @@ class Listener:
     async def serve(
         self, told: asyncio.Event, *, on_ready: Callable[[int], None] | None = None
     ) -> None:
-        """Serve until told to stop, then let what is under way finish.
+        """Serve until told to stop, then let open calls finish.
 
         `on_ready` is given the port.
 
@@ -123,7 +125,7 @@ class Listener:
             await self._end(server, health)
 
     async def _end(self, server: aio.Server, health: Health) -> None:
-        """Send balancers and awaiting apps elsewhere, and finish what was begun."""
+        """Send load balancers and waiting apps elsewhere; let open calls finish."""
         log.info("the gRPC listener stops")
         health.end()
         self.awaiting.end()

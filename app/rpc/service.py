@@ -1,18 +1,21 @@
-"""`latchkey.v1.AuthService`: InitiateLogin and AwaitLogin, over the flows.
+"""The gRPC services: `latchkey.v1.AuthService` over the use cases, and reflection.
 
-The flows block, so they run on threads: logins that wait for slow hosts on one pool,
-looks at the database on another, so that no slow host keeps a finished login waiting.
+The use cases block, so they run on threads: logins that wait for slow hosts on one
+pool, looks at the database on another, so that no slow host delays a finished login.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+
+from grpc_reflection.v1alpha.reflection import aio
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin, NativeOutcome
@@ -23,14 +26,14 @@ from .calls import Context, ShuttingDown, address_of, answering
 Result = TypeVar("Result")
 
 LOOK_AGAIN = 30.0
-"""Seconds after which a stream looks even if nothing woke it."""
+"""Seconds after which a stream looks at the database even if it was not woken."""
 
 ACKNOWLEDGED = "completed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthService:
-    """The service of the .proto; its methods bear the names that stand there."""
+    """`AuthService` of auth.proto; its methods have the names of the .proto."""
 
     starting: StartNativeLogin
     awaiting: AwaitNativeLogin
@@ -42,7 +45,7 @@ class AuthService:
     async def InitiateLogin(  # noqa: N802 - the .proto's name
         self, request: wire.InitiateLoginRequest, context: Context
     ) -> wire.InitiateLoginResponse:
-        """Begin a login; the host is asked on a thread meanwhile."""
+        """Begin a login; a thread asks the person's host meanwhile."""
         async with answering(context, "InitiateLogin", platform=self.platform):
             started = await _on(
                 self.starts,
@@ -64,10 +67,10 @@ class AuthService:
     async def AwaitLogin(  # noqa: N802 - the .proto's name
         self, request: wire.AwaitLoginRequest, context: Context
     ) -> None:
-        """Tell how a login ends, once; or take note that its token has arrived.
+        """Stream the state of a login until it ends; or acknowledge its token.
 
-        Written to the context, not yielded: a caller that leaves cancels this
-        coroutine where it waits, and its place is free at once.
+        Events are written to the context and not yielded: a caller that disconnects
+        cancels this coroutine where it waits, which frees its place at once.
         """
         async with answering(context, "AwaitLogin", platform=self.platform):
             if request.last_event_id == ACKNOWLEDGED:
@@ -112,10 +115,10 @@ class AuthService:
         return await _on(self.looks, look)
 
     async def _wait(self, woken: asyncio.Event, pending: NativeOutcome) -> None:
-        """Wait until it may be worth looking: something happened, or the time is up."""
+        """Wait until the login may have changed, or the time is up."""
         if not self.awaiting.is_ending:
             remaining = pending.expires_in or 0
-            # Not wait_for: it drops a cancellation that comes together with a wake-up.
+            # Not wait_for: it loses a cancellation that comes together with a wake-up.
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(self.look_again, remaining + 1)):
                     await woken.wait()
@@ -124,8 +127,35 @@ class AuthService:
             raise ShuttingDown
 
 
+class Reflection(aio.ReflectionServicer):  # type: ignore[misc] # it has no types
+    """`grpc.reflection.v1alpha`, for grpcurl and similar tools.
+
+    The servicer of the package; each stream is counted and logged like any other.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[str],
+        *,
+        admit: Callable[[str], AbstractContextManager[None]],
+        platform: str,
+    ) -> None:
+        super().__init__(services)
+        self._admit = admit
+        self._platform = platform
+
+    async def ServerReflectionInfo(  # noqa: N802 - the name in grpc.reflection
+        self, requests: AsyncIterable[ServerReflectionRequest], context: Context
+    ) -> None:
+        """Answer each request until the caller sends no more."""
+        async with answering(context, "ServerReflection", platform=self._platform):
+            with self._admit(address_of(context)):
+                async for answer in super().ServerReflectionInfo(requests, context):
+                    await context.write(answer)
+
+
 def event_of(outcome: NativeOutcome) -> wire.AwaitLoginResponse:
-    """Return a login's state as the .proto writes it."""
+    """Return the state of a login as a message of the .proto."""
     match outcome.status:
         case "pending":
             return wire.AwaitLoginResponse(pending=wire.Pending())

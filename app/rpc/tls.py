@@ -1,7 +1,7 @@
-"""The listener's certificate: read at the start, and again whenever its files change.
+"""TLS certificate of the gRPC listener, read again whenever its files change.
 
-A renewal needs no restart: gRPC asks before each handshake. Files that do not fit
-together, as between the two writes of a renewal, leave the last pair that did.
+A renewal needs no restart: gRPC asks before each handshake. When the two files do not
+fit together, as between the two writes of a renewal, the last good pair stays in use.
 """
 
 from __future__ import annotations
@@ -15,9 +15,16 @@ import grpc
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
-from .errors import CertificateUnusable
-
 log = logging.getLogger(__name__)
+
+
+class ListenerRefused(Exception):
+    """Base of what keeps the listener from starting; one line for the operator."""
+
+
+class CertificateUnusable(ListenerRefused):
+    """The two files are not a certificate and its private key."""
+
 
 Stamp = tuple[tuple[int, int], ...]
 
@@ -35,7 +42,7 @@ class Certificate:
         """Return credentials that follow the files.
 
         Raises:
-            CertificateUnusable: they are not a pair now; says why in one line.
+            CertificateUnusable: they are no pair; says why in one line.
         """
         self._stamp = self._look()
         return grpc.dynamic_ssl_server_credentials(
@@ -44,7 +51,7 @@ class Certificate:
         )
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return the new pair if there is one; called by gRPC, on its threads."""
+        """Return the new pair, or None; gRPC calls this on its own threads."""
         with self._lock:
             try:
                 stamp = self._look()

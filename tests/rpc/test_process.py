@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 import grpc
 import pytest
 
-from app.rpc.errors import CannotListen
+from app.rpc.listener import CannotListen
 from tests.rpc.running import ANSWERS_WITHIN
 from tests.rpc.test_health import AUTH, NOT_SERVING, check, health_pb2_grpc
 from tests.rpc.test_tls import Files

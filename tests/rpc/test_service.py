@@ -10,7 +10,7 @@ import pytest
 
 from app import failures
 from app.atproto.crypto.proofs import challenge_of
-from app.rpc.statuses import BY_CODE, status_of
+from app.rpc.calls import BY_CODE, status_of
 
 from .running import App, metadata_of
 

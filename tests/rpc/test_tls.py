@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from app.rpc.errors import CertificateUnusable
-from app.rpc.tls import Certificate
+from app.rpc.tls import Certificate, CertificateUnusable
 from tests.fakes.certificates import Authority
 from tests.rpc.running import App, Running
 
