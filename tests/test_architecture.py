@@ -28,8 +28,10 @@ REFUSED = set(sys.argv[2:])
 sys.meta_path.insert(0, Refuser())
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-    if not module.name.endswith(".__main__"):
-        importlib.import_module(module.name)
+    is_command_line = "cli" in module.name.split(".")
+    if module.name.endswith(".__main__") or ("click" in REFUSED and is_command_line):
+        continue
+    importlib.import_module(module.name)
 """
 
 FRAMEWORKS = ["flask", "werkzeug", "jinja2", "sqlalchemy", "grpc", "click", "gevent"]
@@ -49,6 +51,15 @@ def import_without(module: str, refused: list[str]) -> subprocess.CompletedProce
 @pytest.mark.process
 def test_the_client_library_works_without_any_framework():
     result = import_without("app.atproto", FRAMEWORKS)
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.process
+def test_the_command_line_of_the_library_needs_click_alone():
+    refused = [name for name in FRAMEWORKS if name != "click"]
+
+    result = import_without("app.atproto", refused)
 
     assert result.returncode == 0, result.stderr
 

@@ -37,7 +37,7 @@ for module in pkgutil.walk_packages(package.__path__, "latchkey_atproto."):
         except ImportError as error:
             incomplete[module.name] = str(error)
 
-frameworks = ["flask", "sqlalchemy", "werkzeug", "click", "app"]
+frameworks = ["flask", "sqlalchemy", "werkzeug", "jinja2", "app"]
 print(json.dumps({
     "names": sorted(package.__all__),
     "incomplete": incomplete,

@@ -90,6 +90,7 @@ class Terminal:
             words,
             Outside(
                 environ=self.environ,
+                state_directory=lambda name: self.home / ".local" / "state" / name,
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,

@@ -6,40 +6,17 @@ None of them shows a token, a key or a nonce.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .answers import judge
-from .arguments import add_account, add_command, add_timeout
+from .options import account_option, command, option, timeout_option
 from .screen import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..records import OAuthSession
     from .invocation import Invocation
 
 GET_SESSION = "/xrpc/com.atproto.server.getSession"
-
-
-def add(commands: Any, _environ: Mapping[str, str]) -> None:
-    """Add the commands."""
-    parser = add_command(commands, "whoami", "Say who is signed in, and ask their host")
-    add_account(parser)
-    parser.add_argument("--offline", action="store_true", help="ask nobody")
-    parser.add_argument("--all", action="store_true", help="every account; asks nobody")
-    add_timeout(parser, default=30.0, meaning="how long the host may take")
-    parser.set_defaults(run=whoami)
-
-    parser = add_command(commands, "refresh", "Get new tokens now")
-    add_account(parser)
-    add_timeout(parser, default=30.0, meaning="how long the host may take")
-    parser.set_defaults(run=refresh)
-
-    parser = add_command(commands, "logout", "Sign out, here and at the host")
-    add_account(parser)
-    parser.add_argument("--all", action="store_true", help="every account")
-    add_timeout(parser, default=30.0, meaning="how long each host may take")
-    parser.set_defaults(run=logout)
 
 
 def whoami(call: Invocation) -> None:
@@ -124,3 +101,31 @@ def _list_accounts(call: Invocation) -> None:
 
 def _date(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, tz=UTC):%Y-%m-%d %H:%M} UTC"
+
+
+COMMANDS: Final = [
+    command(
+        "whoami",
+        whoami,
+        account_option(),
+        option("--offline", is_flag=True, help="do not ask the host"),
+        option("--all", is_flag=True, help="every account, without asking the hosts"),
+        timeout_option(30.0, "how long the host may take"),
+        summary="Show who is signed in, and ask their host",
+    ),
+    command(
+        "refresh",
+        refresh,
+        account_option(),
+        timeout_option(30.0, "how long the host may take"),
+        summary="Get new tokens now",
+    ),
+    command(
+        "logout",
+        logout,
+        account_option(),
+        option("--all", is_flag=True, help="every account"),
+        timeout_option(30.0, "how long each host may take"),
+        summary="Sign out, here and at the host",
+    ),
+]

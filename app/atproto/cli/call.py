@@ -8,15 +8,17 @@ from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from ..errors import ScopeMissing
 from ..syntax.nsid import is_nsid
 from .answers import judge
-from .arguments import add_account, add_command, add_timeout
 from .failures import ScopeNeeded, UsageError
+from .options import account_option, argument, command, option, timeout_option
 from .payload import JSON_TYPE, build_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from ..http.types import Response
     from .invocation import Invocation
@@ -25,42 +27,6 @@ ANSWER_LIMIT: Final = 100_000_000
 """Bytes; the largest blobs of the network are of this order."""
 
 HEADER: Final = re.compile(r"(?P<name>[A-Za-z0-9-]+): ?(?P<value>[\x20-\x7e]*)")
-
-
-def add(commands: Any, _environ: Mapping[str, str]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "call", "Call a method of the account's host")
-    parser.add_argument("nsid", metavar="NSID", help="com.atproto.repo.listRecords")
-    parser.add_argument(
-        "parameters",
-        metavar="KEY=VALUE",
-        nargs="*",
-        default=[],
-        help="the query; with -X POST the body, in which KEY:=JSON says it exactly",
-    )
-    parser.add_argument(
-        "-X",
-        "--method",
-        choices=("GET", "POST"),
-        help="GET for queries, POST for procedures (POST if there is --data)",
-    )
-    parser.add_argument(
-        "--data", metavar="JSON|@FILE|@-", help="the body: JSON, a file, or the input"
-    )
-    parser.add_argument("--type", metavar="TYPE", help="the media type of the body")
-    parser.add_argument(
-        "-H",
-        "--header",
-        action="append",
-        default=[],
-        metavar="NAME:VALUE",
-        help="another header, atproto-proxy for example",
-    )
-    parser.add_argument("--raw", action="store_true", help="the answer as it came")
-    parser.add_argument("--output", metavar="FILE", help="the answer into a file")
-    add_account(parser)
-    add_timeout(parser, default=30.0, meaning="how long the host may take")
-    parser.set_defaults(run=run)
 
 
 def run(call: Invocation) -> None:
@@ -99,7 +65,7 @@ def run(call: Invocation) -> None:
     _show(call, judge(response))
 
 
-def _headers(given: list[str]) -> dict[str, str]:
+def _headers(given: Sequence[str]) -> dict[str, str]:
     headers = {}
     for text in given:
         parts = HEADER.fullmatch(text)
@@ -139,3 +105,35 @@ def _save(call: Invocation, response: Response) -> None:
 
 def _summary(response: Response) -> dict[str, Any]:
     return {"content_type": response.content_type, "size": len(response.body)}
+
+
+COMMANDS: Final = [
+    command(
+        "call",
+        run,
+        argument("nsid", metavar="NSID"),
+        argument("parameters", metavar="[KEY=VALUE]...", nargs=-1),
+        option(
+            "-X",
+            "--method",
+            type=click.Choice(["GET", "POST"]),
+            help="GET for queries, POST for procedures (POST if there is --data)",
+        ),
+        option(
+            "--data", metavar="JSON|@FILE|@-", help="the body: JSON, a file, or stdin"
+        ),
+        option("--type", metavar="TYPE", help="the media type of the body"),
+        option(
+            "-H",
+            "--header",
+            multiple=True,
+            metavar="NAME:VALUE",
+            help="another header, atproto-proxy for example",
+        ),
+        option("--raw", is_flag=True, help="print the answer as it came"),
+        option("--output", metavar="FILE", help="write the answer to a file"),
+        account_option(),
+        timeout_option(30.0, "how long the host may take"),
+        summary="Call a method of the account's host",
+    )
+]

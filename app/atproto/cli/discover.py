@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from ..errors import AtprotoError, HandleNotFound
 from ..syntax.grammar import Origin
 from ..syntax.identifier import ServerIdentifier
-from .arguments import add_command, add_timeout
+from .options import argument, command, timeout_option
 from .screen import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..discovery.accounts import AccountLocation
     from ..discovery.servers import ServerLocation
     from ..http.types import Deadline
     from ..syntax.identifier import Identifier
     from .invocation import Invocation
-
-
-def add(commands: Any, _environ: Mapping[str, str]) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands, "discover", "Say where a handle, a DID or a host leads"
-    )
-    parser.add_argument("identifier", metavar="HANDLE|DID|HOST")
-    add_timeout(parser, default=30.0, meaning="how long all hosts together may take")
-    parser.set_defaults(run=run)
 
 
 def run(call: Invocation) -> None:
@@ -64,3 +52,14 @@ def _discovered(
             return call.discovery.discover(host, deadline=deadline)
         except AtprotoError:
             raise no_handle from None
+
+
+COMMANDS: Final = [
+    command(
+        "discover",
+        run,
+        argument("identifier", metavar="HANDLE|DID|HOST"),
+        timeout_option(30.0, "how long all hosts together may take"),
+        summary="Show where a handle, a DID or a host leads",
+    )
+]

@@ -28,6 +28,8 @@ PROGRAM: Final = (
 )
 """The name under which this was started, for the next step that a message proposes."""
 
+VERSION: Final = "0.1.0"
+
 
 class Exit(IntEnum):
     """How the program ended."""

@@ -21,7 +21,7 @@ from ..syntax.identifier import HandleIdentifier, Identifier, parse_identifier
 from .outside import NetworkOptions
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from types import SimpleNamespace
 
     from ..client import OAuthClient
     from ..client_metadata.builders import ClientMetadata
@@ -46,7 +46,7 @@ class NotSignedIn(SessionEnded):
 class Invocation:
     """What a command works with."""
 
-    options: Namespace
+    options: SimpleNamespace
     outside: Outside
     screen: Screen
 

@@ -14,12 +14,12 @@ from ..errors import CallbackMalformed, StateUnknown
 from ..loopback.listener import LoopbackListener, read_pasted
 from ..scopes.scope import ATPROTO, ScopeSet
 from .account import describe, lines_of
-from .arguments import PREFIX, add_command, add_timeout
 from .client_id import LoopbackRedirect, development_client, published_client
 from .failures import UsageError
+from .options import argument, command, option, timeout_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ..client import Completed, OAuthClient
     from ..oauth.authorization import Authorization
@@ -28,30 +28,6 @@ if TYPE_CHECKING:
 
 MOST_PASTES: Final = 3
 EPHEMERAL_PORTS: Final = range(49152, 65536)
-
-
-def add(commands: Any, environ: Mapping[str, str]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "login", "Sign in with a handle, a DID or a host")
-    parser.add_argument("identifier", metavar="HANDLE", help="handle, DID or host URL")
-    parser.add_argument("--scope", default=ATPROTO, help="what to ask for (atproto)")
-    parser.add_argument(
-        "--no-browser", action="store_true", help="print the address, open nothing"
-    )
-    parser.add_argument(
-        "--paste",
-        action="store_true",
-        help="for a machine without a browser: open the address elsewhere, and paste"
-        " the one where that browser ends",
-    )
-    parser.add_argument(
-        "--client-id",
-        metavar="URL",
-        default=environ.get(f"{PREFIX}CLIENT_ID") or None,
-        help="published metadata of a native client, in place of the development id",
-    )
-    add_timeout(parser, default=300.0, meaning="how long to wait for the browser")
-    parser.set_defaults(run=run)
 
 
 def run(call: Invocation) -> None:
@@ -146,3 +122,27 @@ def _end_older(call: Invocation, session: OAuthSession) -> None:
     for other in call.sessions.all():
         if other.did == session.did and other.session_id != session.session_id:
             client.revoke(other.did, other.session_id, deadline=call.deadline())
+
+
+COMMANDS: Final = [
+    command(
+        "login",
+        run,
+        argument("identifier", metavar="HANDLE"),
+        option("--scope", default=ATPROTO, help="the scope to request (atproto)"),
+        option("--no-browser", is_flag=True, help="print the address, open no browser"),
+        option(
+            "--paste",
+            is_flag=True,
+            help="for a machine without a browser: open the address elsewhere, and"
+            " paste the one where that browser ends",
+        ),
+        option(
+            "--client-id",
+            metavar="URL",
+            help="published metadata of a native client, instead of the development id",
+        ),
+        timeout_option(300.0, "how long to wait for the browser"),
+        summary="Sign in with a handle, a DID or a host",
+    )
+]

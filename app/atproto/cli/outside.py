@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from getpass import getpass
+from pathlib import Path
 from typing import TextIO
 
 from ..http.client import SafeHTTP
 from ..http.types import HTTP
 from ..http.url_policy import NetworkPolicy
 from ..identity.dns import DnsTxtLookup, TxtLookup
+from ..stores.private_file import state_directory
 
 USER_AGENT = "latchkey-atproto/0.1 (command line)"
 
@@ -96,6 +98,7 @@ class Outside:
     """Everything around one run of the program."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    state_directory: Callable[[str], Path] = state_directory
     stdin: TextIO = field(default_factory=lambda: sys.stdin)
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)

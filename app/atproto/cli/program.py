@@ -1,4 +1,4 @@
-"""From the command line to an exit code: parse, run one command, explain failures."""
+"""Runs one command of the command line: parse, run, explain failures, exit code."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from . import account, call, discover, login
-from .arguments import build_parser, parse
 from .failures import EXPECTED, Exit, explain
 from .invocation import Invocation
+from .options import parse
 from .outside import Outside
 from .screen import Screen
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Sequence
 
-COMMANDS = (login, account, discover, call)
+COMMANDS = (
+    *login.COMMANDS,
+    *account.COMMANDS,
+    *discover.COMMANDS,
+    *call.COMMANDS,
+)
 
 
 def run(arguments: Sequence[str], outside: Outside) -> int:
@@ -26,9 +30,12 @@ def run(arguments: Sequence[str], outside: Outside) -> int:
         stdout=outside.stdout, stderr=outside.stderr, as_json="--json" in arguments
     )
     try:
-        options = _options(arguments, outside)
+        request = parse(COMMANDS, arguments, outside)
+        if request is None:
+            return Exit.OK
+        options = request.options
         with _log(screen, is_verbose=options.verbose):
-            options.run(Invocation(options=options, outside=outside, screen=screen))
+            request.run(Invocation(options=options, outside=outside, screen=screen))
     except EXPECTED as error:
         failure = explain(error)
         screen.fail(failure)
@@ -36,16 +43,9 @@ def run(arguments: Sequence[str], outside: Outside) -> int:
     return Exit.OK
 
 
-def _options(arguments: Sequence[str], outside: Outside) -> argparse.Namespace:
-    parser, commands = build_parser(outside.environ)
-    for command in COMMANDS:
-        command.add(commands, outside.environ)
-    return parse(parser, arguments)
-
-
 @contextmanager
 def _log(screen: Screen, *, is_verbose: bool) -> Iterator[None]:
-    """Show what the library logs, or keep Python from showing it by itself."""
+    """Print the library's log with --verbose, and else keep Python from printing it."""
     handler: logging.Handler = logging.NullHandler()
     if is_verbose:
         handler = logging.StreamHandler(screen.stderr)

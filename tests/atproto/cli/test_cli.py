@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from app.atproto.cli.arguments import state_directory
 from app.atproto.client_metadata.builders import build_native_client
 from tests.atproto.terminal import Terminal
 from tests.fakes.consent import ConsentPage, SentBack
@@ -453,21 +451,6 @@ def test_no_secret_is_ever_shown(terminal: Terminal, world: World) -> None:
     assert len(seen) > 12
     shown = "".join(terminal.printed + terminal.pages)
     assert not [secret for secret in seen if secret in shown]
-
-
-def test_the_state_directory_is_the_systems(tmp_path: Path) -> None:
-    home = {"HOME": "/home/alice"}
-    usual = (
-        "/home/alice/Library/Application Support/latchkey-atproto"
-        if sys.platform == "darwin"
-        else "/home/alice/.local/state/latchkey-atproto"
-    )
-
-    assert str(state_directory(home)) == usual
-    given = state_directory({**home, "XDG_STATE_HOME": "/var/alice"})
-    assert str(given) == "/var/alice/latchkey-atproto"
-    relative = state_directory({**home, "XDG_STATE_HOME": "somewhere"})
-    assert str(relative) == usual
 
 
 def test_the_state_directory_can_be_another(

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.atproto import errors
-from app.atproto.cli.failures import EXPECTED, Exit, explain
+from app.atproto.cli.failures import EXPECTED, PROGRAM, Exit, explain
+from app.atproto.cli.program import COMMANDS
 from tests.atproto.terminal import Terminal
 from tests.fakes import faults
 from tests.fakes.world import plc_did
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.fakes.world import World
+
+
+ROOT = Path(__file__).resolve().parents[3]
+RECIPE = ROOT / "packages" / "latchkey-atproto" / "pyproject.toml"
 
 
 @pytest.fixture
@@ -173,6 +178,33 @@ def test_what_need_not_be_given_is_not_said_to_be_missing(terminal: Terminal) ->
     assert terminal.runs("call").noise.startswith(
         "the following arguments are required: NSID."
     )
+
+
+@pytest.mark.parametrize("words", [[], *([one.name] for one in COMMANDS)], ids=str)
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_and_version_answer_and_do_nothing_else(
+    terminal: Terminal,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    flag: str,
+) -> None:
+    ended = terminal.runs(*words, flag)
+
+    said = capsys.readouterr().out
+    start = f"usage: {PROGRAM}" if flag == "--help" else "latchkey-atproto 0."
+    assert (ended.code, said.startswith(start)) == (0, True)
+    assert not terminal.asked
+    assert not terminal.state.exists()
+
+
+def test_version_is_that_of_the_distribution(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = tomllib.loads(RECIPE.read_text())["project"]["version"]
+
+    terminal.runs("--version")
+
+    assert capsys.readouterr().out == f"latchkey-atproto {declared}\n"
 
 
 def test_a_setting_of_the_environment_is_judged_as_well(terminal: Terminal) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
-from app.atproto.cli.arguments import build_parser
 from app.atproto.cli.failures import _TABLE, Exit
+from app.atproto.cli.options import build_program
 from app.atproto.cli.program import COMMANDS
 from tests.atproto.terminal import Terminal
 
@@ -21,14 +21,14 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text()
 CODES = re.findall(r"(?m)^\| (\d+) \| [^|]+ \|([^|]*)\|$", PAGE)
 
 
-def options_of(parser: ArgumentParser) -> set[str]:
-    found = set()
-    for action in parser._actions:
-        found |= {flag for flag in action.option_strings if flag.startswith("--")}
-        for command in getattr(action, "choices", None) or {}:
-            if isinstance(action.choices, dict):
-                found |= options_of(action.choices[command])
-    return found
+def options_of(*commands: click.Command) -> set[str]:
+    return {
+        flag
+        for command in commands
+        for param in command.params
+        for flag in param.opts
+        if flag.startswith("--")
+    }
 
 
 def test_the_page_lists_every_exit_code_and_error() -> None:
@@ -44,10 +44,7 @@ def test_the_page_lists_every_exit_code_and_error() -> None:
 
 
 def test_the_page_names_options_that_there_are() -> None:
-    parser, commands = build_parser({})
-    for command in COMMANDS:
-        command.add(commands, {})
-    there = options_of(parser)
+    there = options_of(build_program(COMMANDS), *COMMANDS) | {"--help"}
 
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
     assert named <= there
