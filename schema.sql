@@ -1,9 +1,9 @@
 -- The one schema of Latchkey, inside what SQLite and PostgreSQL share. Applied at each
 -- `init`: every statement may run again. Keys are text, times are epoch seconds. A
 -- column that joins a table later is named in app/stores/additions.py as well.
--- A column named `secrets` is a JSON object under AES-256-GCM, bound to its table and
+-- A column named `secrets` is a JSON object encrypted with AES-256-GCM for its table and
 -- row (app/stores/encryption.py). A column named `..._hash` is a SHA-256 in hexadecimal of
--- a random value that only its holder knows.
+-- a random secret.
 
 -- The accounts of the platform: a DID that picked a username, once.
 CREATE TABLE IF NOT EXISTS users (
@@ -11,12 +11,12 @@ CREATE TABLE IF NOT EXISTS users (
     username          TEXT   NOT NULL UNIQUE,
     -- What remains of the username when look-alike characters are made equal.
     skeleton          TEXT   NOT NULL UNIQUE,
-    -- As last verified both ways; NULL when the DID has no handle that holds.
+    -- As last verified in both directions; NULL when no handle verifies.
     handle            TEXT,
     handle_checked_at BIGINT NOT NULL,
     created_at        BIGINT NOT NULL,
     disabled_at       BIGINT,
-    -- Who spoke for it at the last sign-in of a browser; another the next time is a move.
+    -- Authorization server of the last sign-in; another at the next one means a move.
     issuer            TEXT
 );
 
@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS oauth_sessions (
     created_at          BIGINT NOT NULL,
     refreshed_at        BIGINT NOT NULL,
     verified_at         BIGINT NOT NULL,
-    -- Who refreshes the session now, and until when that is to be believed (7.6).
+    -- The process that refreshes the session now, and when its lease ends (7.6).
     lease_holder        TEXT,
     lease_until         BIGINT,
     PRIMARY KEY (did, session_id)
@@ -82,8 +82,10 @@ CREATE TABLE IF NOT EXISTS sessions (
     handle           TEXT,
     oauth_session_id TEXT,
     device           TEXT   NOT NULL,
-    -- What the login is still for: a newcomer's way on, or an app that was not let in
-    -- yet; NULL for everybody else.
+    -- What the session waits for: `signup` (a newcomer's username), `native` (the
+    -- confirmation of an app's login), or NULL; `destination` then says, in JSON, where
+    -- its login leads. Release 0.1 writes `destination` alone.
+    pending_for      TEXT,
     destination      TEXT,
     -- What the host granted at the sign-in; asked for again when its session is over.
     granted_scope    TEXT,
@@ -91,16 +93,16 @@ CREATE TABLE IF NOT EXISTS sessions (
     seen_at          BIGINT NOT NULL,
     expires_at       BIGINT NOT NULL,
     ended_at         BIGINT,
-    -- What the native app that holds the session calls itself; NULL for a browser's.
+    -- Name of the native app that holds the session; NULL for a browser's.
     app_name         TEXT
 );
 CREATE INDEX IF NOT EXISTS sessions_by_did ON sessions (did, oauth_session_id);
 CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at);
 CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (ended_at);
 
--- Logins that native apps await, each decided once in a browser.
+-- Logins that native apps wait for, each decided once in a browser.
 CREATE TABLE IF NOT EXISTS native_logins (
-    -- SHA-256 of the secret with which the app awaits its token.
+    -- SHA-256 of the secret with which the app waits for its token.
     login_id        TEXT   PRIMARY KEY,
     -- SHA-256 of the secret in the link that the app opens in a browser.
     open_hash       TEXT   NOT NULL UNIQUE,
@@ -112,7 +114,7 @@ CREATE TABLE IF NOT EXISTS native_logins (
     -- What was typed, the authorization URL and its state.
     secrets         TEXT   NOT NULL,
     status          TEXT   NOT NULL CHECK (status IN ('pending', 'completed', 'denied')),
-    -- The session that the app was given; its token is minted at delivery.
+    -- The session of the app; its token is issued at delivery.
     sid             TEXT,
     did             TEXT,
     created_at      BIGINT NOT NULL,
@@ -142,7 +144,7 @@ CREATE TABLE IF NOT EXISTS signing_keys (
 CREATE UNIQUE INDEX IF NOT EXISTS signing_keys_one_of_each
     ON signing_keys (ring, alg, status) WHERE status <> 'retired';
 
--- What happened to accounts, sessions and keys; appended to and never changed.
+-- Events of accounts, sessions and keys; append-only.
 CREATE TABLE IF NOT EXISTS audit_events (
     -- Begins with the time in microseconds: sorts in the order of events.
     id         TEXT   PRIMARY KEY,
@@ -156,7 +158,7 @@ CREATE TABLE IF NOT EXISTS audit_events (
 CREATE INDEX IF NOT EXISTS audit_events_by_creation ON audit_events (created_at);
 CREATE INDEX IF NOT EXISTS audit_events_by_did ON audit_events (did);
 
--- Public documents and nonces that make a login warm on every worker and node.
+-- Public documents and nonces, shared by all workers and nodes.
 CREATE TABLE IF NOT EXISTS cache_entries (
     key        TEXT   PRIMARY KEY,
     value      TEXT   NOT NULL,
@@ -164,10 +166,10 @@ CREATE TABLE IF NOT EXISTS cache_entries (
 );
 CREATE INDEX IF NOT EXISTS cache_entries_by_expiry ON cache_entries (expires_at);
 
--- What one process does at a time, for any number of nodes.
+-- Work that one process of all nodes does at a time.
 CREATE TABLE IF NOT EXISTS leases (
     name   TEXT   PRIMARY KEY,
     holder TEXT   NOT NULL,
-    -- When it ends by itself, because its holder has died.
+    -- When it ends if its holder has died.
     until  BIGINT NOT NULL
 );

@@ -12,14 +12,16 @@ from app.flows.concurrency import ConcurrencyLimit
 from app.flows.devices import Devices
 from app.flows.login import LOGINS_AT_ONCE, StartLogin
 from app.flows.logout import EndSession, Logout, LogoutByToken
+from app.flows.native.callback import HoldForApp
 from app.flows.native.confirm import ConfirmNativeLogin, OpenNativeLogin
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.flows.scope_requests import Permissions
 from app.flows.session import Identify, IssueToken, RenewToken
+from app.flows.sign_in import SignIn
 from app.flows.signup import ChooseUsername
 from app.flows.usernames import Usernames
-from app.flows.verify import MOST_REMEMBERED, Verify
+from app.flows.verify import CACHE_ENTRIES, Verify
 from app.flows.xrpc.call import CallPds
 from app.flows.xrpc.retry_after import RetryAfter
 from app.tokens.issuer import TokenIssuer
@@ -82,13 +84,24 @@ def open_use_cases(parts: Parts) -> UseCases:
         finish_login=FinishLogin(
             client=client,
             sessions=stores.sessions,
-            users=stores.users,
             native_logins=stores.native_logins,
-            tokens=tokens,
+            sign_in=SignIn(
+                sessions=stores.sessions,
+                users=stores.users,
+                tokens=tokens,
+                audit=stores.audit,
+                clock=clock,
+                session_lifetime=settings.session_lifetime,
+            ),
+            hold_for_app=HoldForApp(
+                native_logins=stores.native_logins,
+                sessions=stores.sessions,
+                users=stores.users,
+                tokens=tokens,
+                clock=clock,
+            ),
             ending=ending,
-            audit=stores.audit,
             clock=clock,
-            session_lifetime=settings.session_lifetime,
         ),
         choose_username=ChooseUsername(
             sessions=stores.sessions,
@@ -102,7 +115,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         identify=identify,
         verify=Verify(
             identify=identify,
-            seen=MemoryCache(clock, max_entries=MOST_REMEMBERED),
+            seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
         ),
         devices=Devices(sessions=stores.sessions, ending=ending),

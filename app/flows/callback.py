@@ -1,16 +1,13 @@
-"""Finish a login: from the host's answer to a session of the platform.
+"""Finish a login: GET /auth/callback, from the authorization response to a session.
 
-Until the account is proved nothing is stored and no cookie is set; then the session is
-new, whatever the browser held before (requirement 6.17). A login that an app awaits
-leaves the browser as it is: its session is for the app, once its person says so.
+Nothing is stored and no cookie is set before the account is proved. What follows is
+`sign_in.py` for a browser and `native/callback.py` for an app.
 """
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.atproto.client import Completed, OAuthClient
 from app.atproto.errors import AccessDenied
@@ -19,27 +16,25 @@ from app.atproto.records import OAuthSession
 from app.atproto.scopes.scope import ScopeSet
 
 from .destination import Destination, destination_of
-from .errors import NativeLoginClosed
 from .logout import EndSession
-from .ports import Audit, NativeLogin, NativeLogins, Session, Sessions, User, Users
-from .session import IssueToken, SignedIn
-
-log = logging.getLogger(__name__)
+from .native.callback import HoldForApp
+from .ports import NativeLogins, Session, Sessions
+from .session import SignedIn
+from .sign_in import SignIn
 
 CALLBACK_BUDGET = 7.0
-"""Seconds for the exchange and the proof together (requirement 6.14)."""
+"""Seconds for code exchange and issuer verification together (requirement 6.14)."""
 
 REVOCATION_BUDGET = 2.5
-"""Seconds for revoking what the callback leaves behind: an answer comes within ten."""
+"""Seconds for revoking a grant at the callback, which is answered within ten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFinished:
     """An account is proved; `secret` is for the cookie of its session.
 
-    `destination.native` names the app that awaits this login, if one does: then nobody
-    is signed in before the person has let it in. `moved_from` is the issuer of the
-    sign-in before this one, if that was another.
+    With `destination.native` the session is held for that app's login, and the browser
+    is not signed in. `moved_from` is the issuer of the sign-in before, if it differs.
     """
 
     signed_in: SignedIn
@@ -51,10 +46,10 @@ class LoginFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeUpgradeSuperseded:
-    """Another tab's upgrade came first; the session that it brought stays.
+    """Another tab's scope upgrade finished first, and its session stays.
 
-    This one was begun without what that one was granted, and an upgrade never narrows
-    (8.10): its own grant is given back, and what is missing still may be asked for.
+    An upgrade never narrows what is granted (requirement 8.10). This one lacks a scope
+    that the other brought, so its own grant was revoked; the page may ask again.
     """
 
     destination: Destination
@@ -62,17 +57,15 @@ class ScopeUpgradeSuperseded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishLogin:
-    """GET /auth/callback."""
+    """GET /auth/callback: exchange the code, prove the account, sign in."""
 
     client: OAuthClient
     sessions: Sessions
-    users: Users
     native_logins: NativeLogins
-    tokens: IssueToken
+    sign_in: SignIn
+    hold_for_app: HoldForApp
     ending: EndSession
-    audit: Audit
     clock: Callable[[], float]
-    session_lifetime: float
 
     def finish(
         self,
@@ -82,48 +75,35 @@ class FinishLogin:
         device: str,
         replaces: str | None = None,
     ) -> LoginFinished | ScopeUpgradeSuperseded:
-        """Judge the answer, prove the account and sign the person in.
+        """Return the new session, or why the present one stays.
 
-        `browser_secrets` are the flow secrets of this browser, `device` describes it,
-        `replaces` is the secret of the session it had before, which ends.
+        `browser_secrets` are this browser's flow secrets, `device` is its name,
+        `replaces` is the secret of its present session, which ends.
 
         Raises:
-            AtprotoError: in one of its kinds; nothing was kept, no cookie is due.
-            AccountDisabled: the platform has shut this account.
-            NativeLoginClosed: the app that began this login awaits it no longer.
+            AtprotoError: the login failed; nothing was stored, no cookie is due.
+            AccountDisabled: the platform has disabled this account.
+            NativeLoginClosed: the app that started this login no longer waits.
         """
-        completed = self._completed(parameters, browser_secrets)
+        completed = self._complete(parameters, browser_secrets)
+        granted = completed.session
         destination = Destination.unpack(completed.app_state)
-        secret = secrets.token_urlsafe(32)
         try:
             previous = self.sessions.by_secret(replaces) if replaces else None
-            if _narrows(previous, completed.session, destination):
-                self._give_back(completed.session)
+            if _narrows(previous, granted, destination):
+                self._give_back(granted)
                 return ScopeUpgradeSuperseded(destination=destination)
-            known = self.users.get(completed.session.did)
-            signed_in = self._enter(
-                completed.session,
-                destination,
-                known=known,
-                device=device,
-                secret=secret,
-            )
+            finished = self._admit(granted, destination, device)
         except BaseException:
-            self._give_back(completed.session)
+            self._give_back(granted)
             raise
         if previous is not None and not destination.native:
             self.ending.end(
                 previous, reason="signed in again", budget=REVOCATION_BUDGET
             )
-        return LoginFinished(
-            signed_in=signed_in,
-            secret=secret,
-            issuer=completed.session.issuer,
-            destination=destination,
-            moved_from=_moved_from(known, completed.session),
-        )
+        return finished
 
-    def _completed(
+    def _complete(
         self, parameters: Sequence[tuple[str, str]], browser_secrets: Collection[str]
     ) -> Completed:
         try:
@@ -133,78 +113,30 @@ class FinishLogin:
                 deadline=Deadline.after(CALLBACK_BUDGET),
             )
         except AccessDenied as error:
-            # A no at the host is a no to the app. Any other failure may be mended by
-            # following the app's link again.
-            if awaited := destination_of(error).native:
-                self.native_logins.deny(awaited, self.clock())
+            # A denial at the host is one for the app. After any other failure the
+            # person may follow the app's link again.
+            if login_id := destination_of(error).native:
+                self.native_logins.deny(login_id, self.clock())
             raise
 
-    def _enter(
-        self,
-        granted: OAuthSession,
-        destination: Destination,
-        *,
-        known: User | None,
-        device: str,
-        secret: str,
-    ) -> SignedIn:
-        if known is not None:  # None too: a name that holds no longer is not shown
-            self.users.note_sign_in(
-                granted.did,
-                handle=granted.handle,
-                issuer=_issuer_to_note(known, granted, destination),
-                now=self.clock(),
-            )
-        session = self._session(granted, device)
+    def _admit(
+        self, granted: OAuthSession, destination: Destination, device: str
+    ) -> LoginFinished:
         if destination.native:
-            return self._hold(session, destination, secret=secret)
-        if known is None:
-            session = replace(session, destination=destination.pack())
-        signed_in = self.tokens.issue(session)
-        self.sessions.add(session, secret=secret)
-        self.audit.record(
-            "signed_in", now=session.created_at, did=session.did, sid=session.sid
-        )
-        log.info("login finished: %s from %s", granted.did, granted.issuer)
-        return signed_in
-
-    def _hold(
-        self, session: Session, destination: Destination, *, secret: str
-    ) -> SignedIn:
-        """Keep the session for an app, until its person lets it in or time is up."""
-        login = self._awaited(destination.native)
-        held = replace(
-            session,
-            device=login.app_name,
-            app_name=login.app_name,
-            destination=destination.pack(),
-            expires_at=login.expires_at,
-        )
-        signed_in = self.tokens.account(held)
-        self.sessions.add(held, secret=secret)
-        log.info("native login %s: %s is proved", login.user_code, held.did)
-        return signed_in
-
-    def _awaited(self, login_id: str) -> NativeLogin:
-        login = self.native_logins.get(login_id)
-        if login is None or not login.is_open(self.clock()):
-            raise NativeLoginClosed("no app awaits this login any more")
-        return login
-
-    def _session(self, granted: OAuthSession, device: str) -> Session:
-        now = self.clock()
-        return Session(
-            sid=secrets.token_urlsafe(16),
-            did=granted.did,
-            handle=granted.handle,
-            oauth_session_id=granted.session_id,
-            device=device,
-            granted_scope=granted.scope,
-            scope=granted.scope,
+            held, secret = self.hold_for_app(granted, destination)
+            return LoginFinished(
+                signed_in=held,
+                secret=secret,
+                issuer=granted.issuer,
+                destination=destination,
+            )
+        entered = self.sign_in(granted, destination, device=device)
+        return LoginFinished(
+            signed_in=entered.signed_in,
+            secret=entered.secret,
             issuer=granted.issuer,
-            created_at=now,
-            seen_at=now,
-            expires_at=now + self.session_lifetime,
+            destination=destination,
+            moved_from=entered.moved_from,
         )
 
     def _give_back(self, granted: OAuthSession) -> None:
@@ -219,28 +151,13 @@ class FinishLogin:
 def _narrows(
     previous: Session | None, granted: OAuthSession, destination: Destination
 ) -> bool:
-    """Tell whether an upgrade would take away what another one has brought since.
+    """Tell whether this scope upgrade lacks what another one has brought since.
 
-    What its own session had and its person has just left out is left out (8.8).
+    A scope of its own session that the person has just deselected is not counted
+    (requirement 8.8).
     """
     if previous is None or previous.scope is None or previous.did != granted.did:
         return False
     if destination.upgrades in {"", previous.sid}:
         return False
     return bool(ScopeSet.parse(granted.scope).missing(previous.scope))
-
-
-def _issuer_to_note(
-    known: User, granted: OAuthSession, destination: Destination
-) -> str:
-    """Return who spoke last; an app's login tells of no move, so it notes none."""
-    if destination.native and known.issuer is not None:
-        return known.issuer
-    return granted.issuer
-
-
-def _moved_from(known: User | None, granted: OAuthSession) -> str | None:
-    """Return who spoke for the account last time, unless nobody else did (7.16)."""
-    if known is None or known.issuer == granted.issuer:
-        return None
-    return known.issuer

@@ -1,8 +1,4 @@
-"""What a finished login is for.
-
-The OAuth client carries it from the login's start to its callback as `app_state`,
-without understanding it.
-"""
+"""Destination: what a login is for, carried as the OAuth client's `app_state`."""
 
 from __future__ import annotations
 
@@ -11,20 +7,18 @@ from dataclasses import asdict, dataclass
 
 from app.atproto.errors import AtprotoError
 
-from .ports import Session
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where a person wanted to go, and what they had typed.
+    """Where a login leads, and what was typed to start it.
 
-    `return_to` was judged when it arrived: a path of ours or a URL of the platform.
-    `prompt` is what the host was asked for; it decides whether one more try is due.
-    `native` is the id of the native login that an app awaits; the browser that finishes
-    such a login is not signed in by it.
-    `scope` is what a service asked for beyond every sign-in's own. `upgrades` names the
-    session (sid) of the same person that the login is to replace, and that stays as it
-    is when the login fails (requirement 8.10).
+    `return_to` was checked when it arrived: a path of ours or a URL of the platform.
+    `prompt` is the OAuth prompt; it decides whether the login is tried once more.
+    `native` is the id of the native login that an app waits for; such a login does not
+    sign its browser in.
+    `scope` is what a service asked for beyond SCOPE. `upgrades` is the sid of the
+    person's session that the login replaces; it stays if the login fails
+    (requirement 8.10).
     """
 
     return_to: str = ""
@@ -35,25 +29,22 @@ class Destination:
     upgrades: str = ""
 
     def pack(self) -> str:
-        """Return it as text, for the auth request or a newcomer's session.
+        """Return it as JSON, for the auth request or a session that is pending.
 
-        Only what is there: a release that knows fewer fields still reads most logins.
+        Empty fields are left out, so that a release that knows fewer fields can read
+        most logins.
         """
         given = {name: value for name, value in asdict(self).items() if value}
         return json.dumps(given, separators=(",", ":"))
 
     @classmethod
-    def unpack(cls, text: str) -> Destination:
-        """Read what `pack` wrote."""
-        return cls(**json.loads(text))
+    def unpack(cls, text: str | None) -> Destination:
+        """Read what `pack` wrote; an empty destination from None."""
+        return cls(**json.loads(text)) if text else cls()
 
 
 def destination_of(error: Exception) -> Destination:
-    """Return what a login that failed was for, as far as it was recognised."""
-    packed = error.app_state if isinstance(error, AtprotoError) else None
-    return Destination.unpack(packed) if packed else Destination()
-
-
-def awaited_by(session: Session) -> str:
-    """Return the native login that a session is held for, or ""."""
-    return Destination.unpack(session.destination).native if session.destination else ""
+    """Return the destination of a login that failed; empty if it was not recognised."""
+    return Destination.unpack(
+        error.app_state if isinstance(error, AtprotoError) else None
+    )

@@ -1,4 +1,4 @@
-"""Where a person is signed in: every session of theirs, and the end of any of them."""
+"""Devices: the person's live sessions, and how to end them (/auth/account)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .ports import Session, Sessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicesEnded:
-    """What became of it; `issuer` was asked to revoke its grant, if one was."""
+    """Whether this browser's session ended; `issuer` was asked to revoke its grant."""
 
     is_here: bool
     issuer: str | None = None
@@ -20,49 +20,49 @@ class DevicesEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
-    """GET and POST /auth/account. Whoever asks is the session behind a cookie."""
+    """GET and POST /auth/account, for the session of a cookie."""
 
     sessions: Sessions
     ending: EndSession
 
     def list(self, session: Session) -> Sequence[Session]:
-        """Return the person's sessions, this one first, then as they were used.
+        """Return the person's sessions, this one first, then the last used first.
 
-        Not those that are still to be finished: a sign-up, an app to be let in.
+        Without those that wait for a sign-up or for an app's confirmation.
         """
         others = (
             other
             for other in self.sessions.of(session.did)
-            if other.sid != session.sid and other.destination is None
+            if other.sid != session.sid and other.pending_for is None
         )
         return [session, *others]
 
     def end(self, secret: str | None, sid: str) -> DevicesEnded:
-        """End one session of the person; one that is over already is no error.
+        """End one session of the person; no error if it has ended already.
 
         Raises:
-            NotSignedIn: no live session asks for it.
+            NotSignedIn: no live session has this secret.
         """
-        session = self._asking(secret)
+        session = self._session_of(secret)
         ended = next((s for s in self.sessions.of(session.did) if s.sid == sid), None)
         if ended is None:
             return DevicesEnded(is_here=False)
-        issuer = self.ending.end(ended, reason="ended by its person")
+        issuer = self.ending.end(ended, reason="ended by the person")
         return DevicesEnded(is_here=ended.sid == session.sid, issuer=issuer)
 
     def end_others(self, secret: str | None) -> DevicesEnded:
-        """End every session of the person but this one.
+        """End every session of the person except this one.
 
         Raises:
-            NotSignedIn: no live session asks for it.
+            NotSignedIn: no live session has this secret.
         """
-        session = self._asking(secret)
+        session = self._session_of(secret)
         others = [s for s in self.sessions.of(session.did) if s.sid != session.sid]
-        self.ending.end_all(others, reason="ended by its person")
+        self.ending.end_all(others, reason="ended by the person")
         return DevicesEnded(is_here=False)
 
-    def _asking(self, secret: str | None) -> Session:
+    def _session_of(self, secret: str | None) -> Session:
         session = self.sessions.by_secret(secret) if secret else None
         if session is None:
-            raise NotSignedIn("nobody asks")
+            raise NotSignedIn("no live session")
         return session

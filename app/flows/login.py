@@ -1,6 +1,6 @@
-"""Begin a login: from what a person typed to where the browser goes.
+"""Start a login: POST /auth/login, from an identifier to the authorization URL.
 
-The browser gets a secret of its own; without it nobody can finish this login
+The browser gets a secret in a cookie; only a request with it can finish this login
 (requirement 9.12).
 """
 
@@ -25,24 +25,24 @@ from .scope_requests import Permissions
 log = logging.getLogger(__name__)
 
 LOGIN_BUDGET = 9.0
-"""Seconds for all of resolving, discovery and PAR: an answer comes within ten."""
+"""Seconds for resolution, discovery and PAR together; we answer within ten."""
 
 LOGINS_AT_ONCE = 100
 """Logins of one process that may wait for slow hosts at once (requirement 9.6): the
 rest of the process stays free to answer."""
 
 PROMPTS = frozenset({"create", "login", "consent", "select_account"})
-"""What may be asked of the person's host; never `none`, which a form cannot need."""
+"""OAuth prompts that a login may ask for; not `none`, which shows no page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginStarted:
-    """A login that waits at the person's host."""
+    """A pushed authorization request; the browser goes to `url`."""
 
     url: str = field(repr=False)
     state: str = field(repr=False)
     secret: str = field(repr=False)
-    """For the cookie of this flow, and nowhere else."""
+    """For the cookie of this flow only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,48 +66,48 @@ class StartLogin:
         replaces: str | None = None,
         secret: str | None = None,
     ) -> LoginStarted:
-        """Push an authorization request for what was typed.
+        """Push an authorization request (PAR) for `destination.identifier`.
 
-        `address` is whose limit counts it.
-        `secret` is the one in the link of an app; every other flow gets its own.
-        `replaces` is the secret of the session that this browser has. When it is that
-        of the person who is named, what it was granted is asked for again, so that
-        nobody has less afterwards (8.10).
+        `address` is the client's, for the rate limit.
+        `secret` is the one in an app's link; without it the flow gets a new one.
+        `replaces` is the secret of this browser's session. If that is of the same
+        person, its granted scope is asked for again, so that a login does not take
+        permissions away (requirement 8.10).
 
         Raises:
-            TooManyRequests: this address, or the host in question, has had enough, or
-                too many logins wait already.
-            PromptRefused: not a prompt of ours, or `create` without a sign-up host.
-            ScopeRefused: its scope is more than a service may ask for.
-            IdentifierInvalid: with a `suggestion` where there is one.
-            AtprotoError: in one of its other kinds, from the network.
+            TooManyRequests: the limit of this address or host is reached, or too many
+                logins wait in this process.
+            PromptRefused: an unknown prompt, or `create` outside SIGNUP_HOSTS.
+            ScopeRefused: the scope is malformed or exceeds SCOPE_MAX.
+            IdentifierInvalid: with a `suggestion` if there is one.
+            AtprotoError: resolution, discovery or PAR failed.
         """
         self.limits.hit("address", network_of(address))
         identifier = self.read_identifier(destination.identifier)
         self._check_prompt(destination.prompt, identifier)
         asked = self.permissions.parse(destination.scope)
-        held = self._session_of(identifier, replaces)
+        replaced = self._session_of(identifier, replaces)
         destination = replace(
-            destination, scope=asked, upgrades=held.sid if held else ""
+            destination, scope=asked, upgrades=replaced.sid if replaced else ""
         )
         secret = secret or secrets.token_urlsafe(32)
         with self.concurrency.hold():
             authorization = self.client.authorize(
                 identifier,
-                scope=self.permissions.to_ask(asked, _granted_to(held)),
+                scope=self.permissions.to_ask(asked, _granted_to(replaced)),
                 redirect_uri=self.redirect_uri,
                 deadline=Deadline.after(LOGIN_BUDGET),
                 prompt=destination.prompt or None,
                 app_state=destination.pack(),
                 browser_secret=secret,
             )
-        log.info("login began: %s at %s", identifier.kind, authorization.issuer)
+        log.info("login started: %s at %s", identifier.kind, authorization.issuer)
         return LoginStarted(
             url=authorization.url, state=authorization.state, secret=secret
         )
 
     def _session_of(self, identifier: Identifier, secret: str | None) -> Session | None:
-        """Return this browser's session if it is that of the person who is named."""
+        """Return this browser's session if it belongs to the identifier."""
         session = self.sessions.by_secret(secret) if secret else None
         if session is None or identifier.value not in {session.did, session.handle}:
             return None
@@ -121,5 +121,5 @@ class StartLogin:
 
 
 def _granted_to(session: Session | None) -> str | None:
-    """Return what a session's host grants, or granted before it was over."""
+    """Return the scope that is granted now, or was granted at the sign-in."""
     return (session.scope or session.granted_scope) if session else None

@@ -1,4 +1,4 @@
-"""Sign out: the session ends here at once, its grant at the host as soon as may be."""
+"""Sign out: end the session here at once, then revoke its grant at the host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .session import named_by
 log = logging.getLogger(__name__)
 
 REVOCATION_BUDGET = 6.0
-"""Seconds for which a person who signs out waits for a slow host."""
+"""Seconds for which a sign-out waits for a slow host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +33,19 @@ class EndSession:
     def end(
         self, session: Session, *, reason: str, budget: float = REVOCATION_BUDGET
     ) -> str | None:
-        """End the session; whatever the host answers changes nothing (7.19).
+        """End the session, whether or not the host revokes (requirement 7.19).
 
-        `budget` is the seconds that the host gets. Returns the issuer that was asked to
-        revoke its grant, if one was.
+        `budget` is in seconds, for the host. Returns the issuer that was asked to
+        revoke the grant, or None.
         """
         if not self._close(session, reason):
             return None
         return self._revoke(session, Deadline.after(budget))
 
     def end_all(self, sessions: Collection[Session], *, reason: str) -> int:
-        """End several sessions at once, here first and all of them.
+        """End several sessions, first all of them here, and return how many were live.
 
-        The hosts are asked as long as a person waits; whatever is left then is revoked
-        by the next sweep. Returns how many were live.
+        Revocation stops after REVOCATION_BUDGET; the next sweep revokes the rest.
         """
         deadline = Deadline.after(REVOCATION_BUDGET)
         closed = [session for session in sessions if self._close(session, reason)]
@@ -57,7 +56,7 @@ class EndSession:
         return len(closed)
 
     def _close(self, session: Session, reason: str) -> bool:
-        """End the session here; False when it was not live any more."""
+        """End the session here; False if it was not live."""
         now = self.clock()
         if not self.sessions.end(session.sid, now):
             return False
@@ -87,10 +86,11 @@ class Logout:
     ending: EndSession
 
     def logout(self, *, secret: str | None, token: str | None) -> str | None:
-        """End the session that a browser's cookies name; signed out is no error.
+        """End the session of a browser; no error if there is none.
 
-        The session's own cookie names it, or the platform token when that one is gone.
-        Returns the issuer that was asked to revoke its grant, if one was.
+        `secret` is from the session cookie; without it the platform token's `sid`
+        names the session. Returns the issuer that was asked to revoke the grant, or
+        None.
         """
         session = self.sessions.by_secret(secret) if secret else None
         session = session or self._named_by(token)
@@ -102,13 +102,13 @@ class Logout:
         try:
             return self.sessions.get(self.verifier.verify(token).sid)
         except TokenError as error:
-            log.info("signing out with a token that is none: %s", error)
+            log.info("sign-out with an invalid token: %s", error)
             return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogoutByToken:
-    """DELETE /auth/session: an app that holds nothing but its token signs out."""
+    """DELETE /auth/session: a native app signs out with its token."""
 
     sessions: Sessions
     verifier: TokenVerifier
@@ -116,15 +116,15 @@ class LogoutByToken:
     rates: RateLimit
 
     def logout(self, token: str | None, *, network: str) -> None:
-        """End the session that a token names; whoever guesses is slowed down.
+        """End the session of a token; invalid tokens count against the network.
 
-        Unlike a browser's, a sign-out that ends nothing is an error: nobody else tells
-        the app that it holds the wrong token. A disabled account ends what it likes.
+        A session that has ended is an error here, so that an app learns that its token
+        is the wrong one. Disabled accounts may sign out.
 
         Raises:
             NotSignedIn: no token, or its session has ended.
-            TokenInvalid: not a token of ours, or not any more.
-            TooManyRequests: too many tokens from this network were none.
+            TokenInvalid: not a token of this platform, or expired.
+            TooManyRequests: too many invalid tokens from this network.
         """
         try:
             named = named_by(token, verifier=self.verifier, sessions=self.sessions)

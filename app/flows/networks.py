@@ -1,4 +1,4 @@
-"""Networks: what one subscriber has, and limits are counted by."""
+"""Networks of client addresses, which rate limits count by (requirement 9.6)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ IPV6_PREFIX = 64
 
 
 def network_of(address: str) -> str:
-    """Return an IPv4 address as it is, the /64 of an IPv6 address (requirement 9.6).
+    """Return the IPv4 address itself, or the /64 of an IPv6 address.
 
-    Counting every address of a /64 would count nothing: one line has 2^64 of them.
+    One subscriber has a whole /64, so single IPv6 addresses would not be limited.
     """
     try:
         ip = ip_address(address)
     except ValueError:
-        return address  # a unix socket has none
+        return address  # a unix socket has no address
     if ip.version == 4:
         return str(ip)
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
-    # Without its zone, which names an interface of ours and not the subscriber's.
+    # Without the zone, which names an interface of this machine.
     return str(ip_network((int(ip), IPV6_PREFIX), strict=False))

@@ -1,8 +1,7 @@
-"""What the use cases keep, and the Protocols of who keeps it.
+"""Ports: the records of the use cases, and the Protocols of the stores that keep them.
 
-Records are frozen; SQL rows become records at the edge of `app.stores` and nowhere
-else. Times are epoch seconds. Every method may raise `StorageFailed`: an outage is our
-own fault, and no flow takes it for an absence.
+Records are frozen; `app.stores` makes them from SQL rows. Times are epoch seconds.
+Every method may raise `StorageFailed`, which says nothing about what is stored.
 """
 
 from __future__ import annotations
@@ -19,13 +18,15 @@ Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]
 LimitKind = Literal["address", "host", "call", "token"]
 NativeDecision = Literal["pending", "completed", "denied"]
+PendingFor = Literal["signup", "native"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One account of the platform: a DID that picked a username, once.
+    """An account of the platform: a DID with its username.
 
-    `issuer` is whose word the last sign-in was: another one the next time is a move.
+    `issuer` is the authorization server of the last sign-in; another one at the next
+    sign-in means that the account has moved.
     """
 
     did: Did
@@ -41,11 +42,12 @@ class User:
 class Session:
     """One person signed in on one device; the platform token names it by `sid`.
 
-    `destination` is what its login is still for: a newcomer's way on once a username
-    is picked, or the app that its person has not let in yet. `app_name` is what the
-    app that holds the session calls itself; a browser's has none. `granted_scope` is
-    what the host granted at the sign-in and stays; `scope` and `issuer` are read with
-    the session: what is granted now and by whom, None when that is over.
+    `pending_for` is what the session waits for: the newcomer's username (`signup`), the
+    confirmation of an app's login (`native`), or None; `destination` then says where
+    its login leads (`Destination.pack`). `app_name` is the name of the native app that
+    holds the session, None for a browser. `granted_scope` is what the host granted at
+    the sign-in. `scope` and `issuer` are read from its OAuth session: what is granted
+    now, None once that has ended.
     """
 
     sid: str
@@ -56,6 +58,7 @@ class Session:
     created_at: float
     seen_at: float
     expires_at: float
+    pending_for: PendingFor | None = None
     destination: str | None = None
     app_name: str | None = None
     granted_scope: str | None = None
@@ -66,11 +69,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeLogin:
-    """A login that an app awaits while its person is in a browser.
+    """A login that a native app waits for while its person is in a browser.
 
-    `login_id` is the SHA-256 of the secret that the app holds. `authorization_url` and
-    `state` are those of the request that was pushed when the login began; they serve
-    the first visit of the link, and a later one starts again from `identifier`.
+    `login_id` is the SHA-256 of the app's `await_secret`. `authorization_url` and
+    `state` belong to the request that was pushed at the start, for the first visit of
+    the link; a later visit starts again from `identifier`.
     """
 
     login_id: str
@@ -90,7 +93,7 @@ class NativeLogin:
     acknowledged_at: float | None = None
 
     def is_open(self, now: float) -> bool:
-        """Tell whether it may still be decided."""
+        """Tell whether the login can be decided: pending and not expired."""
         return self.status == "pending" and now < self.expires_at
 
 
@@ -98,9 +101,9 @@ class NativeLogin:
 class StoredKey:
     """A signing key and its place in its ring.
 
-    A ring holds at most one active and one next key for each algorithm. `next` is
-    published and does not sign yet, `active` signs, `retired` is published as long as
-    something it signed may still be about.
+    A ring holds at most one active and one next key for each algorithm. A `next` key is
+    published and does not sign yet, the `active` one signs, a `retired` one stays
+    published while a token that it signed may be valid.
     """
 
     kid: str
@@ -120,55 +123,54 @@ class Users(Protocol):
         """Return the account of a DID, disabled ones too."""
 
     def taken(self, skeletons: Collection[str]) -> frozenset[str]:
-        """Return those of the skeletons that belong to somebody."""
+        """Return those of the skeletons that are taken."""
 
     def add(self, user: User, *, skeleton: str) -> User:
-        """Create the account, or return the one that the DID has already.
+        """Create the account, or return the one that the DID has.
 
-        Decided by the database, so that of two people racing for a name one gets it.
-        Raises `UsernameTaken` when another DID has the skeleton.
+        The database decides when two people race for a name. Raises `UsernameTaken`
+        when another DID has the skeleton.
         """
 
     def note_sign_in(
         self, did: Did, *, handle: Handle | None, issuer: str, now: float
     ) -> None:
-        """Note the issuer, and the handle as verified now: None when none holds."""
+        """Note the issuer, and the handle as verified now; None if none verifies."""
 
 
 class Sessions(Protocol):
-    """The sign-in sessions. `get` and `by_secret` see live ones only."""
+    """The sign-in sessions; `get`, `by_secret` and `of` return live ones only."""
 
     def add(self, session: Session, *, secret: str) -> None:
-        """Create the session; of the cookie's secret only a hash is kept."""
+        """Create the session; of the cookie's secret only a hash is stored."""
 
     def by_secret(self, secret: str) -> Session | None:
-        """Return the session of a cookie, unless it is unknown, ended or expired."""
+        """Return the session of a cookie; None if unknown, ended or expired."""
 
     def get(self, sid: str) -> Session | None:
-        """Return the session, unless it is unknown, ended or expired."""
+        """Return the session; None if unknown, ended or expired."""
 
     def of(self, did: Did) -> Sequence[Session]:
-        """Return the account's live sessions, the one used last first."""
+        """Return the account's live sessions, the last used first."""
 
     def touch(self, sid: str, now: float) -> None:
-        """Note that the session was used; a live session only moves forward."""
+        """Set `seen_at`, which never moves back."""
 
     def end(self, sid: str, now: float) -> bool:
-        """End the session; False when it was not live. Only one caller hears True."""
+        """End the session; True for the one caller that ended it."""
 
     def finish_signup(self, sid: str) -> None:
-        """Clear the destination: the newcomer has an account now."""
+        """Clear `pending_for` and `destination`: the newcomer has an account."""
 
 
 class NativeLogins(Protocol):
-    """The logins that apps await. Expired ones are returned until they are swept.
+    """The native logins. Expired ones are returned until they are swept.
 
-    A decision is taken once, before the login expires, and whoever watches the login
-    hears of it.
+    Each is decided once, before it expires; a decision wakes its `NativeLoginEvents`.
     """
 
     def add(self, login: NativeLogin, *, open_secret: str) -> None:
-        """Create the login; of the secret in its link only a hash is kept."""
+        """Create the login; of the secret in its link only a hash is stored."""
 
     def get(self, login_id: str) -> NativeLogin | None:
         """Return the login of an app."""
@@ -177,36 +179,35 @@ class NativeLogins(Protocol):
         """Return the login that a link leads to."""
 
     def open(self, login_id: str, now: float) -> bool:
-        """Note that the link was followed; only the first caller hears True."""
+        """Note that the link was followed; True for the first caller only."""
 
     def complete(self, login_id: str, *, session: Session, now: float) -> bool:
-        """Let the app in: `session` is its own from now on, and nobody's cookie.
+        """Allow the app: the session is its own now, and no cookie opens it.
 
-        Login and session change together or not at all; False when the login was
-        decided already, is over, or the session has ended.
+        Login and session change in one transaction. False if the login is decided or
+        expired, or the session has ended.
         """
 
     def deny(self, login_id: str, now: float) -> bool:
-        """Keep the app out; False when the login was decided already, or is over."""
+        """Deny the app; False if the login is decided or expired."""
 
     def acknowledge(self, login_id: str, now: float) -> bool:
-        """Note that the app has its token; False unless it was let in, once."""
+        """Note that the app has its token; True once, and only after `complete`."""
 
 
 class NativeLoginEvents(Protocol):
-    """Who hears that a native login was decided, by whichever process."""
+    """Wakes waiting requests when any process decides a native login."""
 
     def watch(
         self, login_id: str, wake: Callable[[], None]
     ) -> AbstractContextManager[None]:
-        """Call `wake` whenever it may be worth looking at the login again.
+        """Call `wake` when the login may have changed, from any thread.
 
-        From any thread, and perhaps for nothing; look once after entering, because
-        what happened before is not told.
+        Earlier changes are not reported: read the login once after entering.
         """
 
     def wake_all(self) -> None:
-        """Wake everybody who watches in this process."""
+        """Wake all waiters of this process."""
 
 
 class SigningKeys(Protocol):
@@ -216,18 +217,18 @@ class SigningKeys(Protocol):
         """Return the ring: active first, then next, then retired, newest first."""
 
     def add(self, stored: StoredKey) -> bool:
-        """Create-only; False when the place or the key id is occupied already."""
+        """Create the key; False if its place in the ring or its key id is taken."""
 
 
 class RateLimit(Protocol):
-    """How often something may be tried."""
+    """Rate limits."""
 
     def hit(self, kind: LimitKind, key: str) -> None:
-        """Count one try. Raises `TooManyRequests` when there were too many."""
+        """Count one call. Raises `TooManyRequests` when the limit is reached."""
 
 
 class Audit(Protocol):
-    """What happened to accounts, sessions and keys; append-only."""
+    """Audit events of accounts, sessions and keys; append-only."""
 
     def record(
         self,
@@ -238,4 +239,4 @@ class Audit(Protocol):
         sid: str | None = None,
         detail: Mapping[str, object] | None = None,
     ) -> None:
-        """Append one event. `detail` is JSON and holds no secret."""
+        """Append one event; `detail` becomes JSON and holds no secret."""

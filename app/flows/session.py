@@ -1,31 +1,50 @@
-"""The sign-in session: one person on one device, and the tokens it gives out.
+"""The sign-in session of one person on one device, and its platform tokens.
 
 The session outlives the platform token and renews it without a visit to the person's
-host. Ending it is what signing out means.
+host. Signing out ends it.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from app.atproto.records import OAuthSession
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
 
-from .destination import awaited_by
 from .errors import AccountDisabled, NotSignedIn
 from .ports import Session, Sessions, User, Users
 
-NOTED_EVERY = 600
-"""Seconds: reading who somebody is shall not mean a write each time."""
+SEEN_INTERVAL = 600
+"""Seconds for which `seen_at` is not written again."""
+
+
+def new_session(
+    granted: OAuthSession, *, device: str, now: float, lifetime: float
+) -> Session:
+    """Return a session for an account that was just proved; it is not stored yet."""
+    return Session(
+        sid=secrets.token_urlsafe(16),
+        did=granted.did,
+        handle=granted.handle,
+        oauth_session_id=granted.session_id,
+        device=device,
+        granted_scope=granted.scope,
+        scope=granted.scope,
+        issuer=granted.issuer,
+        created_at=now,
+        seen_at=now,
+        expires_at=now + lifetime,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """A live session and its account, with a fresh token for the browser it is in.
+    """A live session, its account, and a fresh token for the browser it is in.
 
-    A newcomer has no account yet; a session that an app awaits gives no browser a
-    token.
+    A newcomer has no account yet. A session that an app waits for has no token.
     """
 
     session: Session
@@ -35,16 +54,16 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueToken:
-    """Mint the platform token of a session."""
+    """Issue the platform token of a session."""
 
     users: Users
     issuer: TokenIssuer
 
     def account(self, session: Session) -> SignedIn:
-        """Return whose session it is, without a token.
+        """Return the session with its account, without a token.
 
         Raises:
-            AccountDisabled: the platform has shut this account.
+            AccountDisabled: the platform has disabled this account.
         """
         user = self.users.get(session.did)
         if user is not None and user.disabled_at is not None:
@@ -55,7 +74,7 @@ class IssueToken:
         """Return the session with its token; a newcomer has none yet.
 
         Raises:
-            AccountDisabled: the platform has shut this account.
+            AccountDisabled: the platform has disabled this account.
         """
         user = self.account(session).user
         if user is None:
@@ -68,20 +87,20 @@ class IssueToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewToken:
-    """A fresh token for a session that lives (GET /auth/login)."""
+    """Issue a fresh token for a live session (GET /auth/login)."""
 
     sessions: Sessions
     tokens: IssueToken
     clock: Callable[[], float]
 
     def __call__(self, secret: str | None) -> SignedIn | None:
-        """Return the session behind a cookie's secret with a fresh token, or None.
+        """Return the session of a cookie's secret with a fresh token, or None.
 
         Raises:
-            AccountDisabled: the platform has shut this account.
+            AccountDisabled: the platform has disabled this account.
         """
         session = self.sessions.by_secret(secret) if secret else None
-        if session is None or awaited_by(session):  # an app's is no browser's
+        if session is None or session.pending_for == "native":
             return None
         self.sessions.touch(session.sid, self.clock())
         return self.tokens.issue(session)
@@ -89,7 +108,7 @@ class RenewToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """Whom a platform token names, and the session that still stands behind it."""
+    """The claims of a platform token, and the live session that its `sid` names."""
 
     claims: VerifiedClaims
     session: Session
@@ -98,11 +117,11 @@ class Identified:
 def named_by(
     token: str | None, *, verifier: TokenVerifier, sessions: Sessions
 ) -> Identified:
-    """Return whom a platform token names, if its session still lives.
+    """Return the claims of a platform token and its live session.
 
     Raises:
         NotSignedIn: no token, or its session is unknown or ended.
-        TokenInvalid: not a token of ours, or not any more.
+        TokenInvalid: not a token of this platform, or expired.
     """
     if not token:
         raise NotSignedIn("no token")
@@ -123,12 +142,12 @@ class Identify:
     clock: Callable[[], float]
 
     def __call__(self, token: str | None) -> Identified:
-        """Return who a platform token names, if its session still lives.
+        """Return the claims of a platform token and its live session.
 
         Raises:
-            NotSignedIn: no token, or its session is unknown or ended.
-            TokenInvalid: not a token of ours, or not any more.
-            AccountDisabled: the platform has shut this account.
+            NotSignedIn: no token, its session has ended, or the account is gone.
+            TokenInvalid: not a token of this platform, or expired.
+            AccountDisabled: the platform has disabled this account.
         """
         named = named_by(token, verifier=self.verifier, sessions=self.sessions)
         user = self.users.get(named.claims.did)
@@ -140,7 +159,7 @@ class Identify:
         return named
 
     def _note_use(self, session: Session) -> None:
-        """Keep "last used" true for apps as well, which never renew by a cookie."""
+        """Note the use of a session by an app, which does not renew by cookie."""
         now = self.clock()
-        if now - session.seen_at >= NOTED_EVERY:
+        if now - session.seen_at >= SEEN_INTERVAL:
             self.sessions.touch(session.sid, now)

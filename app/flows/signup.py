@@ -1,7 +1,7 @@
-"""A newcomer picks a username: once for each DID, first come first served.
+"""Sign up: a newcomer picks a username, once for each DID.
 
-Only a session whose DID was proved gets here. It lasts as any session does, so leaving
-the page loses nothing.
+Needs a session whose DID was proved at the callback. Two people who want one name race
+in the database, which gives it to the first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newcomer:
-    """A proved account that has no username yet, and one to suggest to it."""
+    """A proved account without a username, and a suggestion for one."""
 
     session: Session
     suggestion: str
@@ -29,7 +29,7 @@ class Newcomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignupDone:
-    """The newcomer is a user now, and goes on to what the login was for."""
+    """The newcomer has an account now; `destination` is where the login leads."""
 
     signed_in: SignedIn
     destination: Destination
@@ -47,14 +47,14 @@ class ChooseUsername:
     clock: Callable[[], float]
 
     def newcomer(self, secret: str | None, *, native: str = "") -> Newcomer:
-        """Return who is about to choose, with a name that is free right now.
+        """Return the session and a username that is free now.
 
-        `native` is the login of an app, if this is for one.
+        `native` is the id of an app's login, if the sign-up is part of one.
 
         Raises:
-            NotSignedIn: no live session: the DID has to be proved first.
-            NativeLoginClosed: the same, of an app's login.
-            SignupFinished: this person has a username already.
+            NotSignedIn: no live session; the DID has to be proved first.
+            NativeLoginClosed: no session is held for this app's login.
+            SignupFinished: this account has a username already.
         """
         session = self._session(secret, native)
         if self.users.get(session.did) is not None:
@@ -65,28 +65,26 @@ class ChooseUsername:
         )
 
     def choose(self, secret: str | None, typed: str, *, native: str = "") -> SignupDone:
-        """Create the account under this username and issue its first token.
+        """Create the account and issue its first token.
 
-        The database decides a race: one person gets the name. A second try of the same
-        person is answered like the first.
+        A repeated call of the same person returns the account that exists.
 
         Raises:
             NotSignedIn, NativeLoginClosed: as `newcomer` does.
             UsernameInvalid, UsernameReserved, UsernameTaken: choose another.
         """
         session = self._session(secret, native)
-        destination = _destination_of(session)
-        existing = self.users.get(session.did)
-        if existing is None:
-            existing = self._add(session, typed)
-        if destination.native:  # what is still to come: the question about the app
+        destination = Destination.unpack(session.destination)
+        if self.users.get(session.did) is None:
+            self._add(session, typed)
+        if destination.native:  # the confirmation comes next
             signed_in = self.tokens.account(session)
         else:
             self.sessions.finish_signup(session.sid)
             signed_in = self.tokens.issue(session)
         return SignupDone(signed_in=signed_in, destination=destination)
 
-    def _add(self, session: Session, typed: str) -> User:
+    def _add(self, session: Session, typed: str) -> None:
         name = self.usernames.parse(typed)
         now = self.clock()
         user = User(
@@ -97,21 +95,15 @@ class ChooseUsername:
             handle_checked_at=now,
             issuer=session.issuer,
         )
-        added = self.users.add(user, skeleton=name.skeleton)
+        self.users.add(user, skeleton=name.skeleton)
         self.audit.record("signed_up", now=now, did=session.did, sid=session.sid)
         log.info("%s signed up", session.did)
-        return added
 
     def _session(self, secret: str | None, native: str) -> Session:
         session = self.sessions.by_secret(secret) if secret else None
-        if session is not None and _destination_of(session).native == native:
+        held_for = Destination.unpack(session.destination).native if session else ""
+        if session is not None and held_for == native:
             return session
         if native:
-            raise NativeLoginClosed("sign-up for an app that waits no longer")
+            raise NativeLoginClosed("no session is held for this login")
         raise NotSignedIn("sign-up needs a proved account")
-
-
-def _destination_of(session: Session) -> Destination:
-    if session.destination is None:
-        return Destination(return_to="")
-    return Destination.unpack(session.destination)

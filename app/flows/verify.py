@@ -1,8 +1,7 @@
-"""Verify a token for a proxy, once per request of the whole platform.
+"""Verify a platform token for a reverse proxy: GET /auth/verify (forward auth).
 
-What was found out is remembered for a few seconds, by the token's hash: a page with
-forty pictures costs one signature check and one look at the database. Ended sessions
-and disabled users are noticed within that time, on every node.
+Results are cached for 5 seconds by the token's hash, because a proxy asks on every
+request. Every node notices ended sessions and disabled accounts within that time.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from .session import Identified, Identify
 
 log = logging.getLogger(__name__)
 
-REMEMBERED_FOR: Final = 5.0
-"""Seconds; half of what a running service may take to notice an ended session."""
+CACHE_LIFETIME: Final = 5.0
+"""Seconds; half the time within which a service has to notice an ended session."""
 
-MOST_REMEMBERED: Final = 10_000
+CACHE_ENTRIES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +35,10 @@ class Verify:
     clock: Callable[[], float]
 
     def __call__(self, token: str | None) -> Identified | None:
-        """Return who a token names while its session stands; None for anybody else.
+        """Return the claims and session of a token, or None if it is not valid.
 
         Raises:
-            AccountDisabled: the platform has shut this account.
+            AccountDisabled: the platform has disabled this account.
         """
         if not token or not token.isascii():
             return None
@@ -53,5 +52,5 @@ class Verify:
             log.debug("not verified: %s", error)
             return None
         left = identified.claims.expires_at - self.clock()
-        self.seen.put(key, identified, lifetime=min(REMEMBERED_FOR, left))
+        self.seen.put(key, identified, lifetime=min(CACHE_LIFETIME, left))
         return identified

@@ -1,6 +1,5 @@
-"""What the platform keeps, over SQL: SQLite by default, PostgreSQL when it is shared.
+"""SQL stores: SQLite by default, PostgreSQL for several nodes.
 
-Adapters of `app.flows.ports` and of the protocols in `app.atproto.stores.protocols`.
-Statements stand here as text, once, in the subset that both databases share; rows
-become records here and nowhere else.
+They implement `app.flows.ports` and the protocols of `app.atproto.stores.protocols`.
+Statements are text in the subset that both databases share. Rows become records here.
 """

@@ -1,8 +1,8 @@
-"""Columns that joined a table after its first release.
+"""Columns that were added to a table after its first release (schema migration).
 
-`CREATE TABLE IF NOT EXISTS` leaves an older table as it is, and SQLite knows no ADD
-COLUMN IF NOT EXISTS: so `apply_schema` looks what is there. What stands here may be
-NULL, because the release before, which still runs during an upgrade, does not write it.
+`CREATE TABLE IF NOT EXISTS` does not change an older table, and SQLite has no ADD
+COLUMN IF NOT EXISTS, so `apply_schema` looks which columns exist. All of these may be
+NULL, because the release before, which runs on during an upgrade, does not write them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ ADDED: Final = (
     ("oauth_sessions", "lease_until", "BIGINT"),
     ("sessions", "app_name", "TEXT"),
     ("sessions", "granted_scope", "TEXT"),
+    ("sessions", "pending_for", "TEXT"),
     ("users", "issuer", "TEXT"),
 )
 
 
 def add_missing_columns(connection: Connection) -> None:
-    """Add the columns that the tables of an older release lack."""
+    """Add the columns that the tables of an older release do not have."""
     inspector = inspect(connection)
     for table, column, kind in ADDED:
         present = {one["name"] for one in inspector.get_columns(table)}

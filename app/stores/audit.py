@@ -1,4 +1,4 @@
-"""The audit trail: appended to, never changed, swept when it is old."""
+"""Audit events: only appended, and deleted by the sweep when old."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from .records import insert_into
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,10 +17,8 @@ if TYPE_CHECKING:
     from app.flows.ports import Audit
     from app.stores.database import Database
 
-RECORD = text("""
-    INSERT INTO audit_events (id, event, did, sid, detail, created_at)
-    VALUES (:id, :event, :did, :sid, :detail, :created_at)
-""")
+COLUMNS = ("id", "event", "did", "sid", "detail", "created_at")
+RECORD = text(insert_into("audit_events", COLUMNS))
 
 
 class SqlAudit:
@@ -50,7 +50,7 @@ class SqlAudit:
 
 
 def _event_id(now: float) -> str:
-    # Microseconds in fourteen digits sort like the time until the year 4253.
+    # 14 hexadecimal digits of microseconds sort in time order until the year 4253.
     return f"{int(now * 1_000_000):014x}{secrets.token_hex(9)}"
 
 

@@ -1,8 +1,8 @@
-"""The cache that workers and nodes share: what one learns warms the others' logins.
+"""The cache of documents and nonces that workers and nodes share.
 
-Two levels: a few seconds in memory, then the table. The first is short because another
-process may have replaced or forgotten the entry (a newer nonce, a handle that moved;
-requirement 1.29); the second bounds nothing but the entry's own lifetime.
+Two levels: 5 seconds in memory, then the table. The first is short because another
+process may replace or delete the entry (a newer nonce, a handle that moved;
+requirement 1.29).
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ DELETE = text("DELETE FROM cache_entries WHERE key = :key")
 class SqlCache:
     """Cached documents and nonces in memory and in a table.
 
-    A cache may forget, so a table that does not answer is no error of a login: it is
-    logged and costs the login a few requests.
+    If the table does not answer, the failure is logged, and the login makes a few more
+    requests.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -56,7 +56,7 @@ class SqlCache:
         self._memory: MemoryCache[str] = MemoryCache(clock, max_entries=MEMORY_ENTRIES)
 
     def get(self, key: str) -> str | None:
-        """Return the value unless its lifetime is over."""
+        """Return the value, or None after its lifetime."""
         remembered = self._memory.get(key)
         if remembered is not None:
             return remembered
@@ -67,13 +67,13 @@ class SqlCache:
             return None
 
     def put(self, key: str, value: str, *, lifetime: float) -> None:
-        """Keep a value for `lifetime` seconds at most."""
+        """Store a value for `lifetime` seconds at most."""
         self._memory.put(key, value, lifetime=min(lifetime, MEMORY_LIFETIME))
         row = {"key": key, "value": value, "expires_at": int(self._clock() + lifetime)}
         self._write(PUT, row)
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
+        """Delete a value."""
         self._memory.delete(key)
         self._write(DELETE, {"key": key})
 

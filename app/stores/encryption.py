@@ -1,10 +1,10 @@
-"""Secrets at rest: sealed when they are needed again, hashed when only compared.
+"""Secrets at rest: encrypted when we need them again, hashed when we only compare.
 
-Sealed is AES-256-GCM under keys derived from SECRET_KEY (requirement 7.23).
-The place of a value is its associated data, so that a sealed value moved to another
-row, column or table does not open. A sealed value is `v1.KEY.BYTES`: KEY names the key
-that opens it, so that after a rotation the fallbacks open what they sealed. Nonces are
-random: good for some four thousand million values under one key.
+Encryption is AES-256-GCM under keys derived from SECRET_KEY (requirement 7.23). Table,
+row and column are the associated data, so that a value does not decrypt in another
+place. An encrypted value is `v1.KEY.BYTES`: KEY names the key, so that the fallbacks of
+SECRET_KEY decrypt older values after a rotation. Nonces are random, which is safe for
+about 2^32 values under one key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from .errors import CipherError
+from .errors import DecryptionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +30,13 @@ KEY_BYTES = 32
 KEY_ID_BYTES = 4
 
 
-def place(table: str, *identity: str, column: str = "secrets") -> str:
-    """Name the place of a value; no two places share a name."""
+def aad_of(table: str, *identity: str, column: str = "secrets") -> str:
+    """Return the associated data of a value: its table, row and column."""
     return json.dumps([table, *identity, column])
 
 
 class Cipher:
-    """Seals with the first key, opens with any."""
+    """Encrypts with the first key, decrypts with any."""
 
     def __init__(self, secret_key: bytes, fallbacks: Sequence[bytes] = ()) -> None:
         keys = [_derive(secret) for secret in (secret_key, *fallbacks)]
@@ -44,41 +44,43 @@ class Cipher:
         # Reversed: should two key ids ever be equal, the newer key wins.
         self._keys = dict(reversed(keys))
 
-    def seal(self, plaintext: bytes | str, *, context: str) -> str:
-        """Encrypt a value for one place."""
+    def encrypt(self, plaintext: bytes | str, *, aad: str) -> str:
+        """Encrypt a value; `aad` is the place that `aad_of` names."""
         if isinstance(plaintext, str):
             plaintext = plaintext.encode()
         nonce = secrets.token_bytes(NONCE_BYTES)
         key = self._keys[self._primary_id]
-        sealed = nonce + key.encrypt(nonce, plaintext, context.encode())
-        return f"{VERSION}.{self._primary_id}.{urlsafe_b64encode(sealed).decode()}"
+        raw = nonce + key.encrypt(nonce, plaintext, aad.encode())
+        return f"{VERSION}.{self._primary_id}.{urlsafe_b64encode(raw).decode()}"
 
-    def open(self, sealed: str, *, context: str) -> bytes:
-        """Decrypt the value of a place.
+    def decrypt(self, encrypted: str, *, aad: str) -> bytes:
+        """Decrypt a value.
 
         Raises:
-            CipherError: it was changed, belongs elsewhere, or its key is gone.
+            DecryptionFailed: it was changed or moved, or its key is not configured.
         """
-        version, key_id, encoded = _split(sealed)
+        version, key_id, encoded = _split(encrypted)
         key = self._keys.get(key_id)
         if version != VERSION or key is None:
-            raise CipherError("sealed under a key that is not among the secret keys")
+            raise DecryptionFailed(
+                "encrypted under a key that is not among the secret keys"
+            )
         try:
             raw = urlsafe_b64decode(encoded)
             nonce, ciphertext = raw[:NONCE_BYTES], raw[NONCE_BYTES:]
-            return key.decrypt(nonce, ciphertext, context.encode())
+            return key.decrypt(nonce, ciphertext, aad.encode())
         except (InvalidTag, ValueError) as error:
-            raise CipherError("changed, or sealed for another place") from error
+            raise DecryptionFailed("changed, or encrypted for another place") from error
 
 
-def _split(sealed: str) -> tuple[str, str, str]:
-    version, _, rest = sealed.partition(".")
+def _split(encrypted: str) -> tuple[str, str, str]:
+    version, _, rest = encrypted.partition(".")
     key_id, _, encoded = rest.partition(".")
     return version, key_id, encoded
 
 
 def _derive(secret: bytes) -> tuple[str, AESGCM]:
-    # The id is other output of the same derivation: it tells nothing about the key.
+    # The id is separate output of the derivation and reveals nothing about the key.
     material = HKDF(
         algorithm=SHA256(),
         length=KEY_BYTES + KEY_ID_BYTES,

@@ -1,8 +1,8 @@
-"""Why the storage cannot be used at all; an outage is `flows.errors.StorageFailed`.
+"""Storage errors; an outage is `flows.errors.StorageFailed`.
 
 StoreError
-├── DatabaseURLInvalid    DATABASE_URL names nothing that can be opened
-└── CipherError           a secret at rest that none of our keys opens
+├── DatabaseURLInvalid    DATABASE_URL names no database that we can open
+└── DecryptionFailed      an encrypted value that none of our keys decrypts
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from app.flows.errors import StorageFailed
 
 
 class DatabaseURLInvalid(Exception):
-    """The URL names no database that can be opened. Never holds its password."""
+    """DATABASE_URL names no database that we can open. Never holds its password."""
 
 
-class CipherError(StorageFailed):
-    """A sealed value was changed, moved, or sealed under a key that we do not have."""
+class DecryptionFailed(StorageFailed):
+    """An encrypted value was changed or moved, or its key is not configured."""

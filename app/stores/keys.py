@@ -1,4 +1,4 @@
-"""The two key rings; private halves are sealed for their row."""
+"""Signing keys of the two key rings; private keys are encrypted for their row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.atproto.crypto.keys import SigningKey
 from app.flows.ports import StoredKey
 
-from .records import SealedFields, row_of
+from .records import EncryptedFields, columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,20 +22,17 @@ if TYPE_CHECKING:
 
     from .encryption import Cipher
 
-LIST = text("""
-    SELECT * FROM signing_keys WHERE ring = :ring
+COLUMNS = columns_of(StoredKey, encrypted=("key",))
+LIST = fetching(
+    COLUMNS,
+    """
+    SELECT {columns} FROM signing_keys WHERE ring = :ring
     ORDER BY CASE status WHEN 'active' THEN 0 WHEN 'next' THEN 1 ELSE 2 END,
              created_at DESC, kid
-""")
-# Whichever unique index is in the way: the place or the key id is occupied.
-ADD = text("""
-    INSERT INTO signing_keys (
-        ring, kid, alg, status, secrets, created_at, activated_at, retired_at
-    ) VALUES (
-        :ring, :kid, :alg, :status, :secrets, :created_at, :activated_at, :retired_at
-    )
-    ON CONFLICT DO NOTHING
-""")
+    """,
+)
+# Either unique index may conflict: the place in the ring, or the key id.
+ADD = text(f"{insert_into('signing_keys', COLUMNS)} ON CONFLICT DO NOTHING")
 
 
 class SqlSigningKeys:
@@ -43,10 +40,10 @@ class SqlSigningKeys:
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
-        self._sealed = SealedFields(cipher, "signing_keys", ("key",))
-        # Rings are read every few seconds, and parsing an RSA key costs tens of
-        # milliseconds: what was opened once is kept, by its sealed text.
-        self._opened: dict[str, SigningKey] = {}
+        self._secrets = EncryptedFields(cipher, "signing_keys", ("key",))
+        # Rings are read every few seconds and parsing an RSA key takes tens of
+        # milliseconds, so parsed keys are kept by their encrypted text.
+        self._parsed: dict[str, SigningKey] = {}
         self._lock = threading.Lock()
 
     def list(self, ring: Ring) -> Sequence[StoredKey]:
@@ -56,11 +53,11 @@ class SqlSigningKeys:
         return [self._stored_key(row) for row in rows]
 
     def add(self, stored: StoredKey) -> bool:
-        """Create-only; False when the place or the key id is occupied already."""
+        """Create the key; False if its place in the ring or its key id is taken."""
         row = {**row_of(stored), "key": stored.key.private_jwk()}
-        sealed = self._sealed.seal(row, stored.ring, stored.kid)
+        row = self._secrets.encrypt(row, stored.ring, stored.kid)
         with self._database.write() as connection:
-            return connection.execute(ADD, sealed).rowcount == 1
+            return connection.execute(ADD, row).rowcount == 1
 
     def _stored_key(self, row: RowMapping) -> StoredKey:
         fields = {name: row[name] for name in row if name != "secrets"}
@@ -68,10 +65,10 @@ class SqlSigningKeys:
 
     def _key(self, row: RowMapping) -> SigningKey:
         with self._lock:
-            if row["secrets"] not in self._opened:
-                opened = self._sealed.open(row, row["ring"], row["kid"])
-                self._opened[row["secrets"]] = SigningKey.from_jwk(opened["key"])
-            return self._opened[row["secrets"]]
+            if row["secrets"] not in self._parsed:
+                decrypted = self._secrets.decrypt(row, row["ring"], row["kid"])
+                self._parsed[row["secrets"]] = SigningKey.from_jwk(decrypted["key"])
+            return self._parsed[row["secrets"]]
 
 
 if TYPE_CHECKING:

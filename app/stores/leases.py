@@ -1,6 +1,6 @@
-"""Leases: what one process does at a time, whatever the number of nodes.
+"""Leases: work that one process of all nodes does at a time, such as the sweep.
 
-A lease that nobody releases, because its holder died, ends by itself.
+A lease that is not released, because its holder died, expires.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class SqlLease:
         self._name = name
 
     def take(self, holder: str, *, until: float, now: float) -> bool:
-        """Take or prolong it; False while another holder's has not ended."""
+        """Take or prolong it; False while another holder has it."""
         row = {"holder": holder, "until": int(until), "now": int(now)}
         with self._database.write() as connection:
             taken = connection.execute(TAKE, {"name": self._name, **row})
             return taken.one_or_none() is not None
 
     def release(self, holder: str) -> None:
-        """End the holder's lease; another's is left alone."""
+        """End the holder's lease; no effect on another holder's."""
         with self._database.write() as connection:
             connection.execute(RELEASE, {"name": self._name, "holder": holder})
 

@@ -1,14 +1,13 @@
-"""Native logins: each decided once, and told to whoever awaits it.
+"""Native logins: each is decided once, and a decision wakes the app's waiting request.
 
-A row is keyed by a hash of the app's secret and found by a hash of the link's, so that
-whoever reads the database can neither collect a token nor follow a link. The token
-itself is never here: it is minted when it is delivered.
+The key of a row is the hash of the app's secret; the link's secret is hashed too. So a
+reader of the database can neither fetch a token nor follow a link. Tokens are not
+stored: they are issued when they are delivered.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
@@ -16,7 +15,7 @@ from sqlalchemy import text
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.ports import NativeLogin
 
-from .records import SealedFields, fetching, row_of
+from .records import EncryptedFields, columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TextClause, TextualSelect
@@ -27,22 +26,12 @@ if TYPE_CHECKING:
     from .encryption import Cipher
 
 CHANNEL: Final = "native_logins"
-"""Where PostgreSQL tells of a decision; the payload is the login's id."""
+"""The PostgreSQL channel of decisions; the payload is the login's id."""
 
 SECRETS: Final = ("identifier", "authorization_url", "state")
 
-ADD = text("""
-    INSERT INTO native_logins (
-        login_id, open_hash, app_name, user_code, code_challenge, secrets, status,
-        sid, did, created_at, expires_at, opened_at, decided_at, acknowledged_at
-    ) VALUES (
-        :login_id, :open_hash, :app_name, :user_code, :code_challenge, :secrets,
-        :status, :sid, :did, :created_at, :expires_at, :opened_at, :decided_at,
-        :acknowledged_at
-    )
-""")
-FIELDS = tuple(field.name for field in fields(NativeLogin))
-COLUMNS = (*(name for name in FIELDS if name not in SECRETS), "secrets")
+COLUMNS = columns_of(NativeLogin, encrypted=SECRETS)
+ADD = text(insert_into("native_logins", (*COLUMNS, "open_hash")))
 SELECT = "SELECT {columns} FROM native_logins"
 GET = fetching(COLUMNS, f"{SELECT} WHERE login_id = :key")
 BY_OPEN_SECRET = fetching(COLUMNS, f"{SELECT} WHERE open_hash = :key")
@@ -62,8 +51,8 @@ COMPLETE = text("""
 """)
 HAND_OVER = text("""
     UPDATE sessions
-    SET secret_hash = :secret_hash, destination = NULL, seen_at = :now,
-        expires_at = :expires_at
+    SET secret_hash = :secret_hash, pending_for = NULL, destination = NULL,
+        seen_at = :now, expires_at = :expires_at
     WHERE sid = :sid
 """)
 DENY = text("""
@@ -81,12 +70,12 @@ class SqlNativeLogins:
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
-        self._sealed = SealedFields(cipher, "native_logins", SECRETS)
+        self._secrets = EncryptedFields(cipher, "native_logins", SECRETS)
 
     def add(self, login: NativeLogin, *, open_secret: str) -> None:
-        """Create the login; of the secret in its link only a hash is kept."""
-        sealed = self._sealed.seal(row_of(login), login.login_id)
-        row = {**sealed, "open_hash": sha256_hex(open_secret)}
+        """Create the login; of the secret in its link only a hash is stored."""
+        encrypted = self._secrets.encrypt(row_of(login), login.login_id)
+        row = {**encrypted, "open_hash": sha256_hex(open_secret)}
         with self._database.write() as connection:
             connection.execute(ADD, row)
 
@@ -99,14 +88,14 @@ class SqlNativeLogins:
         return self._found(BY_OPEN_SECRET, sha256_hex(secret))
 
     def open(self, login_id: str, now: float) -> bool:
-        """Note that the link was followed; only the first caller hears True."""
+        """Note that the link was followed; True for the first caller only."""
         with self._database.write() as connection:
-            return _changes(connection, OPEN, login_id=login_id, now=int(now))
+            return _updates_one(connection, OPEN, login_id=login_id, now=int(now))
 
     def complete(self, login_id: str, *, session: Session, now: float) -> bool:
-        """Let the app in: `session` is its own from now on, and nobody's cookie."""
+        """Allow the app: the session is its own now, and no cookie opens it."""
         with self._database.write() as connection:
-            decided = _changes(
+            decided = _updates_one(
                 connection,
                 COMPLETE,
                 login_id=login_id,
@@ -120,32 +109,34 @@ class SqlNativeLogins:
             return decided
 
     def deny(self, login_id: str, now: float) -> bool:
-        """Keep the app out; False when the login was decided already, or is over."""
+        """Deny the app; False if the login is decided or expired."""
         with self._database.write() as connection:
-            decided = _changes(connection, DENY, login_id=login_id, now=int(now))
+            decided = _updates_one(connection, DENY, login_id=login_id, now=int(now))
             if decided:
                 self._database.notify(connection, CHANNEL, login_id)
             return decided
 
     def acknowledge(self, login_id: str, now: float) -> bool:
-        """Note that the app has its token; False unless it was let in, once."""
+        """Note that the app has its token; True once, and only after `complete`."""
         with self._database.write() as connection:
-            return _changes(connection, ACKNOWLEDGE, login_id=login_id, now=int(now))
+            return _updates_one(
+                connection, ACKNOWLEDGE, login_id=login_id, now=int(now)
+            )
 
     def _found(self, statement: TextualSelect, key: str) -> NativeLogin | None:
         with self._database.read() as connection:
             row = connection.execute(statement, {"key": key}).mappings().one_or_none()
         if row is None:
             return None
-        return NativeLogin(**self._sealed.open(row, row["login_id"]))
+        return NativeLogin(**self._secrets.decrypt(row, row["login_id"]))
 
 
-def _changes(connection: Connection, statement: TextClause, **values: Any) -> bool:
+def _updates_one(connection: Connection, statement: TextClause, **values: Any) -> bool:
     return connection.execute(statement, values).rowcount == 1
 
 
 def _hand_over(connection: Connection, session: Session, now: float) -> None:
-    # The secret that the browser held opens nothing from now on: nobody knows this one.
+    # The browser's secret is replaced by a random one, which is not kept.
     connection.execute(
         HAND_OVER,
         {

@@ -1,11 +1,10 @@
-"""OAuth sessions: what a host granted, keyed by DID and session id (6.19).
+"""OAuth sessions: what a host granted, keyed by DID and session id (requirement 6.19).
 
-Tokens, DPoP key and nonces are sealed for their row (requirement 7.23).
+Tokens, DPoP key and nonces are encrypted for their row (requirement 7.23).
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -13,7 +12,14 @@ from sqlalchemy import text
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import OAuthSession
 
-from .records import SealedFields, fetching, row_of
+from .records import (
+    EncryptedFields,
+    assignments,
+    columns_of,
+    fetching,
+    insert_into,
+    row_of,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -24,31 +30,15 @@ if TYPE_CHECKING:
 
     from .encryption import Cipher
 
-FIELDS = tuple(field.name for field in fields(OAuthSession))
+KEY = ("did", "session_id")
 SECRETS = ("dpop_key", "access_token", "refresh_token", "as_nonce", "pds_nonce")
-COLUMNS = (*(name for name in FIELDS if name not in SECRETS), "secrets")
+COLUMNS = columns_of(OAuthSession, encrypted=SECRETS)
+CHANGING = tuple(name for name in COLUMNS if name not in KEY)
 
-PUT = text("""
-    INSERT INTO oauth_sessions (
-        did, session_id, handle, issuer, pds, client_id, auth_method, client_kid,
-        client_thumbprint, scope, token_endpoint, revocation_endpoint, secrets,
-        expires_at, created_at, refreshed_at, verified_at
-    ) VALUES (
-        :did, :session_id, :handle, :issuer, :pds, :client_id, :auth_method,
-        :client_kid, :client_thumbprint, :scope, :token_endpoint,
-        :revocation_endpoint, :secrets, :expires_at, :created_at, :refreshed_at,
-        :verified_at
-    )
+PUT = text(f"""
+    {insert_into("oauth_sessions", COLUMNS)}
     ON CONFLICT (did, session_id) DO UPDATE SET
-        handle = excluded.handle, issuer = excluded.issuer, pds = excluded.pds,
-        client_id = excluded.client_id, auth_method = excluded.auth_method,
-        client_kid = excluded.client_kid,
-        client_thumbprint = excluded.client_thumbprint, scope = excluded.scope,
-        token_endpoint = excluded.token_endpoint,
-        revocation_endpoint = excluded.revocation_endpoint,
-        secrets = excluded.secrets, expires_at = excluded.expires_at,
-        created_at = excluded.created_at, refreshed_at = excluded.refreshed_at,
-        verified_at = excluded.verified_at
+        {assignments(CHANGING, source="excluded.")}
 """)
 GET = fetching(
     COLUMNS,
@@ -64,17 +54,11 @@ LEASE = fetching(
     RETURNING {columns}
     """,
 )
-REPLACE = text("""
+REPLACE = text(f"""
     UPDATE oauth_sessions SET
-        handle = :handle, issuer = :issuer, pds = :pds, client_id = :client_id,
-        auth_method = :auth_method, client_kid = :client_kid,
-        client_thumbprint = :client_thumbprint, scope = :scope,
-        token_endpoint = :token_endpoint, revocation_endpoint = :revocation_endpoint,
-        secrets = :secrets, expires_at = :expires_at, created_at = :created_at,
-        refreshed_at = :refreshed_at, verified_at = :verified_at,
-        lease_holder = NULL, lease_until = NULL
+        {assignments(CHANGING)}, lease_holder = NULL, lease_until = NULL
     WHERE did = :did AND session_id = :session_id AND lease_holder = :holder
-""")
+""")  # noqa: S608 - our names
 RELEASE = text("""
     UPDATE oauth_sessions SET lease_holder = NULL, lease_until = NULL
     WHERE did = :did AND session_id = :session_id AND lease_holder = :holder
@@ -91,10 +75,10 @@ class SqlSessionStore:
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
-        self._sealed = SealedFields(cipher, "oauth_sessions", SECRETS)
+        self._secrets = EncryptedFields(cipher, "oauth_sessions", SECRETS)
 
     def put(self, session: OAuthSession) -> None:
-        """Keep a session; replaces the one with the same DID and session id."""
+        """Store a session; replaces the one with the same DID and session id."""
         with self._database.write() as connection:
             connection.execute(PUT, self._row_of(session))
 
@@ -115,7 +99,7 @@ class SqlSessionStore:
     def lease(
         self, did: Did, session_id: str, *, holder: str, until: float, now: float
     ) -> OAuthSession | None:
-        """Mark the session as the holder's and return it, or None."""
+        """Lease the session to the holder and return it; None while another has it."""
         times = {"until": int(until), "now": int(now)}
         wanted = {**_key(did, session_id), "holder": holder, **times}
         with self._database.write() as connection:
@@ -123,24 +107,24 @@ class SqlSessionStore:
         return self._session_of(leased)
 
     def replace(self, session: OAuthSession, *, holder: str) -> bool:
-        """Write the session over the row that the holder leases; end the lease."""
+        """Replace the row that the holder leases, and end the lease."""
         row = {**self._row_of(session), "holder": holder}
         with self._database.write() as connection:
             return connection.execute(REPLACE, row).rowcount == 1
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the holder's lease; another's is left alone."""
+        """End the holder's lease; no effect on another holder's."""
         with self._database.write() as connection:
             connection.execute(RELEASE, {**_key(did, session_id), "holder": holder})
 
     def _row_of(self, session: OAuthSession) -> dict[str, Any]:
         row = {**row_of(session), "dpop_key": session.dpop_key.private_jwk()}
-        return self._sealed.seal(row, session.did, session.session_id)
+        return self._secrets.encrypt(row, session.did, session.session_id)
 
     def _session_of(self, row: RowMapping | None) -> OAuthSession | None:
         if row is None:
             return None
-        values = self._sealed.open(row, row["did"], row["session_id"])
+        values = self._secrets.decrypt(row, row["did"], row["session_id"])
         values["dpop_key"] = SigningKey.from_jwk(values["dpop_key"])
         return OAuthSession(**values)
 

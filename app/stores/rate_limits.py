@@ -1,7 +1,7 @@
 """Rate limits, counted by the package `limits` in memory or in Redis.
 
-A sliding window: no double burst at the seam of two minutes, and two counters for each
-key rather than a list of tries, so that many addresses cost little memory.
+A sliding window: no double burst where two windows meet, and two counters for each key
+instead of a list of calls, so that many addresses take little memory.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ STORAGE_TIMEOUT: Final = 1.0
 
 
 class LimitsRateLimit:
-    """Counts tries for each kind and key.
+    """Counts calls by kind and key.
 
-    When the shared storage does not answer, this process counts on its own: a limit
-    that is looser for a while is better than nobody signing in.
+    While the shared storage does not answer, this process counts alone: a looser limit
+    is better than a failed sign-in.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class LimitsRateLimit:
         self._clock = clock
         self._storage = storage
 
-    # Both are made by the first try, in the process that serves it: a memory storage
-    # starts a timer, and timers do not survive the fork into workers.
+    # Both are made by the first call, in the worker: a memory storage starts a timer,
+    # which does not survive a fork.
 
     @cached_property
     def _own(self) -> SlidingWindowCounterRateLimiter:
@@ -63,10 +63,10 @@ class LimitsRateLimit:
         return SlidingWindowCounterRateLimiter(storage)
 
     def hit(self, kind: LimitKind, key: str) -> None:
-        """Count one try.
+        """Count one call.
 
         Raises:
-            TooManyRequests: there were too many; waiting `retry_after` seconds helps.
+            TooManyRequests: the limit is reached, for `retry_after` seconds.
         """
         try:
             self._hit(self._shared, kind, key)

@@ -1,34 +1,67 @@
-"""Records to rows and back: field by field, times in whole seconds, secrets sealed.
+"""Records and rows: column lists from a record's fields, and encrypted secret fields.
 
-Times are cut, never rounded: evidence may look older than it is and an expiry sooner,
-not the other way.
+Times are stored in whole seconds, rounded down: a verification may look older than it
+is and an expiry sooner, not the other way.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import column, text
 
-from .encryption import place
+from .encryption import aad_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from _typeshed import DataclassInstance
     from sqlalchemy import ColumnClause, RowMapping, TextualSelect
 
     from .encryption import Cipher
 
+SAME: Final[Mapping[str, str]] = MappingProxyType({})
+"""Each column is named as its field."""
+
+
+def columns_of(
+    record: type[DataclassInstance],
+    *,
+    encrypted: Collection[str] = (),
+    without: Collection[str] = (),
+    named: Mapping[str, str] = SAME,
+) -> tuple[str, ...]:
+    """Return the columns of a record's table, in the order of its fields.
+
+    `encrypted` fields share the column `secrets`, fields in `without` are not stored,
+    and `named` maps a field to a column of another name.
+    """
+    left_out = {*encrypted, *without}
+    names = [field.name for field in fields(record) if field.name not in left_out]
+    columns = tuple(named.get(name, name) for name in names)
+    return (*columns, "secrets") if encrypted else columns
+
+
+def insert_into(table: str, columns: Sequence[str]) -> str:
+    """Return the INSERT of one row, each value a parameter named as its column."""
+    names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608 - our names
+
+
+def assignments(columns: Sequence[str], *, source: str = ":") -> str:
+    """Return the SET list of an UPDATE; `excluded.` is the source of an upsert."""
+    return ", ".join(f"{name} = {source}{name}" for name in columns)
+
 
 def fetching(columns: Sequence[str], statement: str) -> TextualSelect:
-    """Return the statement that yields these columns, `{columns}` in its text.
+    """Return the statement with its result columns in place of `{columns}`.
 
-    SQLAlchemy keeps what it learned of a result when it is told the columns; otherwise
-    it describes every result anew, which takes as long as SQLite needs for a row. And
-    a column that a newer version has added does not come along.
+    SQLAlchemy caches the description of a result only if it knows the columns;
+    describing it each time takes as long as SQLite needs for a row. Columns of a newer
+    release are not read.
     """
     named: list[ColumnClause[Any]] = [
         column(name.rpartition(".")[2]) for name in columns
@@ -36,9 +69,14 @@ def fetching(columns: Sequence[str], statement: str) -> TextualSelect:
     return text(statement.format(columns=", ".join(columns))).columns(*named)
 
 
-def row_of(record: DataclassInstance) -> dict[str, Any]:
-    """Return the fields of a record as they are stored."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
+def row_of(
+    record: DataclassInstance, *, named: Mapping[str, str] = SAME
+) -> dict[str, Any]:
+    """Return the fields of a record by column, as they are stored."""
+    values = {
+        named.get(field.name, field.name): getattr(record, field.name)
+        for field in fields(record)
+    }
     return {
         name: int(value) if isinstance(value, float) else value
         for name, value in values.items()
@@ -46,24 +84,26 @@ def row_of(record: DataclassInstance) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedFields:
-    """The secret fields of a table's records: one sealed JSON object in `secrets`."""
+class EncryptedFields:
+    """The secret fields of a table's records, encrypted as one JSON object."""
 
     cipher: Cipher
     table: str
     names: tuple[str, ...]
 
-    def seal(self, row: Mapping[str, Any], *identity: str) -> dict[str, Any]:
-        """Return the row with its secret fields sealed for the row's identity."""
+    def encrypt(self, row: Mapping[str, Any], *identity: str) -> dict[str, Any]:
+        """Return the row with its secret fields encrypted for the row's identity."""
         secrets = {name: row[name] for name in self.names}
         plain = {name: row[name] for name in row if name not in secrets}
-        sealed = self.cipher.seal(
-            json.dumps(secrets), context=place(self.table, *identity)
+        encrypted = self.cipher.encrypt(
+            json.dumps(secrets), aad=aad_of(self.table, *identity)
         )
-        return {**plain, "secrets": sealed}
+        return {**plain, "secrets": encrypted}
 
-    def open(self, row: RowMapping, *identity: str) -> dict[str, Any]:
-        """Return the row with its secret fields in clear. Raises `CipherError`."""
+    def decrypt(self, row: RowMapping, *identity: str) -> dict[str, Any]:
+        """Return the row with its secret fields in clear. Raises `DecryptionFailed`."""
         plain = {name: row[name] for name in row if name != "secrets"}
-        opened = self.cipher.open(row["secrets"], context=place(self.table, *identity))
-        return {**plain, **json.loads(opened)}
+        decrypted = self.cipher.decrypt(
+            row["secrets"], aad=aad_of(self.table, *identity)
+        )
+        return {**plain, **json.loads(decrypted)}

@@ -1,8 +1,7 @@
-"""Sweeping: delete what is over, a few rows at a time.
+"""The statements of the sweep: delete expired rows, LIMIT at a time.
 
-One call is one short transaction of at most LIMIT rows, so that a sweep never keeps a
-login waiting for the write lock. What is over, and how often to call, is decided by
-`app.flows.sweep`.
+One call is one short transaction, so that logins do not wait long for SQLite's write
+lock. `app.flows.sweep` decides what has expired and how often to call.
 """
 
 from __future__ import annotations
@@ -65,15 +64,15 @@ ORPHANS = text("""
 
 
 class SqlExpired:
-    """What is over, in the tables."""
+    """Expired rows of all tables."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def delete(self, kind: Kind, before: float) -> int:
-        """Delete at most LIMIT of what was over before; 0 at the end.
+        """Delete at most LIMIT rows that expired before; return how many.
 
-        Not durable: what a power cut brings back is swept again.
+        Not durable: after a power cut, rows that came back are swept again.
         """
         with self._database.write(durable=False) as connection:
             result = connection.execute(
@@ -84,7 +83,7 @@ class SqlExpired:
     def orphans(
         self, *, created_before: float, now: float, limit: int
     ) -> Sequence[tuple[Did, str]]:
-        """Return OAuth sessions, by DID and id, that no live session stands for."""
+        """Return OAuth sessions, by DID and id, that have no live session."""
         bounds = {"created_before": int(created_before), "now": now, "limit": limit}
         with self._database.read() as connection:
             rows = connection.execute(ORPHANS, bounds).all()

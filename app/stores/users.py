@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, text
@@ -10,7 +9,7 @@ from sqlalchemy import Text, bindparam, text
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User
 
-from .records import fetching, row_of
+from .records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,23 +20,13 @@ if TYPE_CHECKING:
     from app.flows.ports import Users
     from app.stores.database import Database
 
-COLUMNS = tuple(field.name for field in fields(User))
+COLUMNS = columns_of(User)
 GET = fetching(COLUMNS, "SELECT {columns} FROM users WHERE did = :did")
 TAKEN = text("SELECT skeleton FROM users WHERE skeleton IN :skeletons").bindparams(
     bindparam("skeletons", expanding=True, type_=Text)
 )
-# Whatever is in the way, the DID's own account or somebody's name: the row that is
-# there decides, and it is looked at afterwards.
-ADD = text("""
-    INSERT INTO users (
-        did, handle, username, skeleton, created_at, handle_checked_at, disabled_at,
-        issuer
-    ) VALUES (
-        :did, :handle, :username, :skeleton, :created_at, :handle_checked_at,
-        :disabled_at, :issuer
-    )
-    ON CONFLICT DO NOTHING
-""")
+# Any unique index may conflict, on the DID or on the name: `add` reads the row after.
+ADD = text(f"{insert_into('users', (*COLUMNS, 'skeleton'))} ON CONFLICT DO NOTHING")
 NOTE_SIGN_IN = text("""
     UPDATE users SET handle = :handle, handle_checked_at = :now, issuer = :issuer
     WHERE did = :did
@@ -56,13 +45,13 @@ class SqlUsers:
             return _get(connection, did)
 
     def taken(self, skeletons: Collection[str]) -> frozenset[str]:
-        """Return those of the skeletons that belong to somebody."""
+        """Return those of the skeletons that are taken."""
         with self._database.read() as connection:
             result = connection.execute(TAKEN, {"skeletons": list(skeletons)})
             return frozenset(result.scalars())
 
     def add(self, user: User, *, skeleton: str) -> User:
-        """Create the account, or return the one that the DID has already.
+        """Create the account, or return the one that the DID has.
 
         Raises:
             UsernameTaken: another DID has the name or one that looks like it.
@@ -77,7 +66,7 @@ class SqlUsers:
     def note_sign_in(
         self, did: Did, *, handle: Handle | None, issuer: str, now: float
     ) -> None:
-        """Note the issuer, and the handle as verified now: None when none holds."""
+        """Note the issuer, and the handle as verified now; None if none verifies."""
         noted = {"did": did, "handle": handle, "issuer": issuer, "now": int(now)}
         with self._database.write() as connection:
             connection.execute(NOTE_SIGN_IN, noted)

@@ -6,32 +6,31 @@ from hypothesis import strategies as st
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import StorageFailed
-from app.stores.encryption import Cipher, place
-from app.stores.errors import CipherError
+from app.stores.encryption import Cipher, aad_of
+from app.stores.errors import DecryptionFailed
 
 OLD, NEW = b"o" * 32, b"n" * 32
-HERE = place("oauth_sessions", "did:plc:alice", "grant-1")
+HERE = aad_of("oauth_sessions", "did:plc:alice", "grant-1")
 
 
 @given(st.binary())
-def test_what_is_sealed_opens_at_its_place(plaintext):
+def test_decrypt_returns_what_encrypt_was_given(plaintext):
     cipher = Cipher(NEW)
 
-    assert cipher.open(cipher.seal(plaintext, context=HERE), context=HERE) == plaintext
+    assert cipher.decrypt(cipher.encrypt(plaintext, aad=HERE), aad=HERE) == plaintext
 
 
-def test_text_is_sealed_as_utf8():
+def test_encrypt_takes_text_as_utf8():
     cipher = Cipher(NEW)
 
     assert (
-        cipher.open(cipher.seal("naïve", context=HERE), context=HERE)
-        == "naïve".encode()
+        cipher.decrypt(cipher.encrypt("naïve", aad=HERE), aad=HERE) == "naïve".encode()
     )
 
 
-def test_a_sealed_value_shows_nothing_of_its_plaintext_and_is_never_the_same():
+def test_encrypting_twice_gives_different_values():
     cipher = Cipher(NEW)
-    first, second = (cipher.seal("canary", context=HERE) for _ in range(2))
+    first, second = (cipher.encrypt("canary", aad=HERE) for _ in range(2))
 
     assert "canary" not in first
     assert first != second
@@ -40,63 +39,63 @@ def test_a_sealed_value_shows_nothing_of_its_plaintext_and_is_never_the_same():
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        place("oauth_sessions", "did:plc:alice", "grant-2"),
-        place("oauth_sessions", "did:plc:mallory", "grant-1"),
-        place("signing_keys", "did:plc:alice", "grant-1"),
-        place("oauth_sessions", "did:plc:alice", "grant-1", column="other"),
+        aad_of("oauth_sessions", "did:plc:alice", "grant-2"),
+        aad_of("oauth_sessions", "did:plc:mallory", "grant-1"),
+        aad_of("signing_keys", "did:plc:alice", "grant-1"),
+        aad_of("oauth_sessions", "did:plc:alice", "grant-1", column="other"),
     ],
 )
 def test_a_value_moved_to_another_row_table_or_column_does_not_open(elsewhere):
     cipher = Cipher(NEW)
 
-    with pytest.raises(CipherError):
-        cipher.open(cipher.seal("canary", context=HERE), context=elsewhere)
+    with pytest.raises(DecryptionFailed):
+        cipher.decrypt(cipher.encrypt("canary", aad=HERE), aad=elsewhere)
 
 
 def test_places_whose_parts_run_together_are_still_different():
-    assert place("t", "a b", "c") != place("t", "a", "b c")
-    assert place("t", 'a", "b') != place("t", "a", "b")
+    assert aad_of("t", "a b", "c") != aad_of("t", "a", "b c")
+    assert aad_of("t", 'a", "b') != aad_of("t", "a", "b")
 
 
 def test_a_fallback_key_opens_what_it_sealed():
-    sealed = Cipher(OLD).seal("canary", context=HERE)
+    sealed = Cipher(OLD).encrypt("canary", aad=HERE)
 
-    assert Cipher(NEW, fallbacks=[OLD]).open(sealed, context=HERE) == b"canary"
+    assert Cipher(NEW, fallbacks=[OLD]).decrypt(sealed, aad=HERE) == b"canary"
 
 
 def test_the_first_key_seals_not_a_fallback():
-    sealed = Cipher(NEW, fallbacks=[OLD]).seal("canary", context=HERE)
+    sealed = Cipher(NEW, fallbacks=[OLD]).encrypt("canary", aad=HERE)
 
-    assert Cipher(NEW).open(sealed, context=HERE) == b"canary"
+    assert Cipher(NEW).decrypt(sealed, aad=HERE) == b"canary"
 
 
 def test_without_its_key_a_value_does_not_open():
-    sealed = Cipher(OLD).seal("canary", context=HERE)
+    sealed = Cipher(OLD).encrypt("canary", aad=HERE)
 
-    with pytest.raises(CipherError, match="not among the secret keys"):
-        Cipher(NEW).open(sealed, context=HERE)
+    with pytest.raises(DecryptionFailed, match="not among the secret keys"):
+        Cipher(NEW).decrypt(sealed, aad=HERE)
 
 
 @pytest.mark.parametrize("position", [0, 4, 14, 20, -1])
 def test_a_changed_value_does_not_open(position):
     cipher = Cipher(NEW)
-    sealed = list(cipher.seal("canary", context=HERE))
+    sealed = list(cipher.encrypt("canary", aad=HERE))
     sealed[position] = "A" if sealed[position] != "A" else "B"
 
-    with pytest.raises(CipherError):
-        cipher.open("".join(sealed), context=HERE)
+    with pytest.raises(DecryptionFailed):
+        cipher.decrypt("".join(sealed), aad=HERE)
 
 
 @pytest.mark.parametrize("length", [0, 3, 13, 30])
 def test_a_cut_value_does_not_open(length):
     cipher = Cipher(NEW)
 
-    with pytest.raises(CipherError):
-        cipher.open(cipher.seal("canary", context=HERE)[:length], context=HERE)
+    with pytest.raises(DecryptionFailed):
+        cipher.decrypt(cipher.encrypt("canary", aad=HERE)[:length], aad=HERE)
 
 
 def test_what_does_not_open_is_an_outage_to_the_flows_not_an_absence():
-    assert issubclass(CipherError, StorageFailed)
+    assert issubclass(DecryptionFailed, StorageFailed)
 
 
 def test_a_hash_is_sha256_in_hexadecimal():

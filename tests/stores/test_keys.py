@@ -6,7 +6,7 @@ import pytest
 
 from app.flows.ports import StoredKey
 from app.stores.encryption import Cipher
-from app.stores.errors import CipherError
+from app.stores.errors import DecryptionFailed
 from app.stores.keys import SqlSigningKeys
 from tests.fakes.clock import NOON
 from tests.stores.samples import key
@@ -99,5 +99,5 @@ def test_a_key_copied_into_another_ring_does_not_open(keys, database):
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE signing_keys SET ring = 'client'")
 
-    with pytest.raises(CipherError):
+    with pytest.raises(DecryptionFailed):
         keys.list("client")

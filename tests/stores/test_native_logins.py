@@ -28,6 +28,7 @@ def waiting(logins, sessions):
     login = native_login()
     logins.add(login, open_secret=OPEN_SECRET)
     undecided = session(
+        pending_for="native",
         destination='{"native": "login-1"}',
         app_name="Sketch",
         expires_at=login.expires_at,
@@ -81,6 +82,7 @@ def test_letting_an_app_in_hands_the_session_over(logins, sessions, waiting, clo
     assert (login.status, login.sid, login.did) == ("completed", "sid-1", ALICE)
     assert login.decided_at == clock()
     handed_over = sessions.get("sid-1")
+    assert handed_over.pending_for is None
     assert handed_over.destination is None
     assert handed_over.expires_at == clock() + MONTH
     assert handed_over.app_name == "Sketch"

@@ -75,14 +75,15 @@ def test_a_used_session_is_seen_later_and_never_earlier(sessions, clock):
     assert sessions.get("sid-1").seen_at == clock() + 10
 
 
-def test_signing_up_clears_the_destination(sessions):
-    sessions.add(session(destination='{"return_to": "/"}'), secret=SECRET)
+def test_finish_signup_clears_pending_for_and_destination(sessions):
+    newcomer = session(pending_for="signup", destination='{"return_to": "/"}')
+    sessions.add(newcomer, secret=SECRET)
 
-    assert sessions.get("sid-1").destination == '{"return_to": "/"}'
+    assert sessions.get("sid-1") == newcomer
 
     sessions.finish_signup("sid-1")
 
-    assert sessions.get("sid-1").destination is None
+    assert sessions.get("sid-1") == session()
 
 
 def test_a_secret_belongs_to_one_session(sessions):
@@ -115,3 +116,28 @@ def test_the_sessions_of_one_account_are_listed_as_they_were_used(sessions, cloc
     sessions.end("ended", now)
 
     assert [one.sid for one in sessions.of(ALICE)] == ["new", "old"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "pending_for"),
+    [
+        (None, None),
+        ("{}", "signup"),
+        ('{"return_to":"/native"}', "signup"),
+        ('{"identifier":"alice.test","native":"login-1"}', "native"),
+    ],
+)
+def test_row_of_release_0_1_is_read_with_its_pending_for(
+    sessions, database, destination, pending_for
+):
+    sessions.add(session(destination=destination), secret=SECRET)
+
+    assert sessions.get("sid-1").pending_for == pending_for
+
+
+def test_destination_cleared_by_release_0_1_clears_pending_for(sessions, database):
+    sessions.add(session(pending_for="signup", destination="{}"), secret=SECRET)
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE sessions SET destination = NULL")
+
+    assert sessions.get("sid-1").pending_for is None

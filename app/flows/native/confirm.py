@@ -1,8 +1,8 @@
-"""The browser's half of a native login: follow the app's link, then let the app in.
+"""Confirm a native login: GET /auth/native/open, then /auth/native/confirm.
 
-Whoever follows the link proves an account; only the person behind it can tell whether
-the app that began the login is theirs. A link that somebody else forwarded would sign
-that somebody in as whoever follows it: hence the question, and the code to compare.
+The person who follows the app's link proves an account, and then says whether the app
+is theirs. Without that question, an attacker could send a link of their own app to a
+victim and be signed in as the victim; the page shows the code of the app to compare.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from app.flows.destination import Destination, awaited_by
+from app.flows.destination import Destination
 from app.flows.errors import NativeLoginClosed
 from app.flows.login import LoginStarted, StartLogin
 from app.flows.logout import EndSession
@@ -21,11 +21,11 @@ from app.flows.session import IssueToken
 log = logging.getLogger(__name__)
 
 PUSHED_LIFETIME = 60
-"""Seconds for which a pushed request surely serves; servers keep them for a few minutes
-at most (RFC 9126 §2.2)."""
+"""Seconds for which a pushed authorization request is used; servers keep them for a few
+minutes at most (RFC 9126 section 2.2)."""
 
 REVOCATION_BUDGET = 2.5
-"""Seconds that the host gets to take back the grant of an app that was kept out."""
+"""Seconds for revoking the grant of an app that was denied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +37,19 @@ class OpenNativeLogin:
     clock: Callable[[], float]
 
     def open(self, secret: str, *, address: str) -> LoginStarted:
-        """Return where the browser goes, with what binds the flow to it (9.12).
+        """Return the authorization URL and the flow's secret (requirement 9.12).
 
-        The first visit finds the request that was pushed when the app began. It serves
-        once: a later visit, by the same person or after whoever looked at the link
-        before, pushes one of its own.
+        The first visit uses the request that was pushed when the app started. A
+        request is used once, so each later visit pushes another.
 
         Raises:
-            NativeLoginClosed: unknown, decided already, or too old.
-            Whatever `StartLogin.start` raises.
+            NativeLoginClosed: unknown, decided already, or expired.
+            FlowError, AtprotoError: as `StartLogin` does.
         """
         login = self.logins.by_open_secret(secret)
         now = self.clock()
         if login is None or not login.is_open(now):
-            raise NativeLoginClosed("this link leads nowhere any more")
+            raise NativeLoginClosed("the link is unknown, used or expired")
         is_first = self.logins.open(login.login_id, now)
         if is_first and now < login.created_at + PUSHED_LIFETIME:
             return LoginStarted(
@@ -62,12 +61,12 @@ class OpenNativeLogin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppQuestion:
-    """An app waits for the word of the person who was proved."""
+    """The question whether the person allows the app."""
 
     login: NativeLogin
     session: Session
     user: User | None
-    """None: a newcomer, who picks a username first."""
+    """None for a newcomer, who picks a username first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,48 +82,49 @@ class ConfirmNativeLogin:
     session_lifetime: float
 
     def question(self, login_id: str, secret: str) -> AppQuestion:
-        """Return what the person decides about.
+        """Return the question for the confirmation page.
 
-        `login_id` and `secret` are what this browser was given at its callback.
+        `login_id` and `secret` are in the cookie that the callback set.
 
         Raises:
-            NativeLoginClosed: decided already, too old, or not this browser's.
-            AccountDisabled: the platform has shut this account.
+            NativeLoginClosed: decided already, expired, or not this browser's.
+            AccountDisabled: the platform has disabled this account.
         """
         login = self.logins.get(login_id)
         session = self.sessions.by_secret(secret)
         if login is None or session is None or not login.is_open(self.clock()):
-            raise NativeLoginClosed("nothing is left to decide")
-        if awaited_by(session) != login_id:
-            raise NativeLoginClosed("this session is for something else")
+            raise NativeLoginClosed("the login is decided or expired")
+        if Destination.unpack(session.destination).native != login_id:
+            raise NativeLoginClosed("the session is not for this login")
         user = self.tokens.account(session).user
         return AppQuestion(login=login, session=session, user=user)
 
     def allow(self, login_id: str, secret: str) -> NativeLogin:
-        """Let the app in, and return the login as it is decided now.
-
-        Whoever presses a button twice gets the first answer again.
+        """Allow the app and return the decided login; repeated calls return it again.
 
         Raises:
-            NativeLoginClosed, AccountDisabled: as `question` does; a newcomer's login,
-                too, is not one to decide yet.
+            NativeLoginClosed, AccountDisabled: as `question` does, and for a newcomer
+                without a username.
         """
         if (decided := self._answered(login_id, secret)) is not None:
             return decided
         asked = self.question(login_id, secret)
         if asked.user is None:
-            raise NativeLoginClosed("a newcomer picks a username first")
+            raise NativeLoginClosed("a username is needed first")
         now = self.clock()
         session = replace(
-            asked.session, destination=None, expires_at=now + self.session_lifetime
+            asked.session,
+            pending_for=None,
+            destination=None,
+            expires_at=now + self.session_lifetime,
         )
         if self.logins.complete(login_id, session=session, now=now):
             self._record("signed_in", asked)
-            log.info("native login %s: let in", asked.login.user_code)
+            log.info("native login %s: allowed", asked.login.user_code)
         return self._as_decided(login_id)
 
     def deny(self, login_id: str, secret: str) -> NativeLogin:
-        """Keep the app out, give the grant back, and return the login as it is now.
+        """Deny the app, revoke the grant, and return the decided login.
 
         Raises:
             NativeLoginClosed, AccountDisabled: as `question` does.
@@ -134,14 +134,14 @@ class ConfirmNativeLogin:
         asked = self.question(login_id, secret)
         if self.logins.deny(login_id, self.clock()):
             self._record("native_denied", asked)
-            log.info("native login %s: kept out", asked.login.user_code)
+            log.info("native login %s: denied", asked.login.user_code)
             self.ending.end(
-                asked.session, reason="app kept out", budget=REVOCATION_BUDGET
+                asked.session, reason="app denied", budget=REVOCATION_BUDGET
             )
         return self._as_decided(login_id)
 
     def _answered(self, login_id: str, secret: str) -> NativeLogin | None:
-        """Return the login if this browser has decided it; another may have, too."""
+        """Return the decided login if this browser's session for it is over."""
         if self.sessions.by_secret(secret) is not None:
             return None
         return self._decided(login_id)
@@ -152,8 +152,8 @@ class ConfirmNativeLogin:
 
     def _as_decided(self, login_id: str) -> NativeLogin:
         decided = self._decided(login_id)
-        if decided is None:  # its time was up between the question and the answer
-            raise NativeLoginClosed("too late")
+        if decided is None:  # it expired between the question and the answer
+            raise NativeLoginClosed("expired")
         return decided
 
     def _record(self, event: str, asked: AppQuestion) -> None:
