@@ -1,13 +1,14 @@
-"""Parsers of origins, hosts and listening addresses, and what a host name can be.
+"""Parsers of origins, hosts, networks and listening addresses; public suffixes.
 
 Pure and offline: the public-suffix list is the copy inside its package. Implements
-requirements 3.1 and 3.2 for the one URL that everything of ours hangs on.
+requirements 3.1 and 3.2 for PUBLIC_URL. Each parser raises ValueError with a reason.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,7 +17,10 @@ from publicsuffixlist import PublicSuffixList
 from app.atproto.errors import IdentifierInvalid
 from app.atproto.syntax.grammar import Origin, host_of, parse_origin
 from app.atproto.syntax.host_names import (
+    NOT_FETCHED_DOMAINS,
+    NOT_FETCHED_TLDS,
     is_fetched_by_servers,
+    is_full_name,
     is_host_name,
     is_ip_address,
 )
@@ -42,15 +46,16 @@ class Address(NamedTuple):
 
 
 def origin(text: str) -> Origin:
-    """Return an origin; `rules` says whether plain http or a port will do."""
+    """Return an origin; `rules` decides about plain http and ports."""
     try:
         return parse_origin(text, allow_http=True)
     except IdentifierInvalid as error:
-        raise ValueError(f"{text!r}: {error}") from error
+        hint = f"; write https://{text}" if is_full_name(text) else ""
+        raise ValueError(f"{text!r}: {error}{hint}") from error
 
 
 def public_origin(text: str) -> Origin:
-    """Return our own origin: loopback over http, or https under a name of its own."""
+    """Return our own origin: http on loopback, or https with a public name."""
     parsed = origin(text)
     host = host_of(parsed)
     if parsed.startswith("http://"):
@@ -75,7 +80,12 @@ def _refuse_unreachable(host: str) -> None:
     if len(labels) < 2:
         raise ValueError(f"{host} is a single word; servers look for a full name")
     if not is_fetched_by_servers(host):
-        raise ValueError(f"{host} is a name that servers refuse")
+        domains = ", ".join(sorted(NOT_FETCHED_DOMAINS))
+        tlds = ", ".join(f".{tld}" for tld in sorted(NOT_FETCHED_TLDS))
+        raise ValueError(
+            f"{host} is a name that servers refuse: they fetch no client metadata from "
+            f"{domains} and {tlds}"
+        )
 
 
 def host(text: str) -> str:
@@ -91,12 +101,12 @@ def host(text: str) -> str:
 
 
 def domain(text: str) -> str:
-    """Return the domain of a cookie; a leading dot means nothing (RFC 6265 §5.2.3)."""
+    """Return a cookie's domain, without a leading dot (RFC 6265 section 5.2.3)."""
     return host(text.removeprefix("."))
 
 
 def handle_suffix(text: str) -> str | None:
-    """Return what completes a bare name, with its leading dot, or None for nothing."""
+    """Return the suffix of bare names with its leading dot, or None for `none`."""
     return None if text == "none" else f".{domain(text)}"
 
 
@@ -132,6 +142,16 @@ def address(text: str, *, default_port: int | None = None) -> Address:
 def nameserver(text: str) -> Address:
     """Return the address of a name server; its port is 53 unless told."""
     return address(text, default_port=53)
+
+
+def network(text: str) -> IPv4Network | IPv6Network:
+    """Return a network: 203.0.113.0/24, 2001:db8::/32, or a single address."""
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no network; write it as 203.0.113.0/24, without host bits"
+        ) from error
 
 
 def _split_address(text: str) -> tuple[str, str]:

@@ -12,6 +12,8 @@ from .variables import Variables
 
 VERSION = "0.1.0"
 
+FORMER_COOKIE_NAME = "platform_token"
+
 
 class Derived(Variables):
     """The variables and what follows from them."""
@@ -43,6 +45,25 @@ class Derived(Variables):
     def cookie_prefix(self) -> str:
         """What the names of our own cookies begin with (requirement 9.15)."""
         return "__Host-" if self.is_secure else ""
+
+    @property
+    def default_cookie_name(self) -> str:
+        """The name of the platform cookie unless COOKIE_NAME is set.
+
+        With `__Host-` browsers take the cookie from our own host alone, so no other
+        host of the domain can replace it. A parent domain rules that prefix out.
+        """
+        prefix = "" if self.cookie_domain else self.cookie_prefix
+        return prefix + FORMER_COOKIE_NAME
+
+    @property
+    def former_cookie_name(self) -> str | None:
+        """The earlier default of COOKIE_NAME, which browsers may still send.
+
+        None where COOKIE_NAME is another one, or still this one.
+        """
+        is_default = self.cookie_name == f"__Host-{FORMER_COOKIE_NAME}"
+        return FORMER_COOKIE_NAME if is_default else None
 
     @property
     def allowed_return_hosts(self) -> frozenset[str]:

@@ -72,6 +72,7 @@ def complete(settings: Derived) -> None:
     public_url = f"http://{_loopback(settings.bind)}".removesuffix(":80")
     _set_default(settings, "public_url", public_url)
     _set_default(settings, "platform_name", settings.host)
+    _set_default(settings, "cookie_name", settings.default_cookie_name)
     _set_default(settings, "token_audience", settings.public_url)
     _set_default(settings, "scope_max", settings.scope)
 

@@ -25,7 +25,6 @@ PREFIX = "LATCHKEY_"
 """What the name of every environment variable of ours begins with."""
 
 SECRET_KEY_BYTES = 32
-JWT_SECRET_BYTES = 32  # RFC 7518 §3.2: no shorter than the hash of HS256
 LONGEST_NAME = 60
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -94,12 +93,13 @@ def switch(text: str) -> bool:
             raise ValueError(f"{text!r} is neither on nor off")
 
 
-def number(*, most: int) -> PlainValidator:
-    """Return the validator of whole numbers up to `most`."""
+def number(*, most: int, least: int = 0) -> PlainValidator:
+    """Return the validator of whole numbers from `least` to `most`."""
 
     def parse(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,9}", text) is None or int(text) > most:
-            raise ValueError(f"{text!r} is no whole number from 0 to {most}")
+        is_number = re.fullmatch(r"[0-9]{1,9}", text) is not None
+        if not is_number or not least <= int(text) <= most:
+            raise ValueError(f"{text!r} is no whole number from {least} to {most}")
         return int(text)
 
     return parsed(parse)
@@ -219,7 +219,7 @@ def certificates(text: str) -> Path:
 
 
 def secret_key(text: str) -> bytes:
-    """Return the 32 bytes that protect everything at rest."""
+    """Return the 32 bytes of SECRET_KEY or of JWT_SECRET (RFC 7518 section 3.2)."""
     wanted = f"must be {SECRET_KEY_BYTES} random bytes in base64url"
     if _BASE64URL.fullmatch(text) is None:
         raise ValueError(wanted)
@@ -232,16 +232,6 @@ def secret_key(text: str) -> bytes:
     if len(set(key)) < SECRET_KEY_BYTES // 4:
         raise ValueError("repeats itself; a secret comes from a random generator")
     return key
-
-
-def jwt_secret(text: str) -> bytes:
-    """Return the secret of HS256."""
-    secret = text.encode()
-    if len(secret) < JWT_SECRET_BYTES:
-        raise ValueError(
-            f"must be at least {JWT_SECRET_BYTES} bytes; this is {len(secret)}"
-        )
-    return secret
 
 
 Duration = Annotated[int, parsed(duration)]

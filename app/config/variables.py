@@ -8,6 +8,7 @@ of them mean together.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Hosts = Annotated[tuple[str, ...], listed(addresses.host)]
 Origins = Annotated[tuple[str, ...], listed(addresses.origin)]
 Nameservers = Annotated[tuple[Address, ...], listed(addresses.nameserver)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], listed(addresses.network)]
 Listener = Annotated[Address | str, parsed(addresses.listener)]
 Scope = Annotated[str, parsed(types.scope)]
 File = Annotated[Path | None, parsed(types.file)]
@@ -107,7 +109,12 @@ class Variables(BaseSettings):
         example="platform.internal",
     )
     cookie_name: Annotated[str, parsed(types.cookie_name)] = setting(
-        "platform_token", "Name of the platform cookie."
+        None,
+        "Name of the platform cookie. A name with `__Host-` is refused together with "
+        "COOKIE_DOMAIN: browsers keep such a cookie to one host.",
+        unset="`__Host-platform_token`; with COOKIE_DOMAIN and in loopback development "
+        "`platform_token`",
+        example="platform_token",
     )
     return_hosts: Hosts = setting(
         "none",
@@ -177,6 +184,11 @@ class Variables(BaseSettings):
         "Sign-ins that may be started against one handle host or authorization server; "
         "also, counted apart, how often one host may be asked for its documents.",
     )
+    max_sessions: Annotated[int, number(least=1, most=10_000)] = setting(
+        "50",
+        "Sessions that one account may have at the same time; a further sign-in ends "
+        "the one that was used longest ago.",
+    )
     native_streams_per_address: Annotated[int, number(most=100_000)] = setting(
         "100",
         "Native logins that one address may await at the same time, in each process.",
@@ -233,9 +245,10 @@ class Variables(BaseSettings):
     token_audience: Annotated[str, parsed(types.audience)] = setting(
         None, "The token's `aud` claim.", unset="PUBLIC_URL"
     )
-    jwt_secret: Annotated[bytes | None, parsed(types.jwt_secret)] = setting(
+    jwt_secret: Secret = setting(
         None,
-        "The secret of HS256, at least 32 bytes; refused with any other algorithm.",
+        "The key of HS256: 32 random bytes in base64url, made as SECRET_KEY is. The "
+        "service that verifies decodes it first. Refused with any other algorithm.",
         secret=True,
     )
     signing_key_path: File = setting(
@@ -302,6 +315,12 @@ class Variables(BaseSettings):
         "0",
         "How many proxies in front of us set X-Forwarded-For, -Proto and -Host.",
     )
+    forward_auth_preflight: Annotated[str, one_of("refuse", "pass")] = setting(
+        "refuse",
+        "What `/auth/verify` answers to a CORS preflight that a proxy asks about: "
+        "`refuse` with 401, or `pass` with 200, so that the service behind the proxy "
+        "answers it. A preflight never carries a cookie.",
+    )
     log_level: Annotated[str, one_of("debug", "info", "warning", "error")] = setting(
         "info",
         "Least level logged.",
@@ -314,6 +333,12 @@ class Variables(BaseSettings):
         "Certificates (PEM) trusted for outgoing TLS, in place of the usual ones.",
         unset="the usual certificates",
         example="/etc/ssl/certs/ca-certificates.crt",
+    )
+    egress_deny: Networks = setting(
+        "none",
+        "Networks that no outgoing request may reach, such as global addresses of "
+        "your own machines. Addresses that are not global are refused already.",
+        example="203.0.113.0/24,2001:db8:7::/48",
     )
     lab_network: Switch = setting(
         "off",

@@ -106,6 +106,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         platform_name=settings.platform_name,
         is_secure=settings.is_secure,
         cookie_name=settings.cookie_name,
+        former_cookie_name=settings.former_cookie_name,
         cookie_prefix=settings.cookie_prefix,
         cookie_domain=settings.cookie_domain,
         token_lifetime=settings.token_lifetime,

@@ -42,6 +42,8 @@ class Site:
     platform_name: str
     is_secure: bool
     cookie_name: str
+    former_cookie_name: str | None
+    """A name under which browsers may still send the platform token, or None."""
     cookie_prefix: str
     cookie_domain: str | None
     token_lifetime: int

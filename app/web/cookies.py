@@ -75,8 +75,15 @@ def session_secret() -> str | None:
 
 
 def platform_token() -> str | None:
-    """Return the platform token that this browser carries."""
-    return request.cookies.get(site().cookie_name)
+    """Return the platform token that this browser carries.
+
+    The cookie's former name counts as well: an upgrade signs no person out.
+    """
+    here = site()
+    token = request.cookies.get(here.cookie_name)
+    if token is None and here.former_cookie_name:
+        return request.cookies.get(here.former_cookie_name)
+    return token
 
 
 def set_platform_token(response: Response, token: str) -> None:
@@ -92,6 +99,7 @@ def set_platform_token(response: Response, token: str) -> None:
         httponly=True,
         samesite="Lax",
     )
+    _clear_former_token(response)
 
 
 def set_session(response: Response, signed_in: SignedIn, secret: str) -> None:
@@ -112,6 +120,7 @@ def clear_signed_in(response: Response) -> None:
         httponly=True,
         samesite="Lax",
     )
+    _clear_former_token(response)
 
 
 def begin_flow(response: Response, *, state: str, secret: str) -> None:
@@ -197,6 +206,13 @@ def forget_move(response: Response) -> None:
     """Note that the person has been told."""
     if _own(MOVED) in request.cookies:
         _clear(response, MOVED)
+
+
+def _clear_former_token(response: Response) -> None:
+    """Delete the platform cookie of the former name, where the browser sent one."""
+    former = site().former_cookie_name
+    if former is not None and former in request.cookies:
+        response.delete_cookie(former, path="/", secure=True, httponly=True)
 
 
 def _set_remembered(response: Response, accounts: list[RememberedAccount]) -> None:

@@ -72,6 +72,17 @@ def test_a_host_cookie_cannot_be_shared():
     assert line == ("LATCHKEY_COOKIE_NAME: a __Host- cookie cannot have COOKIE_DOMAIN")
 
 
+def test_cookie_name_defaults_to_a_host_cookie_without_a_parent_domain():
+    alone = read(PRODUCTION)
+    shared = read(PRODUCTION, COOKIE_DOMAIN="platform.internal")
+
+    assert alone.cookie_name == "__Host-platform_token"
+    assert alone.former_cookie_name == "platform_token"
+    assert shared.cookie_name == read().cookie_name == "platform_token"
+    assert shared.former_cookie_name is None
+    assert read(PRODUCTION, COOKIE_NAME="platform_token").former_cookie_name is None
+
+
 @pytest.mark.parametrize("name", ["__Host-token", "__Secure-token"])
 def test_a_secure_cookie_needs_https(name):
     assert read(PRODUCTION, COOKIE_NAME=name).cookie_name == name

@@ -77,6 +77,7 @@ def test_public_url_with_trailing_slash_is_accepted():
     ("url", "why"),
     [
         ("auth.platform.internal", "not the URL of a server"),
+        ("auth.platform.internal", "write https://auth.platform.internal"),
         ("https://auth.platform.internal/auth", "more than an origin"),
         ("https://auth.platform.internal?x=1", "more than an origin"),
         ("https://auth.platform.internal/#top", "more than an origin"),
@@ -97,6 +98,8 @@ def test_public_url_with_trailing_slash_is_accepted():
         ("https://auth.platform.example", "servers refuse"),
         ("https://example.com", "servers refuse"),
         ("https://auth.example.org", "servers refuse"),
+        ("https://auth.example.org", "example.com, example.net, example.org"),
+        ("https://auth.example.org", ".localhost, .test"),
         ("https://x.googleusercontent.com", "servers refuse"),
         ("ftp://auth.platform.internal", "not the URL of a server"),
         ("https://auth.platform.internal\\@evil.org", "not the URL of a server"),

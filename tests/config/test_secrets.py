@@ -106,7 +106,7 @@ def test_a_secret_file_that_holds_none_is_refused(tmp_path, content, why):
 
 
 def test_secrets_do_not_show_when_settings_are_printed(tmp_path):
-    canary = "canary" * 6
+    canary = secrets.token_urlsafe(32)
     url = f"postgresql://latchkey:{canary}@127.0.0.1/latchkey"
 
     shown = repr(

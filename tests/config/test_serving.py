@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from app.config import Address
@@ -104,3 +106,34 @@ def test_an_audience_is_one_word(text):
     (line,) = refusal(TOKEN_AUDIENCE=text)
 
     assert line.startswith("LATCHKEY_TOKEN_AUDIENCE: must be one word or URL")
+
+
+def test_egress_deny_is_a_list_of_networks():
+    settings = read(EGRESS_DENY="203.0.113.0/24,2001:db8:7::/48,198.51.100.7")
+
+    assert settings.egress_deny == (
+        ip_network("203.0.113.0/24"),
+        ip_network("2001:db8:7::/48"),
+        ip_network("198.51.100.7/32"),
+    )
+    assert read().egress_deny == ()
+
+
+@pytest.mark.parametrize("text", ["203.0.113.7/24", "platform.internal", "1.2.3.4/33"])
+def test_egress_deny_that_is_no_network_is_refused(text):
+    (line,) = refusal(EGRESS_DENY=text)
+
+    assert line.startswith(f"LATCHKEY_EGRESS_DENY: {text!r} is no network")
+
+
+def test_forward_auth_preflight_is_refuse_or_pass():
+    assert read().forward_auth_preflight == "refuse"
+    assert read(FORWARD_AUTH_PREFLIGHT="pass").forward_auth_preflight == "pass"
+    (line,) = refusal(FORWARD_AUTH_PREFLIGHT="yes")
+    assert line.endswith("'yes' is not one of refuse, pass")
+
+
+def test_max_sessions_is_at_least_one():
+    assert read().max_sessions == 50
+    (line,) = refusal(MAX_SESSIONS="0")
+    assert line == "LATCHKEY_MAX_SESSIONS: '0' is no whole number from 1 to 10000"

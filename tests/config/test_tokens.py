@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
+
 import pytest
 
 from tests.config.reading import read, refusal
@@ -51,12 +54,11 @@ def test_no_other_algorithm_signs(algorithm):
     assert "is not one of RS256, ES256, EdDSA, HS256" in line
 
 
-def test_hs256_comes_with_its_secret():
-    secret = "0123456789abcdef" * 2
+def test_jwt_secret_is_32_bytes_in_base64url():
+    raw = secrets.token_bytes(32)
+    text = base64.urlsafe_b64encode(raw).decode()
 
-    settings = read(TOKEN_ALGORITHM="HS256", JWT_SECRET=secret)
-
-    assert settings.jwt_secret == secret.encode()
+    assert read(TOKEN_ALGORITHM="HS256", JWT_SECRET=text).jwt_secret == raw
 
 
 def test_hs256_without_a_secret_is_refused():
@@ -65,14 +67,24 @@ def test_hs256_without_a_secret_is_refused():
     assert line == "LATCHKEY_JWT_SECRET: is required with TOKEN_ALGORITHM=HS256"
 
 
-def test_a_secret_shorter_than_the_hash_is_refused_without_being_told():
-    (line,) = refusal(TOKEN_ALGORITHM="HS256", JWT_SECRET="canary-too-short")
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "canary-too-short",
+        "a" * 43,
+        "changeme-changeme-changeme-changeme-change",
+        "0" * 64,
+    ],
+)
+def test_jwt_secret_that_is_not_32_random_bytes_is_refused_without_quoting_it(secret):
+    (line,) = refusal(TOKEN_ALGORITHM="HS256", JWT_SECRET=secret)
 
-    assert line == "LATCHKEY_JWT_SECRET: must be at least 32 bytes; this is 16"
+    assert line.startswith("LATCHKEY_JWT_SECRET: ")
+    assert secret not in line
 
 
 def test_a_jwt_secret_without_hs256_is_refused():
-    (line,) = refusal(JWT_SECRET="0123456789abcdef" * 2)
+    (line,) = refusal(JWT_SECRET=secrets.token_urlsafe(32))
 
     assert line.startswith("LATCHKEY_JWT_SECRET: has no use with TOKEN_ALGORITHM=RS256")
 

@@ -18,6 +18,7 @@ from tests.fakes.world import World
 from tests.service import HOME, Prepared, Service
 
 ALICE = "alice.skyhost.social"
+HOST_COOKIE = "__Host-platform_token"
 
 
 def cookie_of(browser: Browser, name: str = "platform_token") -> Cookie:
@@ -319,7 +320,37 @@ def test_without_a_domain_the_token_stays_with_its_host(
     browser = open_service(cookie_domain=None).browser()
     browser.signs_in(ALICE, username="alice")
 
-    assert cookie_of(browser).host_only
+    assert cookie_of(browser, HOST_COOKIE).host_only
+    assert browser.jar.get("platform_token") is None
+
+
+def test_token_in_a_cookie_of_the_former_name_is_accepted_and_replaced(
+    open_service: Callable[..., Service],
+) -> None:
+    browser = open_service(cookie_domain=None).browser()
+    browser.signs_in(ALICE, username="alice")
+    token = cookie_of(browser, HOST_COOKIE).value
+    browser.jar.clear()
+    browser.jar.receive(HOME, [f"platform_token={token}; Path=/; Secure"])
+
+    assert browser.visits("/auth/session").status == 200
+    browser.signs_in(ALICE)
+
+    assert cookie_of(browser, HOST_COOKIE).host_only
+    assert browser.jar.get("platform_token") is None
+
+
+def test_logout_deletes_a_cookie_of_the_former_name(
+    open_service: Callable[..., Service],
+) -> None:
+    browser = open_service(cookie_domain=None).browser()
+    browser.signs_in(ALICE, username="alice")
+    browser.jar.receive(HOME, ["platform_token=old; Path=/; Secure"])
+
+    browser.signs_out()
+
+    assert browser.jar.get("platform_token") is None
+    assert browser.jar.get(HOST_COOKIE) is None
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])

@@ -32,10 +32,11 @@ NOT_PUBLIC_TLDS: Final = RESERVED_TLDS | {"test"}
 
 DOCUMENTATION_DOMAINS: Final = frozenset({"example.com", "example.net", "example.org"})
 
-_NOT_FETCHED_TLDS: Final = frozenset(
+NOT_FETCHED_TLDS: Final = frozenset(
     {"example", "invalid", "local", "localhost", "test"}
 )
-_NOT_FETCHED_DOMAINS: Final = DOCUMENTATION_DOMAINS | {"googleusercontent.com"}
+NOT_FETCHED_DOMAINS: Final = DOCUMENTATION_DOMAINS | {"googleusercontent.com"}
+"""Domains below which no server fetches client metadata (requirement 3.2)."""
 
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{LABEL}\.)*{LABEL}")
 
@@ -75,7 +76,7 @@ def is_documentation_name(host: str) -> bool:
 def is_fetched_by_servers(host: str) -> bool:
     """Tell whether servers fetch client metadata from a host (requirement 3.2)."""
     tld = host.rpartition(".")[2]
-    return tld not in _NOT_FETCHED_TLDS and _domain(host) not in _NOT_FETCHED_DOMAINS
+    return tld not in NOT_FETCHED_TLDS and _domain(host) not in NOT_FETCHED_DOMAINS
 
 
 def _domain(host: str) -> str:
