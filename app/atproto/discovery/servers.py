@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..errors import DocumentInvalid, HostFailing, HostWithoutOAuth
+from ..errors import DocumentInvalid, HostFailing, HostUnreachable, HostWithoutOAuth
 from ..syntax.grammar import host_of
 from .server_metadata import (
     AuthorizationServer,
@@ -175,6 +175,7 @@ def read_document(response: Response) -> dict[str, Any]:
     Raises:
         HostWithoutOAuth: the host answered 404.
         HostFailing: 5xx or 429: try later.
+        HostUnreachable: a firewall answered for the host: try later.
         DocumentInvalid: another status, another content type, or no JSON object.
     """
     host = host_of(response.url)
@@ -182,6 +183,8 @@ def read_document(response: Response) -> dict[str, Any]:
         raise HostWithoutOAuth(host)
     if response.status == 429 or response.status >= 500:
         raise HostFailing(host, response.status, headers=response.headers)
+    if response.is_firewall_page:
+        raise HostUnreachable(host, "a firewall's page answered", sent=True)
     if response.status != 200:
         raise DocumentInvalid(host, f"metadata answered {response.status}")
     if response.content_type != "application/json":

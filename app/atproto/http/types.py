@@ -7,6 +7,7 @@ the caller brings a file for them: an `Upload` to send, a sink to receive into.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import time
@@ -86,6 +87,11 @@ class Response:
         """Return the media type in lower case, without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    @property
+    def is_firewall_page(self) -> bool:
+        """Tell whether a firewall answered for the host: 401 or 403 with a web page."""
+        return self.status in {401, 403} and self.content_type == "text/html"
+
     def json_object(self) -> dict[str, Any]:
         """Return the body as a JSON object.
 
@@ -147,7 +153,7 @@ def parse_json(encoded: bytes) -> Any:
         ValueError: it is none, is nested too deeply, repeats a name, has a constant
             that JSON does not know, or is not Unicode.
     """
-    text = encoded.decode()
+    text = encoded.removeprefix(codecs.BOM_UTF8).decode()
     try:
         document = json.loads(
             text, object_pairs_hook=_unrepeated, parse_constant=_refuse_constant

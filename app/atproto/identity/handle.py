@@ -8,6 +8,7 @@ the account claims the handle too.
 
 from __future__ import annotations
 
+import codecs
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -193,7 +194,8 @@ class HandleResolver:
         if response.status in {404, 410}:
             return None
         require_success(response)
-        return self._did(response.body.decode("ascii", "replace").strip())
+        text = response.body.removeprefix(codecs.BOM_UTF8)
+        return self._did(text.decode("ascii", "replace").strip())
 
     def _did(self, text: str) -> Did | None:
         try:

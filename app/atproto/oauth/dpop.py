@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from ..crypto.proofs import build_dpop_proof
-from ..errors import ServerInvalid, printable
+from ..errors import ServerInvalid
 from ..syntax.grammar import host_of
+from .challenge import dpop_challenge, oauth_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,11 @@ ANSWER_LIMIT = 64_000
 NONCE_LIFETIME = 300.0
 """Seconds for which a server's nonce is used: servers rotate them within five minutes
 (requirement 5.10)."""
+
+NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}")
+
+MAX_NOTED = 1_000
+"""Origins without nonces that the process remembers, so that each is logged once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,7 @@ class DPoPSender:
         self._http = http
         self._cache = cache
         self._clock = clock
+        self._without_nonces: set[str] = set()
 
     def post(
         self,
@@ -90,7 +97,10 @@ class DPoPSender:
             key=key,
             timeout=timeout,
         )
-        return self.send(outgoing, deadline=deadline, nonce=nonce)
+        response, fresh = self.send(outgoing, deadline=deadline, nonce=nonce)
+        if fresh is None and response.status < 300:
+            self._note_without_nonce(_origin(url))
+        return response, fresh
 
     def send(
         self, outgoing: Outgoing, *, deadline: Deadline, nonce: str | None = None
@@ -128,6 +138,14 @@ class DPoPSender:
         except Exception:
             log.exception("a nonce is not cached")  # costs one round trip
 
+    def _note_without_nonce(self, origin: str) -> None:
+        """Log, once per server, that it sends no nonces (requirement 5.9)."""
+        if origin in self._without_nonces:
+            return
+        if len(self._without_nonces) < MAX_NOTED:
+            self._without_nonces.add(origin)
+        log.info("%s sends no DPoP nonce with its answers", origin)
+
     def _attempt(
         self, outgoing: Outgoing, *, deadline: Deadline, nonce: str | None
     ) -> Response:
@@ -158,32 +176,21 @@ class DPoPSender:
 def _nonce_of(response: Response) -> str | None:
     """Return the DPoP nonce of an answer if it is well-formed (RFC 9449, 8.1)."""
     nonce = response.headers.get("DPoP-Nonce", "")
-    return nonce if re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}", nonce) else None
+    return nonce if NONCE.fullmatch(nonce) else None
+
+
+def recent(nonce: str | None, *, since: float, now: float) -> str | None:
+    """Return a stored nonce unless it is too old to be used (requirement 5.10)."""
+    return nonce if now - since <= NONCE_LIFETIME else None
 
 
 def _asks_for_nonce(response: Response) -> bool:
     """Tell whether a server asks for another nonce (requirement 5.8)."""
     if response.status not in {400, 401}:
         return False
-    challenge = response.headers.get("WWW-Authenticate", "")
-    if re.search(r'\bDPoP\b.*\berror="use_dpop_nonce"', challenge, re.IGNORECASE):
+    if dpop_challenge(response).get("error") == "use_dpop_nonce":
         return True
     return oauth_error(response)[0] == "use_dpop_nonce"
-
-
-def oauth_error(response: Response) -> tuple[str, str]:
-    """Return `error` and `error_description`, or empty strings.
-
-    A server may send any text here, so both are cut to short printable ASCII. They are
-    for logs, not for pages.
-    """
-    try:
-        document = response.json_object()
-    except ServerInvalid:
-        return "", ""
-    return printable(document.get("error")), printable(
-        document.get("error_description")
-    )
 
 
 def _origin(url: str) -> str:

@@ -22,7 +22,7 @@ from ..errors import (
     ServerInvalid,
 )
 from ..syntax.grammar import host_of
-from .dpop import oauth_error
+from .challenge import oauth_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,13 +75,14 @@ class ServerAgent:
         *,
         auth: ClientAuth,
         deadline: Deadline,
-    ) -> tuple[str, str]:
+    ) -> tuple[str, str | None]:
         """Push an authorization request; return its `request_uri` and the nonce.
+
+        Servers need not send a nonce (requirement 5.9).
 
         Raises:
             ClientRefused: the server refuses the request or this client.
-            ServerInvalid: the answer breaks RFC 9126, or lacks a DPoP nonce
-                (requirement 5.9).
+            ServerInvalid: the answer breaks RFC 9126.
             HostUnreachable: there was no usable answer.
         """
         host = host_of(server.par_endpoint)
@@ -103,8 +104,6 @@ class ServerAgent:
             raise DocumentInvalid(host, "PAR gave no request_uri")
         if type(expires_in) is not int or expires_in <= 0:
             raise DocumentInvalid(host, "PAR gave no lifetime")
-        if nonce is None:
-            raise ServerInvalid(host, "PAR gave no DPoP nonce")
         return request_uri, nonce
 
     def exchange(
@@ -144,7 +143,6 @@ class ServerAgent:
             if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
                 raise CodeRejected(str(refusal)) from refusal
             raise refusal
-        _note_missing(fresh, endpoint)
         return Answer(document=response.json_object(), nonce=fresh)
 
     def refresh(
@@ -250,12 +248,6 @@ def _tokens(response: Response) -> Mapping[str, Any]:
     return document
 
 
-def _note_missing(nonce: str | None, endpoint: str) -> None:
-    if nonce is None:
-        # Requirement 5.9: the granted tokens are used all the same.
-        log.warning("token answer of %s has no DPoP nonce", host_of(endpoint))
-
-
 def _refusal(response: Response) -> AtprotoError:
     """Return the exception for an unsuccessful answer (requirements, section 10)."""
     host = host_of(response.url)
@@ -266,4 +258,6 @@ def _refusal(response: Response) -> AtprotoError:
         return HostFailing(host, response.status, headers=response.headers)
     if code:
         return ClientRefused(host, code, description)
+    if response.is_firewall_page:
+        return HostUnreachable(host, "a firewall's page answered", sent=True)
     return ServerInvalid(host, f"answered {response.status} without an OAuth error")

@@ -15,6 +15,7 @@ from ..http.types import Deadline
 from ..records import OAuthSession, TokenSet, parse_token_set
 from ..syntax.grammar import host_of
 from .authorization import code_form
+from .dpop import recent
 from .server import REVOCATION_BUDGET
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class TokenExchange:
             code_form(request, code),
             auth,
             deadline=deadline,
-            nonce=request.as_nonce,
+            nonce=recent(request.as_nonce, since=request.created_at, now=self._clock()),
         )
         try:
             tokens = parse_token_set(
@@ -129,7 +130,7 @@ def _session_of(
         expires_at=None if tokens.expires_in is None else now + tokens.expires_in,
         token_endpoint=account.server.token_endpoint,
         revocation_endpoint=account.server.revocation_endpoint,
-        as_nonce=answer.nonce or request.as_nonce,
+        as_nonce=answer.nonce,
         pds_nonce=None,
         created_at=now,
         refreshed_at=now,

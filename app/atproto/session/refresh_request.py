@@ -23,6 +23,7 @@ from ..errors import (
     SessionEnded,
 )
 from ..http.types import Deadline
+from ..oauth.dpop import recent
 from ..oauth.server import REVOCATION_BUDGET
 from ..records import with_tokens
 from ..scopes.scope import ATPROTO
@@ -78,7 +79,9 @@ class RefreshRequest:
             session.refresh_token,
             auth,
             deadline=deadline,
-            nonce=session.as_nonce,
+            nonce=recent(
+                session.as_nonce, since=session.refreshed_at, now=self.clock()
+            ),
         )
         try:
             answer = self._ask(ask, deadline)
@@ -184,8 +187,6 @@ class RefreshRequest:
         if subject is not None and subject != stored.did:
             self._revoke(stored, auth)
             raise SessionEnded("subject")
-        if answer.nonce is None:
-            log.warning("refresh answer of %s has no DPoP nonce", stored.issuer)  # 5.9
         if ATPROTO not in stored.scope.split():
             log.warning("%s granted %s no atproto scope", stored.issuer, stored.did)
 
@@ -220,7 +221,7 @@ def _renewed(
         pds=account.pds,
         token_endpoint=account.server.token_endpoint,
         revocation_endpoint=account.server.revocation_endpoint,
-        as_nonce=answer.nonce or session.as_nonce,
+        as_nonce=answer.nonce,
         pds_nonce=session.pds_nonce if same_pds else None,
         verified_at=account.verified_at,
     )

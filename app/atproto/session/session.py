@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from ..errors import AccountUnavailable, RefreshBusy, ScopeMissing, SessionEnded
-from ..oauth.dpop import Outgoing, oauth_error
+from ..errors import (
+    AccountUnavailable,
+    RefreshBusy,
+    ScopeMissing,
+    ServerInvalid,
+    SessionEnded,
+)
+from ..oauth.challenge import dpop_challenge, oauth_error
+from ..oauth.dpop import Outgoing
 from ..syntax.grammar import host_of
 
 if TYPE_CHECKING:
@@ -36,7 +43,18 @@ OURS: Final = frozenset({"authorization", "dpop", "host", "content-length", "coo
 UNAVAILABLE: Final = frozenset(
     {"AccountDeactivated", "AccountSuspended", "AccountTakedown"}
 )
-NEEDED_SCOPE: Final = re.compile(r"""scope[ =]"([\x21\x23-\x5b\x5d-\x7e ]{1,200})\"""")
+SCOPE_REFUSED: Final = frozenset({"ScopeMissingError", "InsufficientScope"})
+"""Error codes of PDSes of several makes (requirement 8.11)."""
+
+NEEDED_SCOPE: Final = re.compile(
+    r"""scope(?:[ =]"(?P<quoted>[\x20\x21\x23-\x5b\x5d-\x7e]{1,200})"
+            |(?:=|:[ ])(?P<bare>[\x21\x23-\x5b\x5d-\x7e]{1,200}))""",
+    re.VERBOSE,
+)
+SCOPE_TEXT: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,200}")
+
+MESSAGE_LIMIT: Final = 2_048
+"""Characters of an error message in which a scope is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +160,14 @@ def _is_token_refused(response: Response) -> bool:
 
     See requirements 7.13 and 7.14.
     """
-    if response.status != 401 or oauth_error(response)[0] in UNAVAILABLE:
+    if response.status not in {400, 401}:
         return False
-    challenge = response.headers.get("WWW-Authenticate", "")
-    if re.search(r'\bDPoP\b.*\berror="invalid_token"', challenge, re.IGNORECASE):
-        return True
-    return oauth_error(response)[0] == "invalid_token"
+    error, _ = oauth_error(response)
+    if error in UNAVAILABLE:
+        return False
+    if error == "ExpiredToken" or response.status == 400:
+        return error == "ExpiredToken"
+    return "invalid_token" in {error, dpop_challenge(response).get("error")}
 
 
 def _check_account(response: Response) -> None:
@@ -158,16 +178,21 @@ def _check_account(response: Response) -> None:
     error, _ = oauth_error(response)
     if error in UNAVAILABLE:
         raise AccountUnavailable(host, error)
-    challenge = response.headers.get("WWW-Authenticate", "")
-    is_scope = error == "ScopeMissingError" or 'error="insufficient_scope"' in challenge
+    challenge = dpop_challenge(response)
+    is_scope = error in SCOPE_REFUSED or challenge.get("error") == "insufficient_scope"
     if response.status == 403 and is_scope:
         raise ScopeMissing(host, _needed_scope(response, challenge))
 
 
-def _needed_scope(response: Response, challenge: str) -> str:
+def _needed_scope(response: Response, challenge: Mapping[str, str]) -> str:
     """Return the scope that the host names, or an empty string."""
-    message = response.json_object().get("message") if response.body else None
-    for text in (message, challenge):
-        if isinstance(text, str) and (named := NEEDED_SCOPE.search(text)):
-            return named[1]
-    return ""
+    try:
+        message = response.json_object().get("message")
+    except ServerInvalid:
+        message = None
+    if isinstance(message, str) and (
+        named := NEEDED_SCOPE.search(message[:MESSAGE_LIMIT])
+    ):
+        return named["quoted"] or named["bare"]
+    scope = challenge.get("scope", "")
+    return scope if SCOPE_TEXT.fullmatch(scope) else ""

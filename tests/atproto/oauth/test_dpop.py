@@ -138,26 +138,68 @@ def test_a_challenge_without_nonce_is_an_error(
     assert len(network.sent(path="/oauth/par")) == 1
 
 
-def test_a_push_answered_without_nonce_is_refused(
-    library: Library, world: World
-) -> None:
-    """5.9: enforced at PAR, where nothing is lost."""
-    library.begins(ALICE)
+def without_nonces(world: World) -> None:
+    """Let the host accept any nonce or none, and send none."""
+    world.skyhost.server.proofs.nonces.accepts = lambda _nonce: True
     world.skyhost.server.lies.forgets_nonce = True
 
-    with pytest.raises(ServerInvalid):
-        library.begins(ALICE)
+
+def test_login_at_server_without_nonces_returns_session(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """5.9: no request waits for a nonce, at PAR, token exchange and refresh."""
+    without_nonces(world)
+
+    session = library.logs_in(ALICE)
+    refreshed = library.client.refresh(
+        session.did, session.session_id, deadline=library.deadline()
+    )
+
+    assert refreshed.access_token != session.access_token
+    assert all("nonce" not in one.proof for one in network.sent(method="POST"))
 
 
-def test_tokens_that_come_without_nonce_are_kept(
+def test_server_without_nonces_is_logged_once(
     library: Library, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """5.9: dropping them would only cost the session; it is logged."""
-    url = library.approved(ALICE)
-    world.skyhost.server.lies.forgets_nonce = True
+    """5.9."""
+    caplog.set_level("INFO")
+    without_nonces(world)
 
-    assert library.finishes(url).session.did == world.alice.did
-    assert "no DPoP nonce" in caplog.text
+    library.logs_in(ALICE)
+    library.logs_in("bob.skyhost.social")
+
+    assert caplog.text.count("sends no DPoP nonce") == 1
+
+
+def test_server_that_begins_to_send_nonces_is_followed(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """5.9."""
+    without_nonces(world)
+    url = library.approved(ALICE)
+    world.skyhost.server.lies.forgets_nonce = False
+    library.finishes(url)
+    network.forget()
+
+    library.begins(ALICE)
+
+    assert network.sent(path="/oauth/par")[0].proof["nonce"]
+
+
+def test_nonce_older_than_five_minutes_is_not_sent(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """5.10: neither from the cache nor from the stored login or session."""
+    page = library.at_host(library.begins(ALICE))
+    world.clock.advance(301)
+    network.forget()
+    session = library.finishes(page.approves().url).session
+    world.clock.advance(301)
+    library.client.refresh(session.did, session.session_id, deadline=library.deadline())
+
+    requests = network.sent(path="/oauth/token")
+    assert ["nonce" in one.proof for one in requests] == [False, True, False, True]
 
 
 @dataclass

@@ -344,7 +344,7 @@ def test_an_answer_without_nonce_is_stored_and_noted(
     """5.9: dropping a rotated token would end the session."""
     world.skyhost.server.lies.forgets_nonce = True
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         renewed = current(library, session, rejected=session.access_token)
 
     assert stored(library, session) == renewed

@@ -280,6 +280,8 @@ def test_a_session_that_is_refused_even_after_a_refresh_is_dropped(
         refuses(401, "x", **{"WWW-Authenticate": 'DPoP error="invalid_token"'}),
         refuses(401, "x", **{"WWW-Authenticate": 'dpop a="b", error="invalid_token"'}),
         refuses(401, "invalid_token"),
+        refuses(401, "ExpiredToken"),
+        refuses(400, "ExpiredToken"),
     ],
 )
 def test_either_form_of_a_refusal_is_understood(
@@ -296,6 +298,8 @@ def test_either_form_of_a_refusal_is_understood(
     [
         refuses(401, "AuthMissing"),
         refuses(401, "invalid_token_scope"),
+        refuses(400, "invalid_token"),
+        refuses(403, "ExpiredToken"),
         refuses(403, "AccountNotFound"),
         refuses(403, "Forbidden"),
         refuses(403, "x", **{"WWW-Authenticate": 'DPoP error="invalid_token"'}),
@@ -437,6 +441,35 @@ def test_a_missing_permission_in_the_words_of_the_rfc_is_named_too(
         calls(library, live)
 
     assert missing.value.scope == "rpc:app.relay.get?aud=*"
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "challenge", "scope"),
+    [
+        ("InsufficientScope", "Missing required scope: repo:app.x", "", "repo:app.x"),
+        ("x", "no", 'DPoP error="insufficient_scope"', ""),
+        ("x", "no", "DPoP error=insufficient_scope, scope=repo:app.x", "repo:app.x"),
+        ("x", 5, 'DPoP error="insufficient_scope", scope="a\x7fb"', ""),
+    ],
+)
+def test_request_refused_in_words_of_another_make_raises_scope_missing(
+    library: Library,
+    live: LiveSession,
+    network: FakeNetwork,
+    error: str,
+    message: Any,
+    challenge: str,
+    scope: str,
+) -> None:
+    """8.11: cocoon does not quote the scope, cirrus sends no challenge."""
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
+    network.lay(f"https://{PDS}{GET_SESSION}", refuses(403, error, message, **headers))
+
+    with pytest.raises(ScopeMissing) as missing:
+        calls(library, live)
+
+    assert missing.value.scope == scope
+    assert counts(network) == (1, 0)
 
 
 @pytest.mark.parametrize("message", ["no", 'scope "a\nb"', 'scope "' + "x" * 999 + '"'])

@@ -1,0 +1,121 @@
+"""Sign-ins at hosts of other makes, behind firewalls, with files written by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.fakes import faults
+from tests.fakes.browser import AtHost
+from tests.fakes.faults import Says
+
+ALICE = "alice.skyhost.social"
+PAR = "https://as.skyhost.social/oauth/par"
+BOM = b"\xef\xbb\xbf"
+CHALLENGE_PAGE = b"<!doctype html><title>Just a moment...</title>"
+PLACES = {
+    "resource": "https://pds.skyhost.social/.well-known/oauth-protected-resource",
+    "server": "https://as.skyhost.social/.well-known/oauth-authorization-server",
+    "PAR": PAR,
+}
+
+
+# --- servers without DPoP nonces (requirement 5.9) ------------------------------------
+
+
+def stops_asking(server) -> None:
+    """Let a server accept any nonce, or none."""
+    server.proofs.nonces.accepts = lambda _nonce: True
+
+
+def test_login_at_host_without_nonces_signs_in(browser, world):
+    """Proofs are verified in all else; no answer of the server has a nonce."""
+    stops_asking(world.skyhost.server)
+    world.skyhost.server.lies.forgets_nonce = True
+
+    browser.signs_in(ALICE, username="alice")
+
+    assert browser.is_signed_in()
+
+
+def test_login_at_host_with_nonces_at_token_endpoint_only_signs_in(
+    browser, world, network
+):
+    stops_asking(world.skyhost.server)
+    network.lay(PAR, faults.ChangesHeader("DPoP-Nonce"))
+
+    browser.signs_in(ALICE, username="alice")
+
+    assert browser.is_signed_in()
+
+
+def test_login_at_host_with_nonces_in_challenges_only_signs_in(browser, network):
+    """The nonce of the challenge is still good: nothing says that it has ended."""
+
+    class ForgetsOnSuccess(faults.Fault):
+        def after(self, answer, sent, timeout):
+            if answer.status >= 400:
+                return answer
+            return faults.ChangesHeader("DPoP-Nonce").after(answer, sent, timeout)
+
+    network.lay(PAR, ForgetsOnSuccess())
+
+    browser.signs_in(ALICE, username="alice")
+
+    assert browser.is_signed_in()
+
+
+# --- firewalls ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("status", [401, 403])
+def test_login_with_challenge_page_of_a_firewall_returns_host_unreachable(
+    service, network, place, status
+):
+    headers = {"Content-Type": "text/html; charset=UTF-8", "Cf-Mitigated": "challenge"}
+    network.lay(PLACES[place], Says(status, CHALLENGE_PAGE, headers))
+
+    page = service.browser().opens_login().tries(ALICE)
+
+    assert page.error == "host_unreachable"
+
+
+# --- byte order marks -----------------------------------------------------------------
+
+
+def test_login_with_byte_order_mark_in_atproto_did_reaches_the_host(
+    service, world, network
+):
+    text = BOM + world.alice.did.encode() + b"\r\n"
+    url = f"https://{ALICE}/.well-known/atproto-did"
+    network.lay(url, Says(200, text, {"Content-Type": "text/plain"}))
+
+    assert isinstance(service.browser().opens_login().tries(ALICE), AtHost)
+
+
+def test_login_with_byte_order_mark_in_did_document_reaches_the_host(
+    service, world, network
+):
+    world.settle("hand.cafe", world.skyhost, did="did:web:hand.cafe")
+    document = BOM + json.dumps(world.homes["hand.cafe"].document).encode()
+    url = "https://hand.cafe/.well-known/did.json"
+    network.lay(url, Says(200, document, {"Content-Type": "application/json"}))
+
+    assert isinstance(service.browser().opens_login().tries("hand.cafe"), AtHost)
+
+
+@pytest.mark.parametrize("place", ["resource", "server"])
+def test_login_with_byte_order_mark_in_metadata_reaches_the_host(
+    service, network, place
+):
+    class Marks(faults.Fault):
+        def after(self, answer, sent, timeout):
+            headers = answer.headers.copy()
+            headers.remove("Content-Length")
+            return type(answer)(answer.status, headers, BOM + answer.body)
+
+    network.lay(PLACES[place], Marks())
+
+    assert isinstance(service.browser().opens_login().tries(ALICE), AtHost)
