@@ -435,9 +435,7 @@ def test_the_help_lists_every_exit_code(person):
     ]
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["login"], ["resume"], ["session"], ["logout"]]
-)
+@pytest.mark.parametrize("command", ["", "login", "resume", "session", "logout"])
 def test_help_and_version_print_and_do_nothing_else(person, command):
     code, out, err = person.run_alone(*command.split(), "--help")
     assert (code, out.split()[0], err) == (Exit.DONE, "Usage:", "")
