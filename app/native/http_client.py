@@ -68,7 +68,7 @@ class HttpClient:
         body: bytes | None = None,
         connection: Connection | None = None,
     ) -> Reply:
-        """Send a request and return its response, whatever the status.
+        """Send a request and return its response, with any status.
 
         `within` is the longest silence in seconds; the whole exchange takes at most
         twice as long. `connection` closes the socket from another thread.

@@ -108,7 +108,7 @@ def bearer(session, path: str) -> requests.Response:
     return requests.get(session.server_url + path, headers=headers, timeout=LONGEST)
 
 
-def test_an_app_is_let_in_and_uses_its_token(home, open_app, world):
+def test_approved_native_login_returns_a_working_token(home, open_app, world):
     auth = open_app()
     started = auth.start_login(home.home, ALICE, app_name="Relay")
     waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
@@ -152,7 +152,7 @@ def test_denied_native_login_raises_login_denied(home, open_app):
     assert auth.get_session() is None
 
 
-def test_cancelling_at_the_host_is_a_no(home, open_app):
+def test_login_cancelled_at_the_host_raises_login_denied(home, open_app):
     auth = open_app()
     started = auth.start_login(home.home, ALICE)
 
@@ -162,7 +162,7 @@ def test_cancelling_at_the_host_is_a_no(home, open_app):
         auth.await_login(started.session_id, timeout=LONGEST)
 
 
-def test_of_two_logins_the_second_counts(home, open_app):
+def test_second_start_supersedes_the_first(home, open_app):
     auth = open_app()
     first = auth.start_login(home.home, ALICE)
     waiting = Later(lambda: auth.await_login(first.session_id, timeout=LONGEST))
@@ -177,7 +177,7 @@ def test_of_two_logins_the_second_counts(home, open_app):
     assert auth.await_login(second.session_id, timeout=LONGEST) == auth.get_session()
 
 
-def test_a_restart_while_the_app_waits_loses_nothing(idle, open_app, world, prepared):
+def test_await_during_a_restart_returns_the_session(idle, open_app, world, prepared):
     """Another process answers in the end, with the same database."""
     auth = open_app()
     with served(idle) as server:
@@ -200,7 +200,7 @@ def test_a_restart_while_the_app_waits_loses_nothing(idle, open_app, world, prep
         close(again.app)
 
 
-def test_an_app_that_crashed_goes_on(home, open_app):
+def test_pending_login_after_a_crash_is_awaited(home, open_app):
     open_app().start_login(home.home, ALICE)
     found = open_app().pending_login()
     decides(home, found, "allow")
@@ -210,7 +210,7 @@ def test_an_app_that_crashed_goes_on(home, open_app):
     assert session == open_app().get_session()
 
 
-def test_a_newcomer_signs_up_on_the_way(home, open_app, world):
+def test_newcomer_signs_up_before_the_app_gets_its_session(home, open_app, world):
     auth = open_app()
     started = auth.start_login(home.home, "bob.skyhost.social")
     waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))
@@ -234,7 +234,7 @@ def test_undecided_native_login_expires(home, open_app, world):
     assert auth.pending_login() is None
 
 
-def test_refusals_come_in_the_services_own_words(home, open_app):
+def test_start_with_bad_identifier_raises_login_refused_with_its_words(home, open_app):
     with pytest.raises(LoginRefused) as refused:
         open_app().start_login(home.home, "not a handle")
 
@@ -243,7 +243,7 @@ def test_refusals_come_in_the_services_own_words(home, open_app):
     assert re.fullmatch(r"[\w-]+", refused.value.reference)
 
 
-def test_a_verifier_that_does_not_fit_is_refused(home, open_app, store):
+def test_await_with_wrong_verifier_raises_login_refused(home, open_app, store):
     auth = open_app()
     started = auth.start_login(home.home, ALICE)
     verifier = auth._state.read().pending.verifier
@@ -255,7 +255,7 @@ def test_a_verifier_that_does_not_fit_is_refused(home, open_app, store):
     assert refused.value.code == "wrong_verifier"
 
 
-def test_a_session_ended_by_its_person_is_over(home, open_app):
+def test_token_of_an_ended_session_gets_401(home, open_app):
     auth = open_app()
     started = auth.start_login(home.home, ALICE)
     confirms(home.browser(), SimpleNamespace(link=started.oauth_url))
@@ -267,7 +267,7 @@ def test_a_session_ended_by_its_person_is_over(home, open_app):
     assert bearer(session, "/auth/session").status_code == 401
 
 
-def test_signing_out_ends_the_session_and_its_grant_and_no_other(home, open_app, world):
+def test_sign_out_ends_the_session_and_its_grant_and_no_other(home, open_app, world):
     auth = open_app()
     [browsers] = world.skyhost.server.grants.alive(world.alice.did)
     started = auth.start_login(home.home, ALICE)

@@ -2,7 +2,7 @@
 
 What it does by itself is the contract of the native login: PKCE, the three ways to
 await, tokens until they are acknowledged. `faults` are taken first, one for each await,
-and may do to the connection whatever networks do.
+and may do to the connection what networks do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an app embeds: importable alone, and its public names."""
+"""The package by itself: imports, public names, exceptions, exit codes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NOT_AT_HAND = [
 
 
 @pytest.mark.process
-def test_it_needs_nothing_of_the_service(tmp_path):
+def test_import_works_without_the_services_packages(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", ALONE, *NOT_AT_HAND],
         cwd=ROOT,
@@ -79,7 +79,7 @@ def test_former_names_are_aliases():
     assert app.native.ServerUnknown is app.native.NotALatchkeyServer
 
 
-def test_the_public_names_are_there():
+def test_all_public_names_exist():
     assert len(set(app.native.__all__)) == len(app.native.__all__)
     assert all(hasattr(app.native, name) for name in app.native.__all__)
 
@@ -91,7 +91,7 @@ def kinds(base: type) -> set[type]:
 FAILURES = {kind for kind in kinds(NativeError) if kind.__module__ == errors.__name__}
 
 
-def test_every_failure_is_drawn_and_public():
+def test_every_exception_is_in_the_tree_and_public():
     drawn = re.findall(r"(?m)^    [ │├└─]*(\w+)", errors.__doc__ or "")
 
     assert {kind.__name__ for kind in FAILURES} == set(drawn)
@@ -114,7 +114,7 @@ def test_every_failure_is_drawn_and_public():
         ("KeyringUnusable", 1),
     ],
 )
-def test_each_failure_has_its_exit_code(kind, code):
+def test_each_exception_has_its_exit_code(kind, code):
     error = getattr(errors, kind)
     takes_nothing = kind.startswith(("Login", "Await")) and kind != "LoginRefused"
 

@@ -1,4 +1,4 @@
-"""The file of an app's session: who may read it, and what a dying writer leaves."""
+"""FileStore: modes, links, locks, and what a process leaves that dies in a write."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def write(store: FileStore, text: str) -> None:
     store.exchange(lambda _old: text)
 
 
-def test_what_was_kept_is_read(store):
+def test_read_returns_what_was_written(store):
     write(store, "one")
 
     assert store.read() == "one"
     assert FileStore(store.path).read() == "one"
 
 
-def test_nothing_is_made_before_something_is_kept(store, path):
+def test_read_of_an_empty_store_creates_nothing(store, path):
     assert store.read() is None
     assert not path.parent.exists()
 
@@ -58,7 +58,7 @@ def test_private_file_and_directory_are_made_for_their_owner_only(store, path):
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o666])
-def test_a_file_that_others_could_open_is_refused_and_may_be_removed(store, path, mode):
+def test_file_open_to_other_users_is_refused_and_can_be_removed(store, path, mode):
     write(store, "secret")
     path.chmod(mode)
 
@@ -71,7 +71,7 @@ def test_a_file_that_others_could_open_is_refused_and_may_be_removed(store, path
     assert store.read() is None
 
 
-def test_a_link_is_not_followed(store, path):
+def test_symbolic_link_in_place_of_the_file_is_refused(store, path):
     write(store, "secret")
     elsewhere = path.rename(path.with_name("elsewhere"))
     path.symlink_to(elsewhere)
@@ -80,7 +80,7 @@ def test_a_link_is_not_followed(store, path):
         store.read()
 
 
-def test_a_pipe_in_its_place_keeps_nobody_waiting(store, path):
+def test_pipe_in_place_of_the_file_raises_at_once(store, path):
     path.parent.mkdir(mode=0o700)
     os.mkfifo(path, 0o600)
 
@@ -89,7 +89,7 @@ def test_a_pipe_in_its_place_keeps_nobody_waiting(store, path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_file_of_somebody_else_is_refused(store, path):
+def test_file_of_another_user_is_refused(store, path):
     write(store, "secret")
     os.chown(path, 12_345, -1)
 
@@ -97,14 +97,14 @@ def test_a_file_of_somebody_else_is_refused(store, path):
         store.read()
 
 
-def test_a_place_that_cannot_be_written_is_explained(tmp_path):
+def test_write_below_a_file_raises_with_the_path(tmp_path):
     (tmp_path / "file").write_text("no directory")
 
     with pytest.raises(SessionStoreFailed, match=r"session\.json.* cannot be used"):
         write(FileStore(tmp_path / "file" / "session.json"), "text")
 
 
-def test_a_change_that_fails_changes_nothing(store):
+def test_change_that_raises_leaves_the_text(store):
     write(store, "before")
 
     with pytest.raises(ZeroDivisionError):
@@ -113,7 +113,7 @@ def test_a_change_that_fails_changes_nothing(store):
     assert store.read() == "before"
 
 
-def test_nothing_to_keep_leaves_no_file(store, path):
+def test_exchange_to_none_removes_the_file(store, path):
     write(store, "secret")
 
     store.exchange(lambda _old: None)
@@ -121,7 +121,7 @@ def test_nothing_to_keep_leaves_no_file(store, path):
     assert [one.name for one in path.parent.iterdir()] == ["session.json.lock"]
 
 
-def test_each_change_shows_in_the_version(store):
+def test_version_differs_after_each_change(store):
     versions = [store.version()]
     for text in ("one", "two", None, "one"):
         store.exchange(lambda _old, text=text: text)
@@ -133,7 +133,7 @@ def test_each_change_shows_in_the_version(store):
     assert store.version() == before
 
 
-def test_a_lock_that_is_never_released_is_an_error(path):
+def test_lock_held_by_another_process_raises_after_patience(path):
     impatient = FileStore(path, patience=0.02)
 
     def within(_old):
@@ -146,7 +146,7 @@ def test_a_lock_that_is_never_released_is_an_error(path):
     assert impatient.read() == "one"
 
 
-def test_no_change_of_many_threads_is_lost(path):
+def test_changes_of_eight_threads_are_all_kept(path):
     def count():
         store = FileStore(path)
         for _ in range(10):
@@ -185,7 +185,7 @@ os._exit(0)
 
 
 @pytest.mark.process
-def test_whoever_dies_while_writing_leaves_the_old_or_the_new(store, path):
+def test_process_that_dies_in_a_write_leaves_the_old_or_the_new_text(store, path):
     write(store, "old")
     ends = []
     for step in range(1, 12):

@@ -1,4 +1,4 @@
-"""The same logins over gRPC."""
+"""The gRPC transport: streams through failures, TLS, targets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def auth(open_app, port):
     return open_app(transport=GrpcTransport(f"127.0.0.1:{port}"))
 
 
-def test_whoever_is_let_in_has_a_session(auth, fake, service, later):
+def test_await_after_approval_returns_and_stores_the_session(
+    auth, fake, service, later
+):
     started = auth.start_login(URL, "alice.example.com", app_name="Relay")
     waiting = later(lambda: auth.await_login(started.session_id))
     with fake.changed:
@@ -64,7 +66,7 @@ def test_whoever_is_let_in_has_a_session(auth, fake, service, later):
 @pytest.mark.parametrize(
     ("decision", "error"), [("denied", LoginDenied), ("expired", LoginExpired)]
 )
-def test_a_login_that_is_over_is_said_to_be(auth, fake, decision, error):
+def test_await_of_a_denied_or_expired_login_raises(auth, fake, decision, error):
     started = auth.start_login(URL, "alice.example.com")
     fake.decide(decision)
 
@@ -84,7 +86,9 @@ def test_a_login_that_is_over_is_said_to_be(auth, fake, decision, error):
         (grpc.StatusCode.UNIMPLEMENTED, {}),
     ],
 )
-def test_an_await_comes_through(auth, fake, service, status, trailing):
+def test_await_after_three_failures_returns_the_session(
+    auth, fake, service, status, trailing
+):
     started = auth.start_login(URL, "alice.example.com")
     service.faults.extend([(status, trailing)] * 3)
     fake.decide("completed")
@@ -92,7 +96,7 @@ def test_an_await_comes_through(auth, fake, service, status, trailing):
     assert auth.await_login(started.session_id).token == "a.b.c"
 
 
-def test_a_restart_of_the_service_loses_nothing(open_app, fake, service, later):
+def test_await_during_a_restart_returns_the_session(open_app, fake, service, later):
     with serving(service) as port:
         auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}"))
         started = auth.start_login(URL, "alice.example.com")
@@ -105,8 +109,8 @@ def test_a_restart_of_the_service_loses_nothing(open_app, fake, service, later):
         assert waiting.result().token == "a.b.c"
 
 
-def test_a_call_that_has_lasted_long_enough_is_made_anew(open_app, fake, service, port):
-    """A dead connection says nothing; a live one loses nothing by it."""
+def test_call_at_its_limit_is_repeated_without_trouble(open_app, fake, service, port):
+    """A dead connection is noticed by then; on a live one nothing is lost."""
     auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}", call_limit=0.4))
     started = auth.start_login(URL, "alice.example.com")
     troubles = []
@@ -123,7 +127,7 @@ def test_a_call_that_has_lasted_long_enough_is_made_anew(open_app, fake, service
     assert set(troubles) == {None}
 
 
-def test_an_await_is_cancelled_at_once(auth, fake, service, later):
+def test_cancel_ends_an_await_with_login_cancelled(auth, fake, service, later):
     started = auth.start_login(URL, "alice.example.com")
     waiting = later(lambda: auth.await_login(started.session_id))
     with fake.changed:
@@ -135,7 +139,7 @@ def test_an_await_is_cancelled_at_once(auth, fake, service, later):
         waiting.result()
 
 
-def test_a_refusal_comes_in_the_services_words(auth, service):
+def test_start_with_refusal_raises_login_refused_with_its_words(auth, service):
     service.refusal = (
         grpc.StatusCode.UNAVAILABLE,
         {
@@ -154,21 +158,21 @@ def test_a_refusal_comes_in_the_services_words(auth, service):
     assert refused.value.is_passing
 
 
-def test_something_else_that_answers_is_no_service(auth, service):
+def test_start_with_unimplemented_raises_not_a_latchkey_server(auth, service):
     service.refusal = (grpc.StatusCode.UNIMPLEMENTED, {})
 
     with pytest.raises(NotALatchkeyServer):
         auth.start_login(URL, "alice.example.com")
 
 
-def test_a_service_that_is_not_there_is_unreachable(open_app):
+def test_start_with_closed_port_raises_server_unreachable(open_app):
     auth = open_app(transport=GrpcTransport("127.0.0.1:9"))
 
     with pytest.raises(ServerUnreachable):
         auth.start_login(URL, "alice.example.com")
 
 
-def test_a_verifier_that_does_not_fit_is_refused(auth, fake):
+def test_await_with_wrong_verifier_raises_login_refused(auth, fake):
     started = auth.start_login(URL, "alice.example.com")
     fake.only().challenge = "x" * 43
 
@@ -181,7 +185,7 @@ def test_a_verifier_that_does_not_fit_is_refused(auth, fake):
 @pytest.mark.parametrize(
     "target", ["auth.example.org:50051", "192.0.2.7:50051", "dns:///auth.example.org"]
 )
-def test_a_token_leaves_this_machine_encrypted_only(target):
+def test_target_on_another_machine_without_tls_raises(target):
     with pytest.raises(ServerUrlInvalid):
         GrpcTransport(target, tls=False)
 
@@ -191,15 +195,17 @@ def test_a_token_leaves_this_machine_encrypted_only(target):
 @pytest.mark.parametrize(
     "target", ["127.0.0.1:1", "[::1]:1", "localhost:1", "unix:/run/x.sock"]
 )
-def test_on_this_machine_it_may_be_plain(target):
+def test_target_on_this_machine_has_no_tls_by_default(target):
     assert not GrpcTransport(target)._tls
     assert GrpcTransport(target, tls=True)._tls
 
 
-def test_tls_is_checked_against_the_bundle(open_app, service, tmp_path):
+def test_start_with_unknown_authority_raises_server_unreachable_over_grpc(
+    open_app, service, tmp_path
+):
     authority = Authority(tmp_path)
     authority.context_for("localhost")
-    stranger = Authority(tmp_path, name="Somebody Else")
+    stranger = Authority(tmp_path, name="Another Authority")
     with serving(service, tls=tmp_path / "localhost.pem") as port:
         target = f"localhost:{port}"
         trusting = GrpcTransport(target, tls=True, ca_bundle=authority.bundle)

@@ -1,4 +1,4 @@
-"""What networks do to an await, and how it comes through."""
+"""The HTTP transport: long polls through network failures, TLS, proxies."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_response_that_drips_ends_at_the_deadline(server):
         client.send("GET", f"{server.url}/x/await", headers={}, within=0.3)
 
 
-def test_a_restart_of_the_service_loses_nothing(auth, server, started, later):
+def test_await_during_a_restart_returns_the_session(auth, server, started, later):
     waiting = later(lambda: auth.await_login(started.session_id))
     server.wait_for(1)
 
@@ -251,7 +251,9 @@ def test_a_restart_of_the_service_loses_nothing(auth, server, started, later):
 
 
 @pytest.mark.parametrize("code", ["wrong_verifier", "account_disabled"])
-def test_a_refusal_ends_the_login(auth, server, started, code):
+def test_await_with_final_refusal_raises_it_and_ends_the_login(
+    auth, server, started, code
+):
     server.faults.append(lambda wire: wire.refuses(403, code))
 
     with pytest.raises(LoginRefused) as refused:
@@ -261,7 +263,9 @@ def test_a_refusal_ends_the_login(auth, server, started, code):
     assert auth.pending_login() is None
 
 
-def test_whoever_has_the_session_id_alone_gets_nothing(open_app, server, started):
+def test_await_with_a_stolen_session_id_raises_wrong_verifier(
+    open_app, server, started
+):
     """The verifier never left the app that started the login."""
     server.decide("completed")
     stolen = MemoryStore()
@@ -277,7 +281,7 @@ def test_whoever_has_the_session_id_alone_gets_nothing(open_app, server, started
     assert refused.value.code == "wrong_verifier"
 
 
-def test_the_verifier_is_in_no_address(auth, server, started):
+def test_requests_have_no_verifier_in_their_url(auth, server, started):
     """Proxies log the URLs of failed requests."""
     server.decide("completed")
     auth.await_login(started.session_id)
@@ -286,8 +290,8 @@ def test_the_verifier_is_in_no_address(auth, server, started):
     assert not any(asked.query for asked in server.asked)
 
 
-def test_a_lost_acknowledgement_is_harmless(open_app, server, started):
-    """The claim ends by itself; what counts is that the session is kept."""
+def test_await_with_lost_acknowledgement_returns_the_session(open_app, server, started):
+    """The session is stored, and the service stops giving out the token by itself."""
     transport = HttpTransport()
     ask = transport.ask
 
@@ -306,8 +310,8 @@ def test_a_lost_acknowledgement_is_harmless(open_app, server, started):
     assert not server.only().acknowledged
 
 
-def test_a_login_that_expires_here_is_asked_about_once_more(open_app, server):
-    """The service decides when a login is over, whatever our clock says."""
+def test_await_after_local_expiry_asks_once_more(open_app, server):
+    """The service decides when a login is over, and our clock may be wrong."""
     server.expires_in = 1
     auth = open_app()
     started = auth.start_login(server.url, "alice.example.com")
@@ -318,7 +322,7 @@ def test_a_login_that_expires_here_is_asked_about_once_more(open_app, server):
     assert server.awaits()[0].headers["prefer"] == "wait=0"
 
 
-def test_a_login_that_has_expired_is_over_when_the_service_is_not_heard(
+def test_await_after_local_expiry_without_service_raises_login_expired(
     open_app, server, started
 ):
     server.stop()
@@ -331,7 +335,7 @@ def test_a_login_that_has_expired_is_over_when_the_service_is_not_heard(
     assert late.pending_login() is None
 
 
-def test_certificates_are_checked(open_app, tmp_path):
+def test_start_with_unknown_authority_raises_server_unreachable(open_app, tmp_path):
     """The usual ones do not hold the test's authority; a bundle may."""
     authority = Authority(tmp_path)
     with FakeServer(tls=authority.context_for("localhost")) as server:
@@ -347,7 +351,7 @@ def test_certificates_are_checked(open_app, tmp_path):
         assert auth.await_login(started.session_id).server_url == server.url
 
 
-def test_a_certificate_must_name_the_service(open_app, tmp_path):
+def test_start_with_certificate_for_another_host_raises(open_app, tmp_path):
     authority = Authority(tmp_path)
     with FakeServer(tls=authority.context_for("elsewhere.example")) as server:
         auth = open_app(transport=HttpTransport(ca_bundle=authority.bundle))
@@ -358,7 +362,7 @@ def test_a_certificate_must_name_the_service(open_app, tmp_path):
     assert server.asked == []
 
 
-def test_no_password_of_the_machine_is_sent(auth, server, tmp_path, monkeypatch):
+def test_start_sends_no_password_of_netrc(auth, server, tmp_path, monkeypatch):
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login alice password secret\n")
     netrc.chmod(0o600)
@@ -369,7 +373,9 @@ def test_no_password_of_the_machine_is_sent(auth, server, tmp_path, monkeypatch)
     assert "authorization" not in server.asked[0].headers
 
 
-def test_proxies_do_not_get_what_is_for_this_machine(auth, server, monkeypatch):
+def test_start_on_loopback_ignores_proxies_of_the_environment(
+    auth, server, monkeypatch
+):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
 
@@ -407,7 +413,7 @@ def tunnel():
         running.join(10)
 
 
-def test_the_bundle_of_the_app_counts_whatever_the_machine_says(
+def test_ca_bundle_replaces_the_bundle_of_the_environment(
     open_app, tmp_path, monkeypatch, tunnel
 ):
     """Beyond this machine the environment's proxy is used; its certificates are not."""

@@ -1,4 +1,4 @@
-"""The session in a keyring: chosen once, never half in two places."""
+"""The store in a keyring, and the choice between keyring and file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.native.keyring_store import SERVICE, system_keyring
 
 
 class FakeKeyring:
-    """A keyring as the package's backends are: it raises what it likes."""
+    """A backend of the keyring package; a locked one raises an error of its own."""
 
     def __init__(self) -> None:
         self.entries: dict[tuple[str, str], str] = {}
@@ -62,7 +62,7 @@ def write(store, text):
     store.exchange(lambda _old: text)
 
 
-def test_the_keyring_has_the_text_and_the_file_has_none_of_it(store, file, keyring):
+def test_write_stores_the_text_in_the_keyring_alone(store, file, keyring):
     write(store, "secret")
 
     assert store.read() == "secret"
@@ -70,7 +70,7 @@ def test_the_keyring_has_the_text_and_the_file_has_none_of_it(store, file, keyri
     assert keyring.entries == {(SERVICE, str(file.path)): "secret"}
 
 
-def test_two_apps_have_two_entries(tmp_path, keyring):
+def test_two_directories_have_two_keyring_entries(tmp_path, keyring):
     one = KeyringStore(FileStore(tmp_path / "one" / "session.json"), keyring)
     two = KeyringStore(FileStore(tmp_path / "two" / "session.json"), keyring)
     write(one, "1")
@@ -80,7 +80,7 @@ def test_two_apps_have_two_entries(tmp_path, keyring):
 
 
 @pytest.mark.parametrize("forget", ["exchange", "remove"])
-def test_nothing_is_left_in_either(store, file, keyring, forget):
+def test_removal_leaves_nothing_in_file_and_keyring(store, file, keyring, forget):
     write(store, "secret")
 
     if forget == "remove":
@@ -91,13 +91,13 @@ def test_nothing_is_left_in_either(store, file, keyring, forget):
     assert (store.read(), file.read(), keyring.entries) == (None, None, {})
 
 
-def test_forgetting_nothing_is_fine(store):
+def test_remove_of_an_empty_store_succeeds(store):
     store.remove()
 
     assert store.read() is None
 
 
-def test_each_change_shows_in_the_version_without_asking_the_keyring(store, keyring):
+def test_version_changes_without_asking_the_keyring(store, keyring):
     write(store, "one")
     before = store.version()
     write(store, "two")
@@ -106,7 +106,7 @@ def test_each_change_shows_in_the_version_without_asking_the_keyring(store, keyr
     assert store.version() != before
 
 
-def test_a_locked_keyring_is_an_error_that_tells_no_secret(store, keyring):
+def test_locked_keyring_raises_keyring_unusable_without_its_words(store, keyring):
     write(store, "secret")
     keyring.is_locked = True
 
@@ -118,7 +118,7 @@ def test_a_locked_keyring_is_an_error_that_tells_no_secret(store, keyring):
     assert "hunter2" not in str(failed.value)
 
 
-def test_a_write_that_the_keyring_refuses_leaves_no_note(store, file, keyring):
+def test_write_to_a_locked_keyring_leaves_no_note(store, file, keyring):
     keyring.is_locked = True
 
     with pytest.raises(KeyringUnusable):
@@ -127,8 +127,8 @@ def test_a_write_that_the_keyring_refuses_leaves_no_note(store, file, keyring):
     assert file.read() is None
 
 
-def test_whoever_signs_out_while_it_is_locked_is_signed_out(store, file, keyring):
-    """The note is gone, so nothing looks there any more; and the failure is told."""
+def test_remove_with_locked_keyring_raises_and_drops_the_note(store, file, keyring):
+    """Without the note the keyring is not read any more."""
     write(store, "secret")
     keyring.is_locked = True
 
@@ -139,7 +139,7 @@ def test_whoever_signs_out_while_it_is_locked_is_signed_out(store, file, keyring
     assert store.read() is None
 
 
-def test_a_session_from_before_the_keyring_moves_with_the_next_change(
+def test_text_in_the_file_moves_to_the_keyring_with_the_next_change(
     store, file, keyring
 ):
     write(file, "old")
@@ -151,7 +151,7 @@ def test_a_session_from_before_the_keyring_moves_with_the_next_change(
     assert "old" not in file.read()
 
 
-def test_logins_are_compared_and_set_in_a_keyring_too(file, keyring, server):
+def test_second_start_supersedes_the_first_in_a_keyring(file, keyring, server):
     ours = AuthManager(KeyringStore(file, keyring))
     theirs = AuthManager(KeyringStore(file, keyring))
     first = ours.start_login(server.url, "alice.example.com")
@@ -169,12 +169,12 @@ def test_logins_are_compared_and_set_in_a_keyring_too(file, keyring, server):
 # --- the choice -----------------------------------------------------------------------
 
 
-def test_a_new_app_takes_the_keyring_where_there_is_one(tmp_path, keyring):
+def test_open_store_auto_of_a_new_app_takes_the_keyring(tmp_path, keyring):
     assert isinstance(open_store(tmp_path, keyring=lambda: keyring), KeyringStore)
     assert isinstance(open_store(tmp_path, keyring=lambda: None), FileStore)
 
 
-def test_a_session_in_a_file_stays_there(tmp_path, file, keyring):
+def test_open_store_auto_with_a_file_keeps_the_file(tmp_path, file, keyring):
     write(file, "{}")
 
     assert isinstance(open_store(tmp_path, keyring=lambda: keyring), FileStore)
@@ -182,29 +182,27 @@ def test_a_session_in_a_file_stays_there(tmp_path, file, keyring):
     assert isinstance(chosen, KeyringStore)
 
 
-def test_a_session_in_a_keyring_that_is_gone_is_not_looked_for_elsewhere(
-    tmp_path, store
-):
+def test_open_store_auto_with_a_note_and_no_keyring_raises(tmp_path, store):
     write(store, "secret")
 
     with pytest.raises(KeyringUnusable, match=r"removing .*session\.json"):
         open_store(tmp_path, keyring=lambda: None)
 
 
-def test_a_file_is_not_begun_beside_a_keyring(tmp_path, store, keyring):
+def test_open_store_file_with_a_note_raises(tmp_path, store, keyring):
     write(store, "secret")
 
     with pytest.raises(SessionStoreFailed, match="sign out there first"):
         open_store(tmp_path, "file", keyring=lambda: keyring)
 
 
-def test_a_keyring_that_was_chosen_must_be_there(tmp_path):
+def test_open_store_keyring_without_a_keyring_raises(tmp_path):
     with pytest.raises(KeyringUnusable):
         open_store(tmp_path, "keyring", keyring=lambda: None)
 
 
 @pytest.mark.parametrize(("priority", "is_used"), [(0, False), (0.5, False), (5, True)])
-def test_only_a_keyring_that_is_recommended_is_used(monkeypatch, priority, is_used):
+def test_system_keyring_below_priority_1_is_ignored(monkeypatch, priority, is_used):
     backend = SimpleNamespace(priority=priority)
     monkeypatch.setattr(package, "get_keyring", lambda: backend)
 

@@ -22,7 +22,7 @@ from app.native import (
 from .fake_server import DID
 
 
-def test_whoever_is_let_in_has_a_session(auth, server, later):
+def test_await_after_approval_returns_and_stores_the_session(auth, server, later):
     started = auth.start_login(server.url, "alice.example.com", app_name="Relay")
     waiting = later(lambda: auth.await_login(started.session_id))
     server.wait_for(1)
@@ -39,7 +39,7 @@ def test_whoever_is_let_in_has_a_session(auth, server, later):
     assert auth.pending_login() is None
 
 
-def test_the_token_is_acknowledged_once_it_is_kept(auth, server, later):
+def test_await_acknowledges_the_token_after_storing_it(auth, server, later):
     started = auth.start_login(server.url, "alice.example.com")
     server.decide("completed")
 
@@ -55,7 +55,7 @@ def test_the_token_is_acknowledged_once_it_is_kept(auth, server, later):
 @pytest.mark.parametrize(
     ("decision", "error"), [("denied", LoginDenied), ("expired", LoginExpired)]
 )
-def test_a_login_that_is_over_is_said_to_be(auth, server, decision, error):
+def test_await_of_a_denied_or_expired_login_raises(auth, server, decision, error):
     started = auth.start_login(server.url, "alice.example.com")
     server.decide(decision)
 
@@ -66,7 +66,7 @@ def test_a_login_that_is_over_is_said_to_be(auth, server, decision, error):
     assert auth.pending_login() is None
 
 
-def test_a_poll_waits_as_a_stream_does(auth, server, later):
+def test_await_polls_with_a_wait_of_25_seconds(auth, server, later):
     started = auth.start_login(server.url, "alice.example.com")
     waiting = later(lambda: auth.await_login(started.session_id))
     server.wait_for(1)
@@ -76,7 +76,7 @@ def test_a_poll_waits_as_a_stream_does(auth, server, later):
     assert server.awaits()[0].headers["prefer"] == "wait=25"
 
 
-def test_a_login_the_service_does_not_know_any_more_is_expired(auth, server):
+def test_await_of_an_unknown_login_raises_login_expired(auth, server):
     started = auth.start_login(server.url, "alice.example.com")
     server.logins.clear()
 
@@ -84,11 +84,11 @@ def test_a_login_the_service_does_not_know_any_more_is_expired(auth, server):
         auth.await_login(started.session_id)
 
 
-def test_a_refusal_comes_in_the_services_words(auth, server):
+def test_start_with_refused_handle_raises_login_refused_with_its_words(auth, server):
     server.initiation = lambda wire: wire.refuses(400, "handle_not_found")
 
     with pytest.raises(LoginRefused) as refused:
-        auth.start_login(server.url, "nobody.example.com")
+        auth.start_login(server.url, "unknown.example.com")
 
     assert refused.value.code == "handle_not_found"
     assert refused.value.description == "Because of handle_not_found."
@@ -97,7 +97,7 @@ def test_a_refusal_comes_in_the_services_words(auth, server):
     assert auth.pending_login() is None
 
 
-def test_too_many_logins_are_worth_another_try(auth, server):
+def test_start_with_429_raises_login_refused_that_is_passing(auth, server):
     server.initiation = lambda wire: wire.refuses(
         429, "too_many_requests", retry_after=7
     )
@@ -108,7 +108,7 @@ def test_too_many_logins_are_worth_another_try(auth, server):
     assert (refused.value.is_passing, refused.value.retry_after) == (True, 7.0)
 
 
-def test_words_of_the_service_cannot_move_a_cursor(auth, server):
+def test_refusal_with_control_characters_is_made_printable(auth, server):
     server.initiation = lambda wire: wire.sends_json(
         400, {"error": "internal", "error_description": "\x1b[2J\r\nnothing\u202e"}
     )
@@ -119,7 +119,7 @@ def test_words_of_the_service_cannot_move_a_cursor(auth, server):
     assert str(refused.value) == "[2J nothing"
 
 
-def test_a_service_that_is_not_there_is_unreachable(auth, server):
+def test_start_with_closed_port_raises_server_unreachable(auth, server):
     server.stop()
 
     with pytest.raises(ServerUnreachable, match="refused"):
@@ -140,14 +140,16 @@ def test_a_service_that_is_not_there_is_unreachable(auth, server):
         (403, "application/json", b'{"message": "blocked"}'),
     ],
 )
-def test_something_else_that_answers_is_no_service(auth, server, status, kind, body):
+def test_start_with_foreign_answer_raises_not_a_latchkey_server(
+    auth, server, status, kind, body
+):
     server.initiation = lambda wire: wire.sends(status, kind, body)
 
     with pytest.raises(NotALatchkeyServer):
         auth.start_login(server.url, "alice.example.com")
 
 
-def test_an_answer_without_end_is_no_services(auth, server):
+def test_start_with_large_answer_raises_not_a_latchkey_server(auth, server):
     server.initiation = lambda wire: wire.sends(
         201, "application/json", b" " * 100_000 + b"{}"
     )
@@ -156,7 +158,7 @@ def test_an_answer_without_end_is_no_services(auth, server):
         auth.start_login(server.url, "alice.example.com")
 
 
-def test_no_redirect_is_followed(auth, server):
+def test_start_with_redirect_does_not_follow_it(auth, server):
     server.initiation = lambda wire: wire.sends(
         302, "text/html", b"", Location=f"{server.url}/elsewhere"
     )
@@ -170,21 +172,21 @@ def test_no_redirect_is_followed(auth, server):
 @pytest.mark.parametrize(
     "page", ["file:///etc/passwd", "javascript:alert(1)", "http://elsewhere.example/"]
 )
-def test_no_page_is_opened_that_is_none(auth, server, page):
+def test_start_with_page_url_of_another_scheme_raises(auth, server, page):
     server.oauth_url = page
 
     with pytest.raises(NotALatchkeyServer, match="cannot be opened"):
         auth.start_login(server.url, "alice.example.com")
 
 
-def test_nothing_is_sent_to_an_address_that_is_refused(auth, server):
+def test_start_with_http_url_sends_nothing(auth, server):
     with pytest.raises(ServerUrlInvalid):
         auth.start_login("http://auth.example.org", "alice.example.com")
 
     assert auth.pending_login() is None
 
 
-def test_the_browser_gets_the_page(open_app, server):
+def test_open_page_passes_the_url_to_the_browser(open_app, server):
     opened = []
     auth = open_app(open_browser=lambda url: opened.append(url) or True)
     started = auth.start_login(server.url, "alice.example.com")
@@ -193,7 +195,7 @@ def test_the_browser_gets_the_page(open_app, server):
     assert opened == [started.oauth_url]
 
 
-def test_a_machine_without_a_browser_is_no_failure(open_app, server):
+def test_open_page_without_a_browser_returns_false(open_app, server):
     def broken(_url):
         raise OSError("no display")
 
@@ -202,7 +204,7 @@ def test_a_machine_without_a_browser_is_no_failure(open_app, server):
     assert not auth.open_page(auth.start_login(server.url, "alice.example.com"))
 
 
-def test_secrets_do_not_show_when_records_are_printed(auth, server):
+def test_repr_of_records_shows_no_secret(auth, server):
     started = auth.start_login(server.url, "alice.example.com")
     server.decide("completed")
     session = auth.await_login(started.session_id)
@@ -215,13 +217,13 @@ def test_secrets_do_not_show_when_records_are_printed(auth, server):
 # --- what ends an await ---------------------------------------------------------------
 
 
-def test_an_await_without_a_start_is_refused(auth):
+def test_await_without_a_start_raises_login_not_started(auth):
     with pytest.raises(LoginNotStarted):
         auth.await_login("s" * 43)
 
 
-def test_a_start_that_was_not_answered_yet_cannot_be_awaited(open_app, server):
-    """It has no session_id, and neither has who asks."""
+def test_await_of_a_login_without_session_id_raises_login_superseded(open_app, server):
+    """A login without an answer has no session_id, so an empty one finds nothing."""
     auth, asked = open_app(), []
 
     def slow(wire):
@@ -239,7 +241,7 @@ def test_a_start_that_was_not_answered_yet_cannot_be_awaited(open_app, server):
     assert server.awaits() == []
 
 
-def test_the_second_start_wins(auth, server, later):
+def test_second_start_ends_the_first_await_with_login_superseded(auth, server, later):
     first = auth.start_login(server.url, "alice.example.com")
     waiting = later(lambda: auth.await_login(first.session_id))
     server.wait_for(1)
@@ -254,7 +256,7 @@ def test_the_second_start_wins(auth, server, later):
         auth.await_login(first.session_id)
 
 
-def test_a_start_in_another_process_wins_too(open_app, server, later):
+def test_start_in_another_process_ends_the_await_here(open_app, server, later):
     ours, theirs = open_app(), open_app()
     first = ours.start_login(server.url, "alice.example.com")
     waiting = later(lambda: ours.await_login(first.session_id))
@@ -267,7 +269,7 @@ def test_a_start_in_another_process_wins_too(open_app, server, later):
     assert theirs.pending_login().session_id == second.session_id
 
 
-def test_a_start_that_was_overtaken_is_superseded(open_app, server):
+def test_start_that_is_overtaken_raises_login_superseded(open_app, server):
     """The service was slow, and the person tried again meanwhile."""
     ours, theirs = open_app(), open_app()
     second = []
@@ -293,8 +295,8 @@ def test_a_start_that_was_overtaken_is_superseded(open_app, server):
     assert theirs.pending_login() == second[0]
 
 
-def test_an_await_is_ended_without_a_look_at_the_store(open_app, server, later):
-    """At once: looking twice a second is for what other processes do."""
+def test_cancel_ends_an_await_without_a_look_at_the_store(open_app, server, later):
+    """This store does not report changes: the end comes from this process."""
 
     class Unchanging(MemoryStore):
         def version(self):
@@ -311,7 +313,7 @@ def test_an_await_is_ended_without_a_look_at_the_store(open_app, server, later):
         waiting.result()
 
 
-def test_signing_out_ends_an_await(auth, server, later):
+def test_clear_session_ends_an_await_with_login_cancelled(auth, server, later):
     started = auth.start_login(server.url, "alice.example.com")
     waiting = later(lambda: auth.await_login(started.session_id))
     server.wait_for(1)
@@ -326,7 +328,7 @@ def test_signing_out_ends_an_await(auth, server, later):
         auth.await_login(started.session_id)
 
 
-def test_signing_out_in_another_process_ends_an_await(open_app, server, later):
+def test_clear_session_in_another_process_ends_the_await_here(open_app, server, later):
     ours, theirs = open_app(), open_app()
     started = ours.start_login(server.url, "alice.example.com")
     waiting = later(lambda: ours.await_login(started.session_id))
@@ -338,8 +340,8 @@ def test_signing_out_in_another_process_ends_an_await(open_app, server, later):
         waiting.result()
 
 
-def test_a_token_that_comes_after_signing_out_is_not_stored(open_app, server, store):
-    """The service answers while the app is signed out: the answer is in the air."""
+def test_token_that_arrives_after_clear_session_is_not_stored(open_app, server, store):
+    """The app is signed out while the service sends the token."""
     auth = open_app()
     started = auth.start_login(server.url, "alice.example.com")
 
@@ -357,10 +359,10 @@ def test_a_token_that_comes_after_signing_out_is_not_stored(open_app, server, st
     assert store.read() is None
 
 
-def test_a_token_that_comes_after_signing_out_elsewhere_is_not_stored(
+def test_token_that_arrives_after_clear_session_elsewhere_is_not_stored(
     open_app, server, store
 ):
-    """Nobody told this process: the compare-and-set in the store is all there is."""
+    """This process learns of it only by the compare-and-set in the store."""
     ours, theirs = open_app(), open_app()
     started = ours.start_login(server.url, "alice.example.com")
 
@@ -378,8 +380,8 @@ def test_a_token_that_comes_after_signing_out_elsewhere_is_not_stored(
     assert not server.only().acknowledged
 
 
-def test_an_await_is_cancelled_at_once(auth, server, later):
-    """The service says nothing, and its connection stays open: nobody waits for it."""
+def test_cancel_ends_an_await_whose_service_is_silent(auth, server, later):
+    """The service sends nothing, and its connection stays open."""
     silent = server.changed
 
     def says_nothing(wire):
@@ -398,7 +400,7 @@ def test_an_await_is_cancelled_at_once(auth, server, later):
     assert auth.pending_login() is None
 
 
-def test_cancelling_another_login_changes_nothing(auth, server):
+def test_cancel_of_an_unknown_login_changes_nothing(auth, server):
     started = auth.start_login(server.url, "alice.example.com")
 
     auth.cancel("s" * 43)
@@ -406,7 +408,7 @@ def test_cancelling_another_login_changes_nothing(auth, server):
     assert auth.pending_login().session_id == started.session_id
 
 
-def test_patience_that_is_over_does_not_end_the_login(auth, server):
+def test_await_with_timeout_raises_and_leaves_the_login(auth, server):
     started = auth.start_login(server.url, "alice.example.com")
 
     with pytest.raises(AwaitTimedOut):
@@ -416,7 +418,7 @@ def test_patience_that_is_over_does_not_end_the_login(auth, server):
     assert isinstance(auth.await_login(started.session_id), NativeSession)
 
 
-def test_who_waits_is_told_how_it_stands(auth, server):
+def test_on_wait_gets_the_seconds_left_and_the_trouble(auth, server):
     started = auth.start_login(server.url, "alice.example.com")
     seen = []
 
@@ -433,7 +435,7 @@ def test_who_waits_is_told_how_it_stands(auth, server):
 # --- after a crash --------------------------------------------------------------------
 
 
-def test_a_login_outlives_the_process_that_started_it(open_app, server):
+def test_pending_login_is_found_by_another_process(open_app, server):
     started = open_app().start_login(server.url, "alice.example.com")
     server.decide("completed")
 
@@ -444,8 +446,8 @@ def test_a_login_outlives_the_process_that_started_it(open_app, server):
     assert auth.await_login(found.session_id).server_url == server.url
 
 
-def test_a_crash_after_storing_leaves_a_session(open_app, server):
-    """Whoever asks again gets it, though nobody acknowledged."""
+def test_await_after_a_crash_returns_the_stored_session(open_app, server):
+    """The login of a stored session finds it again."""
     started = open_app().start_login(server.url, "alice.example.com")
     server.decide("completed")
     session = open_app().await_login(started.session_id)
@@ -456,7 +458,7 @@ def test_a_crash_after_storing_leaves_a_session(open_app, server):
     assert auth.await_login(started.session_id) == session
 
 
-def test_two_processes_that_await_one_login_have_one_session(open_app, server, later):
+def test_await_in_two_processes_returns_a_session_in_both(open_app, server, later):
     ours, theirs = open_app(), open_app()
     started = ours.start_login(server.url, "alice.example.com")
     waits = [
@@ -471,7 +473,7 @@ def test_two_processes_that_await_one_login_have_one_session(open_app, server, l
     assert ours.get_session() in sessions
 
 
-def test_a_session_stays_while_another_login_is_tried(auth, server):
+def test_failed_login_leaves_the_session_of_before(auth, server):
     started = auth.start_login(server.url, "alice.example.com")
     server.decide("completed")
     session = auth.await_login(started.session_id)

@@ -25,7 +25,7 @@ SERVICE = "https://auth.example.org"
 
 
 class Reader:
-    """Somebody who pastes the page's code, with a service of their own."""
+    """Runs the page's code against the fake service."""
 
     def __init__(self, server, home: Path) -> None:
         self.server = server
@@ -80,7 +80,7 @@ def reader(server, tmp_path):
 
 
 @pytest.mark.process
-def test_the_page_signs_in_and_out(reader, server):
+def test_page_code_signs_in_and_out(reader, server):
     for code in BLOCKS[:2]:
         reader.runs(code)
 
@@ -104,7 +104,7 @@ def test_the_page_signs_in_and_out(reader, server):
     ],
 )
 @pytest.mark.process
-def test_the_page_says_what_went_wrong(reader, server, decision, said):
+def test_page_code_prints_why_a_login_failed(reader, server, decision, said):
     reader._opens = lambda _url: server.decide(decision) or True
 
     reader.runs(BLOCKS[0])
@@ -113,7 +113,7 @@ def test_the_page_says_what_went_wrong(reader, server, decision, said):
 
 
 @pytest.mark.process
-def test_the_page_goes_on_after_a_crash(reader, server):
+def test_page_code_resumes_after_a_crash(reader, server):
     reader._opens = lambda _url: exec("raise SystemExit")
     with pytest.raises(SystemExit):
         reader.runs(BLOCKS[0])
@@ -124,7 +124,7 @@ def test_the_page_goes_on_after_a_crash(reader, server):
     assert reader.names["session"].username == "alice"
 
 
-def test_the_page_names_every_error_and_no_other():
+def test_page_lists_every_exception():
     table = PAGE.split("## What to do on each error")[1].split("\n## ")[0]
     listed = set(re.findall(r"(?m)^\| `(\w+)`", table))
 
@@ -136,7 +136,7 @@ def test_the_page_names_every_error_and_no_other():
     assert listed == known - {"NativeError", "LoginEnded"}
 
 
-def test_the_page_lists_every_option_and_exit_code():
+def test_page_lists_every_option_and_exit_code():
     options = {
         name
         for command in program.commands.values()
@@ -153,8 +153,8 @@ def test_the_page_lists_every_option_and_exit_code():
 
 
 @pytest.mark.process
-def test_the_commands_of_the_page_print_what_it_shows(server, tmp_path):
-    """But for the time at which the token ends, and the call to another service."""
+def test_page_commands_print_what_it_shows(server, tmp_path):
+    """Except the time at which the token expires, and the call of another service."""
     for part in SHOWN.split("$ ")[1:]:
         command, _, output = part.partition("\n")
         program, *words = command.replace(SERVICE, server.url).split()
@@ -186,7 +186,7 @@ def timeless(text: str) -> str:
 
 
 @pytest.mark.process
-def test_the_directory_may_be_copied_under_any_name(tmp_path):
+def test_package_works_when_copied_under_another_name(tmp_path):
     """Imports within it are relative; only gRPC's messages come from elsewhere."""
     copy = tmp_path / "relay" / "signing_in"
     shutil.copytree(ROOT / "app" / "native", copy)

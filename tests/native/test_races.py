@@ -1,6 +1,6 @@
 """Everything at once: threads and processes of one app, on one store.
 
-Whatever the order, each await ends in one of the ways that it may, the last login that
+In any order, each await ends in one of its documented ways, the last login that
 was started is the one that counts, and what is stored at the end is whole.
 """
 
@@ -65,7 +65,7 @@ def signs_in(auth, server):
 
 
 @pytest.mark.parametrize("processes", [1, 3])
-def test_of_many_logins_at_once_one_wins(open_app, server, file, processes):
+def test_twelve_logins_at_once_end_in_one_session(open_app, server, file, processes):
     """All of them start, all but one are told so, and the one has the session."""
     apps = [open_app(store=file) for _ in range(processes)]
 
@@ -92,7 +92,7 @@ def test_of_many_logins_at_once_one_wins(open_app, server, file, processes):
     assert sum(login.acknowledged for login in server.logins.values()) == 1
 
 
-def test_a_start_is_never_kept_waiting_by_awaits(auth, server, later):
+def test_start_does_not_wait_for_running_awaits(auth, server, later):
     waits = []
     for _ in range(10):
         started = auth.start_login(server.url, "alice.example.com")
@@ -109,8 +109,10 @@ def test_a_start_is_never_kept_waiting_by_awaits(auth, server, later):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_signing_out_and_the_answer_at_once(open_app, server, file, seed):
-    """The token arrives while somebody signs out: both, or neither, never half."""
+def test_clear_session_during_the_answer_leaves_both_or_neither(
+    open_app, server, file, seed
+):
+    """The token arrives while another call signs out."""
     ours, theirs = open_app(store=file), open_app(store=file)
     clearing = [ours, theirs][seed % 2]
     started = ours.start_login(server.url, "alice.example.com")
@@ -165,7 +167,7 @@ class Chaos:
 
 @contextmanager
 def deciding(server):
-    """Have whatever waits be let in, again and again."""
+    """Approve every pending login, again and again."""
     over = threading.Event()
 
     def decide():
@@ -182,7 +184,7 @@ def deciding(server):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_at_once_nobody_is_half_signed_in(
+def test_random_calls_of_eight_threads_leave_no_incomplete_session(
     open_app, server, file, seed
 ):
     """Eight threads of two processes start, await, cancel and sign out at random."""
@@ -216,7 +218,7 @@ except NativeError as error:
 
 
 @pytest.mark.process
-def test_of_many_processes_one_wins(file):
+def test_four_processes_at_once_end_in_one_session(file):
     with FakeServer() as server:
         running = [
             subprocess.Popen(

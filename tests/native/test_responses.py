@@ -1,4 +1,4 @@
-"""The service's JSON, and everything that is not quite it."""
+"""Parsers of the service's JSON, with right and wrong documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INITIATED = {
 }
 
 
-def test_each_status_is_an_answer():
+def test_await_document_of_each_status_is_parsed():
     assert responses.answer({"status": "pending"}) == Pending()
     assert responses.answer({"status": "denied"}) == Denied()
     assert responses.answer({"status": "expired"}) == Expired()
@@ -36,7 +36,7 @@ def test_each_status_is_an_answer():
 
 
 @pytest.mark.parametrize("handle", [None, ""])
-def test_an_account_may_have_no_handle(handle):
+def test_completed_without_handle_has_handle_none(handle):
     """JSON says null and gRPC says nothing."""
     answer = responses.answer({**COMPLETED, "handle": handle})
 
@@ -53,7 +53,7 @@ def test_an_account_may_have_no_handle(handle):
         *[("expires_in", value) for value in (None, 0, -1, "1", 1.5, True, 10**12)],
     ],
 )
-def test_a_token_that_is_not_whole_is_no_answer(field, value):
+def test_completed_with_a_bad_field_raises_not_a_latchkey_server(field, value):
     with pytest.raises(NotALatchkeyServer):
         responses.answer({**COMPLETED, field: value})
 
@@ -73,7 +73,7 @@ def test_a_token_that_is_not_whole_is_no_answer(field, value):
         ("expires_in", 0),
     ],
 )
-def test_a_login_that_is_not_whole_is_none(field, value):
+def test_initiated_with_a_bad_field_raises_not_a_latchkey_server(field, value):
     assert responses.initiated(INITIATED).session_id == "s" * 43
 
     with pytest.raises(NotALatchkeyServer):
@@ -81,7 +81,7 @@ def test_a_login_that_is_not_whole_is_none(field, value):
 
 
 @pytest.mark.parametrize("document", [{}, {"error": 7}, {"error": "Not Found"}])
-def test_an_error_of_somebody_else_is_no_refusal(document):
+def test_document_without_an_error_code_is_no_refusal(document):
     assert responses.refusal(document) is None
 
 
@@ -89,7 +89,7 @@ def test_an_error_of_somebody_else_is_no_refusal(document):
     ("text", "seconds"),
     [("7", 7.0), ("0", 0.0), ("", None), (None, None), ("-1", None), ("1e9", None)],
 )
-def test_a_pause_is_asked_for_in_seconds(text, seconds):
+def test_retry_after_is_parsed_in_seconds_only(text, seconds):
     assert responses.parse_seconds(text) == seconds
     assert responses.parse_seconds("Wed, 21 Oct 2026 07:28:00 GMT") is None
 
@@ -105,7 +105,7 @@ JSON = st.recursive(
     st.dictionaries(st.sampled_from([*COMPLETED, *INITIATED, "error"]), JSON),
     st.sampled_from(["pending", "completed", "denied", "expired"]) | JSON,
 )
-def test_whatever_comes_is_an_answer_or_not_the_services(document, status):
+def test_any_document_is_parsed_or_raises_not_a_latchkey_server(document, status):
     for read in (responses.answer, responses.initiated):
         try:
             read({**document, "status": status})
@@ -117,7 +117,7 @@ def test_whatever_comes_is_an_answer_or_not_the_services(document, status):
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{", b"\xff", b"7", b"null", b"[" * 60_000]
 )
-def test_a_body_that_is_no_object_is_not_the_services(body):
+def test_body_that_is_no_json_object_raises_not_a_latchkey_server(body):
     with pytest.raises(NotALatchkeyServer):
         responses.parse_document(body)
 

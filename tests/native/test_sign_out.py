@@ -1,4 +1,4 @@
-"""Signing out: here first and for certain, then at the service if it is heard."""
+"""Signing out: the session is removed here first, then ended at the service."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def told(server):
     return [one for one in server.asked if one.method == "DELETE"]
 
 
-def test_the_session_is_forgotten_here_and_ended_there(signed_in, server, store):
+def test_sign_out_removes_the_session_here_and_at_the_service(signed_in, server, store):
     token = signed_in.get_session().token
 
     done = signed_in.sign_out()
@@ -49,8 +49,10 @@ def test_the_session_is_forgotten_here_and_ended_there(signed_in, server, store)
     assert store.read() is None
 
 
-def test_it_is_forgotten_before_the_service_is_told(signed_in, server, store):
-    """Whatever the network does from then on, nobody is signed in here."""
+def test_sign_out_removes_the_session_before_it_sends_anything(
+    signed_in, server, store
+):
+    """A network failure after that leaves no session here."""
     kept = []
 
     def looks(wire):
@@ -63,8 +65,8 @@ def test_it_is_forgotten_before_the_service_is_told(signed_in, server, store):
     assert kept == [None]
 
 
-def test_signing_out_ends_an_await_that_is_under_way(open_app, server, later):
-    """At once: this await does not hear of changes in the store."""
+def test_sign_out_ends_a_running_await_with_login_cancelled(open_app, server, later):
+    """This store does not report changes: the end comes from this process."""
 
     class Unchanging(MemoryStore):
         def version(self):
@@ -83,7 +85,7 @@ def test_signing_out_ends_an_await_that_is_under_way(open_app, server, later):
     assert auth.pending_login() is None
 
 
-def test_where_nobody_is_signed_in_nobody_is_told(auth, server):
+def test_sign_out_without_a_session_sends_nothing(auth, server):
     done = auth.sign_out()
 
     assert done == SignedOut()
@@ -91,7 +93,7 @@ def test_where_nobody_is_signed_in_nobody_is_told(auth, server):
     assert server.asked == []
 
 
-def test_a_service_that_is_away_is_no_error_and_the_way_to_its_page_is_told(
+def test_sign_out_with_unreachable_service_returns_the_account_page(
     signed_in, server, store
 ):
     server.stop()
@@ -118,7 +120,7 @@ def test_a_service_that_is_away_is_no_error_and_the_way_to_its_page_is_told(
     ],
     ids=["drop", "502", "portal", "302", "401 of a proxy", "405", "429", "500"],
 )
-def test_nothing_but_the_services_word_ends_a_session(signed_in, server, answers):
+def test_sign_out_with_foreign_answer_is_not_ended(signed_in, server, answers):
     server.faults.append(answers)
 
     done = signed_in.sign_out()
@@ -128,16 +130,16 @@ def test_nothing_but_the_services_word_ends_a_session(signed_in, server, answers
     assert signed_in.get_session() is None
 
 
-def test_a_session_that_has_ended_already_is_ended(signed_in, server):
+def test_sign_out_of_a_session_that_ended_before_is_ended(signed_in, server):
     server.ended.append(signed_in.get_session().token)
 
     assert signed_in.sign_out().is_ended
 
 
-def test_a_token_that_has_expired_ends_nothing_and_that_is_said(
+def test_sign_out_with_expired_token_says_that_it_ended_nothing(
     signed_in, server, open_app
 ):
-    """The service refuses it as well, but its session may live on."""
+    """The service refuses an expired token too, but its session may live on."""
     server.ended.append(signed_in.get_session().token)
 
     done = open_app(clock=LATE).sign_out()
@@ -146,7 +148,7 @@ def test_a_token_that_has_expired_ends_nothing_and_that_is_said(
     assert len(told(server)) == 1
 
 
-def test_a_service_that_says_nothing_is_not_waited_for(signed_in, server, later):
+def test_sign_out_with_silent_service_returns_at_its_timeout(signed_in, server, later):
     def says_nothing(wire):
         with server.changed:
             server.changed.wait_for(lambda: server.is_stopping, 20)
@@ -158,7 +160,9 @@ def test_a_service_that_says_nothing_is_not_waited_for(signed_in, server, later)
     assert leaving.result().trouble == "it does not answer in time"
 
 
-def test_what_cannot_be_read_is_removed_and_nobody_is_told(open_app, server, tmp_path):
+def test_sign_out_with_unreadable_file_removes_it_and_sends_nothing(
+    open_app, server, tmp_path
+):
     store = FileStore(tmp_path / "app" / "session.json")
     auth = signs_in(open_app(store=store), server)
     store.path.chmod(0o644)
@@ -171,7 +175,7 @@ def test_what_cannot_be_read_is_removed_and_nobody_is_told(open_app, server, tmp
     assert told(server) == []
 
 
-def test_what_cannot_be_removed_here_is_an_error(open_app, server):
+def test_sign_out_with_unwritable_store_raises_session_store_failed(open_app, server):
     class Stuck(MemoryStore):
         is_stuck = False
 
@@ -188,7 +192,7 @@ def test_what_cannot_be_removed_here_is_an_error(open_app, server):
         auth.sign_out()
 
 
-def test_an_app_that_speaks_grpc_signs_out_at_the_services_address(open_app, server):
+def test_sign_out_with_grpc_transport_goes_over_http(open_app, server):
     with serving(FakeAuthService(server)) as port:
         auth = open_app(transport=GrpcTransport(f"127.0.0.1:{port}"))
         signs_in(auth, server)

@@ -1,4 +1,4 @@
-"""docs/native-snippets.md: programs of others, which are to do what ours does.
+"""docs/native-snippets.md: the programs take every step that the client takes.
 
 tests/e2e runs all of them with a real browser; here the page is held to its steps, and
 its Python to a service that cuts streams where it hurts.
@@ -41,7 +41,7 @@ def dropped_within_the_answer(wire):
 
 @contextmanager
 def running(server, home: Path):
-    """Run the page's Python, as somebody who has pasted it into a file."""
+    """Run the page's Python from a file."""
     (home / "sign_in.py").write_text(PROGRAMS["python"])
     with subprocess.Popen(
         [sys.executable, "-W", "error", "sign_in.py", server.url, "alice.example.com"],
@@ -60,12 +60,12 @@ def running(server, home: Path):
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("language", ["python", "javascript", "go"])
-def test_every_program_takes_every_step(language, step):
+def test_each_program_contains_each_step(language, step):
     assert re.search(STEPS[step], PROGRAMS[language], re.IGNORECASE), step
 
 
 @pytest.mark.process
-def test_the_token_is_kept_and_acknowledged_and_good_for_a_call(server, tmp_path):
+def test_python_program_stores_acknowledges_and_uses_the_token(server, tmp_path):
     with running(server, tmp_path) as process:
         server.wait_for(1)
         server.decide("completed")
@@ -85,7 +85,7 @@ def test_the_token_is_kept_and_acknowledged_and_good_for_a_call(server, tmp_path
 
 @pytest.mark.parametrize("answer", ["denied", "expired"])
 @pytest.mark.process
-def test_an_answer_that_is_none_is_said(server, tmp_path, answer):
+def test_python_program_with_denied_or_expired_login_says_so(server, tmp_path, answer):
     with running(server, tmp_path) as process:
         server.wait_for(1)
         server.decide(answer)
@@ -99,8 +99,8 @@ def test_an_answer_that_is_none_is_said(server, tmp_path, answer):
 
 
 @pytest.mark.process
-def test_an_answer_that_was_cut_is_asked_for_again(server, tmp_path):
-    """What the end of a stream cut off never happened."""
+def test_python_program_with_truncated_event_asks_again(server, tmp_path):
+    """An event without its blank line does not count."""
     server.faults.append(dropped_within_the_answer)
     with running(server, tmp_path) as process:
         server.wait_for(2)

@@ -1,4 +1,4 @@
-"""What is kept, and that half of it is nothing."""
+"""The stored state: encoding, and incomplete or damaged texts."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ def signed_in(text: str) -> NativeSession | None:
 @pytest.mark.parametrize(
     "state", [State(), State(pending=PENDING), State(stored=STORED), BOTH]
 )
-def test_what_is_kept_comes_back(state):
+def test_decode_of_encode_returns_the_state(state):
     assert decode(encode(state)) == state
 
 
-def test_nothing_is_kept_as_nothing():
+def test_encode_of_an_empty_state_is_none():
     assert encode(State()) is None
     assert decode(None) == State()
 
 
-def test_a_whole_session_is_somebody_who_is_signed_in():
+def test_complete_session_is_returned_by_get_session():
     assert signed_in(encode(BOTH)) == SESSION
 
 
 @pytest.mark.parametrize("field", [*json.loads(encode(BOTH))["session"]])
 @pytest.mark.parametrize("value", ["missing", 7.5, ["x"], True])
-def test_half_a_session_is_none(field, value):
+def test_session_with_a_missing_or_wrong_field_is_none(field, value):
     document = json.loads(encode(BOTH))
     document["session"][field] = value
     if value == "missing":
@@ -87,7 +87,7 @@ def test_half_a_session_is_none(field, value):
         ("newer", "field"),
     ],
 )
-def test_a_session_that_cannot_be_is_none(field, value):
+def test_session_with_an_impossible_value_is_none(field, value):
     document = json.loads(encode(BOTH))
     document["session"][field] = value
 
@@ -95,13 +95,13 @@ def test_a_session_that_cannot_be_is_none(field, value):
 
 
 @pytest.mark.parametrize("version", [None, 0, 2, "1"])
-def test_a_state_of_another_version_is_none(version):
+def test_decode_of_another_version_is_empty(version):
     document = {**json.loads(encode(BOTH)), "version": version}
 
     assert decode(json.dumps(document)) == State()
 
 
-def test_half_a_login_does_not_spoil_the_session():
+def test_incomplete_login_leaves_the_session():
     document = json.loads(encode(BOTH))
     del document["pending"]["verifier"]
 
@@ -109,16 +109,16 @@ def test_half_a_login_does_not_spoil_the_session():
 
 
 @given(st.integers(0, len(encode(BOTH)) - 1))
-def test_a_text_that_was_cut_off_is_nothing(length):
+def test_decode_of_a_truncated_text_is_empty(length):
     assert decode(encode(BOTH)[:length]) == State()
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading(text):
+def test_decode_of_any_text_is_empty(text):
     assert decode(text) == State()
 
 
-def test_the_secrets_of_a_state_do_not_show_when_it_is_printed():
+def test_repr_of_a_state_shows_no_secret():
     shown = repr(BOTH)
 
     assert "'v'" not in shown
@@ -127,7 +127,9 @@ def test_the_secrets_of_a_state_do_not_show_when_it_is_printed():
 
 
 @pytest.mark.parametrize("chosen", ["", "relative/path"])
-def test_an_app_keeps_its_state_where_the_system_says(monkeypatch, tmp_path, chosen):
+def test_default_directory_is_the_systems_state_directory(
+    monkeypatch, tmp_path, chosen
+):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", chosen)

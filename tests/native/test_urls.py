@@ -1,4 +1,4 @@
-"""Where a token may go, and which page may be opened."""
+"""Checks of the service's URL and of the page's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from app.native.urls import parse_page_url, parse_server_url
         ("https://192.0.2.7", "https://192.0.2.7"),
     ],
 )
-def test_an_address_becomes_its_origin(text, origin):
+def test_server_url_is_parsed_to_its_origin(text, origin):
     assert parse_server_url(text) == origin
     assert parse_server_url(origin) == origin
 
@@ -52,13 +52,13 @@ def test_an_address_becomes_its_origin(text, origin):
         "https://" + "a" * 3000,
     ],
 )
-def test_an_address_that_no_service_may_have_is_refused(text):
+def test_server_url_that_is_no_https_origin_raises(text):
     with pytest.raises(ServerUrlInvalid):
         parse_server_url(text)
 
 
 @given(st.text(max_size=60))
-def test_whatever_is_typed_is_an_origin_or_refused(text):
+def test_any_text_is_parsed_to_an_origin_or_raises(text):
     try:
         origin = parse_server_url(text)
     except ServerUrlInvalid:
@@ -71,13 +71,13 @@ def test_whatever_is_typed_is_an_origin_or_refused(text):
 @pytest.mark.parametrize(
     "url", ["https://auth.example.org/auth/native/open?login=x", "http://[::1]:8000/x"]
 )
-def test_a_page_of_the_web_may_be_opened(url):
+def test_page_url_of_https_or_loopback_is_accepted(url):
     assert parse_page_url(url) == url
 
 
 @pytest.mark.parametrize(
     "url", [None, 7, "", "file:///etc/passwd", "http://example.org/", "mailto:a@b.c"]
 )
-def test_nothing_else_is_opened(url):
+def test_page_url_of_another_kind_raises(url):
     with pytest.raises(NotALatchkeyServer):
         parse_page_url(url)

@@ -1,4 +1,4 @@
-"""Asking again: how long between two questions, and until when. No time passes here."""
+"""Retries and waiting on a fake clock: pauses, the end of a login, sleep."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DONE = Completed(token="t", did="did:plc:x", handle=None, username="x", expires_
 
 
 class Time:
-    """Two clocks that move by hand, and whoever waits moves them."""
+    """Two clocks that the test moves; waiting moves them too."""
 
     def __init__(self) -> None:
         self.wall = 1_000_000.0
@@ -58,7 +58,7 @@ class FakeClock(Clock):
 
 
 class FakeTransport:
-    """Says or raises one thing after another, the last one for ever."""
+    """Returns or raises its answers in order, and repeats the last one."""
 
     def __init__(self, time: Time, *answers: Any, takes: float = 1.0) -> None:
         self.time = time
@@ -104,12 +104,12 @@ def fetch(time: Time, *answers: Any, lasts: int = 1800) -> tuple[Any, FakeTransp
 
 
 @pytest.mark.parametrize("outcome", [DONE, Denied(), Expired()])
-def test_an_outcome_is_returned_at_once(time, outcome):
+def test_fetch_with_an_outcome_returns_it_without_a_pause(time, outcome):
     assert fetch(time, outcome)[0] == outcome
     assert time.pauses == []
 
 
-def test_pauses_grow_while_nothing_is_heard(time):
+def test_fetch_with_unreachable_service_doubles_its_pauses(time):
     down = ServerUnreachable("down")
 
     fetch(time, *[down] * 8, DONE)
@@ -117,7 +117,7 @@ def test_pauses_grow_while_nothing_is_heard(time):
     assert time.pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
-def test_whoever_was_heard_is_asked_soon_again(time):
+def test_fetch_after_an_answer_starts_the_pauses_again(time):
     def heard_then_dropped(connection):
         connection.note_answer()
         return ServerUnreachable("dropped")
@@ -129,35 +129,35 @@ def test_whoever_was_heard_is_asked_soon_again(time):
     assert time.pauses == [1.0, 2.0, 1.0, 2.0]
 
 
-def test_a_stream_that_ended_well_is_asked_when_it_said(time):
+def test_fetch_with_pending_pauses_as_long_as_it_says(time):
     fetch(time, Pending(2.0), Pending(2.0), DONE)
 
     assert time.pauses == [2.0, 2.0]
 
 
-def test_a_service_is_left_alone_as_long_as_it_wants(time):
+def test_fetch_with_retry_after_pauses_at_least_that_long(time):
     fetch(time, ServerUnreachable("busy", retry_after=60.0), DONE)
 
     assert time.pauses == [60.25]
 
 
-def test_a_refusal_that_passes_is_waited_for(time):
+def test_fetch_with_passing_refusal_asks_again(time):
     passing = LoginRefused("too_many_requests", retry_after=9.0, is_passing=True)
 
     assert fetch(time, passing, DONE)[0] == DONE
     assert time.pauses == [9.25]
 
 
-def test_a_refusal_is_final(time):
+def test_fetch_with_final_refusal_raises_it(time):
     with pytest.raises(LoginRefused):
         fetch(time, LoginRefused("wrong_verifier"), DONE)
 
 
-def test_a_login_that_is_unknown_has_expired(time):
+def test_fetch_with_login_expired_refusal_returns_expired(time):
     assert fetch(time, LoginRefused("login_expired"), DONE)[0] == Expired()
 
 
-def test_a_login_expires_although_nothing_is_heard(time):
+def test_fetch_with_unreachable_service_raises_login_expired_at_the_end(time):
     down = ServerUnreachable("down")
 
     with pytest.raises(LoginExpired) as expired:
@@ -168,15 +168,15 @@ def test_a_login_expires_although_nothing_is_heard(time):
     assert expired.value.transport.asked[-1] is False
 
 
-def test_no_pause_goes_beyond_the_end(time):
+def test_fetch_with_long_retry_after_ends_with_the_login(time):
     with pytest.raises(LoginExpired):
         fetch(time, ServerUnreachable("busy", retry_after=86_400.0), lasts=600)
 
     assert time.wall <= 1_000_000 + 602
 
 
-def test_an_answer_after_the_end_still_counts(time):
-    """The service decides: it was approved in the last second, or our clock is off."""
+def test_fetch_after_the_end_asks_once_more_without_waiting(time):
+    """It may have been approved in the last second, or our clock may be wrong."""
 
     def asleep(_line):
         time.sleeps(7200)
@@ -188,8 +188,8 @@ def test_an_answer_after_the_end_still_counts(time):
     assert transport.asked == [True, False]
 
 
-def test_sleep_counts_and_so_does_a_clock_that_was_set_back(time):
-    """Each clock alone ends the login: either may have missed something."""
+def test_fetch_with_wall_clock_set_back_ends_by_the_monotonic_clock(time):
+    """Each clock alone ends the login."""
 
     def set_back(_line):
         time.wall -= 100_000
@@ -201,7 +201,7 @@ def test_sleep_counts_and_so_does_a_clock_that_was_set_back(time):
     assert time.monotonic <= 50 + 602
 
 
-def test_nobody_asks_for_a_caller_who_has_gone(time):
+def test_fetch_with_cancelled_connection_raises_cancelled(time):
     def cut(connection):
         connection.cancel()
         return ServerUnreachable("closed")
@@ -213,7 +213,7 @@ def test_nobody_asks_for_a_caller_who_has_gone(time):
     assert time.pauses == []
 
 
-def test_what_is_open_is_closed_from_outside(time):
+def test_reopen_and_cancel_close_what_is_open(time):
     closed = []
     connection = Connection(time.clock())
 
@@ -228,7 +228,7 @@ def test_what_is_open_is_closed_from_outside(time):
         pass
 
 
-def test_sleep_is_noticed_once(time):
+def test_sleep_watch_reports_a_sleep_once(time):
     watch = SleepWatch(time.clock())
     time.passes(100)
     assert not watch.has_slept()
@@ -239,8 +239,8 @@ def test_sleep_is_noticed_once(time):
     assert not watch.has_slept()
 
 
-def test_a_connection_from_before_the_sleep_is_given_up(time):
-    """It is dead, and nothing would say so for as long as a silence may last."""
+def test_wait_after_sleep_reopens_the_connection(time):
+    """The connection is dead, and its end would be noticed a minute later only."""
     clock = time.clock()
     waiter, closed, looks = Waiter("s", clock), [], []
     expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
@@ -264,8 +264,8 @@ def test_a_connection_from_before_the_sleep_is_given_up(time):
     assert looks[-1] == [1]
 
 
-def test_a_connection_that_outlives_its_login_tells_nothing_more(time):
-    """Heartbeats without end, from something that is not the service any more."""
+def test_wait_with_endless_connection_raises_login_expired(time):
+    """The connection stays open, and brings no outcome."""
     clock = time.clock()
     expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
     waits = []
@@ -281,7 +281,7 @@ def test_a_connection_that_outlives_its_login_tells_nothing_more(time):
         )
 
 
-def test_a_login_that_ended_in_its_sleep_is_asked_about_all_the_same(time):
+def test_wait_after_sleep_past_the_end_still_returns_the_outcome(time):
     clock = time.clock()
     waiter = Waiter("s", clock)
     expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
@@ -300,7 +300,7 @@ def test_a_login_that_ended_in_its_sleep_is_asked_about_all_the_same(time):
     st.none() | st.floats(0, 100_000),
     st.floats(0, 1),
 )
-def test_a_pause_is_bounded_and_never_shorter_than_asked(failures, asked, random):
+def test_backoff_is_bounded_and_at_least_retry_after(failures, asked, random):
     delay = Backoff(first=0.5, longest=30.0, random=lambda: random).delay(
         failures, at_least=asked
     )
@@ -309,7 +309,7 @@ def test_a_pause_is_bounded_and_never_shorter_than_asked(failures, asked, random
     assert delay >= (asked or 0)
 
 
-def test_two_apps_do_not_come_back_together():
+def test_backoff_has_jitter():
     backoff = Backoff()
 
     assert len({backoff.delay(5) for _ in range(20)}) > 10

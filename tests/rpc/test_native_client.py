@@ -31,7 +31,7 @@ def decides(service: Service, browser: Browser, link: str, decision: str) -> Non
     confirms(browser, app, decision)
 
 
-def test_an_app_is_let_in_and_its_token_is_kept_once(
+def test_approved_native_login_returns_the_session_and_acknowledges(
     auth: AuthManager, running: Running, alice: Browser, service: Service
 ) -> None:
     started = auth.start_login(service.home, ALICE, app_name="Relay")
@@ -56,7 +56,7 @@ def test_denied_native_login_raises_login_denied(
         auth.await_login(started.session_id, timeout=LONGEST)
 
 
-def test_refusals_come_in_the_services_own_words(
+def test_start_with_bad_identifier_raises_login_refused_with_its_words(
     auth: AuthManager, service: Service
 ) -> None:
     with pytest.raises(LoginRefused) as refused:
@@ -67,7 +67,7 @@ def test_refusals_come_in_the_services_own_words(
     assert refused.value.reference
 
 
-def test_an_unknown_login_has_expired(
+def test_await_of_a_deleted_login_raises_login_expired(
     auth: AuthManager, service: Service, running: Running
 ) -> None:
     started = auth.start_login(service.home, ALICE)
@@ -77,7 +77,7 @@ def test_an_unknown_login_has_expired(
         auth.await_login(started.session_id, timeout=LONGEST)
 
 
-def test_another_verifier_acknowledges_nothing(
+def test_acknowledge_with_wrong_verifier_raises_login_refused(
     auth: AuthManager, running: Running, service: Service
 ) -> None:
     started = auth.start_login(service.home, ALICE)

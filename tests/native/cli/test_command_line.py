@@ -30,7 +30,7 @@ LONGEST = 60.0
 
 
 class CommandLine:
-    """A person at a terminal of a machine of their own."""
+    """The command line with a home directory of its own."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -88,7 +88,7 @@ def person(tmp_path) -> CommandLine:
     return CommandLine(tmp_path)
 
 
-def test_signing_in_shows_the_code_and_then_who_it_is(person, server):
+def test_login_prints_the_code_and_the_person_but_no_token(person, server):
     code, out, err = person.signs_in(server)
 
     assert code == Exit.DONE
@@ -101,7 +101,7 @@ def test_signing_in_shows_the_code_and_then_who_it_is(person, server):
     assert server.only().app_name.startswith("Command line")
 
 
-def test_with_json_there_is_one_object_and_no_token(person, server):
+def test_login_with_json_prints_one_object_without_the_token(person, server):
     code, out, err = person.signs_in(server, "--json", "--app-name", "Relay")
 
     assert code == Exit.DONE
@@ -112,8 +112,8 @@ def test_with_json_there_is_one_object_and_no_token(person, server):
     assert server.only().app_name == "Relay"
 
 
-def test_a_reader_that_has_gone_gets_no_traceback(person):
-    """As `session --json | head` does; the exit code says that it was not told."""
+def test_session_with_closed_stdout_exits_1_without_a_traceback(person):
+    """As in `session --json | head -c 0`."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -125,7 +125,7 @@ def test_a_reader_that_has_gone_gets_no_traceback(person):
     assert (process.returncode, err) == (Exit.FAILED, "")
 
 
-def test_the_session_is_told_and_its_token_when_it_is_asked_for(person, server):
+def test_session_prints_the_token_with_its_option_only(person, server):
     person.signs_in(server)
     (token,) = server.only().delivered
 
@@ -138,7 +138,7 @@ def test_the_session_is_told_and_its_token_when_it_is_asked_for(person, server):
     assert json.loads(person.run("session", "--token", "--json")[1])["token"] == token
 
 
-def test_signing_out_forgets_and_ends_the_session_at_the_service(person, server):
+def test_logout_removes_the_session_here_and_at_the_service(person, server):
     person.signs_in(server)
 
     code, out, _ = person.run("logout")
@@ -150,7 +150,7 @@ def test_signing_out_forgets_and_ends_the_session_at_the_service(person, server)
     assert [one.name for one in person.state.iterdir()] == ["session.json.lock"]
 
 
-def test_signing_out_says_where_to_end_what_the_service_was_not_told_of(person, server):
+def test_logout_with_unreachable_service_prints_the_account_page(person, server):
     person.signs_in(server)
     server.stop()
 
@@ -164,7 +164,7 @@ def test_signing_out_says_where_to_end_what_the_service_was_not_told_of(person, 
 
 
 @pytest.mark.parametrize("is_up", [True, False])
-def test_signing_out_tells_programs_how_far_it_went(person, server, is_up):
+def test_logout_with_json_says_whether_the_session_ended(person, server, is_up):
     person.signs_in(server)
     if not is_up:
         server.stop()
@@ -183,7 +183,7 @@ def test_signing_out_tells_programs_how_far_it_went(person, server, is_up):
     assert ("Connection refused" in trouble) is not is_up
 
 
-def test_signing_out_works_on_a_file_that_others_can_read(person, server):
+def test_logout_with_readable_file_removes_it(person, server):
     person.signs_in(server)
     (person.state / "session.json").chmod(0o644)
 
@@ -199,7 +199,9 @@ def test_signing_out_works_on_a_file_that_others_can_read(person, server):
     ("decision", "code", "name"),
     [("denied", 3, "login_denied"), ("expired", 4, "login_expired")],
 )
-def test_how_it_ended_is_an_exit_code(person, server, decision, code, name):
+def test_login_that_is_denied_or_expired_exits_3_or_4(
+    person, server, decision, code, name
+):
     login = ["login", server.url, "alice.example.com", "--no-browser", "--json"]
     with person.running(*login) as process:
         server.wait_for(1)
@@ -210,7 +212,7 @@ def test_how_it_ended_is_an_exit_code(person, server, decision, code, name):
     assert json.loads(out)["error"] == name
 
 
-def test_patience_ends_the_login(person, server):
+def test_login_with_timeout_exits_4_and_cancels(person, server):
     login = ["login", server.url, "alice.example.com", "--no-browser", "--json"]
 
     code, out, _ = person.run(*login, "--timeout", "0.2")
@@ -220,9 +222,9 @@ def test_patience_ends_the_login(person, server):
     assert person.run("resume")[0] == Exit.NOT_SIGNED_IN
 
 
-def test_a_refusal_is_told_with_its_reference(person, server):
+def test_login_with_refused_handle_prints_the_reference(person, server):
     server.initiation = lambda wire: wire.refuses(400, "handle_not_found")
-    login = ["login", server.url, "nobody.example.com"]
+    login = ["login", server.url, "unknown.example.com"]
 
     assert person.run(*login) == (
         6,
@@ -236,7 +238,7 @@ def test_a_refusal_is_told_with_its_reference(person, server):
     }
 
 
-def test_a_service_that_is_not_there_is_unreachable(person, server):
+def test_login_with_closed_port_exits_5(person, server):
     server.stop()
 
     code, _, err = person.run("login", server.url, "alice.example.com")
@@ -257,7 +259,7 @@ def test_a_service_that_is_not_there_is_unreachable(person, server):
         [],
     ],
 )
-def test_what_cannot_be_understood_is_no_login(person, words):
+def test_wrong_usage_exits_2(person, words):
     code, out, err = person.run(*words)
 
     assert (code, out) == (Exit.USAGE, "")
@@ -265,7 +267,7 @@ def test_what_cannot_be_understood_is_no_login(person, words):
     assert "Traceback" not in err
 
 
-def test_a_second_login_ends_the_first(person, server):
+def test_second_login_ends_the_first_with_exit_8(person, server):
     login = ["login", server.url, "alice.example.com", "--no-browser"]
     with person.running(*login) as first:
         server.wait_for(1)
@@ -277,7 +279,7 @@ def test_a_second_login_ends_the_first(person, server):
     assert (first.returncode, second.returncode) == (Exit.REPLACED, Exit.DONE)
 
 
-def test_signing_out_ends_a_login_that_waits(person, server):
+def test_logout_ends_a_waiting_login_with_exit_8(person, server):
     login = ["login", server.url, "alice.example.com", "--no-browser"]
     with person.running(*login) as process:
         server.wait_for(1)
@@ -288,7 +290,7 @@ def test_signing_out_ends_a_login_that_waits(person, server):
     assert FileStore(person.state / "session.json").read() is None
 
 
-def test_an_interrupted_login_is_given_up(person, server):
+def test_login_with_sigint_cancels_and_exits_130(person, server):
     login = ["login", server.url, "alice.example.com", "--no-browser", "--json"]
     with person.running(*login) as process:
         server.wait_for(1)
@@ -301,7 +303,7 @@ def test_an_interrupted_login_is_given_up(person, server):
     assert FileStore(person.state / "session.json").read() is None
 
 
-def test_a_login_that_was_killed_is_resumed(person, server):
+def test_resume_after_sigkill_signs_in(person, server):
     login = ["login", server.url, "alice.example.com", "--no-browser"]
     with person.running(*login) as process:
         server.wait_for(1)
@@ -317,7 +319,7 @@ def test_a_login_that_was_killed_is_resumed(person, server):
     assert "BCDF-GHJK" in err
 
 
-def test_a_machine_without_a_browser_is_told_where_to_go(person, server):
+def test_login_without_a_browser_says_so_and_waits(person, server):
     with person.running("login", server.url, "alice.example.com") as process:
         server.wait_for(1)
         server.decide("completed")
@@ -327,8 +329,8 @@ def test_a_machine_without_a_browser_is_told_where_to_go(person, server):
     assert "No browser could be opened here." in err
 
 
-def test_the_wait_says_when_the_service_is_gone(person, server):
-    """Lines appear when something has changed, and not twice a second."""
+def test_login_prints_once_that_the_service_is_gone(person, server):
+    """A line is printed when something has changed, not twice a second."""
     with person.running(
         "login", server.url, "alice.example.com", "--no-browser"
     ) as process:
@@ -347,7 +349,7 @@ def test_the_wait_says_when_the_service_is_gone(person, server):
     assert seen.count("Waiting for you to finish") <= 1
 
 
-def test_grpc_is_a_choice(person, server):
+def test_login_with_grpc_signs_in(person, server):
     service = FakeAuthService(server)
     with serving(service) as port:
         login = ["login", "https://auth.example.org", "alice.example.com"]
@@ -376,7 +378,7 @@ def read_until(terminal: int, wanted: str) -> str:
     return seen
 
 
-def test_a_terminal_shows_a_frame_and_a_line_that_counts_down(person, server):
+def test_login_on_a_terminal_shows_a_frame_and_a_countdown(person, server):
     ours, theirs = pty.openpty()
     try:
         login = ["login", server.url, "alice.example.com", "--no-browser"]
@@ -402,7 +404,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_no_half_line_is_left_behind():
+def test_settle_erases_the_line_of_the_wait():
     err = Terminal()
     screen = Screen(out=io.StringIO(), err=err)
 
@@ -412,7 +414,7 @@ def test_no_half_line_is_left_behind():
     assert err.getvalue() == "\r\x1b[KTrying again: the service is away  1:01\r\x1b[K"
 
 
-def test_an_expired_login_says_what_kept_it():
+def test_error_line_of_an_expired_login_names_its_cause():
     err = io.StringIO()
     error = LoginExpired()
     error.__cause__ = ServerUnreachable("the service was away")
@@ -422,7 +424,7 @@ def test_an_expired_login_says_what_kept_it():
     assert err.getvalue().endswith("start again. (the service was away)\n")
 
 
-def test_the_help_lists_every_exit_code(person):
+def test_help_lists_every_exit_code(person):
     assert {int(code) for code in re.findall(r"(?<![\w.])(\d+)  ", EXITS)} >= {
         0, 1, 2, 3, 5, 6, 7, 8,
     }  # fmt: skip
