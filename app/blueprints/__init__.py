@@ -1,5 +1,5 @@
-"""HTTP in, HTTP out: parse a request, call one flow, render what came of it.
+"""Routes: parse a request, call one use case, render its result.
 
-Views never catch: `errors` turns every failure into a page or JSON. Views never touch a
-store, a setting or a socket: `context` hands them the flows and what pages need.
+Views catch no failures: `web/errors` turns each into a page or JSON. Views use no
+store, setting or socket: `web/context` gives them use cases and facts for pages.
 """

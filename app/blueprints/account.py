@@ -1,4 +1,4 @@
-"""GET and POST /auth/account: who one is here, and where one is signed in."""
+"""GET and POST /auth/account: the account page, with the person's sessions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .logout import signed_out
 bp = Blueprint("account", __name__)
 
 OTHERS = "others"
-"""What the form says to end every session but this one; no session has such an id."""
+"""The form value that ends every session but this one; no session has this id."""
 
 
 def show_again(failure: Failure) -> Response | str:
-    """Lead a stranger to login; show what else went wrong."""
+    """Redirect to login without a session; show any other failure."""
     if isinstance(failure.error, NotSignedIn):
         return _to_login()
     return error_page(failure)
@@ -35,7 +35,7 @@ def show_again(failure: Failure) -> Response | str:
 @shows_failure(show_again)
 @access("page")
 def show() -> Response:
-    """Say who is signed in, and where; whoever is not goes to login and comes back."""
+    """Show the account and its sessions, or redirect to login and back."""
     signed_in = flows().renew(cookies.session_secret())
     if signed_in is None:
         return _to_login()
@@ -51,7 +51,7 @@ def show() -> Response:
 @shows_failure(show_again)
 @access("form")
 def submit() -> Response:
-    """End a session, this one or another, or all but this one."""
+    """End this session, another one, or all but this one."""
     secret, sid = cookies.session_secret(), request.form.get("end", "")
     if sid == OTHERS:
         flows().devices.end_others(secret)
@@ -76,7 +76,7 @@ def _page(signed_in: SignedIn) -> str:
 
 
 def _described(session: Session) -> dict[str, object]:
-    """Return what a person may want to know of a session."""
+    """Return what the account page shows of a session."""
     return {
         "sid": session.sid,
         "name": name_of(session),

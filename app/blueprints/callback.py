@@ -1,4 +1,4 @@
-"""GET /auth/callback: the authorization server sends the browser back."""
+"""GET /auth/callback: the redirect URI, where authorization servers send browsers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .login import begin, login_page
 bp = Blueprint("callback", __name__)
 
 
-# A host that could not do what `prompt` asked may do without (requirement 4.10).
+# A host that could not do what `prompt` asked may work without it (requirement 4.10).
 PROMPT_REFUSALS = frozenset(
     {
         "account_selection_required",
@@ -43,7 +43,7 @@ PROMPT_REFUSALS = frozenset(
 
 
 def show_failed(failure: Failure) -> Response | str:
-    """Show why nobody was signed in, with a way to try again that loses nothing."""
+    """Show why the login failed, with a way to try again that keeps the destination."""
     error, aim = failure.error, destination_of(failure.error)
     if aim.native or isinstance(error, NativeLoginClosed):
         return native_confirm.failed_page(failure)
@@ -60,9 +60,9 @@ def show_failed(failure: Failure) -> Response | str:
 
 
 def _unchanged(aim: Destination) -> SignedIn | None:
-    """Return the session that a failed login was to replace: it is as it was (8.10).
+    """Return the session that a failed scope upgrade leaves alone (requirement 8.10).
 
-    Or the one that another tab of the same person has put in its place since.
+    Or the session that another tab of the same person has replaced it with since.
     """
     if not aim.upgrades:
         return None
@@ -76,14 +76,14 @@ def _unchanged(aim: Destination) -> SignedIn | None:
 def _as_before(
     signed_in: SignedIn, aim: Destination, failure: Failure
 ) -> Response | str:
-    """Send back whoever said no; tell the others what failed, and the way back."""
+    """Redirect a person who denied; show the others what failed, and the way back."""
     if isinstance(failure.error, AccessDenied):
         return redirect_signed_in(signed_in, aim.return_to)
     return upgrade_page(signed_in, aim, failure=failure)
 
 
 def _unrecognised(failure: Failure) -> Response | str:
-    """Send on who is signed in already: a reload or the back button brought them."""
+    """Redirect a person who is signed in: the page was reloaded or gone back to."""
     if isinstance(failure.error, StateUnknown):
         signed_in = flows().renew(cookies.session_secret())
         if signed_in is not None:
@@ -92,7 +92,7 @@ def _unrecognised(failure: Failure) -> Response | str:
 
 
 def _deserves_another_try(error: Exception, aim: Destination) -> bool:
-    """Tell whether to ask again without a prompt; never more than once (4.10)."""
+    """Tell whether to ask again without a prompt, once (requirement 4.10)."""
     return (
         isinstance(error, AuthorizationFailed)
         and error.code in PROMPT_REFUSALS
@@ -125,7 +125,7 @@ def callback() -> Response:
 
 
 def _ask_again(aim: Destination) -> Response:
-    """Send a person on, by way of the question for what is still missing, if any."""
+    """Redirect to login, which asks for the permissions that are still missing."""
     return see_other(
         url_for("login.show", return_to=aim.return_to or None, scope=aim.scope or None)
     )

@@ -24,7 +24,7 @@ def alive() -> Response:
 @bp.get("/readyz")
 @access("probe")
 def ready() -> tuple[Response, int]:
-    """Ask each part; 503 while one cannot serve, with its name and no more."""
+    """Run the readiness checks; 503 names the ones that fail, without details."""
     parts = {name: _state(name) for name in context().documents.checks}
     is_ready = all(state == "ok" for state in parts.values())
     status = "ok" if is_ready else "unavailable"
@@ -32,10 +32,10 @@ def ready() -> tuple[Response, int]:
 
 
 def warm_up(app: Flask) -> None:
-    """Ask each part once, when a worker starts.
+    """Run the readiness checks once, when a worker starts.
 
-    From then on the keys are in memory, so that metadata and JWKS outlive an outage of
-    the database (requirement 3.12); and the log says at once what is missing.
+    From then on the keys are in memory, so that metadata and JWKS are served during an
+    outage of the database (requirement 3.12). The log says what is missing.
     """
     with app.app_context():
         parts = [name for name in context().documents.checks if _state(name) != "ok"]
@@ -46,7 +46,7 @@ def warm_up(app: Flask) -> None:
 def _state(name: str) -> str:
     try:
         context().documents.checks[name]()
-    except Exception as error:  # noqa: BLE001 - whatever it is, this part is not ready
+    except Exception as error:  # noqa: BLE001 - any failure means not ready
         log.warning("not ready: %s: %s", name, error)
         return "failing"
     return "ok"

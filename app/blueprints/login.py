@@ -1,4 +1,4 @@
-"""GET and POST /auth/login: the form, and the way to the person's own host."""
+"""GET and POST /auth/login: the sign-in form, and the redirect to the person's host."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ bp = Blueprint("login", __name__)
 
 FIELDS = ("identifier", "return_to", "prompt", "scope")
 REFUSED_FIELDS = {ReturnToInvalid: "return_to", ScopeRefused: "scope"}
-"""What was wrong with a field that nobody typed: the form goes on without it."""
+"""Fields that a link sets and no person types: after a refusal, the form omits them."""
 
 
 def login_page(
     aim: Destination, *, signed_in: User | None = None, failure: Failure | None = None
 ) -> str:
-    """Render the form with whatever is known already."""
+    """Render the form with what is known already."""
     error = failure.error if failure else None
     suggestion = error.suggestion if isinstance(error, IdentifierInvalid) else None
     here = site()
@@ -47,7 +47,7 @@ def login_page(
 
 
 def show_again(failure: Failure) -> str:
-    """Render the form with what was typed, and what was wrong with it."""
+    """Render the form with what was typed and what is wrong with it."""
     refused = REFUSED_FIELDS.get(type(failure.error))
     given = _given()
     aim = Destination(**given | ({refused: ""} if refused else {}))
@@ -62,9 +62,10 @@ def show_again(failure: Failure) -> str:
 @shows_failure(show_again)
 @access("page")
 def show() -> Response | str:
-    """Show the form; whoever is signed in goes straight on with a fresh token.
+    """Show the form, or redirect a signed-in person at once with a fresh token.
 
-    Unless their host has to be asked for more than it grants (8.10).
+    A signed-in person sees a question first when their host has to be asked for more
+    than it grants (requirement 8.10).
     """
     aim = _aim()
     signed_in = flows().renew(cookies.session_secret())
@@ -87,7 +88,7 @@ def submit() -> Response:
 
 
 def begin(aim: Destination) -> Response:
-    """Begin a login and send the browser, with the flow's secret, to the host."""
+    """Begin a login and redirect the browser, with the flow's cookie, to the host."""
     started = flows().start_login.start(
         aim, address=request.remote_addr or "", replaces=cookies.session_secret()
     )
@@ -103,7 +104,7 @@ def _given() -> dict[str, str]:
 
 
 def _aim() -> Destination:
-    """Return what this request is about, judged as far as nobody typed it."""
+    """Return the destination of this request; `return_to` and `scope` are checked."""
     given = _given()
     given["return_to"] = site().returns.parse(given["return_to"])
     given["scope"] = flows().permissions.parse(given["scope"])

@@ -1,4 +1,4 @@
-"""GET and POST /auth/logout."""
+"""GET and POST /auth/logout: end this browser's session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ bp = Blueprint("logout", __name__)
 @bp.get("/auth/logout")
 @access("page")
 def show() -> Response:
-    """Sign out whoever came here by themselves; ask when another site led here."""
+    """Sign out, or ask first when another site caused the navigation."""
     return_to = site().returns.parse(request.args.get("return_to"))
     signed_in = flows().renew(cookies.session_secret())
     if signed_in is None or not is_from_elsewhere():
@@ -36,7 +36,7 @@ def show() -> Response:
 @bp.post("/auth/logout")
 @access("form")
 def submit() -> Response:
-    """Sign out: here at once, at the host as far as it can be reached."""
+    """Sign out here at once, and at the host if it answers."""
     return _sign_out(site().returns.parse(request.form.get("return_to")))
 
 
@@ -48,7 +48,7 @@ def _sign_out(return_to: str) -> Response:
 
 
 def signed_out(asked: str | None, return_to: str = "") -> Response:
-    """Take the cookies, and say what was done; `asked` is the issuer, if one was."""
+    """Clear the cookies and say what was done; `asked` is the issuer that was asked."""
     page = render_template(
         "signed_out.html",
         page_title="Signed out",

@@ -1,8 +1,8 @@
-"""GET /auth/native/open, GET and POST /auth/native/confirm: the browser's half.
+"""GET /auth/native/open, GET and POST /auth/native/confirm: native login, browser.
 
-An app's link leads through us, so that the browser that follows it is the one that may
-finish (requirement 9.12). Once its account is proved, the person says whether the app
-is let in. None of it signs this browser in, or out.
+The link of an app leads through us, so that only the browser that follows it can finish
+the login (requirement 9.12). Once the account is proved, the person decides whether the
+app may sign in. None of this signs the browser in or out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ bp = Blueprint("native_confirm", __name__)
 
 
 def show_again(failure: Failure) -> Response | str:
-    """Show what became of an app's link or question."""
+    """Show why an app's link or question cannot be answered."""
     if isinstance(failure.error, NativeLoginClosed):
         return over_page(failure)
     return error_page(failure)
@@ -40,7 +40,7 @@ def show_again(failure: Failure) -> Response | str:
 @access("page")
 def follow() -> Response:
     """Send the browser that followed an app's link to the person's host."""
-    if is_speculative():  # nobody has followed it yet: a first visit counts
+    if is_speculative():  # no click has happened yet
         return Response(status=503)
     started = flows().open_native.open(
         request.args.get("login", ""), address=request.remote_addr or ""
@@ -54,7 +54,7 @@ def follow() -> Response:
 @shows_failure(show_again)
 @access("page")
 def show() -> Response | str:
-    """Ask whether the app may have what was proved."""
+    """Ask whether the app may sign in with the proved account."""
     visit = visit_of(request.args.get("login", ""))
     asked = flows().confirm_native.question(visit.login_id, visit.secret)
     if asked.user is None:
@@ -74,7 +74,7 @@ def show() -> Response | str:
 @shows_failure(show_again)
 @access("form")
 def submit() -> Response:
-    """Let the app in, or keep it out; the browser has done its part."""
+    """Allow or deny the app."""
     visit = visit_of(request.form.get("login", ""))
     match request.form.get("decision"):
         case "allow":
@@ -87,7 +87,7 @@ def submit() -> Response:
 
 
 def begin(finished: LoginFinished) -> Response:
-    """Lead the browser on from its callback, with what answers for the app."""
+    """Continue after the callback, with the cookie that may decide about the app."""
     login_id = finished.destination.native
     visit = NativeVisit.of(login_id, finished.secret)
     response = next_step(finished.signed_in.user, visit)
@@ -97,7 +97,7 @@ def begin(finished: LoginFinished) -> Response:
 
 
 def next_step(user: User | None, visit: NativeVisit) -> Response:
-    """Lead on to what is still to do: pick a username, answer, or nothing more."""
+    """Redirect to what is still to do: choose a username, decide, or the last page."""
     if user is None:
         return see_other(url_for("signup.show", login=visit.mark))
     if site().asks_about_apps:
@@ -106,7 +106,7 @@ def next_step(user: User | None, visit: NativeVisit) -> Response:
 
 
 def visit_of(mark: str) -> NativeVisit:
-    """Return what this browser holds for the app that a mark names.
+    """Return the cookie that this browser has for the app that a mark names.
 
     Raises:
         NativeLoginClosed: nothing, or not any more.
@@ -118,7 +118,7 @@ def visit_of(mark: str) -> NativeVisit:
 
 
 def failed_page(failure: Failure) -> str:
-    """Show why an app's login did not come about; its link may be followed again."""
+    """Show why an app's login failed; its link may be followed again."""
     if isinstance(failure.error, NativeLoginClosed):
         return over_page(failure)
     if isinstance(failure.error, AccessDenied):
@@ -134,7 +134,7 @@ def failed_page(failure: Failure) -> str:
 
 
 def over_page(failure: Failure) -> str:
-    """Say that there is nothing left to decide."""
+    """Show that the app's login has expired."""
     return _outcome("expired", failure=failure)
 
 

@@ -1,7 +1,7 @@
-"""POST /auth/native/login and GET /auth/native/login/ID/await: the app's half.
+"""POST /auth/native/login and GET /auth/native/login/ID/await: native login, app.
 
-Programs alone come here. The await is a stream of Server-Sent Events for whoever
-accepts one, a long poll for everybody else; both say the same words.
+For programs alone. The await is a stream of Server-Sent Events for clients that accept
+one, and a long poll for others; both have the same documents.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from app.web.sse import HEARTBEAT, Awaiting
 bp = Blueprint("native_login", __name__)
 
 LONGEST_WAIT = 30
-"""Seconds of a long poll; proxies cut what stays silent for a minute."""
+"""Seconds of a long poll; proxies cut connections that are silent for a minute."""
 
 RETRY_AFTER = 2
-"""Seconds until another look is worth it, for whoever does not wait."""
+"""Seconds until the next poll, for clients that do not wait."""
 
 ANSWERS = frozenset({"completed", "denied", "expired"})
 
 STREAM_HEADERS = {
-    "Cache-Control": "no-store, no-transform",  # nor compressed, nor kept back
+    "Cache-Control": "no-store, no-transform",  # neither compressed nor buffered
     "X-Accel-Buffering": "no",
 }
 
@@ -51,7 +51,7 @@ def initiate() -> Response:
 @bp.get("/auth/native/login/<session_id>/await")
 @access("program")
 def wait(session_id: str) -> Response:
-    """Tell how the login stands, now and when it is decided."""
+    """Return the state of the login, now and when it is decided."""
     verifier = _verifier()
     heard = request.headers.get("Last-Event-ID", "")
     if heard in ANSWERS:
@@ -61,19 +61,19 @@ def wait(session_id: str) -> Response:
     if not _takes_events():
         return _answer(awaiting.poll(address, seconds=_seconds()))
     events = awaiting.events(address, heartbeat=HEARTBEAT)
-    next(events)  # a refusal has a status of its own, so it must come before ours
+    next(events)  # raises a refusal here, while the status can still be set
     response = Response(
         events,
         content_type="text/event-stream",
         headers=STREAM_HEADERS,
-        direct_passthrough=True,  # nothing but the events outlives this request
+        direct_passthrough=True,  # the request ends; only the events go on
     )
     response.vary.update(["Accept", "Prefer"])
     return response
 
 
 def _heard(answer: str, session_id: str, verifier: str | None) -> Response:
-    """Stop a client that reconnects after its answer (HTML §9.2.3: 204 stops it)."""
+    """Stop a client that reconnects after its answer (HTML section 9.2.3)."""
     if answer == "completed":
         flows().await_native.acknowledge(session_id, code_verifier=verifier)
     return Response(status=204)
@@ -92,9 +92,9 @@ def _answer(outcome: NativeOutcome) -> Response:
 
 
 def _verifier() -> str | None:
-    """Return what proves the app: a header, which no proxy logs beside the path.
+    """Return the code_verifier from a header: proxies log queries, not headers.
 
-    In the query for clients that cannot send one, as an EventSource cannot.
+    From the query for clients that cannot send a header, such as EventSource.
     """
     return request.headers.get("Code-Verifier") or request.args.get("code_verifier")
 
@@ -105,7 +105,7 @@ def _takes_events() -> bool:
 
 
 def _seconds() -> int:
-    """Return how long the caller prefers to wait (RFC 7240 §4.3), within reason."""
+    """Return how long the caller prefers to wait (RFC 7240 section 4.3), bounded."""
     preferred = WAIT.search(", ".join(request.headers.getlist("Prefer")))
     if preferred is None or request.method != "GET":
         return 0

@@ -1,4 +1,4 @@
-"""GET and DELETE /auth/session: whom a platform token names, and the end of that."""
+"""GET and DELETE /auth/session: introspect a platform token, or end its session."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def show() -> Response:
 @bp.delete("/auth/session")
 @access("token")
 def end() -> Response:
-    """Sign out whoever holds the Bearer token, and nobody by a cookie.
+    """End the session of the Bearer token, never that of a cookie.
 
-    A cookie comes along by itself, from other sites' pages too; a browser signs out at
+    Browsers add cookies to requests of other sites' pages too; a browser signs out at
     /auth/logout.
     """
     network = network_of(request.remote_addr or "")

@@ -1,8 +1,8 @@
-"""GET and POST /auth/signup: a newcomer picks a username.
+"""GET and POST /auth/signup: a new person chooses a username.
 
-A newcomer came to sign in here, or because an app awaits a login. The two hold
-different cookies, one browser may hold both, and `login` in the URL and the form says
-which is meant: without it always the browser's own.
+The sign-up belongs to this browser's own login or to that of an app. The two have
+different cookies and one browser may have both: `login` in the URL and in the form
+names the app's; without it, the browser's own is meant.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from . import native_confirm
 bp = Blueprint("signup", __name__)
 
 NAME_REFUSALS = (UsernameInvalid, UsernameReserved, UsernameTaken)
-"""What another name can mend; anything else has a page of its own."""
+"""Failures that another name can solve; all others have a page of their own."""
 
 
 def signup_page(
@@ -50,7 +50,7 @@ def signup_page(
 
 
 def show_again(failure: Failure) -> Response | str:
-    """Show the form with the name that did not work; a stranger goes to login."""
+    """Show the form with the refused name; without a session, redirect to login."""
     if isinstance(failure.error, NAME_REFUSALS):
         typed = request.form.get("username", "")
         return signup_page(_newcomer(), typed, failure)
@@ -67,7 +67,7 @@ def show_again(failure: Failure) -> Response | str:
 @shows_failure(show_again)
 @access("page")
 def show() -> str:
-    """Show the form with a name that is free."""
+    """Show the form with a free username."""
     newcomer = _newcomer()
     return signup_page(newcomer, newcomer.suggestion)
 
@@ -76,7 +76,7 @@ def show() -> str:
 @shows_failure(show_again)
 @access("form")
 def submit() -> Response:
-    """Create the account and send its person where the login was for."""
+    """Create the account and redirect to the destination of the login."""
     typed, visit = request.form.get("username", ""), _visit()
     if visit is None:
         done = flows().choose_username.choose(cookies.session_secret(), typed)

@@ -1,9 +1,9 @@
 """/auth/verify: forward auth for the proxy in front of another service.
 
-nginx, Caddy, Traefik and Envoy ask with the headers of the request that they hold, and
-let it pass, with what we say about the person, when the answer is 200. They differ in
-how they tell the original address; whatever they say, a person is sent to our own login
-and from there nowhere but to the platform's hosts (requirement 9.9).
+nginx, Caddy, Traefik and Envoy ask with the headers of the request that they hold. When
+the answer is 200, they pass the request on with our headers about the person. They
+differ in how they name the original address; in each case a person is sent to our own
+login, and from there only to the platform's hosts (requirement 9.9).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class LoginNeeded(NotSignedIn):
-    """Nobody is signed in; `login_url` leads there and back."""
+    """The request shows no valid token; `login_url` leads to login and back."""
 
     def __init__(self, login_url: str) -> None:
         super().__init__("a request that a proxy holds")
@@ -38,8 +38,8 @@ class LoginNeeded(NotSignedIn):
 @bp.route("/auth/verify/<path:original>", methods=METHODS)
 @access("token")
 def show(original: str = "") -> Response:
-    """Say who makes the request; refuse, or lead to login, when nobody does."""
-    del original  # Envoy's; who asks does not depend on what is asked for
+    """Answer 200 and who makes the request; 401 or a redirect to login otherwise."""
+    del original  # Envoy's; the answer does not depend on the path
     identified = flows().verify(bearer_token() or cookies.platform_token())
     if identified is not None:
         return _passed(identified)
@@ -49,7 +49,7 @@ def show(original: str = "") -> Response:
 
 
 def _passed(identified: Identified) -> Response:
-    """Name the person in headers: all of them, so that a client's own never passes."""
+    """Name the person in all of our headers, so that none of a client's passes."""
     claims = identified.claims
     response = Response(status=200)
     for name, value in (
@@ -58,13 +58,13 @@ def _passed(identified: Identified) -> Response:
         ("Handle", claims.handle or ""),
         ("Session", claims.sid),
     ):
-        # As they are by their grammars; anything else would be escaped, not sent.
+        # Unchanged by their grammars; any other character would be escaped.
         response.headers[f"X-Auth-Request-{name}"] = quote(value, safe=":%")
     return response
 
 
 def _login_url() -> str:
-    """Return our login, with the way back if that is where we send people."""
+    """Return our login URL, with `return_to` if it is a host of the platform."""
     try:
         return_to = site().returns.parse(_original_url())
     except ReturnToInvalid:
@@ -74,7 +74,7 @@ def _login_url() -> str:
 
 
 def _original_url() -> str:
-    """Return the address that the person asked for, as the proxy tells it."""
+    """Return the address that the person asked for, as the proxy's headers say it."""
     headers = request.headers
     told = headers.get("X-Original-URL", "")
     if told.startswith(("https://", "http://")):

@@ -60,7 +60,7 @@ OTHER_ACCOUNT = ("Use another account", "/auth/login")
 CHOOSE_NAME = ("Choose a username", "/auth/signup")
 MY_ACCOUNT = ("Go to your account", "/auth/account")
 
-# What stands for a fact that nobody knows; each reads well inside a sentence.
+# What stands for an unknown fact; each reads well inside a sentence.
 UNKNOWN = {
     "host": "the server of this account",
     "handle": "this handle",
@@ -448,7 +448,7 @@ def _visible(fact: str | None) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Say `seconds` in words, rounded up: nobody shall come back too early."""
+    """Say `seconds` in words, rounded up, so that the next try is not too early."""
     whole = max(1, math.ceil(seconds))
     count, unit = (whole, "second") if whole < 60 else (-(-whole // 60), "minute")
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

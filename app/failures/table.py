@@ -109,7 +109,7 @@ def _variant(error: Exception) -> str:
 
 
 def _authorization_row(error: atproto.AuthorizationFailed) -> Row:
-    # The reference server's word for windows that lose its cookies (9.21).
+    # The reference server says this to browsers without cookies (requirement 9.21).
     if "ERR_COOKIES_UNSUPPORTED" in error.description:
         return Row("wrong_browser", 403, "host_cookies")
     plain = TABLE[atproto.AuthorizationFailed]

@@ -4,7 +4,8 @@ The platform token travels on the parent domain, for every service of the platfo
 others are ours alone (`__Host-` in production): the sign-in session's secret, one
 secret for each login under way and for each app that waits for an answer, the accounts
 remembered on this device, and the host that an account has just left. All are HttpOnly
-and SameSite=Lax; Strict would not come back with the callback (9.13).
+and SameSite=Lax; with Strict, the callback would come without them
+(requirement 9.13).
 """
 
 from __future__ import annotations
@@ -56,16 +57,16 @@ class RememberedAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeVisit:
-    """What a browser holds between its callback and the person's word about an app."""
+    """The cookie between the callback of an app's login and the person's decision."""
 
     mark: str
-    """Tells the apps that wait in one browser apart; in URLs and hidden fields."""
+    """Distinguishes the apps that wait in one browser; in URLs and hidden fields."""
     login_id: str
     secret: str = field(repr=False)
 
     @classmethod
     def of(cls, login_id: str, secret: str) -> NativeVisit:
-        """Return the visit of a login; its mark tells nothing of the app's secret."""
+        """Return the visit of a login; its mark reveals nothing of the app's secret."""
         return cls(mark=login_id[:12], login_id=login_id, secret=secret)
 
 
@@ -109,7 +110,7 @@ def set_session(response: Response, signed_in: SignedIn, secret: str) -> None:
 
 
 def clear_signed_in(response: Response) -> None:
-    """Take the session and the platform token from the browser."""
+    """Delete the session and platform token cookies."""
     here = site()
     _clear(response, SESSION)
     response.delete_cookie(
@@ -124,7 +125,7 @@ def clear_signed_in(response: Response) -> None:
 
 
 def begin_flow(response: Response, *, state: str, secret: str) -> None:
-    """Give the browser the secret that alone can finish this login (9.12)."""
+    """Give the browser the secret that finishes this login (requirement 9.12)."""
     _make_room(response, FLOW)
     _set(response, _flow_name(state), _marked(secret), max_age=FLOW_LIFETIME)
 
@@ -140,14 +141,14 @@ def flow_secret(state: str) -> str:
 
 
 def end_flow(response: Response, *, state: str) -> None:
-    """Take the secret of a login that is over."""
+    """Delete the cookie of a login that is over."""
     name = _flow_name(state)
     if _own(name) in request.cookies:
         _clear(response, name)
 
 
 def begin_native(response: Response, visit: NativeVisit) -> None:
-    """Give the browser what answers for an app; it is not signed in by it."""
+    """Set the cookie that may decide about an app; it does not sign the browser in."""
     _make_room(response, NATIVE)
     value = _marked(f"{visit.login_id}.{visit.secret}")
     _set(response, NATIVE + visit.mark, value, max_age=NATIVE_LIFETIME)
@@ -164,7 +165,7 @@ def native_visit(mark: str) -> NativeVisit | None:
 
 
 def end_native(response: Response, visit: NativeVisit) -> None:
-    """Take what answered for an app: the person has decided."""
+    """Delete the cookie of an app: the person has decided."""
     _clear(response, NATIVE + visit.mark)
 
 
@@ -193,7 +194,7 @@ def forget(response: Response, did: str) -> None:
 
 
 def note_move(response: Response, host: str) -> None:
-    """Keep, until it was told, the host at which the account lived before (7.16)."""
+    """Keep the host that the account has left, until it is shown (requirement 7.16)."""
     _set(response, MOVED, host, max_age=MOVED_LIFETIME)
 
 
@@ -245,7 +246,7 @@ def _several(kind: str) -> dict[str, str]:
 
 
 def _make_room(response: Response, kind: str) -> None:
-    """Take the oldest of a kind, so that there is room for one more."""
+    """Delete the oldest of a kind, so that there is room for one more."""
     kept = sorted(_several(kind).items(), key=lambda cookie: _age_mark(cookie[1]))
     for name, _ in kept[: len(kept) - MOST_FLOWS + 1]:
         _clear(response, name.removeprefix(site().cookie_prefix))
@@ -256,7 +257,7 @@ def _marked(value: str) -> str:
 
 
 def _flow_name(state: str) -> str:
-    """Return a name that tells flows apart and does not tell the state."""
+    """Return a name that distinguishes flows and does not reveal the state."""
     return FLOW + sha256_hex(state)[:12]
 
 

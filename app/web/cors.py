@@ -1,8 +1,8 @@
-"""Which pages may call us in their visitor's name, and what browsers are told (CORS).
+"""CORS: which pages may call us in their visitor's name, and what browsers are told.
 
 The platform's own origins alone: PUBLIC_URL, and https on the hosts that `return_to`
-may lead to. SameSite=Lax keeps the cookie from other sites' calls, but "site" is wider
-than the platform: whatever shares our registrable domain counts as the same.
+may lead to. SameSite=Lax keeps the cookie from calls of other sites, but a "site" is
+wider than the platform: it is every host of our registrable domain.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ PREFLIGHT_LIFETIME = 600
 def caller() -> str | None:
     """Return whose page calls: an origin of the platform, or `bearer`; else None.
 
-    A Bearer token is shown by whoever holds it, and browsers add none by themselves.
-    The cookie they do add, to every request that any page causes: so the page must be
-    one of the platform's. Nearly every such request names its origin, and no page can
-    forge that. A GET without one is a page's `<img>`, a link, or a call from our own
-    origin: those count if the browser says "same-origin", or names a page of the
-    platform as Referer, which pages can withhold but not forge. Anything else may come
-    from anywhere, and does nothing.
+    Browsers never add a Bearer token by themselves, so its holder calls. They add the
+    cookie to every request that any page causes, so that page must be one of the
+    platform's. Nearly every such request has an Origin header, which no page can forge.
+    A GET without one is an `<img>`, a link, or a call from our own origin: those count
+    if Sec-Fetch-Site is "same-origin" or the Referer is a page of the platform, which
+    pages can withhold but not forge. All other requests are refused.
     """
     if bearer_token() is not None:
         return "bearer"

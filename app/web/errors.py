@@ -1,8 +1,8 @@
-"""How a failure is shown on the web; what it is called, `app.failures` says.
+"""Error handler: show a failure as a page or JSON; `app.failures` names it.
 
-A page carries its code and a reference that the log has too; whoever prefers JSON gets
+A page has the code and a reference that the log has too; JSON is
 `{error, error_description, reference}`. A view may name a function that shows its
-failures in its own form, so that nothing typed is lost.
+failures in its own form, so that what was typed is kept.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OWN = {
     CrossSite: Row("cross_site", 403),
     BodyInvalid: Row("invalid_request", 400, "json"),
 }
-"""What can only be wrong with HTTP; the rest stands in `app.failures`."""
+"""Failures of HTTP alone; all others are in `app.failures`."""
 
 HTTP_CODES = {
     404: Row("not_found", 404),
@@ -143,7 +143,7 @@ def _set_headers(response: Response, failure: Failure) -> None:
         response.headers["Retry-After"] = str(failure.retry_after)
     if failure.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="platform"'
-    # A proxy that may pass on no redirect of ours makes one of this (nginx).
+    # nginx cannot pass on our redirect, and makes one of this header.
     if login_url := getattr(failure.error, "login_url", None):
         response.headers["Location"] = login_url
     if isinstance(failure.error, HTTPException):
@@ -153,5 +153,5 @@ def _set_headers(response: Response, failure: Failure) -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Send every failure here, the unforeseen ones too."""
+    """Handle every exception of the application here."""
     app.register_error_handler(Exception, handle)

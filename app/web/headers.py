@@ -1,4 +1,4 @@
-"""Security headers, the same on every answer, and the one name we answer under."""
+"""Security headers (CSP, HSTS, Referrer-Policy), and the redirect from localhost."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def set_headers(response: Response) -> Response:
 
 
 def _referrer_policy() -> str:
-    """Our own pages may know where a form came from; a callback's URL is nobody's.
+    """Let our own pages see the Referer; the URL of a callback is for no page.
 
     `same-origin` rather than `no-referrer`, which would make browsers send
     `Origin: null` with our own forms (requirement 6.20 for the callback).
@@ -59,10 +59,10 @@ def _referrer_policy() -> str:
 
 
 def require_own_name() -> BaseResponse | None:
-    """Lead a developer's browser from localhost to the address of PUBLIC_URL.
+    """Redirect a developer's browser from localhost to PUBLIC_URL.
 
-    Cookies set on `localhost` would be missing at the callback, which comes to the IP
-    literal (requirement 3.28). Nothing of the Host header gets into the address.
+    Cookies of `localhost` would be missing at the callback, which uses the IP literal
+    (requirement 3.28). The Host header is not part of the new address.
     """
     here = site()
     asked = urlsplit(f"//{request.host}").hostname

@@ -1,7 +1,7 @@
 """Permissions in the words of the people who are asked for them (requirement 8.10).
 
 The host asks again in words of its own, and decides; these say beforehand what the
-platform wants. What nobody here understands is shown as it is written. Pure.
+platform wants. Permissions that we do not know are shown as they are written. Pure.
 """
 
 from __future__ import annotations

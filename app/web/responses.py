@@ -1,4 +1,4 @@
-"""What a browser gets once its session is proved: cookies, and the way on."""
+"""Redirects: to where a signed-in person goes, with a fresh platform token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .context import site
 
 
 def redirect_signed_in(signed_in: SignedIn, return_to: str) -> Response:
-    """Send a signed-in person on with a fresh token; a newcomer to the last step."""
+    """Redirect a signed-in person with a fresh token, or a new person to sign-up."""
     if signed_in.token is None:
         return see_other(url_for("signup.show"))
     response = see_other(return_to or site().landing_url)
@@ -20,5 +20,5 @@ def redirect_signed_in(signed_in: SignedIn, return_to: str) -> Response:
 
 
 def see_other(location: str) -> Response:
-    """Redirect so that the next request is a GET (RFC 9110 §15.4.4)."""
+    """Redirect so that the next request is a GET (RFC 9110 section 15.4.4)."""
     return redirect(location, code=303, Response=Response)  # type: ignore[return-value]

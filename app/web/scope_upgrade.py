@@ -1,8 +1,8 @@
-"""The page that asks a signed-in person to let the platform do more (8.10).
+"""Scope upgrade page: ask a signed-in person for more permissions (requirement 8.10).
 
-It names what is asked and sends the person to their own host with one button; who would
-rather not goes back to where they came from, as signed in as before. The same page
-leads to a new session at the host when the old one is over (requirement 7.18).
+It lists what is asked and has one button, which leads to the person's host; a person
+who declines goes back, signed in as before. The same page leads to a new session at the
+host when the old one has ended (requirement 7.18).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One request that waits for a native login: look, sleep until woken, look again.
+"""Server-Sent Events and long polling for one request that awaits a native login.
 
-Works after its request is gone, as a streamed body does, and therefore needs nothing of
-Flask. However it ends, the app may come back: looking consumes nothing.
+It reads the login, sleeps until woken, and reads again. A streamed body outlives its
+request, so this needs nothing of Flask. The app may reconnect after any end: reading
+consumes nothing.
 """
 
 from __future__ import annotations
@@ -59,20 +60,20 @@ class Awaiting:
             return outcome
 
     def events(self, address: str, *, heartbeat: float) -> Iterator[bytes]:
-        """Yield nothing, `pending`, comments and one answer (HTML §9.2.6), then end.
+        """Yield b"", `pending`, comments and one answer (HTML section 9.2.6), then end.
 
         The first item is empty and comes once the stream has its place and the login
-        is found: who takes it hears a refusal before any status is sent. The place is
+        is found: a refusal is raised there, before any status is sent. The place is
         given back when the iterator ends or is closed.
 
-        Without an answer it ends only where the client should come back: when this
-        process stops, and when the login cannot be looked at.
+        It ends without an answer only where the client should reconnect: when this
+        process stops, and when the login cannot be read.
         """
         with self._flow.admit(address), self._flow.watch(self._session_id, self.wake):
             outcome = self._look()
             yield b""
             yield RETRY + _event(outcome)
-            # Asked before the first sleep too: who came too late is woken no more.
+            # Before the first sleep too: a stopping process has woken its streams.
             while outcome.status == "pending" and not self._is_ending():
                 was_woken = self._sleep(outcome, heartbeat)
                 if self._is_ending():

@@ -1,4 +1,4 @@
-"""What templates need beyond their context: times that people and machines can read."""
+"""Jinja filters, and what every template gets: platform name, static file versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def iso_time(epoch: float) -> str:
 
 
 def plain_time(epoch: float) -> str:
-    """Write `21 December 2026, 14:05 UTC`: a server knows nobody's clock."""
+    """Write `21 December 2026, 14:05 UTC`: we do not know the person's time zone."""
     moment = datetime.fromtimestamp(int(epoch), UTC)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
@@ -32,13 +32,13 @@ FILTERS: dict[str, Callable[[float], str]] = {
 
 
 def prepare(environment: Environment) -> None:
-    """Teach the templates our filters, and to leave no lines where tags stood."""
+    """Add our filters; lines with nothing but tags leave no empty lines."""
     environment.filters.update(FILTERS)
     environment.trim_blocks = environment.lstrip_blocks = True
 
 
 def init_app(app: Flask) -> None:
-    """Give every template the platform's name, and static files lasting addresses."""
+    """Give every template the platform's name, and static files versioned addresses."""
     version = _digest(Path(app.static_folder or ""))
     prepare(app.jinja_env)
 
@@ -53,7 +53,7 @@ def init_app(app: Flask) -> None:
 
 
 def _digest(folder: Path) -> str:
-    """Return what changes when any static file does: caches may keep them for long."""
+    """Return a digest of all static files: caches keep them for long."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(path.read_bytes())

@@ -153,7 +153,7 @@ def test_a_token_waits_for_five_minutes(app: App, alice: Browser, world: World):
     assert app.is_told(started.session_id) == ["expired"]
 
 
-def test_whoever_lacks_the_verifier_neither_gets_nor_acknowledges_a_token(
+def test_await_and_acknowledge_without_the_verifier_are_refused(
     app: App, alice: Browser
 ):
     started = app.initiates(ALICE, code_challenge=challenge_of(VERIFIER))

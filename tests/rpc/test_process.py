@@ -96,7 +96,7 @@ def test_it_serves_and_ends_when_it_is_told(tmp_path: Path):
 
     log = (tmp_path / "log").read_text()
     assert code == 0
-    assert state == NOT_SERVING  # nobody ran `init` here
+    assert state == NOT_SERVING  # `init` has not run here
     assert "not ready: keys" in log
     assert f"the gRPC listener is ready: unix:{tmp_path}/rpc.sock, clear text" in log
     assert "the gRPC listener stops" in log
@@ -121,8 +121,8 @@ def test_process_without_flask_serves(tmp_path: Path):
     assert state == NOT_SERVING  # `init` has not run here
 
 
-def test_no_line_of_the_log_is_somebody_elses(tmp_path: Path):
-    """Each line is JSON for whoever asked for that, failed handshakes or not."""
+def test_json_log_has_no_lines_of_the_grpc_core(tmp_path: Path):
+    """With LOG_FORMAT=json each line is JSON, after failed handshakes too."""
     files = Files(tmp_path)
     secured = {
         "LATCHKEY_RPC_TLS_CERTIFICATE": str(files.pair.certificate),

@@ -127,7 +127,7 @@ def test_an_address_may_begin_so_many_logins(
     assert int(told["retry-after"]) >= 1
 
 
-def test_a_secret_that_nobody_gave_out_awaits_nothing(app: App):
+def test_await_with_unknown_secret_returns_not_found(app: App):
     with pytest.raises(grpc.RpcError) as refused:
         app.is_told("no-such-login")
 
@@ -136,7 +136,7 @@ def test_a_secret_that_nobody_gave_out_awaits_nothing(app: App):
 
 
 @pytest.mark.parametrize("verifier", ["", "another-verifier", "\u00fcmlaut"])
-def test_whoever_sent_a_challenge_must_show_its_verifier(app: App, verifier: str):
+def test_await_without_the_verifier_is_refused(app: App, verifier: str):
     started = app.initiates(ALICE, code_challenge=challenge_of(VERIFIER))
 
     with pytest.raises(grpc.RpcError) as refused:

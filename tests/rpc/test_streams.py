@@ -100,7 +100,7 @@ def test_a_caller_that_leaves_frees_its_place(
 
 
 def test_a_caller_that_leaves_at_the_moment_of_a_wake_up_is_gone():
-    """`asyncio.wait_for` of Python 3.11 would go on waiting for nobody."""
+    """`asyncio.wait_for` of Python 3.11 would go on waiting without a caller."""
 
     async def leaves() -> bool:
         service = AuthService(

@@ -31,7 +31,7 @@ REFUSES: dict[Mark, tuple[dict[str, str], ...]] = {
     "document": (),
     "probe": (),
 }
-"""Requests that a mark answers with 403 cross_site, whatever the method."""
+"""Requests that a mark answers with 403 cross_site, for each method."""
 
 
 def routes(service: Service) -> Iterator[tuple[Rule, str, Mark]]:

@@ -98,7 +98,7 @@ def test_a_wake_before_the_first_sleep_is_not_lost():
     assert len(said) == 2
 
 
-def test_nobody_sleeps_past_the_end_of_a_login():
+def test_await_ends_with_its_login():
     ends_at_once = NativeOutcome(status="pending", expires_in=0)
     login = Login(ends_at_once, NativeOutcome(status="expired"))
 
@@ -174,7 +174,7 @@ def test_a_process_that_stops_answers_its_long_polls():
 
 
 def test_a_stream_that_comes_while_the_process_stops_ends_at_once():
-    """Everybody was woken before it came: nobody would wake it any more."""
+    """It came after the process had woken its streams: nothing wakes it again."""
     login = Login(PENDING)
     login.is_ending = True
     stream = events(login.awaiting(), heartbeat=1_000)

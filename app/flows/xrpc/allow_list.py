@@ -3,7 +3,7 @@
 `XRPC_ALLOW` says it in the words of the permissions themselves (requirement 8.3):
 `rpc:` names methods, `repo:` the collections and actions of the person's own
 repository, `blob:` what may be uploaded. Everything else is refused before the PDS
-hears of it. What a host could read in another way than we do is refused, not repaired.
+hears of it. What a host could read in another way than we do is refused, not corrected.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ NEVER: Final = frozenset(
 """Methods that hand out credentials, or go round the rules of `repo:`."""
 
 RESERVED: Final = "com.atproto."
-"""What a PDS serves itself, whatever service a header names: never by a wildcard."""
+"""What a PDS serves itself, also when a header names a service: no wildcard matches."""
 
 JSON: Final = "application/json"
 

@@ -1,9 +1,8 @@
-"""Hosts that asked us to wait (429), and until when they are left alone.
+"""Retry-After of hosts (429): until when no call goes to a host, per account and verb.
 
-Kept for each account and each verb, in the cache that workers and nodes share: hosts
-count an account's writes apart from everybody's reads, and what one person uses up must
-close the host to nobody else. Where a host meant all of us, each of the others hears
-it once.
+Kept in the cache that workers and nodes share. Hosts count the writes of an account
+apart from reads, and one person's limit must not close the host to others. Where a host
+limits our address, each of the other accounts is refused by it once.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ EPOCH: Final = 1_000_000_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAfter:
-    """Remembers who is to be left alone."""
+    """Remembers the accounts whose host asked us to wait."""
 
     cache: Cache
     clock: Callable[[], float]
 
     def check(self, did: Did, verb: str) -> None:
-        """Let a call go out.
+        """Raise while the host of an account waits.
 
         Raises:
             HostRateLimited: the account's host has asked us to wait.
@@ -46,7 +45,7 @@ class RetryAfter:
             raise HostRateLimited(left)
 
     def begin(self, did: Did, verb: str, headers: Mapping[str, str]) -> float:
-        """Leave the account's host alone, as an answer asks; return the seconds."""
+        """Begin the wait that an answer asks for; return its seconds."""
         now = self.clock()
         seconds = min(max(wait_of(headers, now), 1.0), LONGEST)
         self.cache.put(_place(did, verb), str(now + seconds), lifetime=seconds)
@@ -54,7 +53,7 @@ class RetryAfter:
 
 
 def wait_of(headers: Mapping[str, str], now: float) -> float:
-    """Return the seconds that a 429 asks for (RFC 9110 §10.2.3, RateLimit-Reset)."""
+    """Return the seconds of Retry-After (RFC 9110 10.2.3) or RateLimit-Reset."""
     named = headers.get("Retry-After", "") or headers.get("RateLimit-Reset", "")
     if named.isascii() and named.isdigit() and len(named) < 12:
         seconds = float(named)

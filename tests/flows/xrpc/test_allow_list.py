@@ -133,7 +133,7 @@ def test_what_no_call_may_have_is_no_setting(text):
 
 
 def test_a_wildcard_of_a_service_is_none_of_the_pds_itself():
-    """A PDS answers these itself, whatever service the header names."""
+    """A PDS answers these itself, also when the header names a service."""
     rules = XrpcAllowList.parse(f"rpc:*?aud={NAMED}")
 
     for method in METHODS[2:]:

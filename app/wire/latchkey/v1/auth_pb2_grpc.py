@@ -55,7 +55,7 @@ class AuthServiceServicer:
         """InitiateLogin starts a login and tells where the browser should go.
 
         INVALID_ARGUMENT: the identifier, the app's name or the challenge cannot be used.
-        NOT_FOUND: nobody has this handle, or the account does not exist.
+        NOT_FOUND: no account has this handle, or the account does not exist.
         FAILED_PRECONDITION: the person's host cannot sign people in this way.
         UNAVAILABLE: the person's host does not answer; that says nothing about the account.
         RESOURCE_EXHAUSTED: too many logins; `retry-after` says for how long.
@@ -69,7 +69,7 @@ class AuthServiceServicer:
         yet, then exactly one of `completed`, `denied` and `expired`; after that the stream
         ends with OK. Closing the stream changes nothing: the login goes on.
 
-        A token is handed out for five minutes after completion, to whoever asks again, until
+        A token is handed out for five minutes after completion, to each call that asks, until
         the app says that it has kept one (see last_event_id).
 
         NOT_FOUND: no such login; it may have expired long ago.
