@@ -1,7 +1,8 @@
 """Log formatters: one line for each event, as text or as JSON.
 
-The code that logs decides what is logged, and logs no secret (requirement 9.22). A line
-feed inside a message does not start another line.
+The code that logs decides what is logged, and logs no secret (requirement 9.22). Here
+every character that is not printable is escaped, in messages and in tracebacks: foreign
+text starts no line, and sends no command to the terminal of its reader.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 # The path of an awaiting app has the secret in it with which the app gets its token.
 AWAITED = re.compile(r"(/auth/native/login/)[^/?\s'\"]+")
 
+DELETE = "\x7f"  # the one control character that JSON leaves as it is
+
 # Libraries whose debug lines are noise or must not be written: urllib3 logs the path
 # and the query of each request.
 QUIET = ("urllib3", "requests", "dns", "sqlalchemy")
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for people, in UTC; a traceback follows its line."""
+    """Lines for people, in UTC; a traceback follows its line, indented."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -31,11 +34,12 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line with its traceback, without secrets in paths."""
-        return _without_secrets(super().format(record))
+        lines = _without_secrets(super().format(record)).split("\n")
+        return "\n  ".join(map(escaped, lines))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - inherited
         """Return one line, also for a message with line feeds."""
-        return _one_line(super().formatMessage(record))
+        return escaped(super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -51,7 +55,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
-        return _without_secrets(json.dumps(event, ensure_ascii=True))
+        line = _without_secrets(json.dumps(event, ensure_ascii=True))
+        return line.replace(DELETE, "\\u007f")
 
 
 def configure(*, level: str, style: Literal["text", "json"] | str) -> None:
@@ -72,5 +77,12 @@ def _without_secrets(text: str) -> str:
     return AWAITED.sub(r"\1...", text)
 
 
-def _one_line(text: str) -> str:
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+def escaped(text: str) -> str:
+    r"""Return the text with what is not printable as `\n`, `\x1b` or `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

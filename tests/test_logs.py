@@ -52,3 +52,25 @@ def test_a_json_line_stays_json():
 @pytest.mark.parametrize("formatter", FORMATTERS)
 def test_line_feed_in_message_starts_no_log_line(formatter):
     assert "\n" not in formatter.format(record("one\r\ntwo"))
+
+
+CONTROLS = "\x00\x07\x08\x1b[2J\x7f\x85\x9b\u2028\u202e\ufeff\udc85\r\n"
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_unprintable_characters_in_a_message_are_escaped(formatter):
+    line = formatter.format(record("GET %s", f"/x{CONTROLS}y \u00e9"))
+
+    assert line.isprintable()
+    assert "1b[2J" in line
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_unprintable_characters_in_a_traceback_are_escaped(formatter):
+    error = ValueError(f"{CONTROLS}forged")
+
+    text = formatter.format(record("failed", exc_info=(ValueError, error, None)))
+
+    lines = text.split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("forged") for line in lines)

@@ -92,6 +92,18 @@ def test_line_feed_in_path_starts_no_log_line(tmp_path: Path):
     assert not any(line.startswith("forged") for line in log.splitlines())
 
 
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_access_log_escapes_unprintable_characters(tmp_path: Path, style: str):
+    settings = {"LATCHKEY_LOG_FORMAT": style}
+    with serving("tests.serving.echo:app", tmp_path, **settings) as server:
+        server.get("/x%1B%5B2J%07%00%7F%C2%85%C2%9By")
+
+    log = server.log.read_bytes().decode("utf-8")
+
+    assert "1b[2J" in log
+    assert all(line.isprintable() for line in log.removesuffix("\n").split("\n"))
+
+
 def test_worker_serves_after_fork_without_errors(tmp_path: Path):
     """Nothing that a fork breaks, such as a thread or a connection, is made earlier."""
     settings = {
