@@ -46,6 +46,16 @@ CREATE TABLE IF NOT EXISTS oauth_auth_requests (
 CREATE INDEX IF NOT EXISTS oauth_auth_requests_by_expiry
     ON oauth_auth_requests (expires_at);
 
+-- First answers of callbacks, for browsers that send their callback twice.
+CREATE TABLE IF NOT EXISTS callback_answers (
+    -- SHA-256 of the state's hash and the browser's secret.
+    id         TEXT   PRIMARY KEY,
+    -- Encrypted under the browser's secret; NULL while the first request runs.
+    answer     TEXT,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS callback_answers_by_expiry ON callback_answers (expires_at);
+
 -- What an authorization server granted for one account on one device.
 CREATE TABLE IF NOT EXISTS oauth_sessions (
     did                 TEXT   NOT NULL,

@@ -33,6 +33,7 @@ from app.flows.signing_keys import KeyRings
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
+from app.stores.callback_answers import SqlCallbackAnswers
 from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
@@ -69,6 +70,7 @@ class Stores:
     states: SqlStateStore
     grants: SqlSessionStore
     cache: SqlCache
+    callback_answers: SqlCallbackAnswers
     users: SqlUsers
     sessions: SqlSessions
     native_logins: SqlNativeLogins
@@ -167,6 +169,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         states=SqlStateStore(database, cipher, clock),
         grants=SqlSessionStore(database, cipher),
         cache=SqlCache(database, clock),
+        callback_answers=SqlCallbackAnswers(database),
         users=SqlUsers(database),
         sessions=SqlSessions(database, clock),
         native_logins=SqlNativeLogins(database, cipher),

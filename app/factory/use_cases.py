@@ -13,7 +13,7 @@ from app.flows.devices import Devices
 from app.flows.login import LOGINS_AT_ONCE, StartLogin
 from app.flows.logout import EndSession, Logout, LogoutByToken
 from app.flows.native.callback import HoldForApp
-from app.flows.native.confirm import ConfirmNativeLogin, OpenNativeLogin
+from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.flows.scope_requests import Permissions
@@ -132,6 +132,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         open_native=OpenNativeLogin(
             logins=stores.native_logins, starting=start_login, clock=clock
         ),
+        deny_by_flow=DenyByFlow(logins=stores.native_logins, clock=clock),
         confirm_native=ConfirmNativeLogin(
             logins=stores.native_logins,
             sessions=stores.sessions,

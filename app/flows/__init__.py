@@ -13,7 +13,7 @@ from .callback import FinishLogin
 from .devices import Devices
 from .login import StartLogin
 from .logout import Logout, LogoutByToken
-from .native.confirm import ConfirmNativeLogin, OpenNativeLogin
+from .native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
 from .native.start import StartNativeLogin
 from .native.wait import AwaitNativeLogin
 from .scope_requests import Permissions
@@ -41,6 +41,7 @@ class UseCases:
     start_native: StartNativeLogin
     open_native: OpenNativeLogin
     confirm_native: ConfirmNativeLogin
+    deny_by_flow: DenyByFlow
     await_native: AwaitNativeLogin
     permissions: Permissions
     call_pds: CallPds

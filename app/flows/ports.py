@@ -19,6 +19,7 @@ KeyStatus = Literal["next", "active", "retired"]
 LimitKind = Literal["address", "host", "call", "token"]
 NativeDecision = Literal["pending", "completed", "denied"]
 PendingFor = Literal["signup", "native"]
+CallbackTurn = Literal["first", "waits", "replay", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,28 @@ class Sessions(Protocol):
 
     def finish_signup(self, sid: str) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""
+
+
+class CallbackAnswers(Protocol):
+    """The first answers of callbacks, for a browser that sends its callback twice.
+
+    `secret` is the browser's flow secret: another browser gets nothing. An answer is
+    text of the caller's, kept for two minutes and encrypted under the secret.
+    """
+
+    def reserve(self, state: str, secret: str, *, now: float) -> CallbackTurn:
+        """Claim the first answer of a callback.
+
+        `first`: the caller handles the callback, then calls `keep`. `waits`: another
+        request handles it now; poll `read`. `replay`: `read` returns the answer.
+        `unknown`: no auth request of this state and secret; nothing was stored.
+        """
+
+    def keep(self, state: str, secret: str, answer: str, *, now: float) -> None:
+        """Store the first answer; no effect without a reservation."""
+
+    def read(self, state: str, secret: str, *, now: float) -> str | None:
+        """Return the first answer, or None while there is none, or no longer."""
 
 
 class NativeLogins(Protocol):

@@ -18,6 +18,7 @@ from app.flows.native.wait import DELIVERY_WINDOW
 
 Kind = Literal[
     "auth_requests",
+    "callback_answers",
     "ended_sessions",
     "expired_sessions",
     "native_logins",
@@ -139,7 +140,8 @@ class Sweep:
         now = self.clock()
         tokens_gone = now - self.token_lifetime
         return Swept(
-            auth_requests=self._drain("auth_requests", now, turn=turn),
+            auth_requests=self._drain("auth_requests", now, turn=turn)
+            + self._drain("callback_answers", now, turn=turn),
             sessions=self._drain("ended_sessions", tokens_gone, turn=turn)
             + self._drain("expired_sessions", tokens_gone, turn=turn),
             native_logins=self._drain(

@@ -26,6 +26,11 @@ DELETE: Final[dict[Kind, TextClause]] = {
             SELECT state_hash FROM oauth_auth_requests
             WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
     """),
+    "callback_answers": text("""
+        DELETE FROM callback_answers WHERE id IN (
+            SELECT id FROM callback_answers
+            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
+    """),
     "ended_sessions": text("""
         DELETE FROM sessions WHERE sid IN (
             SELECT sid FROM sessions

@@ -125,6 +125,7 @@ def test_a_session_is_kept_while_a_token_of_it_may_live(sweep, expired, clock):
 
     assert expired.asked == {
         "auth_requests": clock(),
+        "callback_answers": clock(),
         "ended_sessions": clock() - TOKEN_LIFETIME,
         "expired_sessions": clock() - TOKEN_LIFETIME,
         "native_logins": clock() - DELIVERY_WINDOW,

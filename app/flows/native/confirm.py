@@ -8,7 +8,7 @@ victim and be signed in as the victim; the page shows the code of the app to com
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from app.flows.destination import Destination
@@ -57,6 +57,25 @@ class OpenNativeLogin:
             )
         destination = Destination(identifier=login.identifier, native=login.login_id)
         return self.starting.start(destination, address=address, secret=secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenyByFlow:
+    """A browser that comes back from its host without an answer (no error, no state).
+
+    Some hosts answer a denial with a redirect to `client_uri` alone. The secret of an
+    app's link is the flow secret of its browser, so the cookie names the login.
+    """
+
+    logins: NativeLogins
+    clock: Callable[[], float]
+
+    def __call__(self, secrets: Collection[str]) -> bool:
+        """Deny the open native logins of these flow secrets; True if there was one."""
+        now = self.clock()
+        found = [self.logins.by_open_secret(secret) for secret in secrets]
+        denied = [self.logins.deny(login.login_id, now) for login in found if login]
+        return any(denied)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,15 @@ class FakeLogins:
     def get(self, login_id):
         return self.rows.get(login_id)
 
+    def by_open_secret(self, secret):
+        return self.rows.get(self.secrets.get(secret))
+
+    def deny(self, login_id, now):
+        is_open = self.rows[login_id].is_open(now)
+        if is_open:
+            self.change(login_id, status="denied", decided_at=now)
+        return is_open
+
     def acknowledge(self, login_id, now):
         self.change(login_id, acknowledged_at=now)
         return True
