@@ -73,7 +73,7 @@ def test_every_failure_has_a_row(kind: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize("kind", [CrossSite, ReturnToInvalid])
-def test_what_only_a_browser_can_do_wrong_has_a_row_of_the_web(
+def test_failures_of_the_web_have_a_row(
     kind: type[Exception],
 ) -> None:
     assert kind in OWN

@@ -28,7 +28,7 @@ def test_a_variant_narrows_a_code_that_exists():
 
 
 @every_row
-def test_words_are_sentences_even_when_no_fact_is_known(code, variant):
+def test_message_without_facts_is_complete_sentences(code, variant):
     message = message_for(code, variant=variant)
 
     assert message.title[0].isupper()
@@ -39,7 +39,7 @@ def test_words_are_sentences_even_when_no_fact_is_known(code, variant):
 
 
 @every_row
-def test_words_need_no_dictionary_of_the_protocol(code, variant):
+def test_message_has_no_protocol_terms(code, variant):
     if (code, variant) in FOR_PROGRAMS:
         return
     message = message_for(code, variant=variant)
@@ -65,7 +65,7 @@ def test_unknown_code_raises_key_error():
         message_for("no_such_code")
 
 
-def test_facts_stand_where_they_belong():
+def test_message_contains_its_facts():
     message = message_for("account_mismatch", handle="a.example", host="pds.example")
 
     assert "as a.example" in message.text
@@ -81,13 +81,13 @@ def test_a_host_that_opens_a_sentence_keeps_its_small_letters():
     )
 
 
-def test_a_fact_is_never_read_as_a_template():
+def test_fact_with_braces_is_not_formatted():
     message = message_for("handle_not_found", handle="{host}{0.__class__}")
 
     assert message.title == "Nobody has the handle {host}{0.__class__}"
 
 
-def test_marks_that_hide_or_turn_text_are_dropped():
+def test_fact_loses_control_and_bidi_characters():
     message = message_for(
         "handle_not_found", handle="\u202ea\u200bb\r\nc\x00.example\u2066"
     )
@@ -95,13 +95,13 @@ def test_marks_that_hide_or_turn_text_are_dropped():
     assert message.title == "Nobody has the handle abc.example"
 
 
-def test_a_fact_that_is_nothing_but_marks_counts_as_unknown():
+def test_fact_of_control_characters_alone_is_unknown():
     assert message_for("handle_not_found", handle="\u202e \n").title == (
         "Nobody has the handle this handle"
     )
 
 
-def test_an_endless_fact_is_cut():
+def test_long_fact_is_cut():
     message = message_for("host_unreachable", host="x" * 10_000)
 
     assert "x" * LONGEST_FACT + "…" in message.title
@@ -121,13 +121,13 @@ def test_an_endless_fact_is_cut():
         (600, "10 minutes"),
     ],
 )
-def test_a_wait_is_said_in_words_and_never_too_short(seconds, words):
+def test_wait_is_worded_and_rounded_up(seconds, words):
     message = message_for("too_many_requests", retry_after=seconds)
 
     assert message.title == f"Please wait {words}"
 
 
-def test_return_to_rides_along_to_the_sign_in_form():
+def test_next_step_to_login_keeps_return_to():
     step = message_for(
         "login_expired", return_to="https://a.example/x?y=1&z=ü"
     ).next_step
@@ -138,13 +138,13 @@ def test_return_to_rides_along_to_the_sign_in_form():
     )
 
 
-def test_what_a_service_asks_for_rides_along_too():
+def test_next_step_to_login_keeps_scope():
     step = message_for("login_expired", return_to="/x", scope="blob:*/*").next_step
 
     assert step.href == "/auth/login?return_to=%2Fx&scope=blob%3A%2A%2F%2A"
 
 
-def test_return_to_stays_away_from_other_links():
+def test_next_step_elsewhere_has_no_return_to():
     step = message_for("username_taken", return_to="https://a.example/").next_step
 
     assert step.href == "/auth/signup"

@@ -143,7 +143,7 @@ NOTICE = {
         ("signed_out.html", {"host": HOSTILE}),
     ],
 )  # fmt: skip
-def test_words_from_outside_stay_words(template, changes):
+def test_text_from_outside_is_escaped(template, changes):
     context = LOGIN | {"page_title": HOSTILE} | changes
 
     html = render(template, **context)
@@ -239,7 +239,7 @@ def test_the_field_suits_a_handle(read):
         ("error-invalid_identifier-email", False),
     ],
 )
-def test_the_field_is_marked_only_when_it_is_to_blame(read, name, invalid):
+def test_identifier_field_is_invalid_only_for_its_own_errors(read, name, invalid):
     (entry,) = (e for e in read(name).all("input") if e.attributes.get("id"))
 
     assert ("aria-invalid" in entry.attributes) is invalid

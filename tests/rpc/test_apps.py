@@ -61,7 +61,7 @@ def test_an_app_of_ours_waits_over_a_restart(
         assert waiting.result(30).username == "alice"
 
 
-def test_an_app_of_ours_is_told_no(
+def test_denied_app_of_ours_gets_denied(
     running: Running,
     alice: Browser,
     service: Service,
@@ -74,7 +74,7 @@ def test_an_app_of_ours_is_told_no(
         app.await_login(started.session_id)
 
 
-def test_an_app_of_ours_learns_why_a_login_cannot_begin(
+def test_app_of_ours_gets_the_error_of_a_login_that_cannot_begin(
     running: Running, service: Service
 ):
     with pytest.raises(LoginRefused) as refused:

@@ -40,7 +40,7 @@ class Peer:
         ("unix:/run/latchkey/rpc.sock", "unix"),
     ],
 )
-def test_the_address_of_a_caller_is_its_peers(peer: str, address: str):
+def test_address_of_a_caller_is_the_peer_address(peer: str, address: str):
     assert address_of(cast("Context", Peer(peer))) == address
 
 
@@ -57,7 +57,7 @@ def test_metadata_do_not_change_the_address_of_a_caller(
     assert line.startswith("127.0.0.1 ")
 
 
-def test_a_call_is_one_line_and_no_secret(
+def test_each_call_is_one_log_line_without_secrets(
     app: App, service: Service, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.DEBUG)

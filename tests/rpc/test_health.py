@@ -37,11 +37,11 @@ def check(stub: health_pb2_grpc.HealthStub, service: str) -> int:
 
 
 @pytest.mark.parametrize("name", ["", AUTH])
-def test_a_listener_that_can_serve_says_so(stub, name: str):
+def test_check_of_a_ready_listener_is_serving(stub, name: str):
     assert check(stub, name) == SERVING
 
 
-def test_a_service_that_is_not_here_is_not_found(stub):
+def test_check_of_an_unknown_service_is_not_found(stub):
     with pytest.raises(grpc.RpcError) as refused:
         check(stub, "latchkey.v9.AuthService")
 
@@ -58,7 +58,7 @@ def test_all_services_are_listed_with_their_state(stub):
     }
 
 
-def test_a_listener_without_its_keys_does_not_serve(
+def test_check_without_keys_is_not_serving(
     listens: Callable[..., Running], service: Service
 ):
     service.rows("DELETE FROM signing_keys")
@@ -66,7 +66,7 @@ def test_a_listener_without_its_keys_does_not_serve(
         assert check(health_pb2_grpc.HealthStub(channel), AUTH) == NOT_SERVING
 
 
-def test_a_watcher_hears_when_the_database_is_gone_and_when_it_is_back(
+def test_watch_reports_database_outage_and_recovery(
     listens: Callable[..., Running],
     service: Service,
     monkeypatch: pytest.MonkeyPatch,
@@ -91,7 +91,7 @@ def test_a_watcher_hears_when_the_database_is_gone_and_when_it_is_back(
         heard.cancel()
 
 
-def test_a_part_that_keeps_silent_is_not_well(
+def test_check_that_times_out_is_not_serving(
     listens: Callable[..., Running],
     service: Service,
     monkeypatch: pytest.MonkeyPatch,
@@ -106,7 +106,7 @@ def test_a_part_that_keeps_silent_is_not_well(
     assert state == NOT_SERVING
 
 
-def test_a_watcher_of_nothing_hears_that_it_is_unknown(stub):
+def test_watch_of_an_unknown_service_is_service_unknown(stub):
     request = health_pb2.HealthCheckRequest(service="latchkey.v9.AuthService")
     heard = stub.Watch(request, timeout=ANSWERS_WITHIN)
 
@@ -114,7 +114,7 @@ def test_a_watcher_of_nothing_hears_that_it_is_unknown(stub):
     heard.cancel()
 
 
-def test_a_listener_that_stops_says_so_to_its_watchers(running: Running, stub):
+def test_watch_of_a_stopping_listener_is_not_serving(running: Running, stub):
     heard = stub.Watch(health_pb2.HealthCheckRequest(), timeout=ANSWERS_WITHIN)
     first = next(heard).status
     with ThreadPoolExecutor(1) as pool:

@@ -83,7 +83,7 @@ def test_the_page_shows_the_code_that_the_app_has(app: App, alice: Browser):
     assert "Sky Desk" in page.text
 
 
-def test_a_person_says_no_on_our_page(app: App, alice: Browser):
+def test_denying_on_our_page_streams_denied(app: App, alice: Browser):
     started = app.initiates(ALICE)
 
     decides(alice, started.oauth_url, "deny")
@@ -91,7 +91,7 @@ def test_a_person_says_no_on_our_page(app: App, alice: Browser):
     assert app.is_told(started.session_id) == ["denied"]
 
 
-def test_a_person_cancels_at_their_host(app: App, alice: Browser):
+def test_denying_at_the_host_streams_denied(app: App, alice: Browser):
     started = app.initiates(ALICE)
 
     reaches_host(alice, started.oauth_url).denies()
@@ -113,7 +113,7 @@ def test_a_newcomer_signs_up_first(app: App, service: Service):
     assert event.completed.username == "rosie"
 
 
-def test_a_platform_that_takes_the_risk_asks_nothing(
+def test_native_confirmation_off_completes_without_a_question(
     listens: Callable[..., Running], open_service: Callable[..., Service]
 ):
     service = open_service(native_confirmation=False)
@@ -196,7 +196,7 @@ def test_a_restart_between_start_and_callback_loses_nothing(
         assert completed(App(channel), started.session_id).username == "alice"
 
 
-def test_what_began_over_http_is_told_over_grpc(
+def test_login_begun_over_http_is_awaited_over_grpc(
     app: App, alice: Browser, service: Service
 ):
     web = WebApp(service).starts(ALICE)
@@ -205,7 +205,7 @@ def test_what_began_over_http_is_told_over_grpc(
     assert completed(app, web.secret).username == "alice"
 
 
-def test_what_began_over_grpc_is_told_over_http(
+def test_login_begun_over_grpc_is_awaited_over_http(
     app: App, alice: Browser, service: Service
 ):
     started = app.initiates(ALICE)

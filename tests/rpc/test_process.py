@@ -85,7 +85,7 @@ def speaks_http(path: Path) -> bytes:
         return raw.recv(100)
 
 
-def test_it_serves_and_ends_when_it_is_told(tmp_path: Path):
+def test_process_serves_and_ends_on_sigterm(tmp_path: Path):
     with serving(tmp_path) as process:
         with grpc.insecure_channel(f"unix:{tmp_path}/rpc.sock") as channel:
             grpc.channel_ready_future(channel).result(ANSWERS_WITHIN)
@@ -139,7 +139,7 @@ def test_json_log_has_no_lines_of_the_grpc_core(tmp_path: Path):
     assert [json.loads(line)["message"] for line in lines][-1].endswith("stops")
 
 
-def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
+def test_process_with_an_invalid_setting_exits_with_one_line(tmp_path: Path):
     code, lines = ended(tmp_path, LATCHKEY_RPC_BIND="localhost:50051")
 
     assert code == 1
@@ -147,7 +147,7 @@ def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
     assert lines[0].startswith("LATCHKEY_RPC_BIND: 'localhost:50051' is no IP address")
 
 
-def test_an_address_of_another_machine_ends_the_start(tmp_path: Path):
+def test_process_with_a_foreign_address_exits_with_one_line(tmp_path: Path):
     code, lines = ended(
         tmp_path, LATCHKEY_RPC_BIND="192.0.2.7:50051", LATCHKEY_RPC_CLEAR_TEXT="on"
     )
@@ -159,7 +159,7 @@ def test_an_address_of_another_machine_ends_the_start(tmp_path: Path):
     assert not any("Traceback" in line for line in lines)
 
 
-def test_a_second_listener_does_not_take_half_of_the_calls(
+def test_second_listener_on_an_address_raises_cannot_listen(
     listens: Callable[..., Running], service: Service
 ):
     first = listens(service)

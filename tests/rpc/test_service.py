@@ -55,7 +55,7 @@ def test_an_app_need_not_say_its_name(app: App, service: Service):
         (ALICE, grpc.StatusCode.UNAVAILABLE, "host_unreachable"),
     ],
 )
-def test_an_identifier_that_leads_nowhere_is_refused(
+def test_initiate_with_an_unusable_identifier_returns_its_status(
     app: App, world: World, typed: str, code: grpc.StatusCode, error: str
 ):
     world.home("nobody.paints.ink")
@@ -78,7 +78,9 @@ def test_an_identifier_that_leads_nowhere_is_refused(
         ("code_challenge", "too-short"),
     ],
 )
-def test_a_field_that_cannot_be_used_is_refused(app: App, field: str, text: str):
+def test_initiate_with_an_invalid_field_returns_invalid_argument(
+    app: App, field: str, text: str
+):
     with pytest.raises(grpc.RpcError) as refused:
         app.initiates(ALICE, **{field: text})
 
@@ -86,7 +88,9 @@ def test_a_field_that_cannot_be_used_is_refused(app: App, field: str, text: str)
     assert metadata_of(refused.value)["latchkey-error"] == "invalid_request"
 
 
-def test_a_refusal_can_be_found_in_the_log(app: App, caplog: pytest.LogCaptureFixture):
+def test_reference_of_a_refusal_is_in_the_log(
+    app: App, caplog: pytest.LogCaptureFixture
+):
     caplog.set_level(logging.INFO)
 
     with pytest.raises(grpc.RpcError) as refused:
@@ -97,7 +101,7 @@ def test_a_refusal_can_be_found_in_the_log(app: App, caplog: pytest.LogCaptureFi
     assert line.startswith("InitiateLogin: invalid_identifier (")
 
 
-def test_a_fault_of_ours_is_internal_and_tells_nothing(
+def test_unexpected_exception_is_internal_without_details(
     app: App, service: Service, caplog: pytest.LogCaptureFixture
 ):
     service.rows("ALTER TABLE native_logins RENAME TO gone")
@@ -146,7 +150,7 @@ def test_await_without_the_verifier_is_refused(app: App, verifier: str):
     assert metadata_of(refused.value)["latchkey-error"] == "wrong_verifier"
 
 
-def test_an_abandoned_login_expires(app: App, clock: FakeClock):
+def test_await_of_an_undecided_login_ends_with_expired(app: App, clock: FakeClock):
     started = app.initiates(ALICE, code_challenge=challenge_of(VERIFIER))
     events = app.awaits(started.session_id, code_verifier=VERIFIER)
     first = next(events).WhichOneof("outcome")
@@ -157,7 +161,7 @@ def test_an_abandoned_login_expires(app: App, clock: FakeClock):
     assert [event.WhichOneof("outcome") for event in events] == ["expired"]
 
 
-def test_a_message_of_unreasonable_size_is_not_read(app: App):
+def test_message_above_16_kb_is_refused(app: App):
     with pytest.raises(grpc.RpcError) as refused:
         app.initiates("x" * 20_000)
 
@@ -177,5 +181,5 @@ def test_every_failure_has_a_status_code(kind: type[Exception]):
     }
 
 
-def test_no_exception_to_the_rule_is_about_a_code_that_is_gone():
+def test_codes_with_their_own_status_are_in_the_table():
     assert set(BY_CODE) <= {row.code for row in failures.TABLE.values()}

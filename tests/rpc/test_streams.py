@@ -54,7 +54,7 @@ def wait_until_free(running: Running) -> None:
     raise AssertionError(f"{open_streams(running)} streams are still open")
 
 
-def test_a_stream_tells_that_it_waits_and_then_how_it_ended(app: App, service: Service):
+def test_await_streams_pending_then_the_answer(app: App, service: Service):
     started = app.initiates(ALICE)
     events = app.awaits(started.session_id)
 
@@ -64,7 +64,7 @@ def test_a_stream_tells_that_it_waits_and_then_how_it_ended(app: App, service: S
     assert events.code() == grpc.StatusCode.OK
 
 
-def test_an_answer_that_is_there_comes_alone(app: App, service: Service):
+def test_await_of_a_decided_login_streams_one_event(app: App, service: Service):
     started = app.initiates(ALICE)
     deny(service)
 
@@ -99,7 +99,7 @@ def test_a_caller_that_leaves_frees_its_place(
     assert any("AwaitLogin CANCELLED" in line for line in caplog.messages)
 
 
-def test_a_caller_that_leaves_at_the_moment_of_a_wake_up_is_gone():
+def test_caller_that_cancels_during_a_wake_up_frees_its_place():
     """`asyncio.wait_for` of Python 3.11 would go on waiting without a caller."""
 
     async def leaves() -> bool:

@@ -59,11 +59,11 @@ def running(listens: Callable[..., Running], service: Service, files: Files) -> 
     return listens(service, certificate=files.pair)
 
 
-def test_a_caller_that_trusts_the_issuer_is_served(running: Running, files: Files):
+def test_tls_call_with_the_trusted_issuer_is_served(running: Running, files: Files):
     assert files.reaches(running)
 
 
-def test_a_caller_in_clear_text_is_not(running: Running):
+def test_clear_text_call_to_a_tls_listener_fails(running: Running):
     with running.channel() as channel, pytest.raises(grpc.RpcError) as refused:
         App(channel).initiates(ALICE)
 
@@ -78,7 +78,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(
     assert files.reaches(running)
 
 
-def test_half_a_renewal_changes_nothing(
+def test_files_that_do_not_match_keep_the_last_pair(
     running: Running, files: Files, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.WARNING)
@@ -111,7 +111,9 @@ def broken(files: Files, what: str) -> str:
 @pytest.mark.parametrize(
     "what", ["another key", "no key", "a key with a password", "no certificate"]
 )
-def test_what_is_no_pair_stops_the_start_with_one_line(files: Files, what: str):
+def test_start_with_files_that_are_no_pair_raises_certificate_unusable(
+    files: Files, what: str
+):
     expected = broken(files, what)
 
     with pytest.raises(CertificateUnusable) as refused:

@@ -133,7 +133,7 @@ def test_worker_without_init_logs_what_is_missing(tmp_path: Path):
     assert "flask --app wsgi init" in server.log.read_text()
 
 
-def test_an_unusable_setting_ends_the_start_with_one_line(tmp_path: Path):
+def test_process_with_an_invalid_setting_exits_with_one_line(tmp_path: Path):
     log = tmp_path / "log"
     with log.open("w") as output:
         process = start_gunicorn("wsgi:app", {"LATCHKEY_BIND": "here"}, output)

@@ -30,9 +30,9 @@ CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0"
         ("   ", "An unknown device"),
     ],
 )  # fmt: skip
-def test_a_browser_is_called_by_what_people_know(agent: str, name: str) -> None:
+def test_name_of_a_browser_is_browser_and_system(agent: str, name: str) -> None:
     assert name_of(session(device=agent)) == name
 
 
-def test_an_app_is_called_as_it_calls_itself() -> None:
+def test_name_of_an_app_session_is_the_app_name() -> None:
     assert name_of(session(device="Firefox/140.0", app_name="Sketch")) == "Sketch"

@@ -52,7 +52,7 @@ def where_a_browser_goes(return_to: str) -> str:
 @example("https://evilplatform.cafe/")
 @example("https://play.elsewhere.cafe:8443/")
 @example("http://play.elsewhere.cafe/")
-def test_what_is_accepted_leads_to_the_platform(return_to: str) -> None:
+def test_parse_accepts_hosts_of_the_platform(return_to: str) -> None:
     try:
         accepted = POLICY.parse(return_to)
     except ReturnToInvalid:
@@ -74,7 +74,7 @@ def test_what_is_accepted_leads_to_the_platform(return_to: str) -> None:
         r"/[a-z0-9._~%!$&'()*+,;=:@-]{0,40}(\?[a-z0-9=&%/]{0,40})?", fullmatch=True
     )
 )
-def test_our_own_paths_are_taken_as_they_are(path: str) -> None:
+def test_parse_accepts_own_paths_unchanged(path: str) -> None:
     assert POLICY.parse(path) == path
 
 
@@ -84,6 +84,6 @@ def test_parse_of_a_hostile_target_raises_return_to_invalid(target: str) -> None
         POLICY.parse(target)
 
 
-def test_what_is_too_long_is_refused() -> None:
+def test_parse_of_a_long_target_raises_return_to_invalid() -> None:
     with pytest.raises(ReturnToInvalid):
         POLICY.parse("/" + "a" * LONGEST)

@@ -60,14 +60,14 @@ def events(awaiting: Awaiting, *, heartbeat: float) -> Generator[bytes, None, No
     return stream
 
 
-def test_an_answer_that_is_there_is_all_there_is_to_say():
+def test_events_of_a_decided_login_are_one_answer():
     said = list(events(Login(DENIED).awaiting(), heartbeat=PATIENCE))
 
     document = b'data: {"status":"denied"}'
     assert said == [RETRY + b"id: denied\nevent: denied\n" + document + b"\n\n"]
 
 
-def test_silence_is_filled_with_comments_and_looked_through():
+def test_events_send_a_heartbeat_comment_while_pending():
     login = Login(PENDING, PENDING, PENDING, DENIED)
 
     said = list(events(login.awaiting(), heartbeat=0.001))
@@ -77,7 +77,7 @@ def test_silence_is_filled_with_comments_and_looked_through():
     assert len(said) == 4
 
 
-def test_being_woken_for_nothing_says_nothing():
+def test_wake_without_a_change_sends_no_event():
     login = Login(PENDING, PENDING, DENIED)
     awaiting = login.awaiting()
     stream = events(awaiting, heartbeat=PATIENCE)
@@ -110,7 +110,7 @@ def test_await_ends_with_its_login():
 @pytest.mark.parametrize(
     "error", [StorageFailed("gone"), SigningKeyMissing("platform")]
 )
-def test_trouble_of_ours_ends_a_stream_without_an_answer(error):
+def test_storage_failure_ends_the_stream_without_an_answer(error):
     login = Login(PENDING, error)
 
     said = list(events(login.awaiting(), heartbeat=0.001))
@@ -130,7 +130,7 @@ def test_a_stream_that_is_closed_gives_its_place_back():
     assert login.held == []
 
 
-def test_a_refusal_comes_before_anything_is_said():
+def test_refusal_is_raised_before_the_first_event():
     login = Login(StorageFailed("gone"))
 
     with pytest.raises(StorageFailed):
@@ -139,7 +139,7 @@ def test_a_refusal_comes_before_anything_is_said():
     assert login.held == []
 
 
-def test_a_mistake_of_ours_is_not_hidden():
+def test_unexpected_exception_is_raised_from_events():
     with pytest.raises(ZeroDivisionError):
         list(events(Login(PENDING, ZeroDivisionError()).awaiting(), heartbeat=0.001))
 
@@ -156,7 +156,7 @@ def test_a_process_that_stops_ends_its_streams_without_an_answer():
     assert login.looks == 1
 
 
-def test_a_long_poll_ends_with_the_answer_or_with_its_time():
+def test_poll_returns_the_answer_or_pending_after_its_seconds():
     assert Login(DENIED).awaiting().poll(ADDRESS, seconds=0) == DENIED
     assert Login(PENDING).awaiting().poll(ADDRESS, seconds=0) == PENDING
     assert Login(PENDING).awaiting().poll(ADDRESS, seconds=0.01) == PENDING
@@ -166,7 +166,7 @@ def test_a_long_poll_ends_with_the_answer_or_with_its_time():
     assert woken.poll(ADDRESS, seconds=PATIENCE) == DENIED
 
 
-def test_a_process_that_stops_answers_its_long_polls():
+def test_poll_in_a_stopping_process_returns_pending():
     login = Login(PENDING)
     login.is_ending = True
 

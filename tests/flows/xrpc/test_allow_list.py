@@ -54,7 +54,7 @@ def admitted(rules: XrpcAllowList, call: Call, body: object = None) -> Admitted 
     collection=st.sampled_from(COLLECTIONS) | st.text(max_size=9),
     kind=st.sampled_from([*ACTIONS, "x"]),
 )
-def test_what_is_admitted_was_named(
+def test_admit_of_a_named_call_returns_its_needs(
     words, verb, method, service, media_type, repo, collection, kind
 ):
     """Said once more, in the plainest words, for every call that gets through."""
@@ -127,7 +127,7 @@ def test_what_is_admitted_was_named(
         "app.relay.getFeed",
     ],
 )
-def test_what_no_call_may_have_is_no_setting(text):
+def test_parse_of_a_forbidden_method_raises_scope_invalid(text):
     with pytest.raises(ScopeInvalid):
         XrpcAllowList.parse(f"repo:app.relay.track {text}")
 
