@@ -46,6 +46,7 @@ CONTRACT: dict[str, set[int]] = {
     "not_found": {404},
     "method_not_allowed": {405},
     "too_large": {413},
+    "service_unavailable": {503},
     "internal": {500},
 }
 """The codes and statuses that others build on."""

@@ -11,6 +11,7 @@
     │   ├── HostUnknown               DNS answered: the name has no address
     │   ├── HostFailing               it, or a proxy of it, answered 5xx or 429
     │   └── HostCircuitOpen           not asked: its circuit breaker is open
+    ├── ClientBusy                    this process has too much to do: try again
     ├── HostWithoutOAuth
     ├── ServerInvalid                 a host's answer breaks the profile
     │   ├── UnsafeURL                 a URL or an address that we refuse
@@ -153,6 +154,19 @@ class HostCircuitOpen(HostUnreachable):
     def __init__(self, host: str, retry_after: float) -> None:
         super().__init__(host, f"is left alone for {retry_after:.0f} s")
         self.retry_after = retry_after
+
+
+class ClientBusy(AtprotoError):
+    """This process does too many of these at once; no host is at fault.
+
+    Try again after `retry_after` seconds.
+    """
+
+    retry_after = 2.0
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"too many {what} are under way in this process")
+        self.what = what
 
 
 class HostWithoutOAuth(AtprotoError):

@@ -400,6 +400,12 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "The body of this call is longer than the people who run {platform} allow.",
         MY_ACCOUNT,
     ),
+    ("service_unavailable", ""): Row(
+        "{platform} is busy",
+        "Too many people are signing in at this moment. That says nothing about your "
+        "account. Try again in {wait}.",
+        TRY_AGAIN,
+    ),
     ("internal", ""): Row(
         "Something broke on our side",
         "This is our fault, not yours. Try again in a moment. If it happens again, "

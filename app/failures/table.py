@@ -32,6 +32,7 @@ TABLE: dict[type[Exception], Row] = {
     atproto.HostUnknown: Row("host_unreachable", 504, "unknown"),
     atproto.HostFailing: Row("host_unreachable", 502, "failing"),
     atproto.HostCircuitOpen: Row("host_unreachable", 504, "resting"),
+    atproto.ClientBusy: Row("service_unavailable", 503),
     atproto.HostWithoutOAuth: Row("host_without_oauth", 400),
     atproto.ServerInvalid: Row("server_invalid", 502),
     atproto.UnsafeURL: Row("server_invalid", 502),

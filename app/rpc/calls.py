@@ -31,6 +31,7 @@ BY_HTTP_STATUS = {
     429: StatusCode.RESOURCE_EXHAUSTED,
     500: StatusCode.INTERNAL,
     502: StatusCode.UNAVAILABLE,
+    503: StatusCode.UNAVAILABLE,
     504: StatusCode.UNAVAILABLE,
 }
 

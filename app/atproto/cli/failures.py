@@ -110,6 +110,7 @@ _TABLE: Final[dict[type[BaseException], tuple[Exit, str, str]]] = {
         "Name the account by its DID, or by the handle that it claims",
     ),
     errors.AccountUnavailable: (Exit.NO_ACCOUNT, "account_unavailable", ""),
+    errors.ClientBusy: (Exit.UNREACHABLE, "client_busy", _AGAIN),
     errors.HostUnreachable: (Exit.UNREACHABLE, "host_unreachable", _AGAIN),
     errors.RefreshBusy: (Exit.UNREACHABLE, "refresh_busy", _AGAIN),
     errors.HostWithoutOAuth: (

@@ -26,7 +26,6 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
-from urllib3.exceptions import TimeoutError as Late
 from urllib3.util import Retry, Timeout
 
 from ..errors import (
@@ -37,15 +36,17 @@ from ..errors import (
     UnsafeURL,
 )
 from .circuit_breaker import Breaker
-from .pool import ConnectionStale, Pools
-from .sockets import CeilingReached, Dialer, longest_answer, resolve_by_system
+from .dialer import Dialer, resolve_by_system, resolve_with_search_list
+from .exceptions import TRANSPORT_ERRORS, ConnectionStale, translate
+from .limits import wire_limit
+from .pool import Pools
 from .types import ERROR_LIMIT, HTTP, Deadline, Response, Upload
 from .url_policy import NetworkPolicy, SafeURL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .sockets import Resolve
+    from .dialer import Resolve
     from .types import Body
 
 __all__ = ["HTTP", "Deadline", "NetworkPolicy", "Response", "SafeHTTP", "SafeURL"]
@@ -61,7 +62,6 @@ FAIR_CHANCE = 2.0
 budget that another host has used up is no chance: otherwise a slow stranger could make
 us leave the PLC directory alone."""
 
-HEADER_LIMIT = 64_000
 MOST_REDIRECTS = 3
 CHUNK = 16_384
 
@@ -105,7 +105,10 @@ class SafeHTTP:
         self._breaker = breaker or Breaker(monotonic=monotonic)
         if adapter is None:
             context = ssl.create_default_context(cafile=ca_bundle)
-            dial = Dialer(resolve or resolve_by_system, self._check_address)
+            system = (
+                resolve_with_search_list if policy.allow_private else resolve_by_system
+            )
+            dial = Dialer(resolve or system, self._check_address)
             adapter = _Adapter(Pools(dial, context))
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self._session = _open_session(adapter)
@@ -186,22 +189,17 @@ class SafeHTTP:
         request = self._prepare(call)  # what is wrong with it is not the host's failure
         try:
             return self._exchange(call, request)
-        except ConnectionStale as error:
-            if again and call.method == "GET":
+        except TRANSPORT_ERRORS as error:
+            if again and isinstance(error, ConnectionStale) and call.method == "GET":
                 return self._send(call, again=False)
-            reason = "closed the connection"
-            raise HostUnreachable(call.url.host, reason, sent=True) from error
-        except CeilingReached as error:
-            raise ResponseTooLarge(call.url.host, call.limit) from error
-        except requests.RequestException as error:
-            raise _unreachable(call.url.host, error) from error
+            raise translate(error, host=call.url.host, limit=call.limit) from error
 
     def _exchange(self, call: _Call, request: requests.PreparedRequest) -> Response:
         left = max(call.budget.remaining(), 0.001)
         # The time to connect is the time to send as well, which an upload needs.
         connect = left if isinstance(call.body, Upload) else min(CONNECT_LIMIT, left)
         with (
-            longest_answer(call.limit),
+            wire_limit(call.limit),
             self._session.send(request, stream=True, timeout=(connect, left)) as answer,
         ):
             return _read(answer, call)
@@ -288,8 +286,6 @@ def _open_session(adapter: BaseAdapter) -> _Session:
 def _read(answer: requests.Response, call: _Call) -> Response:
     """Read an answer within its limits; what comes with a redirect is not read."""
     host, headers = call.url.host, answer.headers
-    if sum(len(name) + len(value) for name, value in headers.items()) > HEADER_LIMIT:
-        raise ResponseTooLarge(host, HEADER_LIMIT)
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ServerInvalid(host, "its answer is compressed, though we asked for none")
     body = b"" if answer.status_code in _REDIRECTS else _read_body(answer, call)
@@ -320,15 +316,3 @@ def _chunks(answer: requests.Response, call: _Call, *, limit: int) -> Iterator[b
 def _location(response: Response) -> str | None:
     is_redirect = response.status in _REDIRECTS
     return response.headers.get("Location") if is_redirect else None
-
-
-def _unreachable(host: str, error: requests.RequestException) -> HostUnreachable:
-    """Translate what requests raises once a connection stands.
-
-    Adapters that stand in for the network say "nothing was sent" by ConnectTimeout.
-    """
-    sent = not isinstance(error, requests.ConnectTimeout)
-    cause = error.args[0] if error.args else None
-    is_late = isinstance(error, requests.Timeout) or isinstance(cause, Late)
-    reason = "no answer in time" if is_late else "broke off its answer"
-    return HostUnreachable(host, reason, sent=sent)

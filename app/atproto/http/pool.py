@@ -1,10 +1,8 @@
-"""HTTP connections and their pools, below the door and above the sockets.
+"""HTTP connections and their pools (urllib3), between `SafeHTTP` and the sockets.
 
-Pools are keyed by name: a connection that is kept open serves again without asking DNS,
-and never for another name. Whatever goes wrong while connecting is a `HostUnreachable`
-with nothing sent. It is none of the exceptions that urllib3 and requests wrap, so it
-arrives as it was raised; everything that they do raise came later, when bytes may have
-left. That is how one tells what may be sent again (requirement 6.8).
+Pools are keyed by host name: a connection that is kept open serves again without asking
+DNS, and never for another name. A failure to connect is a `ConnectFailed`, which
+urllib3 and requests do not wrap: it tells that nothing was sent (requirement 6.8).
 """
 
 from __future__ import annotations
@@ -22,43 +20,52 @@ from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssltransport import SSLTransport
 
-from ..errors import HostUnreachable
-from .sockets import explain
+from .exceptions import ConnectFailed, ConnectionStale
+from .limits import LimitedReader, Pace
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
-    from .sockets import Dialer
+    from .dialer import Dialer
 
 POOLS = 128
 CONNECTIONS_PER_HOST = 32
 
 LONGEST_IDLE = 60.0
-"""Seconds after which a kept connection is not trusted: something on the way may have
-dropped it silently, and a POST that vanishes cannot be repeated (requirement 6.8)."""
+"""Seconds after which an idle connection is not used again: a router may have dropped
+it silently, and a POST that is lost cannot be repeated (requirement 6.8)."""
 
 _KEEP_ALIVE = re.compile(r"timeout=(\d{1,6})")
 
 
-class ConnectionStale(Exception):
-    """A kept connection was closed by the host just as it was used again."""
-
-
 class _Answer(http.client.HTTPResponse):
-    """An answer that may be announced by others (1xx, RFC 9110 §15.2)."""
+    """A response that is read within limits, and interim ones (1xx) before it."""
+
+    fp: Any  # http.client sets it to None at the end
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = LimitedReader(self.fp)
+
+    def begin(self) -> None:
+        """Read the head."""
+        reader = self.fp
+        super().begin()
+        reader.end_head()
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Have every announcement passed over, as http.client does with 100 alone.
+        """Skip every interim response, as http.client does with 100 alone.
 
-        Else 103 would be the answer, and the answer itself that to the next request.
+        Otherwise 103 would be the response, and the response that of the next request
+        (RFC 9110 section 15.2).
         """
         version, status, reason = super()._read_status()  # type: ignore[misc] # private
-        is_ahead = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
-        return version, HTTPStatus.CONTINUE if is_ahead else status, reason
+        is_interim = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
+        return version, HTTPStatus.CONTINUE if is_interim else status, reason
 
 
 class _Connection(HTTPConnection):
-    """What plain and TLS connections share: how they open, and when they are stale."""
+    """The common part of plain and TLS connections: opening, and being stale."""
 
     response_class = _Answer
 
@@ -70,25 +77,25 @@ class _Connection(HTTPConnection):
         self._idle_limit = LONGEST_IDLE
 
     def connect(self) -> None:
-        """Connect as urllib3 asks, or raise HostUnreachable: nothing was sent."""
+        """Connect as urllib3 asks, or raise ConnectFailed: nothing was sent."""
         self._answers = 0
         try:
             self._open(float(self.timeout or 0.0))
         except OSError as error:
             self.close()
-            raise HostUnreachable(self.host, explain(error)) from error
+            raise ConnectFailed from error
 
     def _open(self, timeout: float) -> None:
         self.sock = self._dial(self.host, self.port, timeout)
 
     @property
     def is_connected(self) -> bool:
-        """Tell whether the connection may serve again; urllib3 asks before it does."""
+        """Tell whether the connection may be used again; urllib3 asks before it is."""
         is_old = time.monotonic() - self._idle_since > self._idle_limit
         return not is_old and super().is_connected
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3's
-        """Read the answer's head; tell a stale connection from one that broke."""
+        """Read the head; tell a stale connection from a broken one."""
         try:
             response = super().getresponse()
         except ConnectionError as error:
@@ -101,11 +108,29 @@ class _Connection(HTTPConnection):
         return response
 
 
+class _TLSTransport(SSLTransport):
+    """TLS in memory, whose records are limited in number: they may hold one byte."""
+
+    _pace = Pace()
+
+    def settimeout(self, value: float | None) -> None:
+        """Grant seconds to the socket, and reads to the records."""
+        self._pace = Pace()
+        super().settimeout(value)
+
+    def read(self, len: int = 1024, buffer: Any = None) -> int | bytes:
+        """Read one record, or a part of it."""
+        received = super().read(len, buffer)
+        size = received if isinstance(received, int) else memoryview(received).nbytes
+        self._pace.count(size)
+        return received
+
+
 class _TLSConnection(_Connection, HTTPSConnection):
     """TLS over the budget socket; the context verifies certificate and name.
 
     TLS runs in memory (`SSLTransport`), so that every wait is one of the socket's:
-    `ssl.SSLSocket` has waits of its own, which under gevent know no total.
+    `ssl.SSLSocket` has waits of its own, which under gevent have no common limit.
     """
 
     def _open(self, timeout: float) -> None:
@@ -113,7 +138,7 @@ class _TLSConnection(_Connection, HTTPSConnection):
         if self.ssl_context is None or not self.ssl_context.check_hostname:
             raise ssl.SSLError(1, "certificates would not be verified")
         raw: Any = self.sock
-        self.sock = SSLTransport(raw, self.ssl_context, server_hostname=self.host)
+        self.sock = _TLSTransport(raw, self.ssl_context, server_hostname=self.host)
         self.is_verified = True
 
 
@@ -134,7 +159,7 @@ class Pools(PoolManager):
 
 
 def _idle_limit(keep_alive: str) -> float:
-    """Return for how long a connection is worth keeping, a second before the host's."""
+    """Return for how many seconds to keep a connection: one less than the host does."""
     named = _KEEP_ALIVE.search(keep_alive)
     return min(LONGEST_IDLE, int(named[1]) - 1.0) if named else LONGEST_IDLE
 
@@ -143,7 +168,7 @@ def _names_no_query(record: logging.LogRecord) -> bool:
     return "?" not in record.getMessage()
 
 
-# urllib3 logs targets with their query: one line per request at DEBUG, and a warning
-# when headers are odd. A query may hold what no log may (requirement 9.22).
+# urllib3 logs targets with their query: a line per request at DEBUG, and a warning for
+# unusual headers. A query may hold secrets (requirement 9.22).
 for _name in ("urllib3.connectionpool", "urllib3.connection"):
     logging.getLogger(_name).addFilter(_names_no_query)

@@ -18,6 +18,7 @@ from tests.atproto.doors import HOST, Door, OneAnswer
 from tests.fakes.clock import FakeClock
 from tests.fakes.hostile import HostileServer, drips, floods, head, says, sends
 
+CHUNKED = head(Transfer_Encoding="chunked")
 BOMB = gzip.compress(b"\0" * 5_000_000)
 
 
@@ -69,25 +70,62 @@ def test_an_endless_body_is_cut_off(door, framing, piece):
 
 
 @pytest.mark.parametrize(
-    ("start", "piece"),
+    ("start", "piece", "error"),
     [
-        (b"HTTP/1.1 200 Whatever\r\n", b"X: " + b"y" * 50_000 + b"\r\n"),
-        (b"", b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"),
-        (head(Transfer_Encoding="chunked") + b"0\r\n", b"X: " + b"y" * 50 + b"\r\n"),
+        (b"HTTP/1.1 200 X\r\n", b"X: " + b"y" * 50_000 + b"\r\n", ResponseTooLarge),
+        (b"", b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n", ResponseTooLarge),
+        (CHUNKED + b"0\r\n", b"X: " + b"y" * 50 + b"\r\n", ServerInvalid),
+        (CHUNKED + b"0\r\n", b"X: " + b"y" * 50_000 + b"\r\n", ResponseTooLarge),
+        (CHUNKED, b"1\r\nx\r\n", ServerInvalid),
     ],
-    ids=["headers", "interim answers", "trailers"],
+    ids=["headers", "interim answers", "trailers", "long trailers", "tiny chunks"],
 )
-def test_what_surrounds_a_body_has_an_end_too(door, start, piece):
+def test_endless_framing_is_cut_off(door, start, piece, error):
     flood = floods(start, piece)
-    with HostileServer(flood) as server, pytest.raises(ResponseTooLarge):
-        door.get(server)
+    with HostileServer(flood) as server, pytest.raises(error):
+        door.get(server, limit=1_000_000)
 
     assert not flood.is_complete
+    assert flood.sent < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 99 + b"\r\n", ResponseTooLarge),
+        (b"HTTP/1.1 103 Early\r\n\r\n" * 51 + head(), ResponseTooLarge),
+        (head(X="y" * 8_000), ResponseTooLarge),
+        (head(A="y" * 6_000, B="y" * 6_000, C="y" * 6_000), ResponseTooLarge),
+        (b"HTTP/1.1 200 OK\r\nX: a\rB: c\r\n\r\n", HostUnreachable),
+        (b"HTTP/1.1 200 OK\r\n" + b"\r" * 4_000 + b"\r\n\r\n", HostUnreachable),
+    ],
+    ids=["lines", "interim lines", "line", "bytes", "bare CR", "many bare CRs"],
+)
+def test_head_over_a_limit_is_refused(door, sent, error):
+    with HostileServer(sends([sent])) as server, pytest.raises(error):
+        door.get(server)
+
+    assert server.connections == 1
+
+
+def test_head_at_the_limits_is_read(door):
+    start = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 98 + b"\r\n"
+    long = {"A": "y" * 7_900, "B": "y" * 7_900, "Content_Length": "0"}
+    with HostileServer(sends([start]), says(b"", **long)) as server:
+        assert door.get(server).status == 200
+        assert len(door.get(server).headers["B"]) == 7_900
+
+
+def test_body_in_small_chunks_is_read_whole(door):
+    body = [b"%x\r\n%s\r\n" % (40, b"x" * 40)] * 2_000
+    answer = sends([CHUNKED, *body, b"0\r\n\r\n"])
+    with HostileServer(answer) as server:
+        assert len(door.get(server, limit=100_000).body) == 80_000
 
 
 def test_too_many_headers_are_refused(door):
     many = {f"X_{number}": "y" for number in range(150)}
-    with HostileServer(says(**many)) as server, pytest.raises(HostUnreachable):
+    with HostileServer(says(**many)) as server, pytest.raises(ResponseTooLarge):
         door.get(server)
 
 
