@@ -42,7 +42,8 @@ def submit() -> Response:
 
 def _sign_out(return_to: str) -> Response:
     asked = flows().logout.logout(
-        secret=cookies.session_secret(), token=cookies.platform_token()
+        secret=cookies.session_secret(),
+        token=next(iter(cookies.platform_tokens()), None),
     )
     return signed_out(asked, return_to)
 

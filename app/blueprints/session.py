@@ -17,7 +17,9 @@ bp = Blueprint("session", __name__)
 @access("token")
 def show() -> Response:
     """Answer for the Bearer token, else for the cookie."""
-    identified = flows().identify(bearer_token() or cookies.platform_token())
+    identified = flows().identify.first_of(
+        [bearer] if (bearer := bearer_token()) else cookies.platform_tokens()
+    )
     claims, session = identified.claims, identified.session
     return jsonify(
         did=claims.did,

@@ -89,7 +89,7 @@ def call(nsid: str) -> Response:
     """Make the call and pass on the answer."""
     bearer = bearer_token()
     who = flows().call_pds.authenticate(
-        cookies.platform_token() if bearer is None else bearer,
+        cookies.platform_tokens() if bearer is None else [bearer],
         network=network_of(request.remote_addr or ""),
     )
     running = flows().call_pds.begin(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import commands
 from app.atproto.syntax.grammar import host_of
@@ -27,6 +26,7 @@ from app.blueprints import (
 from app.config import Settings
 from app.web import access, errors, headers, templating
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
+from app.web.forwarded import Forwarded
 from app.web.return_to import ReturnPolicy
 
 from .admin import administration_of
@@ -92,10 +92,9 @@ def _open_flask(settings: Settings) -> Flask:
         app.register_blueprint(view.bp)
     for aspect in (headers, access, errors, templating):
         aspect.init_app(app)
-    if settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=settings.trusted_proxies
-        )
+    app.wsgi_app = Forwarded(  # type: ignore[method-assign]
+        app.wsgi_app, trusted_proxies=settings.trusted_proxies
+    )
     return app
 
 
@@ -117,6 +116,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
             SignupHost(url=url, name=host_of(url)) for url in settings.signup_hosts
         ),
         asks_about_apps=settings.native_confirmation,
+        passes_preflights=settings.forward_auth_preflight == "pass",
         returns=ReturnPolicy(
             public_url=settings.public_url,
             hosts=settings.allowed_return_hosts,

@@ -7,10 +7,11 @@ host. Signing out ends it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from app.atproto.records import OAuthSession
+from app.tokens.errors import TokenInvalid
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
 
@@ -157,6 +158,19 @@ class Identify:
             raise AccountDisabled(user.did)
         self._note_use(named.session)
         return named
+
+    def first_of(self, tokens: Collection[str]) -> Identified:
+        """Return what the first valid one of several tokens names.
+
+        Raises what the call raises for the last token.
+        """
+        error: NotSignedIn | TokenInvalid = NotSignedIn("no token")
+        for token in tokens:
+            try:
+                return self(token)
+            except (NotSignedIn, TokenInvalid) as refused:
+                error = refused
+        raise error
 
     def _note_use(self, session: Session) -> None:
         """Note the use of a session by an app, which does not renew by cookie."""

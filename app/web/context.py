@@ -53,6 +53,8 @@ class Site:
     signup_hosts: tuple[SignupHost, ...]
     asks_about_apps: bool
     """Whether the person is asked before an app is let in (NATIVE_CONFIRMATION)."""
+    passes_preflights: bool
+    """Whether /auth/verify passes CORS preflights (FORWARD_AUTH_PREFLIGHT)."""
     returns: ReturnPolicy
     clock: Callable[[], float]
 

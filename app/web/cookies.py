@@ -37,6 +37,9 @@ FLOW_LIFETIME = 3600
 NATIVE_LIFETIME = 1800
 """Seconds; as long as an app awaits its login."""
 
+MOST_TOKENS = 4
+"""Cookies of the platform token's name that are tried; each costs a signature check."""
+
 MOST_FLOWS = 8
 """Logins under way in one browser: the oldest makes room, headers stay small."""
 
@@ -75,16 +78,16 @@ def session_secret() -> str | None:
     return request.cookies.get(_own(SESSION))
 
 
-def platform_token() -> str | None:
-    """Return the platform token that this browser carries.
+def platform_tokens() -> list[str]:
+    """Return the platform tokens that this browser carries, at most MOST_TOKENS.
 
-    The cookie's former name counts as well: an upgrade signs no person out.
+    A browser sends several cookies of one name when they were set for several domains
+    or paths. A stale one may come first, so callers try each of them. The cookie's
+    former name counts as well: an upgrade signs no person out.
     """
-    here = site()
-    token = request.cookies.get(here.cookie_name)
-    if token is None and here.former_cookie_name:
-        return request.cookies.get(here.former_cookie_name)
-    return token
+    here, sent = site(), request.cookies
+    former = sent.getlist(here.former_cookie_name) if here.former_cookie_name else []
+    return [*sent.getlist(here.cookie_name), *former][:MOST_TOKENS]
 
 
 def set_platform_token(response: Response, token: str) -> None:

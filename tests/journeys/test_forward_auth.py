@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.fakes.browser import Browser, query_of
@@ -39,7 +41,7 @@ def asks(
     """Ask as a proxy does: with the cookie of the request that it holds."""
     if token is not None:
         headers["Cookie"] = f"theirs=1; platform_token={token}"
-    return service.get(path, **headers)
+    return service.get(path, **{"Accept": "text/html", **headers})
 
 
 def told(answer: Answer) -> dict[str, str | None]:
@@ -186,7 +188,7 @@ def test_no_proxy_header_makes_an_open_redirect(
     ("name", "value"),
     [
         ("X-Forwarded-Host", "evil.example"),
-        ("X-Forwarded-Host", "forum.platform.cafe, evil.example"),
+        ("X-Forwarded-Host", "evil.example, forum.platform.cafe"),
         ("X-Forwarded-Proto", "javascript"),
         ("X-Forwarded-Uri", "@evil.example/"),
         ("X-Forwarded-Uri", ".evil.example/"),
@@ -260,3 +262,162 @@ def test_verify_during_a_database_outage_is_refused(
     service.rows("ALTER TABLE sessions RENAME TO gone")
 
     assert asks(service, token_of(alice)).status == 500
+
+
+# --- what proxies and browsers do -----------------------------------------------------
+
+ELSEWHERE = "Bearer glsa_AbCdEf0123456789_1a2b3c4d"
+BACKGROUND = {
+    "fetch": {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "*/*"},
+    "same-origin fetch": {"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "empty"},
+    "image": {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+    "script": {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+    "event source": {"Sec-Fetch-Mode": "cors", "Accept": "text/event-stream"},
+    "websocket": {"Sec-Fetch-Mode": "websocket", "Upgrade": "websocket"},
+    "old XHR": {"X-Requested-With": "XMLHttpRequest", "Accept": "text/html"},
+    "JSON": {"Accept": "application/json"},
+    "anything": {"Accept": "*/*"},
+}
+NAVIGATION = {
+    "navigation": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    "frame": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    "old browser": {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"},
+}
+PREFLIGHT = {
+    "X-Forwarded-Method": "OPTIONS",
+    "Origin": "https://app.platform.cafe",
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "content-type",
+    **BY_PARTS,
+}
+
+
+@pytest.mark.parametrize("kind", BACKGROUND)
+def test_verify_redirect_of_a_background_request_returns_401(
+    service: Service, kind: str
+) -> None:
+    headers = {"Accept": "*/*", **BY_PARTS, **BACKGROUND[kind]}
+    answer = service.get("/auth/verify?redirect=1", **headers)
+
+    assert answer.status == 401
+    assert query_of(answer.headers["Location"]) == {"return_to": FORUM}
+
+
+@pytest.mark.parametrize("kind", NAVIGATION)
+def test_verify_redirect_of_a_navigation_returns_302(
+    service: Service, kind: str
+) -> None:
+    headers = {"Accept": "*/*", **BY_PARTS, **NAVIGATION[kind]}
+
+    assert service.get("/auth/verify?redirect=1", **headers).status == 302
+
+
+@pytest.mark.parametrize("upgraded", [True, False])
+def test_verify_of_a_websocket_upgrade_answers_as_for_a_request(
+    alice: Browser, service: Service, *, upgraded: bool
+) -> None:
+    upgrade = {
+        "Connection": "keep-alive, Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+    }
+    token = token_of(alice) if upgraded else None
+
+    answer = asks(service, token, **upgrade)
+
+    assert answer.status == (200 if upgraded else 401)
+
+
+@pytest.mark.parametrize("bearer", [ELSEWHERE, "Bearer x", "Bearer a.b.c", "Bearer"])
+def test_verify_with_a_foreign_bearer_falls_back_to_the_cookie(
+    alice: Browser, service: Service, bearer: str
+) -> None:
+    answer = asks(service, token_of(alice), Authorization=bearer)
+
+    assert (answer.status, told(answer)["User"]) == (200, "alice")
+    assert service.get("/auth/verify", Authorization=bearer).status == 401
+
+
+def test_session_with_a_foreign_bearer_does_not_fall_back_to_the_cookie(
+    alice: Browser, service: Service
+) -> None:
+    """At /auth/verify alone: elsewhere the caller of an API chose its token."""
+    answer = asks(service, token_of(alice), "/auth/session", Authorization=ELSEWHERE)
+
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("path", ["/auth/verify", "/auth/session"])
+@pytest.mark.parametrize("stale", ["x", "a.b.c", "", "\u00e9"])
+def test_stale_cookie_before_the_valid_one_does_not_hide_it(
+    alice: Browser, service: Service, path: str, stale: str
+) -> None:
+    pair = f"platform_token={stale}; platform_token={token_of(alice)}"
+
+    assert service.get(path, Cookie=pair).status == 200
+
+
+def test_verify_tries_no_more_than_four_cookies_of_one_name(
+    alice: Browser, service: Service
+) -> None:
+    many = "platform_token=a.b.c; " * 4 + f"platform_token={token_of(alice)}"
+
+    assert service.get("/auth/verify", Cookie=many).status == 401
+
+
+@pytest.mark.parametrize("path", ["/auth/verify", "/auth/verify?redirect=1"])
+def test_verify_of_a_preflight_returns_401_by_default(
+    service: Service, path: str
+) -> None:
+    answer = service.get(path, **PREFLIGHT)
+
+    assert answer.status == 401
+    assert "Location" not in answer.headers
+
+
+def test_verify_of_a_preflight_passes_without_a_name_when_it_is_set_to(
+    open_service: Callable[..., Service],
+) -> None:
+    service = open_service(forward_auth_preflight="pass")
+    plain = {k: v for k, v in PREFLIGHT.items() if not k.startswith("Access-Control")}
+
+    answer = service.get("/auth/verify?redirect=1", **PREFLIGHT)
+
+    assert answer.status == 200
+    assert told(answer) == dict.fromkeys(NAMES, "")
+    assert service.get("/auth/verify", **plain).status == 401
+    posting = PREFLIGHT | {"X-Forwarded-Method": "POST"}
+    assert service.get("/auth/verify", **posting).status == 401
+    assert service.get("/auth/verify").status == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-Host": "forum.platform.cafe:443"},
+        {"X-Forwarded-Proto": "https, http"},
+        {"X-Forwarded-Host": "forum.platform.cafe, 10.0.0.1"},
+        {"X-Original-URL": "https://forum.platform.cafe:443/t/42?page=2&sort=new"},
+    ],
+    ids=str,
+)
+def test_verify_reads_the_ways_in_which_proxies_spell_an_address(
+    service: Service, headers: dict[str, str]
+) -> None:
+    answer = asks(service, None, "/auth/verify?redirect=1", **BY_PARTS | headers)
+
+    assert query_of(answer.headers["Location"]) == {"return_to": FORUM}
+
+
+def test_verify_of_a_raw_utf_8_path_leads_back_to_the_escaped_path(
+    service: Service,
+) -> None:
+    raw = "/caf\u00e9 1?q=\u00fc".encode().decode("latin-1")
+
+    answer = asks(
+        service, None, "/auth/verify?redirect=1", **BY_PARTS | {"X-Forwarded-Uri": raw}
+    )
+
+    escaped = "https://forum.platform.cafe/caf%C3%A9%201?q=%C3%BC"
+    assert query_of(answer.headers["Location"]) == {"return_to": escaped}

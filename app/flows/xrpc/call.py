@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
@@ -87,14 +87,14 @@ class CallPds:
     audit: Audit
     clock: Callable[[], float]
 
-    def authenticate(self, token: str | None, *, network: str) -> Identified:
-        """Return whom the platform token names.
+    def authenticate(self, tokens: Collection[str], *, network: str) -> Identified:
+        """Return whom the first valid platform token names.
 
         Raises what `Identify` raises, and:
             TooManyRequests: too many tokens from this network were invalid.
         """
         try:
-            return self.identify(token)
+            return self.identify.first_of(tokens)
         except (NotSignedIn, TokenInvalid):
             self.rates.hit("token", network)
             raise
