@@ -54,6 +54,8 @@ CALL_LIMIT: Final = 120.0
 """Seconds of one call, so that a dead connection is noticed by then. Servers refuse
 clients that send keepalive pings more often."""
 OPTIONS: Final = [("grpc.max_receive_message_length", 65_536)]
+LOCAL_OPTIONS: Final = [*OPTIONS, ("grpc.enable_http_proxy", 0)]
+"""For this machine: without them, gRPC would send the token to `http_proxy`."""
 PASSING: Final = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -89,6 +91,7 @@ class GrpcTransport:
         if tls is False and not is_local:
             raise ServerUrlInvalid("gRPC without TLS is for this machine only")
         self._target = target
+        self._options = LOCAL_OPTIONS if is_local else OPTIONS
         self._call_limit = call_limit
         self._tls = not is_local if tls is None else tls
         self._roots = None if ca_bundle is None else ca_bundle.read_bytes()
@@ -139,9 +142,9 @@ class GrpcTransport:
 
     def _channel(self) -> grpc.Channel:
         if not self._tls:
-            return grpc.insecure_channel(self._target, options=OPTIONS)
+            return grpc.insecure_channel(self._target, options=self._options)
         credentials = grpc.ssl_channel_credentials(self._roots)
-        return grpc.secure_channel(self._target, credentials, options=OPTIONS)
+        return grpc.secure_channel(self._target, credentials, options=self._options)
 
 
 def _read(call: Any, connection: Connection, *, wait: bool) -> Answer:

@@ -15,6 +15,7 @@ import logging
 import webbrowser
 from typing import TYPE_CHECKING, Final
 
+from .browser import open_in_browser
 from .clock import Clock, Expiry
 from .errors import LoginDenied, LoginExpired, LoginRefused, SessionStoreFailed
 from .http_transport import HttpTransport
@@ -49,7 +50,7 @@ class AuthManager:
         store: StateStore,
         *,
         transport: Transport | None = None,
-        open_browser: Callable[[str], bool] = webbrowser.open,
+        open_browser: Callable[[str], bool] = open_in_browser,
         clock: Clock | None = None,
         backoff: Backoff | None = None,
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socketserver
+
 import grpc
 import pytest
 
@@ -214,3 +216,20 @@ def test_start_with_unknown_authority_raises_server_unreachable_over_grpc(
         assert open_app(transport=trusting).start_login(URL, "alice.example.com")
         with pytest.raises(ServerUnreachable):
             open_app(transport=wary).start_login(URL, "alice.example.com")
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_local_target_ignores_proxies_of_the_environment(
+    open_app, port, monkeypatch, variable, host
+):
+    """A proxy would see the token in clear text."""
+    asked = socketserver.TCPServer(("127.0.0.1", 0), None)
+    with asked as proxy:
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{proxy.server_address[1]}")
+        auth = open_app(transport=GrpcTransport(f"{host}:{port}"))
+
+        assert auth.start_login(URL, "alice.example.com")
+        proxy.socket.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            proxy.socket.accept()
