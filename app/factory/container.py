@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,8 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
     """
     settings = settings or Settings.from_environment(os.environ)
     _configure_log(settings)
-    policy = NetworkPolicy.lab() if settings.lab_network else NetworkPolicy()
+    lab_or_public = NetworkPolicy.lab() if settings.lab_network else NetworkPolicy()
+    policy = replace(lab_or_public, denied=settings.egress_deny)
     outside = outside or _open_outside(settings, policy)
     stores = _open_stores(settings, outside.clock)
     rings = _open_rings(settings, stores, outside)

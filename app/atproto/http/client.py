@@ -14,6 +14,7 @@ TLS context. The filter is applied at the moment of connecting instead.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import ssl
 import time
@@ -41,7 +42,7 @@ from .exceptions import TRANSPORT_ERRORS, ConnectionStale, translate
 from .limits import wire_limit
 from .pool import Pools
 from .types import ERROR_LIMIT, HTTP, Deadline, Response, Upload
-from .url_policy import NetworkPolicy, SafeURL
+from .url_policy import NetworkPolicy, SafeURL, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -231,7 +232,8 @@ class SafeHTTP:
         if self._policy.allow_private:
             return
         try:
-            filter_host(address, 0, allow_loopback=False)
+            inner = plain(ipaddress.ip_address(address))
+            filter_host(str(inner), 0, allow_loopback=False)
         except InvalidIPAddress as error:
             raise UnsafeURL(host, f"its address {address} is not public") from error
 

@@ -1,9 +1,9 @@
-r"""Where this client may connect to: URLs and addresses, judged without any I/O.
+r"""The network policy: which URLs and IP addresses this client may contact. No I/O.
 
-A URL is read once, by one strict grammar, and rebuilt from its parts; whatever parsers
-are known to disagree about (`https://a\@b`, user-info, white space, decimal or
-hexadecimal addresses) is refused rather than interpreted (requirement 9.2). Each switch
-of `NetworkPolicy` is off by default; a laboratory on one machine turns them on.
+A URL is read once, by one strict grammar, and rebuilt from its parts. What URL parsers
+disagree about (`https://a\@b`, user-info, white space, decimal or hexadecimal
+addresses) is refused (requirement 9.2). Each switch of `NetworkPolicy` is off by
+default; a test network on one machine turns them on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..syntax.host_names import NOT_PUBLIC_TLDS, is_documentation_name, is_named
 LONGEST_URL = 8192
 
 _UNREADABLE = "a URL"
-"""Stands for the host when there is none to name: the URL itself is not for logs."""
+"""The host in messages when there is none: the URL itself must not be logged."""
 
 _CHARACTER = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2}"  # RFC 3986: pchar, slash
 _URL = re.compile(
@@ -28,6 +28,11 @@ _URL = re.compile(
     rf"(?P<path>/(?:{_CHARACTER})*)?(?P<query>\?(?:{_CHARACTER}|\?)*)?"
 )
 _IPV6_UNICAST = ipaddress.IPv6Network("2000::/3")
+_IPV6_DOCUMENTATION = ipaddress.IPv6Network("3fff::/20")  # RFC 9637
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,17 @@ class SafeURL:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPolicy:
-    """The rules for every outgoing connection; strict unless switches say otherwise."""
+    """The rules for every outgoing connection; strict unless a switch is on.
+
+    `denied` are networks that are never contacted, such as an operator's own global
+    addresses.
+    """
 
     allow_http: bool = False
     allow_private: bool = False
     allow_any_port: bool = False
     allow_test_names: bool = False
+    denied: tuple[IPNetwork, ...] = ()
 
     @classmethod
     def lab(cls) -> NetworkPolicy:
@@ -95,21 +105,20 @@ class NetworkPolicy:
         return SafeURL(scheme, host, port, target)
 
     def check_address(self, address: str, *, host: str = "") -> None:
-        """Let only global unicast addresses pass, unless private ones are allowed.
+        """Accept global unicast addresses, and private ones if they are allowed.
 
-        An IPv4 address inside an IPv6 one counts as what it is. Of IPv6 only 2000::/3
-        is in public use, which leaves out NAT64, IPv4-compatible and site-local ones.
+        An IPv4 address inside an IPv6 one (mapped, 6to4, NAT64) counts as what it is.
 
         Raises:
             UnsafeURL: connecting there is refused.
         """
-        if self.allow_private:
-            return
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:
             raise UnsafeURL(host or address, "its address is unreadable") from None
-        if not is_public(ip):
+        if any(one in network for network in self.denied for one in (ip, plain(ip))):
+            raise UnsafeURL(host or address, f"its address {ip} is denied here")
+        if not self.allow_private and not is_public(ip):
             raise UnsafeURL(host or address, f"its address {ip} is not public")
 
     def _check_host(self, host: str) -> None:
@@ -134,15 +143,28 @@ class NetworkPolicy:
             raise UnsafeURL(host, f"port {port} instead of {default}")
 
 
-def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Tell whether an address is global unicast, whatever it is wrapped in."""
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is not None:
-            return is_public(inner)
-        if ip not in _IPV6_UNICAST or ip.scope_id is not None:
-            return False
-    return ip.is_global and not ip.is_multicast
+def is_public(ip: IPAddress) -> bool:
+    """Tell whether an address is global unicast, after unwrapping it.
+
+    Of IPv6 only 2000::/3 is in public use, and NAT64 with a public address inside.
+    """
+    inner = plain(ip)
+    if isinstance(inner, ipaddress.IPv6Address) and (
+        inner not in _IPV6_UNICAST
+        or inner in _IPV6_DOCUMENTATION
+        or inner.scope_id is not None
+    ):
+        return False
+    return inner.is_global and not inner.is_multicast
+
+
+def plain(ip: IPAddress) -> IPAddress:
+    """Return the IPv4 address inside an IPv6 one, or the address itself."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64 and ip.scope_id is None:
+        return ipaddress.IPv4Address(ip.packed[-4:])
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def _is_address(host: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import (
     AtprotoError,
+    ClientBusy,
     DocumentInvalid,
     HandleNotFound,
     HostUnknown,
@@ -82,6 +83,8 @@ class _Race:
         """
         for lookup in (self.https, self.txt):
             if not lookup.done():
+                if lookup.cancel():  # it was still waiting for a thread of ours
+                    return ClientBusy("handle lookups")
                 return HostUnreachable(self.handle, "its lookup took too long")
             error = lookup.exception()
             if isinstance(error, AtprotoError):
@@ -130,6 +133,7 @@ class HandleResolver:
             HandleNotFound: both methods answered that there is no such handle, or the
                 name is reserved and was not looked up (requirements 1.5 and 1.6).
             HostUnreachable: one of them failed (requirement 1.18).
+            ClientBusy: too many lookups are under way in this process.
             ServerInvalid: one of them gave an answer that we refuse.
         """
         if not is_handle_resolvable(handle, allow_test=self._policy.allow_test_names):

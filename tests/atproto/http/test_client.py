@@ -161,7 +161,7 @@ def test_one_private_address_among_public_ones_spoils_the_host():
         assert server.connections == 0
 
 
-@pytest.mark.parametrize("address", ["192.88.99.1", "3fff::1"])
+@pytest.mark.parametrize("address", ["192.88.99.1", "192.0.0.9"])
 def test_the_ranges_that_only_requests_hardened_knows_are_refused(address):
     NetworkPolicy().check_address(address)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import parse_url
 
 from app.atproto.errors import UnsafeURL
+from app.atproto.http.client import SafeHTTP
 from app.atproto.http.url_policy import LONGEST_URL, NetworkPolicy
 
 STRICT = NetworkPolicy()
@@ -251,7 +253,11 @@ def test_an_unreadable_url_is_not_repeated():
         "2001:db8::1",
         "2002:7f00:1::",
         "2002:a00:5::1",
+        "3fff::1",
+        "3fff:fff:ffff::1",
         "5f00::1",
+        "64:ff9b::a00:5",
+        "64:ff9b::a9fe:a9fe",
         "fc00::1",
         "fd12:3456::1",
         "fe80::1",
@@ -270,10 +276,44 @@ def test_an_address_that_is_not_public_is_refused(address):
 
 @pytest.mark.parametrize(
     "address",
-    ["1.1.1.1", "93.184.215.14", "2606:4700::6810:84e5", "::ffff:93.184.215.14"],
+    [
+        "1.1.1.1",
+        "93.184.215.14",
+        "2606:4700::6810:84e5",
+        "::ffff:93.184.215.14",
+        "64:ff9b::5db8:d70e",  # NAT64 of 93.184.215.14
+    ],
 )
 def test_a_public_address_passes(address):
     STRICT.check_address(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "93.184.215.14",
+        "::ffff:93.184.215.14",
+        "64:ff9b::5db8:d70e",
+        "2606:4700::6810:84e5",
+    ],
+)
+@pytest.mark.parametrize("policy", [STRICT, LAB], ids=["strict", "lab"])
+def test_address_in_a_denied_network_is_refused(policy, address):
+    networks = ("93.184.215.0/24", "2606:4700::/32")
+    denied = tuple(map(ipaddress.ip_network, networks))
+
+    with pytest.raises(UnsafeURL, match="denied"):
+        replace(policy, denied=denied).check_address(address)
+    replace(policy, denied=denied).check_address("1.1.1.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "is_allowed"), [("64:ff9b::5db8:d70e", True), ("64:ff9b::a00:5", False)]
+)
+def test_nat64_address_is_contacted_if_its_ipv4_address_is_public(address, is_allowed):
+    http = SafeHTTP(policy=STRICT, user_agent="test")
+
+    assert is_refused(lambda one: http._check_address(one, "h"), address) != is_allowed
 
 
 def test_private_addresses_need_a_switch():
@@ -291,8 +331,8 @@ def test_an_address_is_judged_alike_inside_ipv6(ip):
 
 @given(st.ip_addresses(v=6))
 def test_of_ipv6_only_the_public_eighth_passes(ip):
-    mapped = ipaddress.ip_network("::ffff:0:0/96")
-    if ip in mapped or ip in ipaddress.ip_network("2000::/3"):
+    usable = ("::ffff:0:0/96", "64:ff9b::/96", "2000::/3")
+    if any(ip in ipaddress.ip_network(each) for each in usable):
         return
 
     assert is_refused(STRICT.check_address, str(ip))

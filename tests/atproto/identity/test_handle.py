@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.atproto.errors import (
+    ClientBusy,
     DocumentInvalid,
     HandleNotFound,
     HostCircuitOpen,
@@ -24,6 +25,7 @@ from app.atproto.errors import (
 )
 from app.atproto.http.types import Deadline, Response
 from app.atproto.http.url_policy import NetworkPolicy
+from app.atproto.identity import handle as handle_module
 from app.atproto.identity.handle import LOOKUP_LIMIT, HandleResolver
 from app.atproto.syntax.grammar import Handle
 from tests.fakes.world import plc_did
@@ -488,7 +490,7 @@ def test_a_hundred_lookups_share_a_bounded_number_of_threads(
     def login() -> None:
         try:
             busy.resolve(ALICE, deadline=Deadline.after(0.3))
-        except HostUnreachable as failure:
+        except (HostUnreachable, ClientBusy) as failure:
             failures.append(failure)
 
     logins = [threading.Thread(target=login) for _ in range(100)]
@@ -500,6 +502,23 @@ def test_a_hundred_lookups_share_a_bounded_number_of_threads(
     assert len(failures) == 100
     assert threading.active_count() - before <= 128
     assert LOOKUP_LIMIT <= 5.0
+
+
+def test_lookup_that_waited_for_a_thread_raises_client_busy(
+    web: Web, dns: Dns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full pool of ours is no failure of the handle's host."""
+    monkeypatch.setattr(handle_module, "MOST_LOOKUPS", 2)
+    web.gate, dns.gate = threading.Event(), threading.Event()
+    busy = resolver(web, dns)
+
+    with pytest.raises(HostUnreachable, match="took too long"):
+        busy.resolve(ALICE, deadline=Deadline.after(0.1))
+    with pytest.raises(ClientBusy):
+        busy.resolve(ALICE, deadline=Deadline.after(0.1))
+
+    web.gate.set()
+    dns.gate.set()
 
 
 IN_A_GEVENT_WORKER = """
