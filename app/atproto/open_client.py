@@ -5,6 +5,7 @@ Sends nothing. To use other parts, construct `OAuthClient` directly.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from .client import OAuthClient
@@ -42,6 +43,7 @@ def open_client(
     txt: TxtLookup | None = None,
     cache: Cache | None = None,
     policy: NetworkPolicy | None = None,
+    own_origin: str | None = None,
     plc_url: str = PLC_DIRECTORY,
     before_host: Callable[[str], None] = lambda _host: None,
 ) -> OAuthClient:
@@ -52,7 +54,9 @@ def open_client(
     the time in epoch seconds.
 
     The default of `txt` asks the system's name servers, the default of `cache` is the
-    memory of this process. `policy` is the one that `http` was made with. `before_host`
+    memory of this process. `policy` is the one that `http` was made with. `own_origin`
+    is where a web client itself is served: no issuer, endpoint or PDS may be there.
+    `before_host`
     is called with each host that an identifier makes us ask, and may raise to refuse
     it, for a limit on requests.
     """
@@ -63,6 +67,7 @@ def open_client(
         txt=txt,
         cache=cache,
         policy=policy,
+        own_origin=own_origin,
         plc_url=plc_url,
         before_host=before_host,
     )
@@ -86,12 +91,13 @@ def open_discovery(
     txt: TxtLookup | None = None,
     cache: Cache | None = None,
     policy: NetworkPolicy | None = None,
+    own_origin: str | None = None,
     plc_url: str = PLC_DIRECTORY,
     before_host: Callable[[str], None] = lambda _host: None,
 ) -> Discovery:
     """Return discovery alone; the arguments are those of `open_client`."""
     cache = MemoryCache(clock) if cache is None else cache
-    policy = policy or NetworkPolicy()
+    policy = replace(policy or NetworkPolicy(), own_origin=own_origin)
     identities = IdentityResolver(
         http=http,
         txt=txt or DnsTxtLookup(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from .errors import DocumentInvalid, IdentifierInvalid, ScopeInvalid
-from .scopes.scope import ATPROTO, parse_scope
+from .scopes.scope import ATPROTO, ScopeSet, parse_scope
 from .syntax.grammar import parse_did
 
 if TYPE_CHECKING:
@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 AuthMethod = Literal["none", "private_key_jwt"]
 
 LONGEST_LIFE = 1e9
-"""Seconds; what is said to live longer, or without end, is no time for a row."""
+"""Seconds; a longer lifetime, or an infinite one, is refused."""
+
+TOKEN_LIMIT = 8_192
+"""Characters of an access or refresh token."""
+
+SCOPE_LIMIT, SCOPE_WORDS = 8_192, 256
+"""Characters and words of a granted scope."""
+
+# A token travels in a header: visible ASCII only, or it could end the line.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +81,15 @@ class OAuthSession:
     session_id: str
     """Ours, random: a second device is a second session (requirement 6.19)."""
     handle: Handle | None
-    """Verified both ways when the session was made; display text only (1.30)."""
+    """Verified in both directions at the sign-in; display text only
+    (requirement 1.30)."""
     issuer: str
     pds: Origin
     client_id: str
     auth_method: AuthMethod
     client_kid: str | None
     client_thumbprint: str | None
-    """RFC 7638 thumbprint of the client key: a kid reused for another key is gone."""
+    """RFC 7638 thumbprint of the client key, in case its kid is reused."""
     dpop_key: SigningKey = field(repr=False)
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -87,7 +97,8 @@ class OAuthSession:
     scope: str
     """As granted, which may be less than was asked (requirement 6.16)."""
     expires_at: float | None
-    """When the access token ends; None when the server did not say (7.1)."""
+    """When the access token expires; None when the server did not say
+    (requirement 7.1)."""
     token_endpoint: str
     revocation_endpoint: str | None
     as_nonce: str | None = field(repr=False)
@@ -95,12 +106,13 @@ class OAuthSession:
     created_at: float
     refreshed_at: float
     verified_at: float
-    """Age of the evidence that the DID's own PDS points to the issuer (6.12)."""
+    """Age of the oldest document which says that the account's PDS trusts the issuer
+    (requirement 6.12)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSet:
-    """A token answer that passed requirement 6.10."""
+    """A validated token answer (requirement 6.10)."""
 
     did: Did
     access_token: str = field(repr=False)
@@ -109,12 +121,17 @@ class TokenSet:
     expires_in: float | None
 
 
-def parse_token_set(document: Mapping[str, Any], *, host: str) -> TokenSet:
+def parse_token_set(
+    document: Mapping[str, Any], *, host: str, requested: str
+) -> TokenSet:
     """Read the JSON of a successful token answer.
 
+    Of the granted scope, the words are kept that `requested`, the requested scope,
+    explains (requirement 8.9).
+
     Raises:
-        DocumentInvalid: a field is missing or of another kind, the tokens are not
-            bound to our DPoP key, or `atproto` was not granted.
+        DocumentInvalid: a field is missing, of another type or too long, the tokens
+            are not bound to our DPoP key, or `atproto` was not granted.
     """
     if str(document.get("token_type", "")).lower() != "dpop":
         raise DocumentInvalid(host, "tokens are not bound by DPoP")
@@ -128,7 +145,7 @@ def parse_token_set(document: Mapping[str, Any], *, host: str) -> TokenSet:
         did=_subject(document.get("sub"), host),
         access_token=access_token,
         refresh_token=refresh_token,
-        scope=_granted_scope(document.get("scope"), host),
+        scope=_granted_scope(document.get("scope"), requested, host),
         expires_in=_lifetime(document.get("expires_in"), host),
     )
 
@@ -136,11 +153,11 @@ def parse_token_set(document: Mapping[str, Any], *, host: str) -> TokenSet:
 def with_tokens(
     session: OAuthSession, document: Mapping[str, Any], *, now: float
 ) -> OAuthSession:
-    """Return the session with what a refresh answered. Never raises.
+    """Return the session with the tokens of a refresh answer. Never raises.
 
-    The old pair is dead by now, so whatever is usable in the answer is taken and must
-    be stored before anybody judges the rest (requirements 7.5 and 7.8): a malformed
-    field costs that field, not the session.
+    The old tokens are revoked by now, so the usable fields of the answer are taken and
+    stored before the rest is checked (requirements 7.5 and 7.8): a malformed field
+    costs that field and not the session.
     """
     access_token = document.get("access_token")
     refresh_token = document.get("refresh_token")
@@ -159,9 +176,18 @@ def with_tokens(
 
 def _scope_or(value: object, known: str) -> str:
     try:
-        return " ".join(parse_scope(value if isinstance(value, str) else ""))
+        return " ".join(_scope_words(value))
     except ScopeInvalid:
         return known
+
+
+def _scope_words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, str) or len(value) > SCOPE_LIMIT:
+        raise ScopeInvalid("not a scope, or too long")
+    words = parse_scope(value)
+    if len(words) > SCOPE_WORDS:
+        raise ScopeInvalid("too many words")
+    return words
 
 
 def _end_of(lifetime: object, now: float) -> float | None:
@@ -173,8 +199,11 @@ def _end_of(lifetime: object, now: float) -> float | None:
 
 
 def _is_token(value: object) -> TypeGuard[str]:
-    # A token travels in a header: visible ASCII only, or it could end the line.
-    return isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]+", value) is not None
+    return (
+        isinstance(value, str)
+        and len(value) <= TOKEN_LIMIT
+        and _TOKEN.fullmatch(value) is not None
+    )
 
 
 def _subject(value: object, host: str) -> Did:
@@ -184,14 +213,27 @@ def _subject(value: object, host: str) -> Did:
         raise DocumentInvalid(host, "the subject is not a DID") from error
 
 
-def _granted_scope(value: object, host: str) -> str:
+def _granted_scope(value: object, requested: str, host: str) -> str:
     try:
-        granted = parse_scope(value if isinstance(value, str) else "")
+        granted = _scope_words(value)
     except ScopeInvalid as error:
         raise DocumentInvalid(host, "the granted scope is malformed") from error
     if ATPROTO not in granted:
         raise DocumentInvalid(host, "the scope atproto was not granted")
-    return " ".join(granted)
+    if granted == tuple(requested.split(" ")):
+        return requested
+    asked, words = ScopeSet.parse(requested), frozenset(requested.split(" "))
+    return " ".join(
+        word for word in granted if word in words or _is_explained(word, asked)
+    )
+
+
+def _is_explained(word: str, asked: ScopeSet) -> bool:
+    """Tell whether a granted word may come of what was asked for, spelled anew."""
+    try:
+        return asked.may_allow(word)
+    except ScopeInvalid:
+        return False
 
 
 def _lifetime(value: object, host: str) -> float | None:

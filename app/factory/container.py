@@ -130,6 +130,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
             txt=outside.txt,
             cache=stores.cache,
             policy=policy,
+            own_origin=settings.public_url,
             plc_url=settings.plc_url,
             before_host=partial(limits.hit, "host"),
         ),

@@ -75,7 +75,7 @@ class Library:
         world.network.serve(HOST, self)
 
     def _client(self, before_host: Callable[[str], None]) -> OAuthClient:
-        policy = NetworkPolicy()
+        policy = NetworkPolicy(own_origin=f"https://{HOST}")
         self.servers = ServerDiscovery(
             http=self.http, cache=self.cache, clock=self.clock, policy=policy
         )

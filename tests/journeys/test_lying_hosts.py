@@ -202,6 +202,7 @@ def test_a_slow_host_ends_in_time(
         "https://10.0.0.5/authorize",
         "https://user@as.skyhost.social/authorize",
         "//evil.cafe/authorize",
+        "https://auth.platform.cafe/auth/logout",
     ],
 )
 def test_unsafe_authorization_endpoint_is_not_redirected_to(

@@ -65,17 +65,23 @@ class Discovery:
         return self.locate(identifier.value, deadline=deadline)
 
     def locate(
-        self, account: Did | Handle, *, deadline: Deadline, fresh: bool = False
+        self,
+        account: Did | Handle,
+        *,
+        deadline: Deadline,
+        expected: Origin | None = None,
     ) -> AccountLocation:
-        """Return where an account lives; `fresh` reads no cache (requirement 6.14).
+        """Return where an account lives.
 
-        Raises what `discover` raises.
+        With an `expected` issuer no cache is read (requirement 6.14). Raises what
+        `discover` raises.
         """
+        fresh = expected is not None
         identity = self.identities.resolve(account, deadline=deadline, fresh=fresh)
-        return self._of(identity, deadline=deadline, fresh=fresh)
+        return self._of(identity, deadline=deadline, expected=expected)
 
     def relocate(
-        self, did: Did, handle: Handle | None, *, deadline: Deadline
+        self, did: Did, handle: Handle | None, *, deadline: Deadline, expected: Origin
     ) -> AccountLocation:
         """Return where the account of a session lives now, without caches.
 
@@ -83,7 +89,7 @@ class Discovery:
         raises.
         """
         identity = self.identities.relocate(did, handle, deadline=deadline)
-        return self._of(identity, deadline=deadline, fresh=True)
+        return self._of(identity, deadline=deadline, expected=expected)
 
     def forget(self, account: AccountLocation) -> None:
         """Drop what the caches hold about an account (requirement 1.29)."""
@@ -91,10 +97,15 @@ class Discovery:
         self.servers.forget(account.pds, account.server.issuer)
 
     def _of(
-        self, identity: Identity, *, deadline: Deadline, fresh: bool
+        self, identity: Identity, *, deadline: Deadline, expected: Origin | None
     ) -> AccountLocation:
         try:
-            found = self.servers.from_pds(identity.pds, deadline=deadline, fresh=fresh)
+            found = self.servers.from_pds(
+                identity.pds,
+                deadline=deadline,
+                fresh=expected is not None,
+                expected=expected,
+            )
         except AtprotoError:
             # The account may have moved to another PDS since it was cached.
             self.identities.forget(identity.did, identity.handle)

@@ -36,6 +36,13 @@ _MUST_CONTAIN: Final = {
 with ES256 alone, because every server has it (requirement 5.12)."""
 
 
+KNOWN_PROMPTS: Final = ("create", "login", "consent", "select_account", "none")
+"""Values of `prompt` that are kept of a server's list (requirement 4.9)."""
+
+URL_LIMIT: Final = 2_048
+"""Characters of an endpoint's URL."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectedResource:
     """The metadata of a PDS (RFC 9728): the one authorization server that it trusts."""
@@ -79,6 +86,9 @@ class AuthorizationServer:
     prompts: tuple[str, ...] | None
     """The `prompt` values it supports; None when not published (requirement 4.9)."""
     protected_resources: tuple[str, ...] | None
+    """The PDSes that it lists, if any (requirement 2.9)."""
+    response_mode_query: bool = False
+    """It says that it supports `response_mode=query`."""
 
     @classmethod
     def parse(
@@ -100,8 +110,9 @@ class AuthorizationServer:
             token_endpoint=fields.url("token_endpoint"),
             par_endpoint=fields.url("pushed_authorization_request_endpoint"),
             revocation_endpoint=fields.optional_url("revocation_endpoint"),
-            prompts=fields.optional_strings("prompt_values_supported"),
+            prompts=fields.prompts(),
             protected_resources=fields.optional_strings("protected_resources"),
+            response_mode_query="query" in fields.response_modes(),
         )
 
     def require_protected_resource(self, pds: Origin) -> None:
@@ -158,10 +169,19 @@ class _Fields:
         The network policy refuses user-info, fragments, and http outside development.
         """
         value = self.document.get(name)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or len(value) > URL_LIMIT:
             raise self.invalid(name)
         self.policy.check_url(value)
         return value
+
+    def prompts(self) -> tuple[str, ...] | None:
+        given = self.optional_strings("prompt_values_supported")
+        if given is None:
+            return None
+        return tuple(prompt for prompt in KNOWN_PROMPTS if prompt in given)
+
+    def response_modes(self) -> tuple[str, ...]:
+        return self.optional_strings("response_modes_supported") or ()
 
     def optional_url(self, name: str) -> str | None:
         return None if self.document.get(name) is None else self.url(name)

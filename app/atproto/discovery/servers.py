@@ -8,11 +8,12 @@ paths are at the root of the origin: ATProto issuers have no path (requirement 2
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..errors import DocumentInvalid, HostFailing, HostUnreachable, HostWithoutOAuth
-from ..syntax.grammar import host_of
+from ..syntax.grammar import Origin, host_of
 from .server_metadata import (
     AuthorizationServer,
     ProtectedResource,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from ..http.types import HTTP, Deadline, Response
     from ..http.url_policy import NetworkPolicy
     from ..stores.protocols import Cache
-    from ..syntax.grammar import Origin
 
 FRESH_FOR = 300.0
 """Seconds for which a document is cached: half of what requirements 1.28 and 2.13
@@ -34,8 +34,26 @@ allow, so that what was verified at the start of a login is fresh at its callbac
 DOCUMENT_LIMIT = 100_000
 """Bytes of a metadata document (requirement 9.4)."""
 
+ENTRY_LIMIT = 16_000
+"""Characters of a cached entry; a server with more is asked again each time."""
+
+MAX_AHEAD = 64
+"""Documents that the process fetches ahead at once; without a free thread, they are
+fetched one after the other."""
+
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
+
+
+Fetched = tuple[dict[str, Any], float]
+"""A document and when it was asked for."""
+
+
+class _Ahead(NamedTuple):
+    """Metadata that is fetched before it is known to be needed."""
+
+    issuer: Origin
+    fetched: Future[Fetched]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,32 +99,34 @@ class ServerDiscovery:
         self._clock = clock
         self._policy = policy
         self._before_host = before_host
+        self._pool = ThreadPoolExecutor(MAX_AHEAD, thread_name_prefix="metadata")
 
     def from_pds(
-        self, pds: Origin, *, deadline: Deadline, fresh: bool = False
+        self,
+        pds: Origin,
+        *,
+        deadline: Deadline,
+        fresh: bool = False,
+        expected: Origin | None = None,
     ) -> ServerLocation:
         """Return the one authorization server that this PDS trusts.
 
         `fresh` reads no cache (requirement 6.14); the result is cached all the same.
+        The metadata of the PDS and of the `expected` issuer, which is the PDS itself
+        for most, are fetched at the same time.
 
         Raises:
             HostWithoutOAuth: the PDS publishes no metadata (requirement 2.12).
             ServerInvalid: a document breaks the profile.
             HostUnreachable: there was no usable answer.
         """
-        document, seen_at = self._document(
-            pds, PROTECTED_RESOURCE, deadline=deadline, fresh=fresh
-        )
-        resource = parse_protected_resource(document, origin=pds, policy=self._policy)
-        issuer = resource.authorization_server
-        self._remember(pds, PROTECTED_RESOURCE, document=document, seen_at=seen_at)
-        found = self._issuer(issuer, deadline=deadline, fresh=fresh)
-        found.server.require_protected_resource(pds)
-        return ServerLocation(
-            server=found.server,
-            verified_at=min(seen_at, found.verified_at),
-            pds=pds,
-        )
+        self._policy.check_url(pds)
+        known = None if fresh else self._recall(pds, PROTECTED_RESOURCE)
+        if known is not None:
+            issuer = self._issuer(Origin(known["issuer"]), deadline=deadline)
+            return _trusted(pds, issuer, known["seen_at"])
+        ahead = self._fetch_ahead(expected or pds, deadline=deadline, fresh=fresh)
+        return self._from_resource(pds, ahead, deadline=deadline, fresh=fresh)
 
     def from_server(self, origin: Origin, *, deadline: Deadline) -> ServerLocation:
         """Return the authorization server for a typed server URL (requirement 2.10).
@@ -118,11 +138,15 @@ class ServerDiscovery:
             ServerInvalid: a document breaks the profile.
             HostUnreachable: there was no usable answer.
         """
-        try:
+        if self._recall(origin, PROTECTED_RESOURCE) is not None:
             return self.from_pds(origin, deadline=deadline)
+        self._policy.check_url(origin)
+        ahead = self._fetch_ahead(origin, deadline=deadline)
+        try:
+            return self._from_resource(origin, ahead, deadline=deadline)
         except (HostWithoutOAuth, DocumentInvalid) as no_resource:
             try:
-                return self._issuer(origin, deadline=deadline, fresh=False)
+                return self._issuer(origin, deadline=deadline, ahead=ahead)
             except HostWithoutOAuth:
                 raise no_resource from None
 
@@ -132,23 +156,62 @@ class ServerDiscovery:
         if issuer is not None:
             self._cache.delete(_key(issuer, AUTHORIZATION_SERVER))
 
-    def _issuer(
-        self, issuer: Origin, *, deadline: Deadline, fresh: bool
+    def _from_resource(
+        self,
+        pds: Origin,
+        ahead: _Ahead | None,
+        *,
+        deadline: Deadline,
+        fresh: bool = False,
     ) -> ServerLocation:
+        """Fetch the metadata of a PDS, and that of its issuer."""
         document, seen_at = self._document(
-            issuer, AUTHORIZATION_SERVER, deadline=deadline, fresh=fresh
+            pds, PROTECTED_RESOURCE, deadline=deadline, fresh=fresh
         )
+        resource = parse_protected_resource(document, origin=pds, policy=self._policy)
+        issuer = resource.authorization_server
+        self._remember(pds, PROTECTED_RESOURCE, {"issuer": issuer}, seen_at=seen_at)
+        found = self._issuer(issuer, deadline=deadline, fresh=fresh, ahead=ahead)
+        return _trusted(pds, found, seen_at)
+
+    def _issuer(
+        self,
+        issuer: Origin,
+        *,
+        deadline: Deadline,
+        fresh: bool = False,
+        ahead: _Ahead | None = None,
+    ) -> ServerLocation:
+        """Return the validated metadata of an issuer."""
+        known = None if fresh else self._recall(issuer, AUTHORIZATION_SERVER)
+        if known is not None:
+            server = AuthorizationServer.restore(known["server"])
+            return ServerLocation(server=server, verified_at=known["seen_at"])
+        if ahead is not None and ahead.issuer == issuer and not ahead.fetched.cancel():
+            document, seen_at = ahead.fetched.result()
+        else:
+            document, seen_at = self._document(
+                issuer, AUTHORIZATION_SERVER, deadline=deadline, fresh=fresh
+            )
         server = AuthorizationServer.parse(document, issuer, self._policy)
-        self._remember(issuer, AUTHORIZATION_SERVER, document=document, seen_at=seen_at)
+        kept = {"server": server.document()}
+        self._remember(issuer, AUTHORIZATION_SERVER, kept, seen_at=seen_at)
         return ServerLocation(server=server, verified_at=seen_at)
+
+    def _fetch_ahead(
+        self, issuer: Origin, *, deadline: Deadline, fresh: bool = False
+    ) -> _Ahead | None:
+        """Begin to fetch the metadata of the issuer that a PDS is expected to trust."""
+        if not fresh and self._recall(issuer, AUTHORIZATION_SERVER) is not None:
+            return None
+        fetched = self._pool.submit(
+            self._document, issuer, AUTHORIZATION_SERVER, deadline=deadline, fresh=fresh
+        )
+        return _Ahead(issuer, fetched)
 
     def _document(
         self, origin: str, path: str, *, deadline: Deadline, fresh: bool
-    ) -> tuple[Mapping[str, Any], float]:
-        kept = None if fresh else self._cache.get(_key(origin, path))
-        if kept is not None:
-            entry = json.loads(kept)
-            return entry["document"], entry["seen_at"]
+    ) -> Fetched:
         if not fresh:  # a verification belongs to a login that was counted already
             self._before_host(host_of(origin))
         seen_at = self._clock()
@@ -161,12 +224,27 @@ class ServerDiscovery:
         )
         return read_document(response), seen_at
 
+    def _recall(self, origin: str, path: str) -> dict[str, Any] | None:
+        """Return what is cached of a document, if it is what this version caches."""
+        entry = self._cache.get(_key(origin, path))
+        kept = None if entry is None else json.loads(entry)
+        field = "issuer" if path == PROTECTED_RESOURCE else "server"
+        return kept if isinstance(kept, dict) and field in kept else None
+
     def _remember(
-        self, origin: str, path: str, *, document: Mapping[str, Any], seen_at: float
+        self, origin: str, path: str, kept: Mapping[str, Any], *, seen_at: float
     ) -> None:
+        """Cache what was validated, and nothing else of a document."""
         lifetime = seen_at + FRESH_FOR - self._clock()
-        entry = json.dumps({"document": document, "seen_at": seen_at})
-        self._cache.put(_key(origin, path), entry, lifetime=lifetime)
+        entry = json.dumps({**kept, "seen_at": seen_at})
+        if len(entry) <= ENTRY_LIMIT:
+            self._cache.put(_key(origin, path), entry, lifetime=lifetime)
+
+
+def _trusted(pds: Origin, issuer: ServerLocation, seen_at: float) -> ServerLocation:
+    """Return an issuer as the one that a PDS trusts (requirement 2.9)."""
+    issuer.server.require_protected_resource(pds)
+    return replace(issuer, pds=pds, verified_at=min(seen_at, issuer.verified_at))
 
 
 def read_document(response: Response) -> dict[str, Any]:

@@ -75,6 +75,8 @@ class NetworkPolicy:
     allow_any_port: bool = False
     allow_test_names: bool = False
     denied: tuple[IPNetwork, ...] = ()
+    own_origin: str | None = None
+    """The origin of this service: never an issuer, an endpoint or a PDS."""
 
     @classmethod
     def lab(cls) -> NetworkPolicy:
@@ -102,7 +104,10 @@ class NetworkPolicy:
         port = int(parts["port"] or DEFAULT_PORTS[scheme])
         self._check_port(host, port, DEFAULT_PORTS[scheme])
         target = (parts["path"] or "/") + (parts["query"] or "")
-        return SafeURL(scheme, host, port, target)
+        checked = SafeURL(scheme, host, port, target)
+        if checked.origin == self.own_origin:
+            raise UnsafeURL(host, "it is this service itself")
+        return checked
 
     def check_address(self, address: str, *, host: str = "") -> None:
         """Accept global unicast addresses, and private ones if they are allowed.

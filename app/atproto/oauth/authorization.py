@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -114,7 +114,7 @@ def new_auth_request(
             None if browser_secret is None else sha256_hex(browser_secret)
         ),
         issuer=found.server.issuer,
-        server=found.server.document(),
+        server=replace(found.server, protected_resources=None).document(),
         did=found.did,
         handle=found.handle,
         pds=account.pds if account else None,
@@ -149,11 +149,14 @@ def par_form(request: AuthRequest) -> dict[str, str]:
 def optional_parameters(
     server: AuthorizationServer, login_hint: str | None, prompt: str | None
 ) -> dict[str, str]:
-    """Return `login_hint`, and `prompt` unless the server is known not to support it.
+    """Return the parameters that a server may refuse (requirements 4.7 and 4.9).
 
-    See requirements 4.7 and 4.9.
+    `prompt` is left out where the server is known not to support it. `response_mode`
+    is sent where it is supported, in case the server's default is the fragment.
     """
     optional = {}
+    if server.response_mode_query:
+        optional["response_mode"] = "query"
     if login_hint is not None:
         optional["login_hint"] = login_hint
     if prompt is not None and (server.prompts is None or prompt in server.prompts):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..discovery.accounts import AccountLocation
 from ..discovery.server_metadata import AuthorizationServer
 from ..errors import IssuerMismatch, SubjectMismatch
+from ..syntax.grammar import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,10 @@ class IssuerVerifier:
                 question is open; keep the session.
         """
         account = self._discovery.relocate(
-            session.did, session.handle, deadline=deadline
+            session.did,
+            session.handle,
+            deadline=deadline,
+            expected=Origin(session.issuer),
         )
         if account.server.issuer != session.issuer:
             self._discovery.forget(account)
@@ -105,7 +109,9 @@ class IssuerVerifier:
             self._discovery.forget(account)
 
     def _verify(self, did: Did, issuer: str, deadline: Deadline) -> AccountLocation:
-        account = self._discovery.locate(did, deadline=deadline, fresh=True)
+        account = self._discovery.locate(
+            did, deadline=deadline, expected=Origin(issuer)
+        )
         if account.server.issuer != issuer:
             raise IssuerMismatch(f"{issuer} does not speak for {did}")
         return account

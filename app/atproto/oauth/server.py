@@ -39,6 +39,9 @@ REFRESH_TIMEOUT = 15.0
 """Seconds for the answer to a refresh: longer than for other requests, because with a
 lost answer the session is lost (requirement 7.11)."""
 
+REQUEST_URI_LIMIT = 2_048
+"""Characters of a `request_uri`, which goes into the browser's URL."""
+
 REVOCATION_BUDGET = 2.5
 """Seconds for revoking tokens that are not stored (requirements 6.15 and 7.16). They
 are added to the time of the request itself, and a person waits for both."""
@@ -102,6 +105,8 @@ class ServerAgent:
         )
         if not isinstance(request_uri, str) or not request_uri:
             raise DocumentInvalid(host, "PAR gave no request_uri")
+        if len(request_uri) > REQUEST_URI_LIMIT:
+            raise DocumentInvalid(host, "PAR gave a request_uri that is too long")
         if type(expires_in) is not int or expires_in <= 0:
             raise DocumentInvalid(host, "PAR gave no lifetime")
         return request_uri, nonce

@@ -70,7 +70,9 @@ class TokenExchange:
         )
         try:
             tokens = parse_token_set(
-                answer.document, host=host_of(server.token_endpoint)
+                answer.document,
+                host=host_of(server.token_endpoint),
+                requested=request.scope,
             )
             account = self._verifier.finish(
                 verification, request, subject=tokens.did, deadline=deadline

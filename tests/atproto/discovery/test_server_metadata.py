@@ -341,3 +341,29 @@ def test_a_captured_server_that_lists_its_pds_speaks_for_it() -> None:
 
     assert indie.protected_resources == (issuer,)
     indie.require_protected_resource(issuer)
+
+
+# --- bounds ---------------------------------------------------------------------------
+
+
+def test_prompts_that_are_not_known_are_not_kept() -> None:
+    found = parse(server(prompt_values_supported=["create", "x" * 50_000, "login"]))
+
+    assert found.prompts == ("create", "login")
+
+
+def test_endpoint_longer_than_2_kb_is_refused() -> None:
+    with pytest.raises(DocumentInvalid):
+        parse(server(token_endpoint=f"{ISSUER}/{'x' * 2_048}"))
+
+
+@pytest.mark.parametrize(
+    ("modes", "supported"),
+    [(["query", "fragment"], True), (["fragment"], False), (REMOVED, False)],
+)
+def test_response_mode_query_is_known_where_it_is_published(
+    modes: object, supported: bool
+) -> None:
+    assert parse(server(response_modes_supported=modes)).response_mode_query is (
+        supported
+    )

@@ -5,6 +5,7 @@ However a document is wrong, the outcome is the same: a clear error, nothing pus
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -19,14 +20,16 @@ from app.atproto.errors import (
     ServerInvalid,
     UnsafeURL,
 )
-from tests.atproto.wired import Library
+from tests.atproto.wired import HOST, Library
 from tests.fakes import faults
 from tests.fakes.faults import REMOVED
-from tests.fakes.network import FakeNetwork
+from tests.fakes.network import FakeNetwork, Sent
 from tests.fakes.world import World
 
 ALICE = "alice.skyhost.social"
 RESOURCE = "https://pds.skyhost.social/.well-known/oauth-protected-resource"
+GARDEN = "https://rosies.garden"
+SERVER_PATH = "/.well-known/oauth-authorization-server"
 SERVER = "https://as.skyhost.social/.well-known/oauth-authorization-server"
 
 
@@ -186,7 +189,7 @@ def test_an_issuer_that_is_not_a_bare_origin_is_refused(
     with pytest.raises(ServerInvalid):
         library.begins(ALICE)
     assert pushed(network) == 0
-    assert network.sent(path="/.well-known/oauth-authorization-server") == []
+    assert network.sent(host="as.skyhost.social") == []
 
 
 @pytest.mark.parametrize(
@@ -404,11 +407,10 @@ def test_an_entryway_url_is_a_start(library: Library, network: FakeNetwork) -> N
     assert library.begins("https://as.skyhost.social").issuer == (
         "https://as.skyhost.social"
     )
-    assert [
-        one.path for one in network.sent(host="as.skyhost.social", method="GET")
-    ] == [
-        "/.well-known/oauth-protected-resource",
+    asked = network.sent(host="as.skyhost.social", method="GET")
+    assert sorted(one.path for one in asked) == [
         "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-protected-resource",
     ]
 
 
@@ -529,3 +531,133 @@ def test_an_identity_that_smells_stale_is_looked_up_again(
     world.moves(world.alice, world.garden)
 
     assert library.begins(ALICE).issuer == "https://rosies.garden"
+
+
+# --- our own origin (B5) --------------------------------------------------------------
+
+OURS = f"https://{HOST}"
+
+
+def test_own_origin_as_issuer_is_refused(library: Library, world: World) -> None:
+    world.skyhost.pds.document["authorization_servers"] = [OURS]
+
+    with pytest.raises(UnsafeURL):
+        library.begins(ALICE)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["authorization_endpoint", "token_endpoint", "revocation_endpoint"],
+)
+def test_own_origin_as_endpoint_is_refused(
+    library: Library, world: World, endpoint: str
+) -> None:
+    """A browser that is sent to our own /auth/logout is signed out without asking."""
+    world.skyhost.server.lies.metadata[endpoint] = f"{OURS}/auth/logout"
+
+    with pytest.raises(UnsafeURL):
+        library.begins(ALICE)
+
+
+def test_own_origin_as_pds_is_refused(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    service = world.plc.documents[world.alice.did]["service"][0]
+    service["serviceEndpoint"] = OURS
+
+    with pytest.raises(UnsafeURL):
+        library.begins(ALICE)
+    assert network.sent(host=HOST) == []
+
+
+def test_own_origin_as_typed_server_is_refused(
+    library: Library, network: FakeNetwork
+) -> None:
+    with pytest.raises(UnsafeURL):
+        library.begins(OURS)
+    assert network.sent(host=HOST) == []
+
+
+# --- caches and speed -----------------------------------------------------------------
+
+
+def test_cache_keeps_what_was_validated_and_nothing_else(
+    library: Library, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H4: documents of 90 KB leave a few hundred bytes."""
+    kept: dict[str, str] = {}
+    put = library.cache.put
+
+    def notes(key: str, value: str, *, lifetime: float) -> None:
+        kept[key] = value
+        put(key, value, lifetime=lifetime)
+
+    monkeypatch.setattr(library.cache, "put", notes)
+    network.lay(RESOURCE, faults.Swells(90_000))
+    network.lay(SERVER, faults.Swells(90_000))
+
+    library.begins(ALICE)
+
+    assert len([key for key in kept if key.startswith("document:")]) == 2
+    assert sum(map(len, kept.values())) < 4_000
+
+
+def test_long_list_of_protected_resources_is_not_kept(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    """H4: neither in the cache nor in the row of the login."""
+    listed = [f"https://pds{n}.skyhost.social" for n in range(2_000)]
+    world.skyhost.server.lies.metadata["protected_resources"] = [
+        "https://pds.skyhost.social",
+        *listed,
+    ]
+
+    library.begins(ALICE)
+    assert library.states.last.server["protected_resources"] is None
+
+    network.forget()
+    library.begins("bob.skyhost.social")
+    assert len(network.sent(host="as.skyhost.social", method="GET")) == 1
+
+
+def test_malformed_cache_entry_is_fetched_again(
+    library: Library, network: FakeNetwork
+) -> None:
+    """Another version of this program may have written it."""
+    for url in (RESOURCE, SERVER):
+        library.cache.put(f"document:{url}", '{"document": {}}', lifetime=60)
+
+    assert library.begins(ALICE).issuer == "https://as.skyhost.social"
+    assert len(network.sent(path="/.well-known/oauth-protected-resource")) == 1
+
+
+class _WaitsFor(faults.Fault):
+    """Answers when another URL has been asked for."""
+
+    def __init__(self, asked: threading.Event) -> None:
+        self.asked = asked
+
+    def before(self, sent: Sent, timeout: float) -> None:
+        assert self.asked.wait(30)
+
+
+class _Notes(faults.Fault):
+    """Notes that a URL was asked for."""
+
+    def __init__(self, asked: threading.Event) -> None:
+        self.asked = asked
+
+    def before(self, sent: Sent, timeout: float) -> None:
+        self.asked.set()
+
+
+def test_both_documents_of_a_pds_are_fetched_at_the_same_time(
+    library: Library, network: FakeNetwork
+) -> None:
+    """A PDS that is its own authorization server costs one hop less."""
+    asked = threading.Event()
+    network.lay(f"{GARDEN}/.well-known/oauth-protected-resource", _WaitsFor(asked))
+    network.lay(f"{GARDEN}/.well-known/oauth-authorization-server", _Notes(asked))
+
+    assert library.begins("rosies.garden").issuer == GARDEN
+    assert len(network.sent(host="rosies.garden", path=SERVER_PATH)) == 1

@@ -50,9 +50,11 @@ def test_what_a_confidential_client_pushes(
         "redirect_uri",
         "scope",
         "login_hint",
+        "response_mode",
         "client_assertion_type",
         "client_assertion",
     }
+    assert sent.form["response_mode"] == "query"
     assert sent.form["client_id"] == CLIENT_ID
     assert sent.form["response_type"] == "code"
     assert sent.form["code_challenge_method"] == "S256"
@@ -439,3 +441,22 @@ def test_every_request_says_who_we_are(library: Library, network: FakeNetwork) -
     for sent in network.sent():
         assert "auth.platform.cafe" in sent.headers["User-Agent"]
         assert "Cookie" not in sent.headers
+
+
+def test_request_uri_longer_than_2_kb_is_refused(
+    library: Library, network: FakeNetwork
+) -> None:
+    network.lay(PAR, faults.ChangesJSON({"request_uri": "urn:" + "x" * 2_045}))
+
+    with pytest.raises(ServerInvalid):
+        library.begins(ALICE)
+
+
+def test_response_mode_is_not_sent_where_it_is_not_supported(
+    library: Library, network: FakeNetwork, world: World
+) -> None:
+    world.skyhost.server.lies.metadata["response_modes_supported"] = ["fragment"]
+
+    library.begins(ALICE)
+
+    assert "response_mode" not in only_push(network).form

@@ -10,6 +10,7 @@ from app.atproto.crypto.keys import SigningKey
 from app.atproto.errors import (
     ClientRefused,
     CodeRejected,
+    DocumentInvalid,
     HostFailing,
     HostUnreachable,
     KeyUnavailable,
@@ -336,3 +337,80 @@ def test_a_host_without_revocation_is_let_be(library: Library, world: World) -> 
 
     with pytest.raises(SubjectMismatch):
         library.finishes(url)
+
+
+# --- bounds ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["access_token", "refresh_token"])
+def test_token_longer_than_8_kb_ends_the_login(
+    library: Library, network: FakeNetwork, field: str
+) -> None:
+    """9.4: a stored session stays small; one of 8 KB is taken."""
+    url = library.approved(ALICE)
+    network.lay(TOKEN, faults.ChangesJSON({field: "x" * 8_193}), times=1)
+
+    with pytest.raises(DocumentInvalid):
+        library.finishes(url)
+
+    network.lay(TOKEN, faults.ChangesJSON({field: "x" * 8_192}))
+    assert library.logs_in(ALICE).did
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "atproto " + "x" * 8_185,
+        "atproto " + " ".join(f"repo:app.relay.t{n}" for n in range(256)),
+    ],
+    ids=["8 KB", "256 words"],
+)
+def test_granted_scope_over_the_limits_ends_the_login(
+    library: Library, world: World, scope: str
+) -> None:
+    """H2: comparing thousands of words took 42 seconds."""
+    world.skyhost.server.lies.granted_scope = scope
+
+    with pytest.raises(DocumentInvalid):
+        library.logs_in(ALICE)
+    assert library.nothing_lives()
+
+
+def test_granted_scope_over_the_limits_keeps_the_known_one_at_a_refresh(
+    library: Library, world: World
+) -> None:
+    session = library.logs_in(ALICE)
+    world.skyhost.server.lies.granted_scope = "atproto " + "x" * 8_185
+
+    refreshed = library.client.refresh(
+        session.did, session.session_id, deadline=library.deadline()
+    )
+
+    assert refreshed.scope == session.scope
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted", "kept"),
+    [
+        ("atproto", "atproto repo:app.relay.track transition:email x:y", "atproto"),
+        (
+            "atproto repo?collection=app.relay.a&collection=app.relay.b",
+            "repo:app.relay.b repo:app.relay.a atproto repo:app.relay.c",
+            "repo:app.relay.b repo:app.relay.a atproto",
+        ),
+        (
+            "atproto include:app.relay.auth",
+            "atproto repo:app.relay.track rpc:app.relay.get?aud=* repo:app.other.x",
+            "atproto repo:app.relay.track rpc:app.relay.get?aud=*",
+        ),
+        ("atproto x:unknown", "atproto x:unknown", "atproto x:unknown"),
+    ],
+)
+def test_granted_words_that_were_not_asked_for_are_dropped(
+    world: World, asked: str, granted: str, kept: str
+) -> None:
+    """H2: unless a requested permission set may contain them (8.9)."""
+    library = Library(world, scope=asked)
+    world.skyhost.server.lies.granted_scope = granted
+
+    assert library.logs_in(ALICE, scope=asked).scope == kept
