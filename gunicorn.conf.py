@@ -1,9 +1,9 @@
 """How gunicorn serves Latchkey: `gunicorn wsgi:app` in this directory reads this file.
 
-gevent workers, so that a sign-in that waits for somebody's slow host keeps nobody else
-waiting: our client metadata must be served while our own request to the authorization
-server is still open (requirement 3.13). Blocking sockets become cooperative only if
-they are replaced before anything imports them; hence the order below.
+gevent workers, so that a sign-in that waits for a slow host does not block the others:
+our client metadata must be served while our own request to the authorization server is
+still open (requirement 3.13). Sockets become cooperative only if they are patched
+before any other import; hence the order below.
 """
 
 from gevent import monkey
@@ -11,8 +11,10 @@ from gevent import monkey
 monkey.patch_all()
 
 import logging
+import os
 import re
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -30,16 +32,17 @@ from app.atproto.http.sockets import LOOKUPS_AT_ONCE
 from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
+from app.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog
 from app.web.context import EXTENSION
 
-# gevent looks names up on real threads, ten unless told: ten names whose servers keep
-# silent would keep every other name from being found (requirement 9.6).
+# gevent looks names up on real threads, by default ten: ten silent name servers would
+# block every other lookup (requirement 9.6).
 Hub.threadpool_size = LOOKUPS_AT_ONCE
 
-# Which greenlet began which concerns debuggers alone, and each stream would keep it.
+# Only debuggers need the tree of greenlets, and each stream would keep its part of it.
 gevent.config.track_greenlet_tree = False
 
-# Every connection is an open file, and many systems allow a thousand unless asked.
+# Every connection is an open file, and the default limit of many systems is 1,024.
 _, MOST_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
 
@@ -49,12 +52,13 @@ except SettingsInvalid as error:
     sys.exit(str(error))
 
 STOP_NOTICED_WITHIN = 0.2
+real = monkey.get_original  # what gevent has not patched
 FORMATTER = JsonFormatter() if settings.log_format == "json" else TextFormatter(TEXT)
 QUERY = re.compile(r"\?[^\s'\"]*")
 
 
 class QueryFilter(logging.Filter):
-    """Cuts query strings from whatever gunicorn has to say about a request."""
+    """Cuts query strings from gunicorn's own messages about a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without the codes and states of callback URLs."""
@@ -65,7 +69,7 @@ class QueryFilter(logging.Filter):
 class Logger(glogging.Logger):
     """gunicorn's logger without query strings, which hold secrets (requirement 9.22).
 
-    Its lines are the application's, so no line feed in a path can forge one.
+    Its lines have the application's format, which escapes what is not printable.
     """
 
     def setup(self, cfg):
@@ -77,10 +81,10 @@ class Logger(glogging.Logger):
 
 
 class TimedBody:
-    """A request's body; all of it comes in time and in its frame, or not at all.
+    """A request's body with a time limit; gunicorn itself would wait without end.
 
-    gunicorn waits for it without end, and what waits may hold a place that others need.
-    Either failure is the client's, which OSError says to the application.
+    A body that is late or framed wrongly is the client's error: the application gets an
+    OSError for both.
     """
 
     def __init__(self, body, seconds):
@@ -106,9 +110,9 @@ class Worker(GeventWorker):
     """A gevent worker that waits for no client longer than `timeout`."""
 
     def handle_request(self, listener_name, req, sock, addr):  # noqa: PLR0917 -- its
-        """Handle a request whose client sends, and takes its answer, in time.
+        """Handle a request with time limits for its body and for each sent part.
 
-        For an answer that is each part of it, of a few kilobytes: streams may last.
+        The limit is for a part of a few kilobytes: a stream may last.
         """
         sock.settimeout(self.cfg.timeout)
         req.body = TimedBody(req.body, self.cfg.timeout)
@@ -120,21 +124,24 @@ bind = str(settings.bind)
 proc_name = "latchkey"
 umask = 0o007  # a unix socket is for our own group, which the proxy joins
 
-# WEB_CONCURRENCY sets the number of workers; one is enough to never block. The
+# WEB_CONCURRENCY sets the number of workers. By default there are two where the machine
+# has two cores, so that one serves while the other computes or is being replaced. The
 # application is loaded once, before the fork: its memory is shared, and a wrong setting
-# ends the start instead of every worker in turn. It opens no connection until asked.
+# ends the start instead of every worker in turn. It opens no connection before that.
 worker_class = Worker
 preload_app = True
+if "WEB_CONCURRENCY" not in os.environ:
+    workers = min(2, len(os.sched_getaffinity(0)))
 
 # An app that awaits its login holds a connection for minutes and 20 KB or so: 5,000 of
-# them fit one small machine, with room for everybody else. When all are taken, the
-# others wait in the listener's queue.
+# them fit one small machine, with room for other requests. When all are taken, further
+# connections wait in the listener's queue.
 worker_connections = 8000
 
-# A worker that cannot even report for half a minute is ended, and so is the request of
-# a client that takes that long to send it. On a restart, requests under way may finish:
-# none waits for a foreign host longer than 25 seconds, and streams are told to end, so
-# that their apps come back to whoever serves then.
+# A worker that has not reported for 30 seconds is killed, and the request of a client
+# that takes that long to send it ends. On a restart, requests under way may finish:
+# none waits for a foreign host longer than 25 seconds, and streams are ended, so that
+# their apps connect again, to a new worker.
 timeout = 30
 graceful_timeout = 30
 keepalive = 5  # a restart waits for idle connections as well, so not for long
@@ -157,23 +164,83 @@ access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms'
 
 
 def when_ready(server):
-    """Say where to go."""
+    """Log the address of the login page."""
     server.log.info("Latchkey is ready: %s/auth/login", settings.public_url)
 
 
+def pre_fork(server, worker):
+    """Give the worker its part in what all processes know of replacements."""
+    if not hasattr(server, "replacements"):
+        server.replacements = Replacements(limit=server.cfg.workers)
+    worker.replacements = server.replacements
+
+
+def child_exit(server, worker):
+    """Count one worker less when the ended one had been replaced already."""
+    was_replaced = worker.replacements.end(worker.age)
+    if was_replaced and server.num_workers > server.cfg.workers:
+        server.num_workers -= 1
+
+
 def post_worker_init(worker):
-    """Have the keys in memory before the first request, whatever happens later."""
+    """Load the keys before the first request, and start the watchdog."""
     application = worker.app.callable
     if isinstance(application, Flask):
         warm_up(application)
         gevent.spawn(end_streams_with, worker, application)
+    main_thread = real("_thread", "get_ident")()
+    watchdog = Watchdog(
+        frame=lambda: sys._current_frames().get(main_thread), clock=time.monotonic
+    )
+    gevent.spawn(tick, worker, watchdog)
+    real("_thread", "start_new_thread")(watch, (worker, watchdog))
 
 
 def end_streams_with(worker, application):
     """End the streams of awaiting apps once the worker is told to stop.
 
-    gunicorn has no hook for that moment, only for the one when it is too late.
+    gunicorn has no hook for that moment; its hooks run after the last request.
     """
     while worker.alive:
         gevent.sleep(STOP_NOTICED_WITHIN)
     application.extensions[EXTENSION].flows.await_native.end()
+
+
+def tick(worker, watchdog):
+    """Tell the watchdog that the hub runs, for as long as the worker serves."""
+    while worker.alive:
+        watchdog.tick()
+        gevent.sleep(INTERVAL)
+
+
+def watch(worker, watchdog):
+    """Retire the worker when one of its greenlets is stuck; runs on a real thread."""
+    sleep = real("time", "sleep")
+    while worker.alive:
+        sleep(INTERVAL)
+        if stack := watchdog.stuck():
+            retire(worker, stack)
+
+
+def retire(worker, stack):
+    """Log where a worker is stuck, have it replaced, and let it finish.
+
+    SIGTTIN makes gunicorn start another worker at once. This one accepts no connection
+    any more and ends after its last request; if its hub never runs again, `timeout`
+    ends it. The line is written without the logging module: the stuck greenlet may
+    hold a lock of it.
+    """
+    worker.alive = False
+    record = logging.makeLogRecord(
+        {
+            "name": "gunicorn.error",
+            "levelno": logging.ERROR,
+            "levelname": "ERROR",
+            "msg": "Worker (pid:%s) is stuck in one request for %d s; it is replaced",
+            "args": (worker.pid, PATIENCE),
+            "stack_info": stack.rstrip(),
+        }
+    )
+    os.write(sys.stderr.fileno(), f"{FORMATTER.format(record)}\n".encode())
+    if worker.replacements.begin(worker.age):
+        os.kill(worker.ppid, signal.SIGTTIN)

@@ -55,6 +55,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            event["stack"] = record.stack_info
         line = _without_secrets(json.dumps(event, ensure_ascii=True))
         return line.replace(DELETE, "\\u007f")
 

@@ -286,7 +286,8 @@ class Variables(BaseSettings):
     bind: Listener = setting(
         "127.0.0.1:8000",
         "Where gunicorn listens: an address with its port, or `unix:/PATH`. "
-        "WEB_CONCURRENCY (without prefix) is the number of workers.",
+        "WEB_CONCURRENCY (without prefix) is the number of workers: 2 by default where "
+        "the machine has two cores, else 1.",
         section="Serving",
     )
     rpc_bind: Listener = setting(

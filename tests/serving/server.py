@@ -60,11 +60,15 @@ class Server:
 def start_gunicorn(
     application: str, settings: dict[str, str], log: IO[str]
 ) -> subprocess.Popen[str]:
-    """Start gunicorn with nothing but these settings in its environment."""
+    """Start gunicorn with one worker and these settings in its environment.
+
+    A setting with an empty value is left out.
+    """
+    variables = {"PATH": os.defpath, "WEB_CONCURRENCY": "1", **settings}
     return subprocess.Popen(
         [sys.executable, "-m", "gunicorn", application],
         cwd=ROOT,
-        env={"PATH": os.defpath, **settings},
+        env={name: value for name, value in variables.items() if value},
         stdout=log,
         stderr=subprocess.STDOUT,
         text=True,
