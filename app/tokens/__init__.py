@@ -1,5 +1,5 @@
-"""The platform token: key rings, issuer and verifier.
+"""The platform token (JWT): key rings, issuer and verifier.
 
-Knows `app.atproto` for signing keys and nothing else of the application. A service
-elsewhere needs none of this: the JWKS and any JWT library verify the token.
+Imports `app.atproto` for signing keys and nothing else of the application. Services do
+not need this package: the JWKS and any JWT library verify the token.
 """

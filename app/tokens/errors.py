@@ -1,30 +1,30 @@
-"""What can be wrong with a platform token.
+"""Errors of platform tokens.
 
     TokenError
     ├── TokenInvalid         not a token of this platform
-    │   └── TokenExpired     one of ours whose time is over
-    └── SigningKeyMissing    the ring has no key to sign with
+    │   └── TokenExpired     a token of this platform after its `exp`
+    └── SigningKeyMissing    the ring has no active key
 
-`str(error)` is for logs and never holds a token or one of its claims.
+`str(error)` is for logs and holds no token and no claim.
 """
 
 from __future__ import annotations
 
 
 class TokenError(Exception):
-    """Base of every failure with platform tokens."""
+    """Base of the errors of platform tokens."""
 
 
 class TokenInvalid(TokenError):
-    """Not a token of this platform: its form, signature or claims are wrong."""
+    """Not a token of this platform: wrong form, signature or claims."""
 
 
 class TokenExpired(TokenInvalid):
-    """A token of this platform whose time is over."""
+    """A token of this platform after its `exp`."""
 
 
 class SigningKeyMissing(TokenError):
-    """The key ring has no active key: it was never made, or of another algorithm."""
+    """The key ring has no active key of the configured algorithm."""
 
     def __init__(self, ring: str) -> None:
         super().__init__(f"the {ring} key ring is empty: run `flask --app wsgi init`")

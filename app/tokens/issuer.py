@@ -1,24 +1,28 @@
-"""Issue the platform token: who a person is, for every service of the platform.
+"""Issue the platform token (JWT), which tells a service who a person is.
 
-It carries no ATProto token and is not stored: the session that its `sid` names is what
-can be ended.
-"""
+It carries no AT Protocol token and is not stored; its `sid` names the session, which
+can be ended."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from app.atproto.syntax.grammar import Did, Handle
 
 from .errors import SigningKeyMissing
 from .keys import TYP, KeyRing
 
+BACKDATED: Final = 30
+"""Seconds by which `iat` and `nbf` are in the past. A service whose clock is behind
+ours would otherwise refuse a fresh token and redirect its visitor to us, in a loop."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIssuer:
-    """Signs with the ring's active key, whichever it is at that moment."""
+    """Signs with the active key of the ring."""
 
     ring: Callable[[], KeyRing]
     issuer: str
@@ -27,10 +31,10 @@ class TokenIssuer:
     clock: Callable[[], float]
 
     def issue(self, *, did: Did, sid: str, handle: Handle | None, username: str) -> str:
-        """Return a new token for a session.
+        """Return a new token for a session, valid for `lifetime` seconds from now.
 
         Raises:
-            SigningKeyMissing: there is no key to sign with.
+            SigningKeyMissing: the ring has no active key.
         """
         signing = self.ring().signing
         if signing is None:
@@ -40,8 +44,8 @@ class TokenIssuer:
             "iss": self.issuer,
             "sub": did,
             "aud": self.audience,
-            "iat": now,
-            "nbf": now,
+            "iat": now - BACKDATED,
+            "nbf": now - BACKDATED,
             "exp": now + int(self.lifetime),
             "jti": secrets.token_urlsafe(16),
             "sid": sid,

@@ -1,8 +1,8 @@
-"""The key ring of the platform token: one key signs, all published ones verify.
+"""The key ring of the platform token: one key signs, all published keys verify.
 
-A ring is a snapshot and never changes; `app.flows.signing_keys` replaces it. Owns what
-JOSE there is in this package. A key verifies with its own algorithm only, so a token
-cannot choose how it is checked (RFC 8725 §3.1).
+A ring is a snapshot and does not change; `app.flows.signing_keys` replaces it. The JOSE
+code of this package is here. A key verifies with its own algorithm only, so a token
+cannot choose its algorithm (RFC 8725 section 3.1).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from app.atproto.crypto.keys import SigningKey
 from .errors import TokenInvalid
 
 TYP: Final = "JWT"
-"""Header `typ`. Not `at+jwt`: RFC 9068 demands a `client_id` that no login of ours has.
-Whatever else a platform key may sign carries another type."""
+"""Header `typ`. Not `at+jwt`, because RFC 9068 requires a `client_id`, which our logins
+do not have. Anything else that a platform key signs has another `typ`."""
 
 _JWS = jwt.PyJWS()
 
 
 class Signer(Protocol):
-    """What signs: a private key, or a secret that is shared."""
+    """What signs: a private key, or a shared secret (HS256)."""
 
     @property
     def kid(self) -> str:
-        """The key id in the header of what it signs."""
+        """The key id for the JWS header."""
 
     @property
     def alg(self) -> str:
-        """Its one algorithm."""
+        """The algorithm."""
 
     def sign(
         self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None
@@ -45,7 +45,7 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedSecret:
-    """The HS256 secret of a platform with one service; it is never published."""
+    """The HS256 secret of a platform with one service; it is not published."""
 
     kid: str
     _secret: bytes = field(repr=False)
@@ -55,8 +55,8 @@ class SharedSecret:
     def of(cls, secret: bytes) -> Self:
         """Name the secret by its RFC 7638 thumbprint.
 
-        The thumbprint tells nobody more than a signature does: either can only be
-        compared with guesses, and the settings take no secret worth guessing at.
+        The thumbprint reveals no more than a signature does: both can be compared with
+        guesses, and the settings refuse secrets that can be guessed.
         """
         jwk = json.dumps({"k": base64url(secret), "kty": "oct"}, separators=(",", ":"))
         kid = sha256_base64url(jwk)
@@ -77,7 +77,7 @@ class SharedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyingKey:
-    """A key that checks signatures of one algorithm; parsed once."""
+    """A parsed key that verifies signatures of one algorithm."""
 
     kid: str
     _native: jwt.PyJWK = field(repr=False)
@@ -86,7 +86,7 @@ class VerifyingKey:
         """Return header and payload of a token that this key signed.
 
         Raises:
-            TokenInvalid: the signature is wrong, or of another algorithm.
+            TokenInvalid: a wrong signature, or another algorithm.
         """
         try:
             opened = _JWS.decode_complete(
@@ -107,7 +107,7 @@ class KeyRing:
 
     @classmethod
     def of(cls, signing: SigningKey | None, published: tuple[SigningKey, ...]) -> Self:
-        """Make a ring; the signing key is published too, or nobody could verify."""
+        """Make a ring; the signing key is always published."""
         if signing is not None and signing not in published:
             published = (signing, *published)
         keys = [_verifying(key.kid, key.public_jwk()) for key in published]
@@ -119,7 +119,7 @@ class KeyRing:
 
     @classmethod
     def of_secret(cls, secret: bytes) -> Self:
-        """Make the ring of HS256: one secret, nothing to publish."""
+        """Make the ring of HS256: one secret, no published key."""
         shared = SharedSecret.of(secret)
         verifying = _verifying(shared.kid, shared.jwk())
         return cls(signing=shared, _verifying={shared.kid: verifying})
@@ -132,21 +132,21 @@ class KeyRing:
         """Return the key with this id.
 
         Raises:
-            TokenInvalid: it is not, or no longer, one of ours.
+            TokenInvalid: the ring has no such key.
         """
         try:
             return self._verifying[kid]
         except KeyError:
-            raise TokenInvalid("signed with a key that is not in the ring") from None
+            raise TokenInvalid("its key id is not in the ring") from None
 
 
 def claimed_kid(token: str) -> str:
-    """Return the key id that a token claims; nothing of it is verified yet.
+    """Return the `kid` of a token's header; nothing is verified yet.
 
     Raises:
-        TokenInvalid: the token has no readable header, or no key id in it.
+        TokenInvalid: no readable header, or no key id in it.
     """
-    # The header alone: PyJWT takes the whole token apart, which `open` does once more.
+    # Only the header: PyJWT would parse the whole token, which `open` does anyway.
     header = f"{token.partition('.')[0]}.."
     try:
         kid = _JWS.get_unverified_header(header).get("kid")

@@ -1,7 +1,7 @@
-"""Verify the platform token as strictly as it is issued.
+"""Verify the platform token (JWT): signature, issuer, audience, times, claims.
 
-The signature is checked before any claim is read, by the key that the header names and
-with that key's own algorithm. What we issue is the only form that passes.
+The signature is verified before any claim is read, by the key that the header names and
+with that key's algorithm. Only tokens of the form that we issue pass.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .errors import TokenExpired, TokenInvalid
 from .keys import TYP, KeyRing, claimed_kid
 
 MAX_LENGTH: Final = 8_192
-"""Longer is no token of ours, and not worth parsing."""
+"""Characters; a longer text is refused before it is parsed."""
 
-LEEWAY: Final = 5
-"""Seconds by which the clock of the node that issued may be ahead. An expired token
-gets none: the same node's clock decided both ends."""
+LEEWAY: Final = 30
+"""Seconds by which `iat` and `nbf` may be in the future, because clocks of nodes
+differ. `exp` has none: an expired token is refused at its second."""
 
 _STRINGS: Final = ("iss", "sub", "aud", "jti", "sid", "username")
 _TIMES: Final = ("iat", "nbf", "exp")
@@ -29,7 +29,7 @@ _TIMES: Final = ("iat", "nbf", "exp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedClaims:
-    """Whom a token names; exists only after its signature and claims were checked."""
+    """Claims of a token whose signature and claims were verified."""
 
     did: Did
     sid: str
@@ -42,7 +42,7 @@ class VerifiedClaims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenVerifier:
-    """Checks tokens against the ring as it is at that moment."""
+    """Verifies tokens with the keys that the ring publishes now."""
 
     ring: Callable[[], KeyRing]
     issuer: str
@@ -50,22 +50,20 @@ class TokenVerifier:
     clock: Callable[[], float]
 
     def verify(self, token: str) -> VerifiedClaims:
-        """Return whom the token names.
-
-        Says nothing about whether the session still stands; that is the caller's.
+        """Return the claims of a token; the caller checks that its session is live.
 
         Raises:
-            TokenExpired: its time is over.
-            TokenInvalid: it is not a token of this platform in any other way.
+            TokenExpired: `exp` has passed.
+            TokenInvalid: not a token of this platform for any other reason.
         """
         if len(token) > MAX_LENGTH or not token.isascii():
             raise TokenInvalid("not the form of a token")
         header, payload = self.ring().verifying(claimed_kid(token)).open(token)
         if header.get("typ") != TYP:
-            raise TokenInvalid("signed by us, for another purpose")
+            raise TokenInvalid("signed for another purpose (typ)")
         claims = _parse_claims(payload)
         if (claims["iss"], claims["aud"]) != (self.issuer, self.audience):
-            raise TokenInvalid("of another issuer or for another audience")
+            raise TokenInvalid("another issuer or audience")
         self._check_times(claims)
         return VerifiedClaims(
             did=Did(claims["sub"]),
@@ -86,7 +84,7 @@ class TokenVerifier:
 
 
 def _parse_claims(payload: bytes) -> dict[str, Any]:
-    """Return the claims, all there and each of its kind."""
+    """Return the claims; each must be there and of its type."""
     try:
         claims = json.loads(payload)
     except ValueError as error:

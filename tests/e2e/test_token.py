@@ -43,7 +43,7 @@ def test_pyjwt_verifies_the_cookie_with_the_public_keys(
     assert claims["sub"] == account.did
     assert claims["handle"] == account.handle
     assert claims["username"] == account.handle.partition(".")[0]
-    assert claims["exp"] - claims["iat"] == 24 * 3600
+    assert claims["exp"] - claims["iat"] == 24 * 3600 + 30
 
 
 def test_the_public_keys_have_no_private_part_and_no_client_key(
