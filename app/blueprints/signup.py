@@ -79,8 +79,11 @@ def submit() -> Response:
     """Create the account and redirect to the destination of the login."""
     typed, visit = request.form.get("username", ""), _visit()
     if visit is None:
-        done = flows().choose_username.choose(cookies.session_secret(), typed)
-        return redirect_signed_in(done.signed_in, done.destination.return_to)
+        secret = cookies.session_secret()
+        done = flows().choose_username.choose(secret, typed)
+        response = redirect_signed_in(done.signed_in, done.destination.return_to)
+        cookies.set_session(response, done.signed_in, secret or "")
+        return response
     done = flows().choose_username.choose(visit.secret, typed, native=visit.login_id)
     return native_confirm.next_step(done.signed_in.user, visit)
 

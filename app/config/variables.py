@@ -217,7 +217,7 @@ class Variables(BaseSettings):
         "Longest upload, and longest answer. Hosts have limits of their own.",
     )
     rate_limit_xrpc_per_session: Rate = setting(
-        "300/minute", "Calls that one session may make."
+        "300/minute", "Calls that one account may make, all its sessions together."
     )
     rate_limit_failed_tokens_per_address: Rate = setting(
         "60/minute",

@@ -101,6 +101,7 @@ def open_use_cases(parts: Parts) -> UseCases:
                 clock=clock,
             ),
             ending=ending,
+            max_sessions=settings.max_sessions,
             clock=clock,
         ),
         choose_username=ChooseUsername(
@@ -110,6 +111,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             tokens=tokens,
             audit=stores.audit,
             clock=clock,
+            session_lifetime=settings.session_lifetime,
         ),
         renew=RenewToken(sessions=stores.sessions, tokens=tokens, clock=clock),
         identify=identify,

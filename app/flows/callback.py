@@ -65,6 +65,7 @@ class FinishLogin:
     sign_in: SignIn
     hold_for_app: HoldForApp
     ending: EndSession
+    max_sessions: int
     clock: Callable[[], float]
 
     def finish(
@@ -101,6 +102,7 @@ class FinishLogin:
             self.ending.end(
                 previous, reason="signed in again", budget=REVOCATION_BUDGET
             )
+        self.ending.end_beyond(granted.did, self.max_sessions)
         return finished
 
     def _complete(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.atproto.client import OAuthClient
 from app.atproto.http.client import Deadline
+from app.atproto.syntax.grammar import Did
 from app.tokens.errors import TokenError, TokenInvalid
 from app.tokens.verifier import TokenVerifier
 
@@ -38,7 +39,7 @@ class EndSession:
         `budget` is in seconds, for the host. Returns the issuer that was asked to
         revoke the grant, or None.
         """
-        if not self._close(session, reason):
+        if not self._close(session.did, session.sid, reason):
             return None
         return self._revoke(session, Deadline.after(budget))
 
@@ -48,25 +49,28 @@ class EndSession:
         Revocation stops after REVOCATION_BUDGET; the next sweep revokes the rest.
         """
         deadline = Deadline.after(REVOCATION_BUDGET)
-        closed = [session for session in sessions if self._close(session, reason)]
+        closed = [s for s in sessions if self._close(s.did, s.sid, reason)]
         for session in closed:
             if deadline.remaining() <= 0:
                 break
             self._revoke(session, deadline)
         return len(closed)
 
-    def _close(self, session: Session, reason: str) -> bool:
+    def end_beyond(self, did: Did, most: int) -> None:
+        """End the account's sessions after the `most` that were used last.
+
+        The next sweep revokes their grants, so that no sign-in waits for them.
+        """
+        for sid in self.sessions.beyond(did, most):
+            self._close(did, sid, "too many sessions")
+
+    def _close(self, did: Did, sid: str, reason: str) -> bool:
         """End the session here; False if it was not live."""
         now = self.clock()
-        if not self.sessions.end(session.sid, now):
+        if not self.sessions.end(sid, now):
             return False
-        self.audit.record(
-            "session_ended",
-            now=now,
-            did=session.did,
-            sid=session.sid,
-            detail={"reason": reason},
-        )
+        detail = {"reason": reason}
+        self.audit.record("session_ended", now=now, did=did, sid=sid, detail=detail)
         return True
 
     def _revoke(self, session: Session, deadline: Deadline) -> str | None:

@@ -154,13 +154,16 @@ class Sessions(Protocol):
     def of(self, did: Did) -> Sequence[Session]:
         """Return the account's live sessions, the last used first."""
 
+    def beyond(self, did: Did, most: int) -> Sequence[str]:
+        """Return the sids of the live sessions after the `most` that were used last."""
+
     def touch(self, sid: str, now: float) -> None:
         """Set `seen_at`, which never moves back."""
 
     def end(self, sid: str, now: float) -> bool:
         """End the session; True for the one caller that ended it."""
 
-    def finish_signup(self, sid: str) -> None:
+    def finish_signup(self, sid: str, *, expires_at: float) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""
 
 

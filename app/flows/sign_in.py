@@ -19,6 +19,10 @@ from .session import IssueToken, SignedIn, new_session
 
 log = logging.getLogger(__name__)
 
+NEWCOMER_LIFETIME = 3_600.0
+"""Seconds in which a newcomer picks a username. Then the session ends, and the sweep
+revokes its grant: anyone with a server of their own can make newcomers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
@@ -58,7 +62,10 @@ class SignIn:
         )
         if user is None:
             session = replace(
-                session, pending_for="signup", destination=destination.pack()
+                session,
+                pending_for="signup",
+                destination=destination.pack(),
+                expires_at=now + min(NEWCOMER_LIFETIME, self.session_lifetime),
             )
         else:  # also with no handle: a handle that no longer holds is not shown
             self.users.note_sign_in(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .destination import Destination
 from .errors import NativeLoginClosed, NotSignedIn, SignupFinished
@@ -45,6 +45,7 @@ class ChooseUsername:
     tokens: IssueToken
     audit: Audit
     clock: Callable[[], float]
+    session_lifetime: float
 
     def newcomer(self, secret: str | None, *, native: str = "") -> Newcomer:
         """Return the session and a username that is free now.
@@ -80,8 +81,7 @@ class ChooseUsername:
         if destination.native:  # the confirmation comes next
             signed_in = self.tokens.account(session)
         else:
-            self.sessions.finish_signup(session.sid)
-            signed_in = self.tokens.issue(session)
+            signed_in = self.tokens.issue(self._finished(session))
         return SignupDone(signed_in=signed_in, destination=destination)
 
     def _add(self, session: Session, typed: str) -> None:
@@ -98,6 +98,15 @@ class ChooseUsername:
         self.users.add(user, skeleton=name.skeleton)
         self.audit.record("signed_up", now=now, did=session.did, sid=session.sid)
         log.info("%s signed up", session.did)
+
+    def _finished(self, session: Session) -> Session:
+        if session.pending_for is None:  # a repeated call
+            return session
+        expires_at = self.clock() + self.session_lifetime
+        self.sessions.finish_signup(session.sid, expires_at=expires_at)
+        return replace(
+            session, pending_for=None, destination=None, expires_at=expires_at
+        )
 
     def _session(self, secret: str | None, native: str) -> Session:
         session = self.sessions.by_secret(secret) if secret else None

@@ -44,6 +44,12 @@ OF = fetching(
     " ORDER BY seen_at DESC, sessions.created_at DESC, sid",
 )
 BY_SECRET = fetching(FETCHED, f"{SELECT} WHERE secret_hash = :secret_hash AND {LIVE}")
+# The order is that of OF, and the limit only what SQLite's OFFSET needs.
+BEYOND = fetching(
+    ("sid",),
+    f"SELECT {{columns}} FROM sessions WHERE did = :did AND {LIVE}"  # noqa: S608
+    " ORDER BY seen_at DESC, created_at DESC, sid LIMIT 1000 OFFSET :most",
+)
 TOUCH = text("""
     UPDATE sessions SET seen_at = :now
     WHERE sid = :sid AND seen_at < :now AND ended_at IS NULL AND expires_at > :now
@@ -53,7 +59,9 @@ END = text("""
     WHERE sid = :sid AND ended_at IS NULL AND expires_at > :now
 """)
 FINISH_SIGNUP = text("""
-    UPDATE sessions SET pending_for = NULL, destination = NULL WHERE sid = :sid
+    UPDATE sessions
+    SET pending_for = NULL, destination = NULL, expires_at = :expires_at
+    WHERE sid = :sid
 """)
 
 
@@ -84,6 +92,12 @@ class SqlSessions:
             result = connection.execute(OF, {"did": did, "now": int(self._clock())})
             return [_session_of(row) for row in result.mappings()]
 
+    def beyond(self, did: Did, most: int) -> Sequence[str]:
+        """Return the sids of the live sessions after the `most` that were used last."""
+        wanted = {"did": did, "most": most, "now": int(self._clock())}
+        with self._database.read() as connection:
+            return connection.execute(BEYOND, wanted).scalars().all()
+
     def touch(self, sid: str, now: float) -> None:
         """Set `seen_at`, which never moves back."""
         with self._database.write(durable=False) as connection:
@@ -94,10 +108,12 @@ class SqlSessions:
         with self._database.write() as connection:
             return connection.execute(END, {"sid": sid, "now": int(now)}).rowcount == 1
 
-    def finish_signup(self, sid: str) -> None:
+    def finish_signup(self, sid: str, *, expires_at: float) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""
         with self._database.write() as connection:
-            connection.execute(FINISH_SIGNUP, {"sid": sid})
+            connection.execute(
+                FINISH_SIGNUP, {"sid": sid, "expires_at": int(expires_at)}
+            )
 
     def _live(self, statement: TextualSelect, **key: str) -> Session | None:
         with self._database.read() as connection:

@@ -1,7 +1,8 @@
 """Issue the platform token (JWT), which tells a service who a person is.
 
 It carries no AT Protocol token and is not stored; its `sid` names the session, which
-can be ended."""
+can be ended.
+"""
 
 from __future__ import annotations
 

@@ -195,12 +195,30 @@ def test_a_newcomer_has_no_token_and_no_account_yet(service: Service) -> None:
     assert usernames(service) == []
 
 
-def test_leaving_the_page_loses_nothing(service: Service, world: World) -> None:
-    """A day later, in the same browser, one picks the name."""
+def test_newcomer_returns_within_an_hour_and_picks_a_username(
+    service: Service, world: World
+) -> None:
     browser = newcomer(service).browser
-    world.clock.advance(24 * 3600)
+    world.clock.advance(3_599)
 
     assert browser.visits("/auth/login").chooses("alice").url == ACCOUNT
+
+    world.clock.advance(29 * 24 * 3600)
+
+    assert browser.visits("/auth/login").url == ACCOUNT
+
+
+def test_newcomer_after_an_hour_is_signed_out_and_its_grant_revoked(
+    service: Service, world: World
+) -> None:
+    """Else every account of a stranger's server would leave rows for thirty days."""
+    browser = newcomer(service).browser
+    world.clock.advance(3_601)
+
+    assert browser.visits("/auth/signup").url == f"{HOME}/auth/login"
+    service.app.test_cli_runner().invoke(args=["sweep"])
+    assert world.skyhost.server.grants.alive(world.alice.did) == []
+    assert service.rows("SELECT did FROM oauth_sessions") == []
 
 
 def test_another_device_may_finish_what_one_began(service: Service) -> None:

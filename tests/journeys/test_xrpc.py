@@ -14,6 +14,7 @@ from tests.fakes import faults
 from tests.fakes.browser import AtHost
 from tests.fakes.faults import Says
 from tests.journeys.calling import (
+    ALICE,
     APPVIEW,
     CREATE,
     FEED,
@@ -681,7 +682,7 @@ def test_a_server_that_refuses_to_refresh_so_often_is_left_alone_too(
     assert caller.gets(GET_SESSION).status == 200
 
 
-def test_a_session_makes_so_many_calls_and_no_more(
+def test_call_limit_counts_all_sessions_of_the_account(
     open_service: Callable[..., Service],
 ) -> None:
     caller = opened(open_service, rate_limit_xrpc_per_session="3/minute")
@@ -689,6 +690,9 @@ def test_a_session_makes_so_many_calls_and_no_more(
     statuses = [caller.gets(GET_SESSION).status for _ in range(3)]
 
     assert statuses == [200, 200, 429]
+    elsewhere = caller.service.browser()
+    elsewhere.signs_in(ALICE)
+    assert Caller(caller.service, elsewhere).gets(GET_SESSION).status == 429
 
 
 def test_xrpc_with_invalid_tokens_limits_that_address_alone(

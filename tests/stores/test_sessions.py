@@ -75,15 +75,15 @@ def test_a_used_session_is_seen_later_and_never_earlier(sessions, clock):
     assert sessions.get("sid-1").seen_at == clock() + 10
 
 
-def test_finish_signup_clears_pending_for_and_destination(sessions):
+def test_finish_signup_clears_pending_for_and_extends_the_session(sessions, clock):
     newcomer = session(pending_for="signup", destination='{"return_to": "/"}')
     sessions.add(newcomer, secret=SECRET)
 
     assert sessions.get("sid-1") == newcomer
 
-    sessions.finish_signup("sid-1")
+    sessions.finish_signup("sid-1", expires_at=clock() + 5)
 
-    assert sessions.get("sid-1") == session()
+    assert sessions.get("sid-1") == session(expires_at=clock() + 5)
 
 
 def test_a_secret_belongs_to_one_session(sessions):
@@ -141,3 +141,15 @@ def test_destination_cleared_by_release_0_1_clears_pending_for(sessions, databas
         connection.exec_driver_sql("UPDATE sessions SET destination = NULL")
 
     assert sessions.get("sid-1").pending_for is None
+
+
+def test_beyond_returns_the_sessions_used_longest_ago(sessions, clock):
+    now = clock()
+    for place in range(5):
+        used = session(sid=f"sid-{place}", seen_at=now + place)
+        sessions.add(used, secret=str(place))
+    sessions.add(session(sid="bobs", did=BOB), secret="bobs")
+    sessions.end("sid-4", now)
+
+    assert sessions.beyond(ALICE, 2) == ["sid-1", "sid-0"]
+    assert sessions.beyond(ALICE, 4) == []

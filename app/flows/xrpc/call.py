@@ -129,7 +129,7 @@ class PdsCall:
 
     def __enter__(self) -> Self:
         flow, did = self.flow, self.session.did
-        flow.rates.hit("call", self.session.sid)
+        flow.rates.hit("call", did)
         admitted = flow.allowed.admit(self.call, did)
         self._is_write = admitted is None
         self.admitted = admitted or Admitted()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -17,37 +17,6 @@ from tests.stores.samples import session, user
 
 HOME = "https://auth.platform.cafe"
 PHONE = "203.0.113.7"
-
-
-@dataclass
-class FakeLogins:
-    """Native logins in a dictionary."""
-
-    rows: dict[str, object] = field(default_factory=dict)
-    secrets: dict[str, str] = field(default_factory=dict)
-
-    def add(self, login, *, open_secret):
-        self.rows[login.login_id] = login
-        self.secrets[open_secret] = login.login_id
-
-    def get(self, login_id):
-        return self.rows.get(login_id)
-
-    def by_open_secret(self, secret):
-        return self.rows.get(self.secrets.get(secret))
-
-    def deny(self, login_id, now):
-        is_open = self.rows[login_id].is_open(now)
-        if is_open:
-            self.change(login_id, status="denied", decided_at=now)
-        return is_open
-
-    def acknowledge(self, login_id, now):
-        self.change(login_id, acknowledged_at=now)
-        return True
-
-    def change(self, login_id, **changes):
-        self.rows[login_id] = replace(self.rows[login_id], **changes)
 
 
 @dataclass
@@ -86,11 +55,6 @@ class FakeSessions:
 
     def get(self, sid):
         return self.live.get(sid)
-
-
-@pytest.fixture
-def logins():
-    return FakeLogins()
 
 
 @pytest.fixture

@@ -1,0 +1,57 @@
+"""The flows' collaborators in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.flows.logout import EndSession
+from app.flows.session import IssueToken
+from tests.flows.memory import (
+    FakeClient,
+    FakeIssuer,
+    MemoryAudit,
+    MemoryNativeLogins,
+    MemorySessions,
+    MemoryUsers,
+    NoLimit,
+)
+
+
+@pytest.fixture
+def sessions(clock):
+    return MemorySessions(clock)
+
+
+@pytest.fixture
+def users():
+    return MemoryUsers()
+
+
+@pytest.fixture
+def logins(sessions):
+    return MemoryNativeLogins(sessions=sessions)
+
+
+@pytest.fixture
+def audit():
+    return MemoryAudit()
+
+
+@pytest.fixture
+def client():
+    return FakeClient()
+
+
+@pytest.fixture
+def limits():
+    return NoLimit()
+
+
+@pytest.fixture
+def tokens(users):
+    return IssueToken(users=users, issuer=FakeIssuer())
+
+
+@pytest.fixture
+def ending(client, sessions, audit, clock):
+    return EndSession(client=client, sessions=sessions, audit=audit, clock=clock)
