@@ -28,7 +28,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from app.atproto.http.sockets import LOOKUPS_AT_ONCE
+from app.atproto.http.dialer import MAX_LOOKUPS
 from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
@@ -37,7 +37,7 @@ from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, by default ten: ten silent name servers would
 # block every other lookup (requirement 9.6).
-Hub.threadpool_size = LOOKUPS_AT_ONCE
+Hub.threadpool_size = MAX_LOOKUPS
 
 # Only debuggers need the tree of greenlets, and each stream would keep its part of it.
 gevent.config.track_greenlet_tree = False
