@@ -21,7 +21,8 @@ PAGE = (ROOT / "docs" / "native-snippets.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"(?ms)^```(python|javascript|go)\n(.*?)^```", PAGE))
 STEPS = {
     "code_challenge": r"code_challenge.{1,20}challenge|code_challenge\W+base64",
-    "the code and the link": r"(?s)user_?code.{1,40}oauth_?url",
+    "the code and the link": r"(?s)user_?code.{1,40}page",
+    "the checked link": r"checked\(\W*login\W*\[?\W*oauth_?url",
     "the system's browser": r"webbrowser\.open|xdg-open",
     "a stream": r"text/event-stream",
     "the verifier in a header": r"Code.Verifier",
@@ -96,6 +97,17 @@ def test_python_program_with_denied_or_expired_login_says_so(server, tmp_path, a
         f"not signed in: {answer}",
     )
     assert not (tmp_path / "session.json").exists()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("page", ["file:///etc/passwd", "http://auth.example.org/x"])
+def test_python_program_with_another_page_url_opens_nothing(server, tmp_path, page):
+    server.oauth_url = page
+    with running(server, tmp_path) as process:
+        printed, _ = process.communicate(timeout=60)
+
+    assert (process.returncode, printed) == (1, "not an https address\n")
+    assert server.awaits() == []
 
 
 @pytest.mark.process

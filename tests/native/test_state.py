@@ -140,3 +140,7 @@ def test_default_directory_is_the_systems_state_directory(
 
     monkeypatch.setattr("sys.platform", "darwin")
     assert default_directory("relay").parts[-3:-1] == ("Library", "Application Support")
+
+
+def test_decode_of_deeply_nested_json_is_empty():
+    assert decode("[" * 100_000) == State()
