@@ -20,6 +20,7 @@ from flask import Response, request
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.errors import IdentifierInvalid, printable
+from app.atproto.syntax.foreign_json import parse_json
 from app.atproto.syntax.grammar import parse_did, parse_handle
 from app.flows.session import SignedIn
 
@@ -176,7 +177,7 @@ def remembered_accounts() -> list[RememberedAccount]:
     """Return the accounts this device remembers, newest first, without odd ones."""
     raw = request.cookies.get(_own(REMEMBERED), "")
     try:
-        entries = json.loads(base64.urlsafe_b64decode(raw.encode()))
+        entries = parse_json(base64.urlsafe_b64decode(raw.encode()))
     except (ValueError, binascii.Error):
         return []
     if not isinstance(entries, list):

@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import g, request
 
+from app.atproto.syntax.foreign_json import parse_json
+
 
 class BodyInvalid(Exception):
     """Not a JSON object, not sent as one, or with a member that is not text."""
@@ -30,7 +32,10 @@ def bearer_token() -> str | None:
 
 def json_object() -> dict[str, Any]:
     """Return the object that was sent. Raises `BodyInvalid`."""
-    body = request.get_json(silent=True) if request.is_json else None
+    try:
+        body = parse_json(request.get_data()) if request.is_json else None
+    except ValueError as error:
+        raise BodyInvalid("not JSON that everybody reads alike") from error
     if not isinstance(body, dict):
         raise BodyInvalid("not a JSON object, or not sent as one")
     return body

@@ -1,36 +1,32 @@
-"""What the library knows of HTTP: a time budget, an answer, and the door as a port.
+"""HTTP types: deadline, response, upload, and the protocol of the outgoing client.
 
-Nothing here opens a connection; `http/client.py` does, and tests may put something else
-in its place. Statuses are values. Bodies are small enough to be held in memory, unless
-the caller brings a file for them: an `Upload` to send, a sink to receive into.
+Nothing here opens a connection; `http/client.py` does, and tests may replace it. A
+status is a value and not an exception. Bodies are held in memory, unless the caller
+brings a file: an `Upload` to send, a sink to receive into.
 """
 
 from __future__ import annotations
 
-import codecs
-import json
-import re
 import time
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPHeaderDict
 
 from ..errors import DocumentInvalid
+from ..syntax.foreign_json import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ERROR_LIMIT = 64_000
-"""Bytes of an error's body when those of a success go into a sink."""
-
-_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""Bytes of an error's body when the body of a success goes into a sink."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """One time budget, shared by all the requests of a flow."""
+    """A time limit, shared by all the requests of a flow."""
 
     ends: float
     monotonic: Callable[[], float] = time.monotonic
@@ -47,7 +43,7 @@ class Deadline:
         return self.ends - self.monotonic()
 
     def within(self, seconds: float) -> Deadline:
-        """Return the sooner of this deadline and one so many seconds from now."""
+        """Return the earlier of this deadline and one so many seconds from now."""
         return Deadline(min(self.ends, self.monotonic() + seconds), self.monotonic)
 
 
@@ -55,7 +51,7 @@ class Deadline:
 class Upload:
     """A body that is too long for memory: a file, read from its start each time.
 
-    So it can go out again after a nonce challenge or a refresh (requirement 5.13).
+    It can be sent again after a nonce challenge or a refresh (requirement 5.13).
     """
 
     file: IO[bytes] = field(repr=False)
@@ -68,10 +64,10 @@ Body = bytes | Upload | None
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, whatever its status: read to its end and within its limit.
+    """A response of any status, read to its end and within its limit.
 
-    Names of headers are found in any spelling. A redirect comes without its body, and
-    so does a success whose body went into a sink.
+    Header names are case-insensitive. A redirect comes without its body, and so does a
+    success whose body went into a sink.
     """
 
     status: int
@@ -95,11 +91,9 @@ class Response:
     def json_object(self) -> dict[str, Any]:
         """Return the body as a JSON object.
 
-        What two readers could understand differently is refused as well: repeated
-        names, NaN, and text that is not Unicode.
-
         Raises:
-            DocumentInvalid: the body is something else (requirement 9.4).
+            DocumentInvalid: `parse_json` refuses it, or it is no object
+                (requirement 9.4).
         """
         host = urlsplit(self.url).hostname or ""
         try:
@@ -112,7 +106,7 @@ class Response:
 
 
 class HTTP(Protocol):
-    """The outgoing door, as the rest of the library sees it."""
+    """The outgoing HTTP client, as the rest of the library sees it."""
 
     def request(
         self,
@@ -127,50 +121,21 @@ class HTTP(Protocol):
         redirects: int = 0,
         timeout: float = 10.0,
     ) -> Response:
-        """Send one request and return the answer, whatever its status.
+        """Send one request and return the response, of any status.
 
         `limit` caps the bytes of the body, `timeout` the seconds of this call and
         `deadline` those of the whole flow. Only a GET follows redirects, three at most;
-        without them, or after them, a redirect is an answer like any other. The body of
-        a success (2xx) goes into the `sink`, if there is one, and that of an error into
-        memory, where it can be read: ERROR_LIMIT bytes at most.
+        without them, or after them, a redirect is a response like any other. The body
+        of a success (2xx) goes into the `sink`, if there is one, and that of an error
+        into memory: ERROR_LIMIT bytes at most.
 
         Raises:
-            UnsafeURL: we refuse to go there; nothing was sent there.
-            HostUnreachable: no (complete) answer; `sent` tells what may have arrived.
-                HostUnknown: its name has no address. HostCircuitOpen: it was not asked,
-                because it failed again and again just now.
-            ResponseTooLarge: the answer is longer than `limit`.
-            ServerInvalid: the answer has an encoding that was not asked for.
+            UnsafeURL: the policy refuses the URL; nothing was sent there.
+            HostUnreachable: no complete response; `sent` tells whether the request may
+                have arrived. HostUnknown: the name has no address. HostCircuitOpen: the
+                host was not asked, because it failed several times in a row.
+            ClientBusy: too many name lookups are waiting.
+            ResponseTooLarge: the response is longer than `limit`.
+            ServerInvalid: the response is compressed, which was not asked for.
         """
         ...
-
-
-def parse_json(encoded: bytes) -> Any:
-    """Read JSON that two readers could not understand differently.
-
-    Raises:
-        ValueError: it is none, is nested too deeply, repeats a name, has a constant
-            that JSON does not know, or is not Unicode.
-    """
-    text = encoded.removeprefix(codecs.BOM_UTF8).decode()
-    try:
-        document = json.loads(
-            text, object_pairs_hook=_unrepeated, parse_constant=_refuse_constant
-        )
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if _LONE_SURROGATE.search(text):
-        json.dumps(document, ensure_ascii=False).encode()  # or UnicodeEncodeError
-    return document
-
-
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = dict(pairs)
-    if len(names) != len(pairs):
-        raise ValueError("a name is repeated")
-    return names
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

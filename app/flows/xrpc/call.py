@@ -18,7 +18,8 @@ from typing import IO, Final, Self
 
 from app.atproto.client import OAuthClient
 from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded, printable
-from app.atproto.http.types import Deadline, Response, Upload, parse_json
+from app.atproto.http.types import Deadline, Response, Upload
+from app.atproto.syntax.foreign_json import parse_json
 from app.atproto.syntax.grammar import host_of
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import (

@@ -1,7 +1,7 @@
 """What a body writes to a repository: collections and actions, read strictly.
 
 A body must say the same to us as to the PDS. Repeated names are refused where it is
-parsed (`app.atproto.http.types.parse_json`); here, names that differ in case alone,
+parsed (`app.atproto.syntax.foreign_json`); here, names that differ in case alone,
 because some JSON readers take them for the same.
 """
 

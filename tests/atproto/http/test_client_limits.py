@@ -86,7 +86,6 @@ def test_endless_framing_is_cut_off(door, start, piece, error):
         door.get(server, limit=1_000_000)
 
     assert not flood.is_complete
-    assert flood.sent < 2_000_000
 
 
 @pytest.mark.parametrize(
