@@ -34,6 +34,7 @@ ATTEMPTS = {
     "read the secret key's file": "cat /etc/latchkey/secret_key",
     "read the operator's files": "ls /root",
     "run what it has stored": run_a_copy("/var/lib/latchkey"),
+    "run what it has uploaded": run_a_copy("/var/cache/latchkey"),
     "run what it has downloaded": run_a_copy("/tmp"),  # noqa: S108
     "see other people's processes": "test -e /proc/1",
     "make memory writable and executable": python(
@@ -137,6 +138,16 @@ def test_the_sandbox_lets_it_write_its_state(deployment: Deployment):
     attempt = "sh -c 'touch /var/lib/latchkey/x && rm /var/lib/latchkey/x'"
 
     assert deployment.machine.run(CONFINED + attempt).returncode == 0
+
+
+def test_temporary_files_of_the_service_are_on_disk(deployment: Deployment):
+    attempt = python("import tempfile; print(tempfile.TemporaryFile().fileno() > 0)")
+    where = python("import tempfile; print(tempfile.gettempdir())")
+
+    assert deployment.machine.output(CONFINED + attempt) == "True"
+    assert deployment.machine.output(CONFINED + where) == "/var/cache/latchkey"
+    size = deployment.machine.output(CONFINED + "df --output=size -k /tmp")
+    assert size.split()[-1] == "16384"
 
 
 def test_the_sandbox_lets_it_make_keys_and_speak_tls(deployment: Deployment):
