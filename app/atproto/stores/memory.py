@@ -1,13 +1,16 @@
-"""Stores that live as long as the process: for scripts, tests and caches.
+"""In-memory stores and cache, for scripts and tests; the service uses the cache only.
 
-Not for a service: a restart loses every login that waits and every session.
+A restart loses every login that waits and every session.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from sys import getsizeof
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +21,24 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+MAX_CACHE_BYTES: Final = 16_000_000
+"""Bytes of one cache; a process of the service has two."""
+
+ENTRY_OVERHEAD: Final = 500
+"""Bytes that an entry takes beside its key and its value."""
+
+HEAP_SLACK: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[Value]):
+    expires_at: float
+    size: int
+    value: Value
+
 
 class MemoryStateStore:
-    """Auth requests in a dictionary; expired ones go when a new one comes."""
+    """Auth requests in a dictionary; `put` deletes the expired ones."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -99,45 +117,83 @@ class MemorySessionStore:
             return True
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the holder's lease; another's is left alone."""
+        """End the lease if it is this holder's."""
         with self._lock:
             if self._leases.get((did, session_id), ("", 0.0))[0] == holder:
                 del self._leases[did, session_id]
 
 
 class MemoryCache(Generic[Value]):
-    """A bounded cache: the entry used least recently goes first."""
+    """A cache limited in entries and bytes: the least recently used entry goes first.
 
-    def __init__(self, clock: Callable[[], float], *, max_entries: int = 5_000) -> None:
+    Expired entries are removed at the next `put`. The size of a value that is no text
+    is that of the object alone: such caches limit their entries.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        max_entries: int = 5_000,
+        max_bytes: int = MAX_CACHE_BYTES,
+    ) -> None:
         self._clock = clock
         self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[float, Value]] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry[Value]] = OrderedDict()
+        self._expiries: list[tuple[float, str]] = []
 
     def get(self, key: str) -> Value | None:
-        """Return the value unless its lifetime is over."""
+        """Return the value, or None after its lifetime."""
         with self._lock:
-            if key not in self._entries:
+            entry = self._entries.get(key)
+            if entry is None:
                 return None
-            expires_at, value = self._entries[key]
-            if expires_at <= self._clock():
-                del self._entries[key]
+            if entry.expires_at <= self._clock():
+                self._remove(key)
                 return None
             self._entries.move_to_end(key)
-            return value
+            return entry.value
 
     def put(self, key: str, value: Value, *, lifetime: float) -> None:
-        """Keep a value for `lifetime` seconds at most."""
+        """Store a value for `lifetime` seconds at most; one over the limit is not."""
+        size = getsizeof(key) + getsizeof(value) + ENTRY_OVERHEAD
         with self._lock:
-            self._entries[key] = (self._clock() + lifetime, value)
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._max_entries:
-                self._entries.popitem(last=False)
+            now = self._clock()
+            self._remove(key)
+            self._remove_expired(now)
+            if size > self._max_bytes:
+                return
+            self._entries[key] = _Entry(now + lifetime, size, value)
+            heappush(self._expiries, (now + lifetime, key))
+            self._bytes += size
+            while len(self._entries) > self._max_entries or (
+                self._bytes > self._max_bytes
+            ):
+                self._remove(next(iter(self._entries)))
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
+        """Delete a value."""
         with self._lock:
-            self._entries.pop(key, None)
+            self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= entry.size
+
+    def _remove_expired(self, now: float) -> None:
+        """Remove what has expired; the heap may name entries that are gone or newer."""
+        while self._expiries and self._expiries[0][0] <= now:
+            _, key = heappop(self._expiries)
+            entry = self._entries.get(key)
+            if entry is not None and entry.expires_at <= now:
+                self._remove(key)
+        if len(self._expiries) > 2 * len(self._entries) + HEAP_SLACK:
+            self._expiries = [(e.expires_at, k) for k, e in self._entries.items()]
+            heapify(self._expiries)
 
 
 if TYPE_CHECKING:
