@@ -15,7 +15,14 @@ from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres", "files"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.process),
+        "files",
+    ]
+)
 def backend(request):
     return request.param
 
@@ -38,7 +45,9 @@ def sessions(backend, request, cipher, tmp_path):
     return SqlSessionStore(request.getfixturevalue("database"), cipher)
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(
+    params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.process)]
+)
 def cache(request, clock):
     if request.param == "memory":
         return MemoryCache(clock)
