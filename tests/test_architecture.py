@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,18 @@ def test_every_import_contract_holds():
 )
 def test_every_module_says_what_it_owns(module):
     assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+
+
+def test_gunicorn_conf_imports_names_that_exist() -> None:
+    """Only a started server reads the file, and no quick test starts one."""
+    tree = ast.parse((ROOT / "gunicorn.conf.py").read_text(encoding="utf-8"))
+    imported = [
+        (node.module or "", alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("app")
+        for alias in node.names
+    ]
+
+    assert imported
+    for module, name in imported:
+        assert hasattr(importlib.import_module(module), name), (module, name)
