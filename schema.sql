@@ -80,6 +80,10 @@ CREATE TABLE IF NOT EXISTS oauth_sessions (
     -- The process that refreshes the session now, and when its lease ends (7.6).
     lease_holder        TEXT,
     lease_until         BIGINT,
+    -- When the server first refused a refresh in words of its own, and when it is asked
+    -- again (7.17); NULL after a successful refresh.
+    refused_at          BIGINT,
+    retry_at            BIGINT,
     PRIMARY KEY (did, session_id)
 );
 CREATE INDEX IF NOT EXISTS oauth_sessions_by_creation ON oauth_sessions (created_at);

@@ -263,6 +263,7 @@ class SessionEnded(SessionError):
     """The session is over: the person has to sign in again (requirement 7.17).
 
     `reason` is one of: `unknown` (no such session), `revoked` (its host ended it),
+    `refused` (a refresh was refused in words of the server's own; kept for a day),
     `moved` (the account has another issuer now, requirement 7.16), `key_gone`
     (requirement 7.4), `not_refreshable` (requirement 7.5), `lost` (the outcome of a
     refresh did not reach us or could not be stored, requirements 7.9 and 7.11),

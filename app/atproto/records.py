@@ -108,6 +108,11 @@ class OAuthSession:
     verified_at: float
     """Age of the oldest document which says that the account's PDS trusts the issuer
     (requirement 6.12)."""
+    refused_at: float | None = None
+    """When the server first refused a refresh in words of its own; None after a
+    successful refresh (requirement 7.17)."""
+    retry_at: float | None = None
+    """When the server is asked again after such a refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +176,8 @@ def with_tokens(
         scope=_scope_or(document.get("scope"), session.scope),
         expires_at=ends,
         refreshed_at=now,
+        refused_at=None,
+        retry_at=None,
     )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ADDED: Final = (
     ("oauth_sessions", "lease_holder", "TEXT"),
     ("oauth_sessions", "lease_until", "BIGINT"),
+    ("oauth_sessions", "refused_at", "BIGINT"),
+    ("oauth_sessions", "retry_at", "BIGINT"),
     ("sessions", "app_name", "TEXT"),
     ("sessions", "granted_scope", "TEXT"),
     ("sessions", "pending_for", "TEXT"),

@@ -9,6 +9,8 @@ import pytest
 from tests.fakes import faults
 from tests.fakes.browser import AtHost
 from tests.fakes.faults import Says
+from tests.fakes.refusal import Refusal
+from tests.journeys.calling import GET_SESSION, opened
 
 ALICE = "alice.skyhost.social"
 PAR = "https://as.skyhost.social/oauth/par"
@@ -119,3 +121,48 @@ def test_login_with_byte_order_mark_in_metadata_reaches_the_host(
     network.lay(PLACES[place], Marks())
 
     assert isinstance(service.browser().opens_login().tries(ALICE), AtHost)
+
+
+# --- grants that ended, said in other words (requirement 7.17) ------------------------
+
+
+@pytest.mark.parametrize(
+    "words", ["Refresh token expired", "Session expired", "invalid_request"]
+)
+def test_call_with_grant_refused_in_own_words_returns_reconnect(open_service, words):
+    caller = opened(open_service)
+    server = caller.world.skyhost.server
+    server.grants.all[0].alive = False  # ended by the person, at the host
+    server.lies.refuses["/oauth/token"] = Refusal(words, "no such session")
+    server.grants.of_refresh_token = _refuses(words)
+
+    answers = [caller.gets(GET_SESSION) for _ in range(3)]
+
+    last = answers[-1]
+    assert (last.status, last.json()["error"]) == (401, "reconnect")
+    assert "login_url" in last.json()
+
+
+@pytest.mark.parametrize("words", ["invalid_client", "invalid_client_metadata"])
+def test_call_with_client_refused_ends_no_session(open_service, words):
+    """Our keys may be out of order for a while."""
+    caller = opened(open_service)
+    server = caller.world.skyhost.server
+    caller.world.clock.advance(2 * server.token_lifetime)
+    server.lies.refuses["/oauth/token"] = Refusal(words, "who are you?", 401)
+    of_refresh_token = server.grants.of_refresh_token
+    server.grants.of_refresh_token = _refuses(words)
+    for _ in range(3):
+        assert caller.gets(GET_SESSION).status == 502
+    server.lies.refuses.clear()
+    server.grants.of_refresh_token = of_refresh_token
+
+    assert caller.gets(GET_SESSION).status in {200, 401}
+    assert server.grants.all[0].alive
+
+
+def _refuses(words):
+    def refuse(_token):
+        raise Refusal(words, "no such session")
+
+    return refuse

@@ -47,6 +47,25 @@ REVOCATION_BUDGET = 2.5
 are added to the time of the request itself, and a person waits for both."""
 
 
+OUR_FAULT = frozenset(
+    {
+        "invalid_client",
+        "invalid_client_metadata",
+        "invalid_dpop_proof",
+        "use_dpop_nonce",
+        "slow_down",
+    }
+)
+"""Refusals that say nothing of the grant (requirement 7.17)."""
+
+
+class GrantRefused(ClientRefused):
+    """A token request was refused in a server's own words (requirement 7.17).
+
+    Some servers say so when a grant has ended, and when they cannot read our metadata.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A JSON answer and the DPoP nonce that came with it."""
@@ -123,7 +142,8 @@ class ServerAgent:
         """Send an authorization code, at most once (requirement 6.8).
 
         Raises:
-            CodeRejected: the server answered `invalid_grant`; begin the login again.
+            CodeRejected: the server answered `invalid_grant`, or refused in words of
+                its own; begin the login again.
             ClientRefused: the server answered another error.
             HostUnreachable: there was no usable answer. Unless the error says that
                 nothing was sent, the code has to be treated as used.
@@ -144,8 +164,8 @@ class ServerAgent:
                 raise
             response, fresh = send()
         if response.status != 200:
-            refusal = _refusal(response)
-            if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
+            refusal = _token_refusal(response)
+            if isinstance(refusal, RefreshRejected | GrantRefused):
                 raise CodeRejected(str(refusal)) from refusal
             raise refusal
         return Answer(document=response.json_object(), nonce=fresh)
@@ -163,6 +183,7 @@ class ServerAgent:
 
         Raises:
             RefreshRejected: the server answered `invalid_grant`; the grant is over.
+            GrantRefused: the server refused in words of its own.
             ClientRefused: the server answered another error; the grant is unchanged.
             HostUnreachable: there was no usable answer. When the error says that
                 something was sent, the token may be used up (requirement 7.11).
@@ -178,10 +199,7 @@ class ServerAgent:
             timeout=REFRESH_TIMEOUT,
         )
         if response.status != 200:
-            refusal = _refusal(response)
-            if isinstance(refusal, ClientRefused) and refusal.code == "invalid_grant":
-                raise RefreshRejected(str(refusal)) from refusal
-            raise refusal
+            raise _token_refusal(response)
         return Answer(document=_tokens(response), nonce=fresh)
 
     def end(
@@ -251,6 +269,18 @@ def _tokens(response: Response) -> Mapping[str, Any]:
     if not document.keys() & {"access_token", "refresh_token"}:
         raise HostUnreachable(host, reason, sent=True)
     return document
+
+
+def _token_refusal(response: Response) -> AtprotoError:
+    """Return the exception for a refused token request (requirement 7.17)."""
+    refusal = _refusal(response)
+    if not isinstance(refusal, ClientRefused):
+        return refusal
+    if refusal.code == "invalid_grant":
+        return RefreshRejected(str(refusal))
+    if refusal.code in OUR_FAULT or response.status not in {400, 401}:
+        return refusal
+    return GrantRefused(refusal.host, refusal.code, refusal.description)
 
 
 def _refusal(response: Response) -> AtprotoError:

@@ -12,10 +12,12 @@ import hashlib
 import logging
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..errors import AtprotoError, ClientRefused, RefreshBusy, SessionEnded
 from ..http.types import Deadline
+from ..oauth.server import GrantRefused
 from .refresh_request import RefreshRequest
 from .singleflight import SingleFlight
 
@@ -43,6 +45,12 @@ PATIENCE: Final = 60.0
 
 EARLIEST, SPREAD = 10.0, 30.0
 """A refresh is due 10 to 40 seconds before the token expires (requirement 7.12)."""
+
+RETRY_AFTER: Final = 300.0
+"""Seconds between refreshes of a session after a refusal in a server's own words."""
+
+KEPT_AFTER_REFUSAL: Final = 86_400.0
+"""Seconds for which such a session is kept (requirement 7.17)."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
@@ -99,7 +107,8 @@ class SessionRefresh:
         that has begun continues and is stored for the next caller (requirement 7.10).
 
         Raises:
-            SessionEnded: sign in again.
+            SessionEnded: sign in again. With the reason `refused` the session is kept
+                for a day, and a later call may succeed (requirement 7.17).
             RefreshBusy: the refresh takes longer than the deadline.
             AtprotoError: any other kind; the session is kept, try again later.
         """
@@ -134,7 +143,7 @@ class SessionRefresh:
         return True
 
     def _is_due(self, session: OAuthSession, rejected: str | None) -> bool:
-        if session.access_token == rejected:
+        if session.access_token == rejected or session.refused_at is not None:
             return True
         if session.expires_at is None:
             return False  # the PDS answers 401 when it has expired (requirement 7.1)
@@ -152,6 +161,7 @@ class SessionRefresh:
         holder, pause = secrets.token_urlsafe(16), SHORTEST_PAUSE
         patience = Deadline.after(PATIENCE, monotonic)
         while self._is_due(session, rejected):
+            self._check_refused(session)
             now = self._clock()
             leased = self._sessions.lease(
                 did, session_id, holder=holder, until=now + LEASE, now=now
@@ -181,8 +191,19 @@ class SessionRefresh:
             return session
         deadline = Deadline.after(BUDGET, monotonic)
         try:
+            self._check_refused(session)
             return self._request.send(session, holder=holder, deadline=deadline)
+        except GrantRefused as refusal:
+            log.warning("session of %s is not refreshed: %s", session.did, refusal)
+            if not self._is_unusable(session, rejected):
+                self._release(session, holder)
+                raise
+            self._note_refused(session, holder)
+            raise SessionEnded("refused") from refusal
         except SessionEnded as ended:
+            if ended.reason == "refused":
+                self._release(session, holder)
+                raise
             log.warning("session of %s is over: %s", session.did, ended.reason)
             self._delete_ended(session)
             raise
@@ -199,6 +220,27 @@ class SessionRefresh:
             log.exception("session of %s is not refreshed", session.did)
             self._release(session, holder)
             raise
+
+    def _is_unusable(self, session: OAuthSession, rejected: str | None) -> bool:
+        """Tell whether the access token was refused or has expired."""
+        if session.access_token == rejected or session.refused_at is not None:
+            return True
+        return session.expires_at is not None and session.expires_at <= self._clock()
+
+    def _check_refused(self, session: OAuthSession) -> None:
+        """Raise SessionEnded while a refused session is not due for another try."""
+        if session.retry_at is not None and self._clock() < session.retry_at:
+            raise SessionEnded("refused")
+
+    def _note_refused(self, session: OAuthSession, holder: str) -> None:
+        """Keep a refused session for a day, then delete it."""
+        now = self._clock()
+        first = now if session.refused_at is None else session.refused_at
+        if now - first >= KEPT_AFTER_REFUSAL:
+            self._delete_ended(session)
+            return
+        refused = replace(session, refused_at=first, retry_at=now + RETRY_AFTER)
+        self._sessions.replace(refused, holder=holder)
 
     def _release(self, session: OAuthSession, holder: str) -> None:
         """Release our lease; a failure is logged and not raised."""

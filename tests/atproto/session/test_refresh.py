@@ -572,15 +572,13 @@ KEEPS: dict[str, tuple[str, Callable[[], Fault]]] = {
     "invalid_client": (TOKEN, lambda: says(400, "invalid_client")),
     "invalid_client, 401": (TOKEN, lambda: says(401, "invalid_client")),
     "invalid_client_metadata": (TOKEN, lambda: says(400, "invalid_client_metadata")),
-    "invalid_request": (TOKEN, lambda: says(400, "invalid_request")),
-    "invalid_scope": (TOKEN, lambda: says(400, "invalid_scope")),
-    "unauthorized_client": (TOKEN, lambda: says(400, "unauthorized_client")),
     "server_error": (TOKEN, lambda: says(400, "server_error")),
     "temporarily_unavailable": (TOKEN, lambda: says(400, "temporarily_unavailable")),
     "invalid_grant from a 5xx": (TOKEN, lambda: says(503, "invalid_grant")),
+    "slow_down": (TOKEN, lambda: says(400, "slow_down")),
+    "own words with 403": (TOKEN, lambda: says(403, "Session expired")),
     "invalid_dpop_proof": (TOKEN, lambda: says(401, "invalid_dpop_proof")),
     "a nonce that is never named": (TOKEN, lambda: says(400, "use_dpop_nonce")),
-    "a code nobody knows": (TOKEN, lambda: says(400, "so_it_goes")),
     "PLC down": (f"https://{PLC}/*", faults.Refuses),
     "PLC 503": (f"https://{PLC}/*", lambda: faults.Says(503)),
     "PLC 404": (f"https://{PLC}/*", faults.missing),
@@ -615,6 +613,71 @@ def test_trouble_keeps_the_session(
 
     renewed = current(library, session, rejected=session.access_token)
     assert renewed.access_token == grant_of(library).access_token
+
+
+OWN_WORDS = ["invalid_request", "unauthorized_client", "Refresh token expired"]
+
+
+@pytest.mark.parametrize("words", OWN_WORDS)
+@pytest.mark.parametrize("status", [400, 401])
+def test_refresh_refused_in_own_words_returns_refused_and_keeps_the_session(
+    library: Library,
+    session: OAuthSession,
+    network: FakeNetwork,
+    status: int,
+    words: str,
+) -> None:
+    """7.17: the server is asked again after five minutes, and may then agree."""
+    network.lay(TOKEN, says(status, words))
+
+    for _ in range(3):
+        with pytest.raises(SessionEnded) as ended:
+            current(library, session, rejected=session.access_token)
+        assert ended.value.reason == "refused"
+    assert refreshes(network) == 1
+
+    ages(library, 300)
+    with pytest.raises(SessionEnded):
+        current(library, session)
+    assert refreshes(network) == 2
+
+    network.mend(TOKEN)
+    ages(library, 300)
+    renewed = current(library, session)
+    assert renewed.access_token == grant_of(library).access_token
+    assert (renewed.refused_at, renewed.retry_at) == (None, None)
+    assert current(library, session) == renewed
+
+
+def test_refresh_refused_in_own_words_for_a_day_ends_the_session(
+    library: Library, session: OAuthSession, network: FakeNetwork
+) -> None:
+    """7.17."""
+    network.lay(TOKEN, says(400, "Session expired"))
+    for seconds in (86_399, 300):
+        with pytest.raises(SessionEnded):
+            current(library, session, rejected=session.access_token)
+        assert stored(library, session) is not None
+        ages(library, seconds)
+
+    with pytest.raises(SessionEnded):
+        current(library, session)
+
+    assert stored(library, session) is None
+
+
+def test_refresh_refused_in_own_words_keeps_a_valid_token(
+    library: Library, session: OAuthSession, network: FakeNetwork
+) -> None:
+    """7.17: the access token was neither refused nor has it expired."""
+    network.lay(TOKEN, says(400, "Session expired"))
+    ages(library, LIFETIME - 5)
+
+    with pytest.raises(AtprotoError) as error:
+        current(library, session)
+
+    assert not isinstance(error.value, SessionEnded)
+    assert stored(library, session) == session
 
 
 @pytest.mark.parametrize("code", ["invalid_client", "invalid_client_metadata"])
