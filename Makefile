@@ -99,8 +99,9 @@ bench: $(TOOLS) ## what signing in, storing and awaiting cost, in ratios
 	@$(BIN)/python -m tests.bench
 
 .PHONY: wheel
-wheel: $(TOOLS) ## the client library as a wheel of its own, in dist/
-	@$(BIN)/python packages/latchkey-atproto/build.py dist
+wheel: $(TOOLS) ## the OAuth library and the native client as wheels of their own, in dist/
+	@$(BIN)/python packages/build.py packages/latchkey-atproto dist
+	@$(BIN)/python packages/build.py packages/latchkey-native dist
 
 # --- upkeep -----------------------------------------------------------------------------
 

@@ -1,149 +1,99 @@
-"""The client library as a wheel of its own: built, installed, imported alone."""
+"""The packages of packages/ as wheels: built, installed alone, imported, run."""
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
 import tarfile
 import tomllib
-import venv
-from importlib.metadata import distribution, packages_distributions
-from pathlib import Path
+from importlib.metadata import packages_distributions
 from zipfile import ZipFile
 
 import pytest
 from packaging.requirements import Requirement
 
 import app.atproto
+import app.native
+from tests.wheel import ROOT, Package, run
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).resolve().parents[1]
-RECIPE = ROOT / "packages" / "latchkey-atproto"
-DECLARED = tomllib.loads((RECIPE / "pyproject.toml").read_text())["project"]
 SERVICE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LIBRARY, NATIVE = Package("latchkey-atproto"), Package("latchkey-native")
+PACKAGES = pytest.mark.parametrize("package", [LIBRARY, NATIVE], ids=lambda p: p.name)
+LOADED_BY_NAME = {"keyring"}
 
 IMPORT_ALL = """
-import importlib, json, pkgutil
-import latchkey_atproto as package
+import importlib, json, pkgutil, sys
+package = importlib.import_module(sys.argv[1])
 
 incomplete = {}
-for module in pkgutil.walk_packages(package.__path__, "latchkey_atproto."):
+for module in pkgutil.walk_packages(package.__path__, f"{sys.argv[1]}."):
     if not module.name.endswith(".__main__"):
         try:
             importlib.import_module(module.name)
-        except ImportError as error:
+        except Exception as error:
             incomplete[module.name] = str(error)
 
-frameworks = ["flask", "sqlalchemy", "werkzeug", "jinja2", "app"]
+others = ["flask", "sqlalchemy", "werkzeug", "jinja2", "app"]
 print(json.dumps({
     "names": sorted(package.__all__),
     "incomplete": incomplete,
-    "frameworks": [name for name in frameworks if importlib.util.find_spec(name)],
+    "others": [name for name in others if importlib.util.find_spec(name)],
 }))
 """
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The wheel and the source archive."""
+def built(tmp_path_factory):
+    """Return a function that builds a package once: its wheel, its source archive."""
     pytest.importorskip("flit_core", reason="no build backend here: make venv")
-    destination = tmp_path_factory.mktemp("dist")
-    result = run(sys.executable, RECIPE / "build.py", destination)
-    wheel, archive = result.splitlines()
-    return Path(wheel), Path(archive)
+    made = {}
+
+    def build(package):
+        if package not in made:
+            made[package] = package.build(tmp_path_factory.mktemp("dist"))
+        return made[package]
+
+    return build
 
 
 @pytest.fixture(scope="module")
-def alone(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with the wheel, what it asks for, and no more."""
-    environment = tmp_path_factory.mktemp("alone")
-    venv.create(environment, with_pip=False, symlinks=True)
-    (packages,) = environment.glob("lib/python*/site-packages")
-    run(sys.executable, "-m", "zipfile", "-e", built[0], packages)
-    for name in closure(DECLARED["dependencies"]):
-        installed = distribution(name)
-        for top in {file.parts[0] for file in installed.files or ()} - {".."}:
-            link = packages / top
-            if not link.exists():
-                link.symlink_to(str(installed.locate_file(top)))
-    return environment / "bin" / "python"
+def alone(built, tmp_path_factory):
+    """Return a function that installs a package and what it requires, once."""
+    made = {}
+
+    def install(package, *extras):
+        if (package, extras) not in made:
+            wheel, _ = built(package)
+            folder = tmp_path_factory.mktemp("alone")
+            made[package, extras] = package.install(wheel, folder, *extras)
+        return made[package, extras]
+
+    return install
 
 
-def run(*command: object) -> str:
-    result = subprocess.run(
-        [str(word) for word in command],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd="/",
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+# --- the wheels -------------------------------------------------------------------
 
 
-def closure(requirements: list[str]) -> set[str]:
-    """What is installed when these are asked for."""
-    found: set[str] = set()
-    waiting = [Requirement(text) for text in requirements]
-    while waiting:
-        asked = waiting.pop()
-        for extra in asked.extras | {""}:
-            mark = f"{asked.name.lower()}[{extra}]"
-            if mark in found:
-                continue
-            found.add(mark)
-            for text in distribution(asked.name).requires or ():
-                needed = Requirement(text)
-                if needed.marker is None or needed.marker.evaluate({"extra": extra}):
-                    waiting.append(needed)
-    return {mark.partition("[")[0] for mark in found}
-
-
-# --- the wheel --------------------------------------------------------------------
-
-
-def test_the_wheel_holds_the_library_its_types_and_its_licence(built):
-    with ZipFile(built[0]) as wheel:
+@PACKAGES
+def test_wheel_holds_the_package_its_types_and_its_licence(built, package):
+    with ZipFile(built(package)[0]) as wheel:
         names = set(wheel.namelist())
     modules = {
-        f"latchkey_atproto/{path.relative_to(ROOT / 'app' / 'atproto')}"
-        for path in (ROOT / "app" / "atproto").rglob("*.py")
+        f"{package.module}/{path.relative_to(package.source)}" for path in package.files
     }
 
     packaged = {name for name in names if ".dist-info/" not in name}
-    assert packaged == modules | {"latchkey_atproto/py.typed"}
+    assert {name for name in packaged if name.endswith(".py")} == modules
+    assert f"{package.module}/py.typed" in packaged
     assert any(name.endswith("/LICENSE") for name in names)
 
 
-def test_the_wheel_works_where_there_is_nothing_but_what_it_asks_for(alone):
-    found = json.loads(run(alone, "-I", "-c", IMPORT_ALL))
-
-    incomplete = found.pop("incomplete")
-    assert list(incomplete) == ["latchkey_atproto.sdk"]
-    assert "pip install 'latchkey-atproto[sdk]'" in incomplete["latchkey_atproto.sdk"]
-    assert found == {"names": sorted(app.atproto.__all__), "frameworks": []}
-
-
-def test_the_wheel_brings_the_command_line(built, alone, tmp_path):
-    with ZipFile(built[0]) as wheel:
-        [name] = [n for n in wheel.namelist() if n.endswith("/entry_points.txt")]
-        scripts = wheel.read(name).decode()
-    start = "import sys; from latchkey_atproto.__main__ import main; sys.exit(main())"
-    state = tmp_path / "state"
-
-    said = run(alone, "-I", "-c", start, "whoami", "--all", "--state-dir", state)
-
-    assert "latchkey-atproto=latchkey_atproto.__main__:main" in scripts
-    assert said == "Nobody is signed in.\n"
-    assert "usage: latchkey-atproto " in run(alone, "-I", "-c", start, "--help")
-
-
-def test_the_source_archive_builds_the_same_wheel(built, tmp_path):
-    wheel, archive = built
+@PACKAGES
+def test_source_archive_builds_the_same_wheel(built, package, tmp_path):
+    wheel, archive = built(package)
     with tarfile.open(archive) as source:
         source.extractall(tmp_path, filter="data")
     (project,) = tmp_path.iterdir()
@@ -157,45 +107,112 @@ def test_the_source_archive_builds_the_same_wheel(built, tmp_path):
         }
 
 
-# --- what it declares -------------------------------------------------------------
+def test_library_wheel_alone_imports_all_but_the_sdk_adapter(alone):
+    found = json.loads(run(alone(LIBRARY), "-I", "-c", IMPORT_ALL, "latchkey_atproto"))
+
+    incomplete = found.pop("incomplete")
+    assert list(incomplete) == ["latchkey_atproto.sdk"]
+    assert "pip install 'latchkey-atproto[sdk]'" in incomplete["latchkey_atproto.sdk"]
+    assert found == {"names": sorted(app.atproto.__all__), "others": []}
 
 
-def test_every_package_that_the_library_imports_is_declared():
+def test_native_wheel_alone_imports_all_but_its_extras(alone):
+    found = json.loads(run(alone(NATIVE), "-I", "-c", IMPORT_ALL, "latchkey_native"))
+
+    incomplete = found.pop("incomplete")
+    extras = ("latchkey_native.cli", "latchkey_native.grpc", "latchkey_native.wire")
+    assert incomplete
+    assert all(name.startswith(extras) for name in incomplete)
+    assert found == {"names": sorted(app.native.__all__), "others": []}
+
+
+def test_native_wheel_with_extras_imports_all(alone):
+    python = alone(NATIVE, "cli", "grpc", "keyring")
+
+    found = json.loads(run(python, "-I", "-c", IMPORT_ALL, "latchkey_native"))
+
+    assert found["incomplete"] == {}
+
+
+# --- their command lines ----------------------------------------------------------
+
+
+@PACKAGES
+def test_wheel_declares_its_command(built, package):
+    with ZipFile(built(package)[0]) as wheel:
+        [name] = [n for n in wheel.namelist() if n.endswith("/entry_points.txt")]
+        scripts = wheel.read(name).decode()
+
+    assert f"{package.name}={package.module}.__main__:main" in scripts
+
+
+def start(package: Package) -> str:
+    return f"import sys; from {package.module}.__main__ import main; sys.exit(main())"
+
+
+def test_library_command_runs_alone(alone, tmp_path):
+    command = [alone(LIBRARY), "-I", "-c", start(LIBRARY)]
+
+    said = run(*command, "whoami", "--all", "--state-dir", tmp_path / "state")
+
+    assert said == "Nobody is signed in.\n"
+    assert "usage: latchkey-atproto " in run(*command, "--help")
+
+
+def test_native_command_runs_with_its_extra(alone, tmp_path):
+    command = [alone(NATIVE, "cli"), "-I", "-c", start(NATIVE)]
+
+    said = run(*command, "logout", "--json", "--state-dir", tmp_path / "state")
+
+    assert json.loads(said) == {"was_signed_in": False}
+    assert run(*command, "--version") == f"{SERVICE['version']}\n"
+
+
+def test_native_command_without_its_extra_names_click(alone):
+    script = f"try:\n import {NATIVE.module}.__main__\nexcept SystemExit as e: print(e)"
+
+    assert "the package click" in run(alone(NATIVE), "-I", "-c", script)
+
+
+# --- what they declare ------------------------------------------------------------
+
+
+@PACKAGES
+def test_every_import_is_declared_and_every_declaration_imported(package):
     owners = packages_distributions()
-    imported = {
-        name
-        for path in (ROOT / "app" / "atproto").rglob("*.py")
-        for name in imports_of(path)
-        if name not in sys.stdlib_module_names
-    }
-
-    extras = DECLARED["optional-dependencies"].values()
+    extras = package.project["optional-dependencies"].values()
     declared = {
         Requirement(text).name
-        for texts in (DECLARED["dependencies"], *extras)
+        for texts in (package.project["dependencies"], *extras)
         for text in texts
     }
-    assert {owner.lower() for name in imported for owner in owners[name]} == declared
+
+    used = {owner.lower() for name in package.imports() for owner in owners[name]}
+    undeclared = [
+        name
+        for name in package.imports()
+        if not declared & {owner.lower() for owner in owners[name]}
+    ]
+    assert undeclared == []
+    assert declared - used <= LOADED_BY_NAME
 
 
-def imports_of(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
-
-
-def test_library_and_service_say_the_same_of_themselves():
+@PACKAGES
+def test_package_and_service_declare_the_same(package):
     for name in ("version", "license", "requires-python"):
-        assert DECLARED[name] == SERVICE[name]
+        assert package.project[name] == SERVICE[name]
     service = {Requirement(text).name: text for text in SERVICE["dependencies"]}
-    library = {Requirement(text).name: text for text in DECLARED["dependencies"]}
+    optional = SERVICE["optional-dependencies"]
+    extras = package.project["optional-dependencies"]
+    required = [
+        *package.project["dependencies"],
+        *(t for e in extras.values() for t in e),
+    ]
+    library = {Requirement(text).name: text for text in required}
 
-    extras = DECLARED["optional-dependencies"]
-    assert extras == {name: SERVICE["optional-dependencies"][name] for name in extras}
+    assert {name: texts for name, texts in extras.items() if name in optional} == {
+        name: texts for name, texts in optional.items() if name in extras
+    }
     shared = library.keys() & service.keys()
     assert {name: library[name] for name in shared} == {
         name: service[name] for name in shared

@@ -2,7 +2,8 @@
 
 The app gives the address: it does not follow from the service's URL. The token travels
 over this channel, so a channel to another machine is always TLS. This module imports
-`grpc`, and no other module imports this one before an app chooses it.
+`grpc`, and no other module imports this one before an app chooses it. `app/native/wire`
+is a symbolic link to the service's messages, so that the package is complete by itself.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from .urls import is_loopback
 try:
     import grpc
 
-    from app.wire.latchkey.v1 import auth_pb2 as wire
-    from app.wire.latchkey.v1.auth_pb2_grpc import AuthServiceStub
+    from .wire import auth_pb2 as wire
+    from .wire.auth_pb2_grpc import AuthServiceStub
 except ImportError as error:
     raise TransportMissing(
         "gRPC needs the packages grpcio and protobuf: install them, or use HTTP"
