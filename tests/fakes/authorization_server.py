@@ -156,7 +156,8 @@ class FakeAuthorizationServer:
                 proof_key=proof_key,
                 form=form,
                 expires_at=self._clock() + REQUEST_LIFETIME,
-            )
+            ),
+            length=self.lies.sizes.get("request_uri", 0),
         )
         return json_response({"request_uri": uri, "expires_in": REQUEST_LIFETIME}, 201)
 
@@ -179,7 +180,12 @@ class FakeAuthorizationServer:
             grant = self._refresh(form, metadata, client_key, proof_key)
         else:
             raise Refusal("unsupported_grant_type", str(form.get("grant_type")))
-        rotate(grant, now=self._clock(), lifetime=self.token_lifetime)
+        rotate(
+            grant,
+            now=self._clock(),
+            lifetime=self.token_lifetime,
+            sizes=self.lies.sizes,
+        )
         return json_response(self._token_answer(grant))
 
     def _exchange(

@@ -6,6 +6,8 @@ done on the fake clock, so that ten slow seconds cost no time.
 
 from __future__ import annotations
 
+import json
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -149,3 +151,36 @@ class ChangesHeader(Fault):
         if self.value is not None:
             headers[self.name] = self.value
         return Answer(answer.status, headers, answer.body)
+
+
+@dataclass
+class Fills(Fault):
+    """The answer is padded until its body and its head have these many bytes."""
+
+    body: int
+    head: int
+    lines: int
+
+    def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
+        document = {**answer.json(), "padding": ""}
+        document["padding"] = "x" * (self.body - len(json.dumps(document)))
+        filled = answer.with_json(document)
+        names = [f"X-Padding-{number}" for number in range(self.lines)]
+        spent = sum(len(f"{name}: {value}\r\n") for name, value in filled.headers)
+        each = (self.head - spent) // self.lines
+        for name in names:
+            filled.headers[name] = "x" * (each - len(f"{name}: \r\n"))
+        return filled
+
+
+@dataclass
+class Holds(Fault):
+    """The answer waits until the test lets it go."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def before(self, sent: Sent, timeout: float) -> None:
+        self.asked.set()
+        if not self.released.wait(30):
+            raise requests.ReadTimeout("the test did not release the answer")

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from .refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .client_authentication import ClientKey
 
 REQUEST_LIFETIME = 300
@@ -61,8 +63,10 @@ class Grants:
         self._codes: dict[str, Grant] = {}
         self._exchanged: dict[str, Grant] = {}
 
-    def add_request(self, request: PushedRequest) -> str:
+    def add_request(self, request: PushedRequest, *, length: int = 0) -> str:
+        """Keep a request; its URI has at least `length` characters."""
         uri = f"urn:ietf:params:oauth:request_uri:req-{secrets.token_hex(16)}"
+        uri = uri.ljust(length, "x")
         self.requests[uri] = request
         return uri
 
@@ -113,10 +117,13 @@ class Grants:
         return [grant for grant in self.all if grant.alive and grant.did == did]
 
 
-def rotate(grant: Grant, *, now: float, lifetime: int) -> None:
+def rotate(
+    grant: Grant, *, now: float, lifetime: int, sizes: Mapping[str, int]
+) -> None:
     """Give a session a new pair of tokens; the old refresh token is spent."""
     if grant.refresh_token:
         grant.spent.add(grant.refresh_token)
-    grant.access_token = f"atk-{secrets.token_hex(24)}"
-    grant.refresh_token = f"ref-{secrets.token_hex(32)}"
+    access, refresh = secrets.token_hex(24), secrets.token_hex(32)
+    grant.access_token = f"atk-{access}".ljust(sizes.get("access_token", 0), "x")
+    grant.refresh_token = f"ref-{refresh}".ljust(sizes.get("refresh_token", 0), "x")
     grant.access_expires_at = now + lifetime

@@ -30,3 +30,5 @@ class Lies:
     """Asks for a new nonce and sends the one that was used."""
     refuses: dict[str, Refusal] = field(default_factory=dict)
     """By path: says no for this reason, after every check has passed."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Characters of `request_uri`, `access_token` and `refresh_token`: longer ones."""
