@@ -1,4 +1,4 @@
-"""When the watchdog of a worker reports a stuck greenlet."""
+"""The watchdog of a worker: when it reports a stuck greenlet, and replacements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads settings as an operator gives them: by name, without the prefix."""
+"""Read settings from an environment; names are given without the prefix."""
 
 from __future__ import annotations
 

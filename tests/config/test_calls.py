@@ -1,4 +1,4 @@
-"""Which calls are made for services, and how large they may be."""
+"""XRPC_ALLOW and the size limits of XRPC calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The platform cookie: its name, and the domain that may hold it."""
+"""COOKIE_NAME and COOKIE_DOMAIN of the platform cookie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.config.reading import PRODUCTION, read, refusal
         ("https://auth.someone.github.io", "someone.github.io"),
     ],
 )
-def test_a_parent_of_our_host_may_hold_the_platform_cookie(url, domain):
+def test_cookie_domain_that_is_a_parent_of_our_host_is_accepted(url, domain):
     settings = read(PRODUCTION, PUBLIC_URL=url, COOKIE_DOMAIN=domain)
 
     assert settings.cookie_domain == domain.lower().removeprefix(".")
@@ -35,7 +35,7 @@ def test_a_parent_of_our_host_may_hold_the_platform_cookie(url, domain):
         ("https://auth.platform.xn--p1ai", "xn--p1ai"),
     ],
 )
-def test_a_public_suffix_cannot_hold_the_platform_cookie(url, domain):
+def test_cookie_domain_that_is_a_public_suffix_is_refused(url, domain):
     (line,) = refusal(PRODUCTION, PUBLIC_URL=url, COOKIE_DOMAIN=domain)
 
     assert line.startswith(f"LATCHKEY_COOKIE_DOMAIN: {domain} is a public suffix")
@@ -44,27 +44,27 @@ def test_a_public_suffix_cannot_hold_the_platform_cookie(url, domain):
 @pytest.mark.parametrize(
     "domain", ["other.internal", "form.internal", "login.auth.platform.internal"]
 )
-def test_a_domain_that_is_no_parent_of_ours_cannot_hold_the_cookie(domain):
+def test_cookie_domain_that_is_no_parent_of_our_host_is_refused(domain):
     (line,) = refusal(PRODUCTION, COOKIE_DOMAIN=domain)
 
     assert f"{domain} is no parent of auth.platform.internal" in line
 
 
 @pytest.mark.parametrize("domain", ["127.0.0.1", "0.0.1", "platform.internal"])
-def test_loopback_development_shares_no_cookie(domain):
+def test_cookie_domain_in_loopback_development_is_refused(domain):
     (line,) = refusal(COOKIE_DOMAIN=domain)
 
     assert line.startswith("LATCHKEY_COOKIE_DOMAIN: ")
 
 
 @pytest.mark.parametrize("name", ["platform token", "a;b", "a=b", "n\u00e4me"])
-def test_a_cookie_has_a_name_that_browsers_take(name):
+def test_malformed_cookie_name_is_refused(name):
     (line,) = refusal(COOKIE_NAME=name)
 
     assert "is no cookie name" in line
 
 
-def test_a_host_cookie_cannot_be_shared():
+def test_host_cookie_name_with_cookie_domain_is_refused():
     (line,) = refusal(
         PRODUCTION, COOKIE_NAME="__Host-token", COOKIE_DOMAIN="platform.internal"
     )
@@ -84,7 +84,7 @@ def test_cookie_name_defaults_to_a_host_cookie_without_a_parent_domain():
 
 
 @pytest.mark.parametrize("name", ["__Host-token", "__Secure-token"])
-def test_a_secure_cookie_needs_https(name):
+def test_cookie_name_with_a_prefix_without_https_is_refused(name):
     assert read(PRODUCTION, COOKIE_NAME=name).cookie_name == name
     (line,) = refusal(COOKIE_NAME=name)
     assert "over https only" in line

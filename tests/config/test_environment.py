@@ -1,4 +1,4 @@
-"""The environment as a whole, and what is written about it."""
+"""Settings.from_environment, its messages, and the generated reference."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_misspelt_variable_is_reported_beside_the_missing_setting():
     assert lines[1].startswith("LATCHKEY_SECRET_KEI is not a setting; did you mean")
 
 
-def test_only_secrets_come_from_files():
+def test_file_variable_of_a_setting_that_is_no_secret_is_reported():
     (warning,) = read(PUBLIC_URL_FILE="/run/secrets/url").warnings
 
     assert warning.startswith("LATCHKEY_PUBLIC_URL_FILE is not a setting")
@@ -79,7 +79,7 @@ def test_written_reference_matches_the_settings(path, write):
     assert written == write(), "run `make docs-config`"
 
 
-def test_the_defaults_of_the_example_file_change_nothing():
+def test_empty_variables_of_the_example_file_mean_the_defaults():
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     names = [line[1:].split("=")[0] for line in lines if line.startswith("#LATCHKEY_")]
     empty = dict.fromkeys(names, "")

@@ -1,4 +1,4 @@
-"""Our one origin: loopback development without any setting, or https."""
+"""PUBLIC_URL: loopback development by default, else an https origin."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_cookies_of_loopback_development_have_no_prefix():
     assert read(PRODUCTION).cookie_prefix == "__Host-"
 
 
-def test_listening_beyond_the_machine_without_tls_is_worth_a_warning():
+def test_public_bind_in_loopback_development_is_warned_about():
     (warning,) = read(BIND="0.0.0.0:8000").warnings
 
     assert warning.startswith("LATCHKEY_BIND: 0.0.0.0:8000 can be reached")
@@ -105,7 +105,7 @@ def test_public_url_with_trailing_slash_is_accepted():
         ("https://auth.platform.internal\\@evil.org", "not the URL of a server"),
     ],
 )
-def test_a_public_url_that_no_server_would_take_is_refused(url, why):
+def test_public_url_that_servers_would_refuse_is_refused(url, why):
     (line,) = refusal(PRODUCTION, PUBLIC_URL=url)
 
     assert line.startswith("LATCHKEY_PUBLIC_URL: ")
@@ -113,7 +113,7 @@ def test_a_public_url_that_no_server_would_take_is_refused(url, why):
 
 
 def test_lab_network_refuses_reserved_names_too():
-    """3.2: the reference takes no client_id under .test, in no network."""
+    """Requirement 3.2: servers accept no client_id under .test, in any network."""
     (line,) = refusal(LABORATORY, PUBLIC_URL="https://auth.platform.test")
 
     assert "servers refuse" in line

@@ -1,4 +1,4 @@
-"""Where a finished login may lead."""
+"""RETURN_HOSTS and LANDING_URL: where a finished login may lead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where gRPC is served, and where tokens may pass in clear text."""
+"""RPC_BIND and its TLS: clear text on loopback only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.config.reading import PRODUCTION, read, refusal
 
 @pytest.fixture
 def pair(tmp_path: Path) -> dict[str, str]:
-    """Two files as the settings want them; whether they fit, the listener looks."""
+    """A certificate and a key; the listener checks whether they fit."""
     certificate, key = tmp_path / "rpc.pem", tmp_path / "rpc.key"
     certificate.write_text("-----BEGIN CERTIFICATE-----\n")
     key.write_text("-----BEGIN PRIVATE KEY-----\n")

@@ -1,4 +1,4 @@
-"""Secrets and storage: taken whole, never told."""
+"""SECRET_KEY, _FILE, databases, the development key; no secret in a message."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_secret_key_may_be_padded():
     assert read(PRODUCTION, SECRET_KEY=padded).secret_key == raw
 
 
-def test_former_secret_keys_still_open_what_they_sealed():
+def test_secret_key_fallbacks_are_listed_newest_first():
     former = [secrets.token_bytes(32) for _ in range(2)]
     text = ",".join(base64.urlsafe_b64encode(key).decode() for key in former)
 
@@ -60,7 +60,7 @@ def test_former_secret_keys_still_open_what_they_sealed():
     )
 
 
-def test_the_secret_key_is_not_its_own_fallback():
+def test_secret_key_among_its_fallbacks_is_refused():
     (line,) = refusal(PRODUCTION, SECRET_KEY_FALLBACKS=SECRET_KEY)
 
     assert line == "LATCHKEY_SECRET_KEY_FALLBACKS: holds SECRET_KEY itself"
@@ -75,7 +75,7 @@ def test_a_secret_may_come_from_a_file(tmp_path):
     assert settings == read(PRODUCTION)
 
 
-def test_a_secret_given_twice_is_refused(tmp_path):
+def test_secret_set_by_value_and_by_file_is_refused(tmp_path):
     file = tmp_path / "secret_key"
     file.write_text(SECRET_KEY)
 
@@ -94,7 +94,7 @@ def test_a_secret_given_twice_is_refused(tmp_path):
         (b"x" * 70_000, "is too long for a secret"),
     ],
 )
-def test_a_secret_file_that_holds_none_is_refused(tmp_path, content, why):
+def test_secret_file_without_a_secret_is_refused(tmp_path, content, why):
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
@@ -105,7 +105,7 @@ def test_a_secret_file_that_holds_none_is_refused(tmp_path, content, why):
     assert why in line
 
 
-def test_secrets_do_not_show_when_settings_are_printed(tmp_path):
+def test_repr_of_settings_has_no_secret(tmp_path):
     canary = secrets.token_urlsafe(32)
     url = f"postgresql://latchkey:{canary}@127.0.0.1/latchkey"
 
@@ -123,7 +123,7 @@ def test_sqlite_is_a_database(url):
 
 
 @pytest.mark.parametrize("url", ["mysql://canary", "canary", "postgres://canary"])
-def test_another_database_is_refused_without_telling_its_password(url):
+def test_unknown_database_url_is_refused_without_quoting_it(url):
     (line,) = refusal(DATABASE_URL=url)
 
     assert line == (
@@ -131,7 +131,7 @@ def test_another_database_is_refused_without_telling_its_password(url):
     )
 
 
-def test_rate_limits_are_counted_in_memory_or_in_redis():
+def test_unknown_rate_limit_storage_is_refused():
     (line,) = refusal(RATE_LIMIT_STORAGE="memcached://canary")
 
     assert line.startswith("LATCHKEY_RATE_LIMIT_STORAGE: must be memory:// or begin")
@@ -150,7 +150,7 @@ def test_rate_limits_are_counted_in_memory_or_in_redis():
         ),
     ],
 )
-def test_a_choice_whose_package_is_missing_is_refused(installed, line):
+def test_database_or_storage_without_its_package_is_refused(installed, line):
     (problem,) = missing_packages(
         database_url="postgresql://127.0.0.1/latchkey",
         rate_limit_storage="redis://127.0.0.1",
@@ -175,7 +175,7 @@ def test_development_key_is_made_once_with_mode_0600(tmp_path):
     assert names(directory) == {"secret_key", "secret_key.lock"}
 
 
-def test_processes_that_start_together_agree_on_one_development_key(tmp_path):
+def test_concurrent_starts_use_one_development_key(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         keys = set(pool.map(keep_development_key, [tmp_path] * 32))
 

@@ -1,4 +1,4 @@
-"""Listening, proxies, logs, certificates and the laboratory."""
+"""BIND, TRUSTED_PROXIES, LOG_*, CA_BUNDLE, EGRESS_DENY and LAB_NETWORK."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_service_listens_on_an_address_or_a_socket(text, bind):
 @pytest.mark.parametrize(
     "bind", ["8000", ":8000", "localhost:8000", "127.0.0.1:99999", "127.0.0.1", "::1"]
 )
-def test_a_listener_without_address_or_port_is_refused(bind):
+def test_bind_without_address_or_port_is_refused(bind):
     (line,) = refusal(BIND=bind)
 
     assert line.startswith("LATCHKEY_BIND: ")
@@ -41,13 +41,13 @@ def test_trusted_proxies_are_counted(count):
     assert "is no whole number from 0 to 8" in line
 
 
-def test_production_without_a_trusted_proxy_is_worth_a_warning():
+def test_production_without_trusted_proxies_is_warned_about():
     (warning,) = read(PRODUCTION, TRUSTED_PROXIES="0").warnings
 
     assert warning.startswith("LATCHKEY_TRUSTED_PROXIES: ")
 
 
-def test_a_bundle_holds_certificates(tmp_path):
+def test_ca_bundle_without_certificates_is_refused(tmp_path):
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("nothing of the kind")
     (line,) = refusal(CA_BUNDLE=str(bundle))

@@ -1,4 +1,4 @@
-"""What is asked at sign-in, of whom, and how often."""
+"""SCOPE, SCOPE_MAX, sign-up hosts, name servers, usernames and rate limits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_scope_outside_the_grammar_is_refused(scope, why):
     assert why in line
 
 
-def test_a_transitional_scope_is_worth_a_warning():
+def test_transitional_scope_is_warned_about():
     (warning,) = read(SCOPE="atproto transition:generic").warnings
 
     assert "transition:generic" in warning  # requirement 8.6
@@ -54,7 +54,7 @@ def test_scope_max_defaults_to_scope():
     ],
 )
 def test_scope_max_covers_scope_by_what_it_allows(most):
-    """8.9: by what it allows, however it is spelled."""
+    """Requirement 8.9: scopes are compared by what they allow, not by spelling."""
     asked = "atproto repo:app.relay.track?action=create"
 
     settings = read(SCOPE=asked, SCOPE_MAX=most)
@@ -74,7 +74,7 @@ def test_scope_beyond_scope_max_is_refused():
     assert "repo:app.relay.track?action=delete&action=update" in line
 
 
-def test_a_word_that_is_no_permission_is_worth_a_warning():
+def test_scope_word_that_is_no_permission_is_warned_about():
     (warning,) = read(SCOPE_MAX="atproto repo:app.relay.track?actions=create").warnings
 
     assert "repo:app.relay.track?actions=create is no permission" in warning

@@ -24,7 +24,7 @@ def test_a_duration_without_a_unit_is_refused(text):
     assert "write a number and a unit" in line
 
 
-def test_a_token_does_not_outlive_its_session():
+def test_token_lifetime_beyond_session_lifetime_is_refused():
     (line,) = refusal(TOKEN_LIFETIME="2d", SESSION_LIFETIME="1d")
 
     assert line.startswith("LATCHKEY_TOKEN_LIFETIME: must not be longer than SESSION")
@@ -40,7 +40,7 @@ def test_lifetimes_have_bounds(name, text):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA", "eddsa"])
-def test_the_operator_chooses_the_algorithm(algorithm):
+def test_token_algorithm_is_one_of_the_supported(algorithm):
     chosen = read(TOKEN_ALGORITHM=algorithm).token_algorithm
 
     assert chosen.lower() == algorithm.lower()
@@ -48,7 +48,7 @@ def test_the_operator_chooses_the_algorithm(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", ["none", "RS512", "HS512"])
-def test_no_other_algorithm_signs(algorithm):
+def test_unknown_token_algorithm_is_refused(algorithm):
     (line,) = refusal(TOKEN_ALGORITHM=algorithm)
 
     assert "is not one of RS256, ES256, EdDSA, HS256" in line
@@ -90,7 +90,7 @@ def test_a_jwt_secret_without_hs256_is_refused():
 
 
 @pytest.mark.parametrize("name", ["SIGNING_KEY_PATH", "CLIENT_JWK_PATH"])
-def test_a_key_to_import_must_be_readable(name, tmp_path):
+def test_key_path_that_cannot_be_read_is_refused(name, tmp_path):
     key = tmp_path / "key.pem"
     (line,) = refusal(**{name: str(key)})
     assert line == f"LATCHKEY_{name}: cannot read {key}: No such file or directory"

@@ -22,7 +22,7 @@ HALT_SECONDS = 90
 
 
 class MachineFailed(Exception):
-    """The machine did not do what a machine does: boot, run a command, halt."""
+    """The machine did not boot, run a command or halt."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Machine:
         self._connect()
 
     def halt(self) -> None:
-        """Shut the machine down in good order; end it when that fails."""
+        """Shut the machine down; kill it when that fails."""
         if self._process is None or self._process.poll() is not None:
             return
         os.kill(self._leader(), signal.SIGRTMIN + 4)  # systemd(1): power off
@@ -167,7 +167,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request from inside the machine was answered."""
+    """The answer to a request from inside the machine."""
 
     status: int
     headers: dict[str, list[str]]

@@ -20,7 +20,7 @@ LONGEST_RUN = 900
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of the playbook came to."""
+    """The result of one run of the playbook."""
 
     output: str
     counts: dict[str, int]
@@ -50,7 +50,7 @@ class Playbook:
     settings: dict[str, str]
 
     def run(self, *options: str, version: str = "HEAD", **settings: str) -> Run:
-        """Run the playbook, with some settings changed, and say what came of it."""
+        """Run the playbook, with some settings changed, and return the result."""
         inventory = self.workplace / "inventory.json"
         inventory.write_text(json.dumps(self._inventory(version, settings)))
         command = [f"{TOOLS}/ansible-playbook", f"--inventory={inventory}"]

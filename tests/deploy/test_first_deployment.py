@@ -1,4 +1,4 @@
-"""What one run of the playbook leaves on a bare machine."""
+"""The first run of the playbook on a bare machine: service, files, sandbox."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ ATTEMPTS = {
 }
 
 
-def test_the_world_reaches_a_service_that_is_alive(deployment: Deployment):
+def test_healthz_through_the_proxy_returns_200(deployment: Deployment):
     answer = deployment.public("/healthz")
 
     assert answer.status == 200
 
 
-def test_the_service_can_serve(deployment: Deployment):
+def test_readyz_returns_200(deployment: Deployment):
     assert deployment.direct("/readyz").status == 200
 
 
-def test_client_metadata_speak_of_the_public_address(deployment: Deployment):
+def test_client_metadata_have_the_public_url(deployment: Deployment):
     answer = deployment.public("/oauth-client-metadata.json")
 
     assert answer.status == 200
@@ -66,7 +66,7 @@ def test_client_metadata_speak_of_the_public_address(deployment: Deployment):
     assert answer.json()["client_id"] == f"https://{HOST}/oauth-client-metadata.json"
 
 
-def test_a_setting_arrives_with_its_quotes_and_dollars(deployment: Deployment):
+def test_setting_with_quotes_and_dollars_arrives_unchanged(deployment: Deployment):
     name = deployment.public("/oauth-client-metadata.json").json()["client_name"]
 
     assert name == deployment.playbook.settings["PLATFORM_NAME"]
@@ -80,7 +80,7 @@ def test_the_second_run_changes_nothing(deployment: Deployment):
     assert second.counts["changed"] == 0
 
 
-def test_a_dry_run_of_the_same_changes_nothing_either(deployment: Deployment):
+def test_check_mode_changes_nothing(deployment: Deployment):
     dry = deployment.playbook.run("--check", "--diff")
 
     assert dry.succeeded, dry.output
@@ -124,7 +124,7 @@ def test_database_is_readable_by_the_service_only(deployment: Deployment):
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS.keys())
-def test_the_sandbox_does_not_let_the_service(deployment: Deployment, attempt: str):
+def test_sandbox_refuses(deployment: Deployment, attempt: str):
     outside = deployment.machine.run(
         f"systemd-run --quiet --pipe --wait --collect -- {attempt}", check=False
     )

@@ -54,7 +54,7 @@ def test_commands_report_their_failure(deployment: Deployment):
     assert "No such command" in answer.stderr
 
 
-def test_everything_comes_back_after_a_reboot(deployment: Deployment):
+def test_all_units_are_active_after_a_reboot(deployment: Deployment):
     deployment.machine.reboot()
 
     assert deployment.public("/healthz").status == 200

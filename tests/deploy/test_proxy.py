@@ -1,4 +1,4 @@
-"""What the proxy passes on, what it keeps to itself and what it writes down."""
+"""The Caddy proxy: forwarded headers, private paths, logs, redirects."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def stopped(deployment: Deployment) -> Iterator[None]:
     deployment.machine.run("systemctl start latchkey.socket latchkey.service")
 
 
-def test_the_client_is_known_by_its_address_and_not_by_what_it_says(
-    deployment: Deployment, echo: None
-):
+def test_forwarded_for_of_the_client_is_replaced(deployment: Deployment, echo: None):
     lies = ["For: 6.6.6.6", "Host: evil.example", "Proto: http"]
     spoofed = [f"-HX-Forwarded-{lie}" for lie in lies]
 
@@ -80,8 +78,8 @@ def test_the_client_is_known_by_its_address_and_not_by_what_it_says(
     assert "evil.example" not in headers
 
 
-def test_an_event_is_passed_on_as_it_comes(deployment: Deployment, echo: None):
-    """An awaiting app hears at once, not when its stream ends."""
+def test_proxy_does_not_buffer_events(deployment: Deployment, echo: None):
+    """An awaiting app gets an event at once, not at the end of its stream."""
     curl = "curl --silent --insecure --no-buffer --max-time 10"
 
     answer = deployment.machine.run(f"{curl} https://{HOST}/events", check=False)
@@ -103,7 +101,7 @@ def test_no_log_holds_a_code_a_cookie_or_a_request_uri(
     assert CANARY not in log
 
 
-def test_no_log_holds_them_when_the_service_is_down(
+def test_no_log_holds_a_code_when_the_service_is_down(
     deployment: Deployment, stopped: None
 ):
     answer = deployment.public(CALLBACK, *SECRETS)
@@ -114,7 +112,7 @@ def test_no_log_holds_them_when_the_service_is_down(
     assert CANARY not in log
 
 
-def test_a_person_is_told_when_the_service_is_down(
+def test_stopped_service_returns_a_message_and_retry_after(
     deployment: Deployment, stopped: None
 ):
     answer = deployment.public("/auth/login")
@@ -124,7 +122,9 @@ def test_a_person_is_told_when_the_service_is_down(
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-def test_what_is_for_operators_is_not_for_the_world(deployment: Deployment, path: str):
+def test_readyz_and_metrics_are_not_served_by_the_proxy(
+    deployment: Deployment, path: str
+):
     assert deployment.public(path).status == 404
 
 
@@ -135,7 +135,7 @@ def test_plain_http_is_sent_to_https(deployment: Deployment):
     assert answer.headers["location"] == [f"https://{HOST}/auth/login"]
 
 
-def test_plain_http_for_another_host_is_sent_nowhere(deployment: Deployment):
+def test_plain_http_for_another_host_is_not_redirected(deployment: Deployment):
     other = ["--header", "Host: evil.example"]
 
     answer = request(deployment.machine, "http://127.0.0.1/", *other)

@@ -1,4 +1,4 @@
-"""What can be judged without a machine, and what systemd judges by itself."""
+"""ansible-lint, the example inventory, and systemd's own checks of the units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What later runs of the playbook do to a service that people are using."""
+"""Later runs of the playbook: upgrade, roll back, failed starts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_upgrade_answers_every_request_and_keeps_keys(
     assert deployment.public("/.well-known/jwks.json").json() == keys
 
 
-def test_going_back_rebuilds_nothing(deployment: Deployment, older: str, newer: str):
+def test_rollback_uses_the_kept_release(deployment: Deployment, older: str, newer: str):
     serve(deployment, newer)
 
     back = deployment.playbook.run(version=older)
@@ -58,7 +58,7 @@ def test_going_back_rebuilds_nothing(deployment: Deployment, older: str, newer: 
     assert not [task for task in back.changes if "Install the locked" in task]
 
 
-def test_a_run_that_was_cut_short_is_made_good(
+def test_next_run_completes_an_interrupted_one(
     deployment: Deployment, older: str, newer: str
 ):
     serve(deployment, older)
@@ -72,7 +72,7 @@ def test_a_run_that_was_cut_short_is_made_good(
     assert running_release(deployment) == newer
 
 
-def test_a_wrong_setting_never_touches_the_running_service(
+def test_wrong_setting_leaves_the_running_service_alone(
     deployment: Deployment, newer: str
 ):
     serve(deployment, newer)
@@ -87,9 +87,7 @@ def test_a_wrong_setting_never_touches_the_running_service(
     assert deployment.direct("/readyz").status == 200
 
 
-def test_changed_settings_are_in_force_after_the_run(
-    deployment: Deployment, newer: str
-):
+def test_changed_settings_are_used_after_the_run(deployment: Deployment, newer: str):
     serve(deployment, newer)
     changes = {"PLATFORM_NAME": "Renamed", "BIND": "127.0.0.1:8100"}
 
@@ -102,7 +100,7 @@ def test_changed_settings_are_in_force_after_the_run(
     assert deployment.machine.run("curl -s 127.0.0.1:8000", check=False).returncode
 
 
-def test_a_release_that_does_not_start_is_taken_back_with_its_settings(
+def test_release_that_does_not_start_is_rolled_back_with_its_settings(
     deployment: Deployment, newer: str
 ):
     serve(deployment, newer)

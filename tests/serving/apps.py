@@ -1,4 +1,4 @@
-"""Apps that await their logins on a running server, and people who decide them."""
+"""Awaiting apps as raw streams, and the people who allow or deny their logins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIFETIME = 1800
 
 
 class People:
-    """The other side of awaited logins, in another process than the server's."""
+    """Begins and denies logins in the database, from another process."""
 
     def __init__(self, folder: Path, database_url: str = "") -> None:
         secret_key = secrets.token_bytes(32)
@@ -59,12 +59,12 @@ class People:
         return session_id
 
     def deny(self, session_id: str) -> None:
-        """Press the button that keeps the app out."""
+        """Deny the app's login."""
         if not self._logins.deny(sha256_hex(session_id), time.time()):
             raise RuntimeError("the login was decided already")
 
     def deny_all(self, session_ids: Sequence[str]) -> None:
-        """Press the button for all of them at once."""
+        """Deny several logins in one transaction."""
         rows = [
             {"login_id": sha256_hex(one), "now": int(time.time())}
             for one in session_ids
@@ -110,7 +110,7 @@ class Stream:
         return self.seen
 
     def close(self) -> None:
-        """Go away."""
+        """Close the connection."""
         self.raw.close()
 
     def _until(self, mark: bytes) -> bytes:

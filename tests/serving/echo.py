@@ -1,4 +1,4 @@
-"""A WSGI application that tells what gunicorn made of a request, and can wait.
+"""A WSGI application that echoes what gunicorn made of a request, and can wait.
 
 `/silence` waits as getaddrinfo does for a name whose servers keep silent: on a real
 thread of the hub's, until `/end` or until the time is over.

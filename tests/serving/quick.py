@@ -1,4 +1,4 @@
-"""The application with a pulse that a test can wait for."""
+"""The application with a heartbeat of 0.2 seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gunicorn.conf.py promises, seen on a running server."""
+"""gunicorn.conf.py on a running server: concurrency, headers, logs, start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_waiting_request_does_not_block_others(server):
-    """One worker is enough for our metadata to be fetched meanwhile (3.13)."""
+    """Requirement 3.13: our metadata is served while our own request waits."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(server.get, "/wait")
         server.get("/")
@@ -36,7 +36,7 @@ def test_waiting_request_does_not_block_others(server):
 
 
 def test_silent_dns_lookups_do_not_block_others(server):
-    """Lookups are real threads, of which gevent has ten unless told (9.6)."""
+    """Requirement 9.6: lookups are real threads, of which gevent has ten by default."""
     with ThreadPoolExecutor(32) as pool:
         silent = [pool.submit(server.get, "/silence") for _ in range(32)]
         for _ in range(200):
@@ -54,17 +54,17 @@ def test_silent_dns_lookups_do_not_block_others(server):
 @pytest.mark.parametrize(
     "header", ["X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl"]
 )
-def test_the_server_itself_trusts_no_forwarded_scheme(server, header):
+def test_forwarded_scheme_headers_are_ignored_by_gunicorn(server, header):
     value = "on" if header.endswith("Ssl") else "https"
 
     assert server.get("/", {header: value}) == "http "
 
 
-def test_a_request_cannot_choose_its_mount_point(server):
+def test_script_name_header_is_ignored(server):
     assert server.get("/", {"SCRIPT_NAME": "/evil"}) == "http "
 
 
-def test_no_query_string_is_logged_whatever_happens(tmp_path: Path):
+def test_no_query_string_is_logged(tmp_path: Path):
     """Callback URLs carry codes and states (requirement 9.22)."""
     callback = f"/auth/callback?code={CANARY}"
     with serving("tests.serving.echo:app", tmp_path) as server:
@@ -105,7 +105,7 @@ def test_access_log_escapes_unprintable_characters(tmp_path: Path, style: str):
 
 
 def test_worker_serves_after_fork_without_errors(tmp_path: Path):
-    """Nothing that a fork breaks, such as a thread or a connection, is made earlier."""
+    """No thread and no connection, which a fork breaks, is made before the fork."""
     settings = {
         "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
         "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),

@@ -49,7 +49,7 @@ def test_body_that_stalls_ends_with_a_timeout(server: Server):
         assert head_of_answer(raw) == b"HTTP/1.1 400 BAD REQUEST"
 
 
-def test_a_body_that_drips_has_no_more_time_than_one_that_stops(server: Server):
+def test_slow_body_has_the_same_time_limit_as_a_stalled_one(server: Server):
     with closing(connected(server)) as raw:
         raw.sendall(FORM + b"Content-Length: 1000\r\n\r\n")
         raw.settimeout(0.2)
@@ -65,9 +65,7 @@ def test_a_body_that_drips_has_no_more_time_than_one_that_stops(server: Server):
 
 
 @pytest.mark.parametrize("chunk", [b"ZZ\r\n", b"-1\r\n", b"5\r\nabcdeXX", b"5\r\nab"])
-def test_a_body_that_is_framed_wrongly_is_the_clients_mistake(
-    server: Server, chunk: bytes
-):
+def test_wrongly_framed_body_returns_400(server: Server, chunk: bytes):
     answer = server.send(FORM + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
 
     assert answer.startswith(b"HTTP/1.1 400 BAD REQUEST")
@@ -81,8 +79,8 @@ def test_a_body_that_is_framed_wrongly_is_the_clients_mistake(
         b"Content-Length: 50\r\n\r\nidentifier",
     ],
 )
-def test_nothing_is_served_after_a_body_that_failed(server: Server, body: bytes):
-    """RFC 9112 §11.2: where it ends is unknown, and what follows may be a trick."""
+def test_connection_is_closed_after_a_failed_body(server: Server, body: bytes):
+    """RFC 9112 section 11.2: the body's end is unknown, the rest may be smuggled."""
     with closing(connected(server)) as raw:
         raw.sendall(FORM + body)
         while (answer := raw.recv(65_536)).startswith(b"HTTP/1.1 100"):

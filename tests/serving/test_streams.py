@@ -53,7 +53,7 @@ def test_a_stream_outlives_every_timeout_of_the_server(tmp_path: Path, people: P
 
 
 def test_a_restart_waits_for_no_stream_and_loses_none(tmp_path: Path, people: People):
-    """The app comes back, and finds the answer that was given in between."""
+    """The app connects again and gets the decision made in between."""
     session_ids = [people.begin() for _ in range(20)]
     with ExitStack() as held:
         with serving("wsgi:app", tmp_path, **people.environment) as server:
@@ -75,9 +75,7 @@ def test_a_restart_waits_for_no_stream_and_loses_none(tmp_path: Path, people: Pe
         assert again.event()["status"] == "denied"
 
 
-def test_a_client_that_goes_away_leaves_its_place_to_the_next(
-    tmp_path: Path, people: People
-):
+def test_closed_stream_frees_its_place(tmp_path: Path, people: People):
     settings = {**people.environment, "LATCHKEY_NATIVE_STREAMS_PER_ADDRESS": "1"}
     session_id = people.begin()
     with serving("tests.serving.quick:app", tmp_path, **settings) as server:
@@ -92,7 +90,7 @@ def test_a_client_that_goes_away_leaves_its_place_to_the_next(
         assert status == 200
 
 
-def test_others_are_served_while_many_wait(tmp_path: Path, people: People):
+def test_requests_are_served_while_many_streams_wait(tmp_path: Path, people: People):
     session_ids = [people.begin() for _ in range(300)]
     settings = {**people.environment, "LATCHKEY_NATIVE_STREAMS_PER_ADDRESS": "300"}
     with ExitStack() as held:
@@ -108,9 +106,7 @@ def test_others_are_served_while_many_wait(tmp_path: Path, people: People):
         assert streams[-1].event()["status"] == "denied"
 
 
-def test_the_log_shows_that_apps_wait_and_not_their_secrets(
-    tmp_path: Path, people: People
-):
+def test_access_log_of_streams_has_no_await_secret(tmp_path: Path, people: People):
     session_id, unknown = people.begin(), "canary-session-id"
     people.deny(session_id)
     with serving("wsgi:app", tmp_path, **people.environment) as server:
