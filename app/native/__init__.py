@@ -32,14 +32,14 @@ from .errors import (
     SessionStoreFailed,
     TransportMissing,
 )
-from .file_store import FileStore
 from .http_transport import HttpTransport
-from .keyring_store import KeyringStore
 from .manager import AuthManager
-from .open_store import default_directory, open_store
 from .outcome import Backoff
 from .records import LoginStarted, NativeSession, SignedOut
-from .store import MemoryStore, StateStore
+from .stores.file_store import FileStore
+from .stores.keyring_store import KeyringStore
+from .stores.open_store import default_directory, open_store
+from .stores.store import MemoryStore, StateStore
 from .transport import Transport
 from .waiting import Waiting
 

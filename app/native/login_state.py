@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .clock import Clock
-    from .store import StateStore
+    from .stores.store import StateStore
     from .transport import Completed, Initiated
     from .waiting import CheckStore, Waiters
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .records import PendingLogin
-    from .store import StateStore
+    from .stores.store import StateStore
     from .transport import Transport
     from .waiting import CheckStore, Waiter, Waiting
 

@@ -8,7 +8,7 @@ middle leaves the old text. Reading needs no lock. On Windows the access list of
 person's own profile protects the file. Not for a network file system.
 
 This module imports nothing of its package, because it has two homes:
-`app/native/private_file.py` is a symbolic link to `app/atproto/stores/private_file.py`.
+`app/native/stores/private_file.py` is a link to `app/atproto/stores/private_file.py`.
 """
 
 from __future__ import annotations

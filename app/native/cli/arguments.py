@@ -16,7 +16,7 @@ from .exit_codes import Exit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..open_store import Choice
+    from ..stores.open_store import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AwaitTimedOut, NativeError
 from ..http_transport import HttpTransport
 from ..manager import AuthManager
-from ..open_store import default_directory, open_store
+from ..stores.open_store import default_directory, open_store
 from .exit_codes import Exit, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..records import LoginStarted, NativeSession, SignedOut
-    from ..store import StateStore
+    from ..stores.store import StateStore
     from ..transport import Transport
     from .arguments import Options
     from .terminal import Screen

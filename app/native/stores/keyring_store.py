@@ -15,7 +15,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .errors import KeyringUnusable
+from ..errors import KeyringUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator

@@ -14,7 +14,7 @@ import pytest
 
 from app.native import FileStore, SessionStoreFailed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ DYING = """
 import os, sys
 from itertools import pairwise
 from pathlib import Path
-from app.native.file_store import FileStore
+from app.native.stores.file_store import FileStore
 
 steps = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import SessionStoreFailed
+from ..errors import SessionStoreFailed
 from .private_file import FileUnusable, PrivateFile
 
 if TYPE_CHECKING:

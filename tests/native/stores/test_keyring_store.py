@@ -16,7 +16,7 @@ from app.native import (
     SessionStoreFailed,
     open_store,
 )
-from app.native.keyring_store import SERVICE, system_keyring
+from app.native.stores.keyring_store import SERVICE, system_keyring
 
 
 class FakeKeyring:

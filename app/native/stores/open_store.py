@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .errors import KeyringUnusable, SessionStoreFailed
+from ..errors import KeyringUnusable, SessionStoreFailed
 from .file_store import FileStore
 from .keyring_store import KeyringStore, is_note, system_keyring
 from .private_file import state_directory

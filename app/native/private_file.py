@@ -1,1 +1,0 @@
-../atproto/stores/private_file.py

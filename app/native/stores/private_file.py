@@ -1,0 +1,1 @@
+../../atproto/stores/private_file.py
