@@ -87,6 +87,8 @@ CREATE TABLE IF NOT EXISTS oauth_sessions (
     PRIMARY KEY (did, session_id)
 );
 CREATE INDEX IF NOT EXISTS oauth_sessions_by_creation ON oauth_sessions (created_at);
+CREATE INDEX IF NOT EXISTS oauth_sessions_by_issuer ON oauth_sessions (issuer);
+CREATE INDEX IF NOT EXISTS oauth_sessions_by_pds ON oauth_sessions (pds);
 
 -- Sign-in sessions: one person on one device; the platform token names them by sid.
 CREATE TABLE IF NOT EXISTS sessions (

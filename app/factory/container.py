@@ -28,7 +28,9 @@ from app.atproto.http.types import HTTP
 from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.dns import DnsTxtLookup, TxtLookup
 from app.atproto.open_client import open_client
+from app.atproto.syntax.grammar import host_of
 from app.config import Settings, keep_development_key
+from app.flows.host_limits import HostLimit
 from app.flows.signing_keys import KeyRings
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
@@ -36,12 +38,14 @@ from app.stores.cache import SqlCache
 from app.stores.callback_answers import SqlCallbackAnswers
 from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
+from app.stores.host_counters import HostCounters, counters_path
 from app.stores.keys import SqlSigningKeys
+from app.stores.known_hosts import SqlKnownHosts
 from app.stores.leases import SqlLease
 from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
-from app.stores.rate_limits import LimitsRateLimit
+from app.stores.rate_limits import LimitsCounters, RateLimits
 from app.stores.sessions import SqlSessions
 from app.stores.sweep import SqlExpired
 from app.stores.users import SqlUsers
@@ -71,6 +75,7 @@ class Stores:
     grants: SqlSessionStore
     cache: SqlCache
     callback_answers: SqlCallbackAnswers
+    known_hosts: SqlKnownHosts
     users: SqlUsers
     sessions: SqlSessions
     native_logins: SqlNativeLogins
@@ -90,7 +95,7 @@ class Parts:
     outside: Outside
     stores: Stores
     rings: KeyRings
-    limits: LimitsRateLimit
+    limits: RateLimits
     client: OAuthClient
     client_document: Callable[[str], Mapping[str, Any]]
     """From the path of a client metadata document to the document."""
@@ -132,7 +137,9 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
             policy=policy,
             own_origin=settings.public_url,
             plc_url=settings.plc_url,
-            before_host=partial(limits.hit, "host"),
+            before_host=HostLimit(
+                limits=limits, is_known=partial(_is_known, settings, stores)
+            ),
         ),
         client_document=lambda path: metadata(path).document(),
         checks={
@@ -172,6 +179,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         grants=SqlSessionStore(database, cipher),
         cache=SqlCache(database, clock),
         callback_answers=SqlCallbackAnswers(database),
+        known_hosts=SqlKnownHosts(database, clock),
         users=SqlUsers(database),
         sessions=SqlSessions(database, clock),
         native_logins=SqlNativeLogins(database, cipher),
@@ -193,17 +201,27 @@ def _open_rings(settings: Settings, stores: Stores, outside: Outside) -> KeyRing
     )
 
 
-def _open_limits(settings: Settings, outside: Outside) -> LimitsRateLimit:
-    return LimitsRateLimit(
-        settings.rate_limit_storage,
+def _open_limits(settings: Settings, outside: Outside) -> RateLimits:
+    storage, clock = settings.rate_limit_storage, outside.clock
+    is_here = storage.startswith("memory://")
+    return RateLimits(
+        HostCounters(counters_path(settings.database_url), clock)
+        if is_here
+        else LimitsCounters(storage, clock),
         {
             "address": settings.rate_limit_login_per_address,
             "host": settings.rate_limit_login_per_host,
             "call": settings.rate_limit_xrpc_per_session,
             "token": settings.rate_limit_failed_tokens_per_address,
         },
-        outside.clock,
+        clock,
     )
+
+
+def _is_known(settings: Settings, stores: Stores, host: str) -> bool:
+    """Tell whether SIGNUP_HOSTS names a host, or people have sessions there."""
+    is_offered = host in map(host_of, settings.signup_hosts)
+    return is_offered or stores.known_hosts.is_known(host)
 
 
 def _client_metadata(settings: Settings, rings: KeyRings, path: str) -> ClientMetadata:

@@ -18,7 +18,8 @@ from app.atproto.syntax.identifier import Identifier
 from .concurrency import ConcurrencyLimit
 from .destination import Destination
 from .errors import PromptRefused
-from .networks import network_of
+from .host_limits import login_from
+from .networks import hit_networks, network_of
 from .ports import RateLimit, Session, Sessions
 from .scope_requests import Permissions
 
@@ -82,7 +83,8 @@ class StartLogin:
             IdentifierInvalid: with a `suggestion` if there is one.
             AtprotoError: resolution, discovery or PAR failed.
         """
-        self.limits.hit("address", network_of(address))
+        network = network_of(address)
+        hit_networks(self.limits, "address", network)
         identifier = self.read_identifier(destination.identifier)
         self._check_prompt(destination.prompt, identifier)
         asked = self.permissions.parse(destination.scope)
@@ -91,7 +93,7 @@ class StartLogin:
             destination, scope=asked, upgrades=replaced.sid if replaced else ""
         )
         secret = secret or secrets.token_urlsafe(32)
-        with self.concurrency.hold():
+        with self.concurrency.hold(), login_from(network):
             authorization = self.client.authorize(
                 identifier,
                 scope=self.permissions.to_ask(asked, _granted_to(replaced)),

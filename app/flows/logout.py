@@ -13,6 +13,7 @@ from app.tokens.errors import TokenError, TokenInvalid
 from app.tokens.verifier import TokenVerifier
 
 from .errors import NotSignedIn
+from .networks import hit_networks
 from .ports import Audit, RateLimit, Session, Sessions
 from .session import named_by
 
@@ -133,6 +134,6 @@ class LogoutByToken:
         try:
             named = named_by(token, verifier=self.verifier, sessions=self.sessions)
         except (NotSignedIn, TokenInvalid):
-            self.rates.hit("token", network)
+            hit_networks(self.rates, "token", network)
             raise
         self.ending.end(named.session, reason="logout by token")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Network, ip_address, ip_network
+from typing import Final
 
-IPV6_PREFIX = 64
+from .ports import LimitKind, RateLimit
+
+IPV6_WIDTHS: Final = {64: 1, 56: 2, 48: 4}
+"""IPv6 prefixes that are counted, and how many times the limit each one has. Providers
+give subscribers a /64, a /56 or a /48, so a /64 alone limits few of them."""
 
 
 def network_of(address: str) -> str:
@@ -21,4 +26,30 @@ def network_of(address: str) -> str:
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
     # Without the zone, which names an interface of this machine.
-    return str(ip_network((int(ip), IPV6_PREFIX), strict=False))
+    return str(ip_network((int(ip), 64), strict=False))
+
+
+def widths_of(network: str) -> list[tuple[str, int]]:
+    """Return the networks to count a `network_of` in, and the multiple of each."""
+    if not network.endswith("/64"):
+        return [(network, 1)]
+    narrow = IPv6Network(network)
+    return [
+        (str(narrow.supernet(new_prefix=width)), times)
+        for width, times in IPV6_WIDTHS.items()
+    ]
+
+
+def widest_of(network: str) -> str:
+    """Return the widest network that is counted: the address, or the /48."""
+    return widths_of(network)[-1][0]
+
+
+def hit_networks(limits: RateLimit, kind: LimitKind, network: str) -> None:
+    """Count one call of a network at each of its widths.
+
+    Raises:
+        TooManyRequests: the limit of one of them is reached.
+    """
+    for counted, times in widths_of(network):
+        limits.hit(kind, counted, times=times)

@@ -249,8 +249,11 @@ class SigningKeys(Protocol):
 class RateLimit(Protocol):
     """Rate limits."""
 
-    def hit(self, kind: LimitKind, key: str) -> None:
-        """Count one call. Raises `TooManyRequests` when the limit is reached."""
+    def hit(self, kind: LimitKind, key: str, *, times: float = 1) -> None:
+        """Count one call; `times` multiplies the limit of this key.
+
+        Raises `TooManyRequests` when the limit is reached.
+        """
 
 
 class Audit(Protocol):

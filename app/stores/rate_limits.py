@@ -1,17 +1,18 @@
-"""Rate limits, counted by the package `limits` in memory or in Redis.
+"""Rate limits: counted for all processes of this host, or in Redis for several hosts.
 
 A sliding window: no double burst where two windows meet, and two counters for each key
-instead of a list of calls, so that many addresses take little memory.
+instead of a list of calls, so that many addresses take little memory. `memory://` is a
+file of counters (`host_counters.py`); everything else is the package `limits`.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from functools import cached_property
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from typing import TYPE_CHECKING, Final, Protocol
 
-from limits import parse
+from limits import RateLimitItemPerSecond, parse
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -27,64 +28,84 @@ log = logging.getLogger(__name__)
 
 STORAGE_TIMEOUT: Final = 1.0
 
+LEAST: Final = 2
+"""The smallest share of a limit: one login may ask one host twice."""
 
-class LimitsRateLimit:
-    """Counts calls by kind and key.
 
-    While the shared storage does not answer, this process counts alone: a looser limit
-    is better than a failed sign-in.
-    """
+class Counters(Protocol):
+    """Where calls are counted."""
 
-    def __init__(
-        self,
-        storage: str,
-        rates: Mapping[LimitKind, str],
-        clock: Callable[[], float],
-    ) -> None:
-        self._rates = {kind: parse(rate) for kind, rate in rates.items()}
+    def hit(self, name: str, most: int, seconds: int) -> float | None:
+        """Count one call; None, or the seconds to wait if `most` are reached."""
+
+
+class LimitsCounters:
+    """Counters of the package `limits`; opened at the first call, after any fork."""
+
+    def __init__(self, uri: str | None, clock: Callable[[], float]) -> None:
+        """Count at this storage, or in this process alone for None."""
+        self._uri = uri
         self._clock = clock
-        self._storage = storage
+        self._limiter: SlidingWindowCounterRateLimiter | None = None
 
-    # Both are made by the first call, in the worker: a memory storage starts a timer,
-    # which does not survive a fork.
+    def hit(self, name: str, most: int, seconds: int) -> float | None:
+        """Count one call. Raises `StorageError` when the storage does not answer."""
+        if self._limiter is None:
+            self._limiter = self._open()
+        rate = RateLimitItemPerSecond(most, seconds)
+        if self._limiter.hit(rate, name):
+            return None
+        return self._limiter.get_window_stats(rate, name).reset_time - self._clock()
 
-    @cached_property
-    def _own(self) -> SlidingWindowCounterRateLimiter:
-        return SlidingWindowCounterRateLimiter(MemoryStorage())
-
-    @cached_property
-    def _shared(self) -> SlidingWindowCounterRateLimiter:
+    def _open(self) -> SlidingWindowCounterRateLimiter:
+        if self._uri is None:
+            return SlidingWindowCounterRateLimiter(MemoryStorage())
         storage = storage_from_string(
-            self._storage,
+            self._uri,
             wrap_exceptions=True,
             socket_timeout=STORAGE_TIMEOUT,
             socket_connect_timeout=STORAGE_TIMEOUT,
         )
         return SlidingWindowCounterRateLimiter(storage)
 
-    def hit(self, kind: LimitKind, key: str) -> None:
-        """Count one call.
+
+class RateLimits:
+    """Counts calls by kind and key.
+
+    While the shared counters do not answer, this process counts alone: a looser limit
+    is better than a failed sign-in.
+    """
+
+    def __init__(
+        self,
+        shared: Counters,
+        rates: Mapping[LimitKind, str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._rates = {kind: parse(rate) for kind, rate in rates.items()}
+        self._shared = shared
+        self._own = LimitsCounters(None, clock)
+
+    def hit(self, kind: LimitKind, key: str, *, times: float = 1) -> None:
+        """Count one call; `times` multiplies the limit.
 
         Raises:
             TooManyRequests: the limit is reached, for `retry_after` seconds.
         """
-        try:
-            self._hit(self._shared, kind, key)
-        except StorageError as error:
-            log.warning("rate limits are not shared: %s", type(error.storage_error))
-            self._hit(self._own, kind, key)
-
-    def _hit(
-        self, limiter: SlidingWindowCounterRateLimiter, kind: LimitKind, key: str
-    ) -> None:
         rate = self._rates[kind]
-        if limiter.hit(rate, kind, key):
-            return
-        wait = limiter.get_window_stats(rate, kind, key).reset_time - self._clock()
-        raise TooManyRequests(kind, retry_after=max(1, math.ceil(wait)))
+        most = rate.amount if times == 1 else max(LEAST, int(rate.amount * times))
+        counted = (f"{kind} {key}", most, rate.get_expiry())
+        try:
+            wait = self._shared.hit(*counted)
+        except (StorageError, sqlite3.Error, OSError) as error:
+            cause = error.storage_error if isinstance(error, StorageError) else error
+            log.warning("rate limits are not shared: %s", type(cause))
+            wait = self._own.hit(*counted)
+        if wait is not None:
+            raise TooManyRequests(kind, retry_after=max(1, math.ceil(wait)))
 
 
 if TYPE_CHECKING:
 
-    def _fits(limit: LimitsRateLimit) -> RateLimit:
+    def _fits(limit: RateLimits) -> RateLimit:
         return limit

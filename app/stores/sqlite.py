@@ -111,12 +111,12 @@ def _make_file(url: URL) -> None:
     path = Path(url.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _make_private(path)
+        make_private(path)
     except OSError as error:
         raise DatabaseURLInvalid(f"{path}: {error.strerror}") from error
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Make the file, private before SQLite opens it; its log files take over the mode.
 
     One that is there is not opened: closing it would let go of the locks of all SQLite

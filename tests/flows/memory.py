@@ -189,7 +189,7 @@ class NoLimit:
     hits: list = field(default_factory=list)
     refusal: Exception | None = None
 
-    def hit(self, kind, key):
+    def hit(self, kind, key, *, times=1):
         self.hits.append((kind, key))
         if self.refusal:
             raise self.refusal

@@ -9,7 +9,7 @@ from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport
 
 from app.flows.errors import TooManyRequests
-from app.stores.rate_limits import LimitsRateLimit
+from app.stores.rate_limits import LimitsCounters, RateLimits
 
 RATES = {"address": "3/hour", "host": "1/hour"}
 
@@ -28,7 +28,7 @@ class StorageThatIsDown(Storage, SlidingWindowCounterSupport):
 
 
 def limit(storage="memory://"):
-    return LimitsRateLimit(storage, RATES, time.time)
+    return RateLimits(LimitsCounters(storage, time.time), RATES, time.time)
 
 
 def test_as_many_tries_as_the_rate_says_pass_and_the_next_is_refused():

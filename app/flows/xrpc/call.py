@@ -28,6 +28,7 @@ from app.flows.errors import (
     NotSignedIn,
     StorageFailed,
 )
+from app.flows.networks import hit_networks
 from app.flows.ports import Audit, RateLimit, Session
 from app.flows.session import Identified, Identify
 from app.tokens.errors import TokenInvalid
@@ -97,7 +98,7 @@ class CallPds:
         try:
             return self.identify.first_of(tokens)
         except (NotSignedIn, TokenInvalid):
-            self.rates.hit("token", network)
+            hit_networks(self.rates, "token", network)
             raise
 
     def begin(self, session: Session, call: Call, *, caller: str) -> PdsCall:

@@ -1,0 +1,155 @@
+"""Rate-limit counters that all processes of a host share: a SQLite file of their own.
+
+Apart from the database, so that counting waits for no other write and syncs nothing to
+disk. One statement decides and counts: a sliding window of two counters a key. A lost
+or broken file loses counts and no sign-in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import make_url
+
+from .sqlite import begin_log, make_private
+
+MOST_KEYS: Final = 100_000
+"""Counters that are kept, some 10 MB; above it those that end first are deleted."""
+
+CLEAN_EVERY: Final = 1_000
+"""Calls of one process between two deletions of ended counters."""
+
+LOCK_TIMEOUT: Final = 0.5
+"""Seconds of waiting for another process's write, which takes microseconds."""
+
+CREATE: Final = """
+    CREATE TABLE IF NOT EXISTS counters (
+        key        BLOB    PRIMARY KEY,
+        period     INTEGER NOT NULL,
+        this       INTEGER NOT NULL,
+        previous   INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID
+"""
+# `rest` is the part of the previous period that the sliding window still covers.
+HIT: Final = """
+    INSERT INTO counters VALUES (:key, :period, 1, 0, :expires_at)
+    ON CONFLICT (key) DO UPDATE SET
+        previous = CASE :period - period
+            WHEN 0 THEN previous WHEN 1 THEN this ELSE 0
+        END,
+        this = CASE period WHEN :period THEN this + 1 ELSE 1 END,
+        period = :period, expires_at = :expires_at
+    WHERE 1 + CASE :period - period
+        WHEN 0 THEN this + previous * :rest WHEN 1 THEN this * :rest ELSE 0
+    END <= :most
+    RETURNING 1
+"""
+GET: Final = "SELECT period, this, previous FROM counters WHERE key = :key"
+DELETE_ENDED: Final = "DELETE FROM counters WHERE expires_at <= ?"
+DELETE_FIRST: Final = """
+    DELETE FROM counters WHERE key IN (
+        SELECT key FROM counters ORDER BY expires_at
+        LIMIT max(0, (SELECT count(*) FROM counters) - ?))
+"""
+
+
+def counters_path(database_url: str) -> Path:
+    """Return the file of this host's counters: beside SQLite's, or a temporary one."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(f"{url.database}.limits")
+    name = hashlib.sha256(database_url.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"latchkey-{os.getuid()}", f"{name}.limits")
+
+
+class HostCounters:
+    """Counters in a file; every process opens it at its first call."""
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._opened: tuple[int, sqlite3.Connection] | None = None
+        self._abandoned: list[object] = []
+        self._calls = 0
+
+    def hit(self, name: str, most: int, seconds: int) -> float | None:
+        """Count one call; None, or the seconds to wait if `most` are reached.
+
+        Raises `sqlite3.Error` or `OSError` when the file cannot be used.
+        """
+        now = self._clock()
+        period, elapsed = divmod(now, seconds)
+        values = {
+            "key": hashlib.blake2b(name.encode(), digest_size=16).digest(),
+            "period": int(period),
+            "rest": 1 - elapsed / seconds,
+            "most": most,
+            "expires_at": int((period + 2) * seconds),
+        }
+        with self._lock:
+            connection = self._connection()
+            self._clean(connection, now)
+            if connection.execute(HIT, values).fetchall():
+                return None
+            found = connection.execute(GET, values).fetchone() or (0, 0, 0)
+        this, previous = (
+            (found[1], found[2]) if found[0] == int(period) else (0, found[1])
+        )
+        return _wait(this, previous, most=most, elapsed=elapsed / seconds) * seconds
+
+    def _clean(self, connection: sqlite3.Connection, now: float) -> None:
+        self._calls += 1
+        if self._calls % CLEAN_EVERY == 0:
+            connection.execute(DELETE_ENDED, (now,))
+            connection.execute(DELETE_FIRST, (MOST_KEYS,))
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this process's connection: none may cross a fork."""
+        if self._opened is not None and self._opened[0] == os.getpid():
+            return self._opened[1]
+        # Not closed here: that would release locks of the parent.
+        self._abandoned.append(self._opened)
+        _make_private_directory(self._path.parent)
+        make_private(self._path)
+        connection = sqlite3.connect(
+            self._path,
+            timeout=LOCK_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        begin_log(connection)
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(CREATE)
+        self._opened = (os.getpid(), connection)
+        return connection
+
+
+def _make_private_directory(path: Path) -> None:
+    """Make the directory; one of the temporary directory has to be ours alone."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.lstat()
+    is_temporary = path.parent == Path(tempfile.gettempdir())
+    if is_temporary and (status.st_uid != os.getuid() or status.st_mode & 0o077):
+        raise PermissionError(f"{path} is not private")
+
+
+def _wait(this: int, previous: int, *, most: int, elapsed: float) -> float:
+    """Return when one more call passes, in periods from now.
+
+    Within this period once enough of the previous one has left the window; otherwise
+    in the next period, whose previous one is this.
+    """
+    if this + 1 <= most and previous:
+        return max(0.0, 1 - (most - 1 - this) / previous - elapsed)
+    if this == 0 or most < 1:
+        return 1 - elapsed
+    return 2 - elapsed - min(1.0, (most - 1) / this)
