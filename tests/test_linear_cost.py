@@ -167,7 +167,16 @@ CASES: dict[str, tuple[Callable[[str], Any], list[Callable[[int], str]], int]] =
     "parse_nsid": (parse_nsid, TEXTS, 50_000),
     "parse_identifier": (
         parse_identifier,
-        [*TEXTS, many("\ufdfa"), many("\u200b"), many("@"), many(". "), many('"')],
+        [
+            *TEXTS,
+            many("\ufdfa"),
+            many("\u200b"),
+            many("\u00fc"),
+            many("\u00fc."),
+            many("@"),
+            many(". "),
+            many('"'),
+        ],
         LONGEST_INPUT // 4,
     ),
     "parse_identifier of a URL": (

@@ -10,6 +10,10 @@ import re
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
+import idna
+
+MAX_NAME: Final = 253
+
 LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 """One label of a host name, for regular expressions."""
 
@@ -57,6 +61,19 @@ def is_named_host(text: str) -> bool:
 def is_full_name(text: str) -> bool:
     """Tell whether this is a named host of two labels or more: a handle's grammar."""
     return "." in text and is_named_host(text)
+
+
+def to_ascii(name: str) -> str:
+    """Return an internationalised name in its ASCII form, `xn--...` (RFC 5891, UTS 46).
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name.isascii():
+        return name
+    if len(name) > MAX_NAME:
+        raise ValueError("too long for a host name")
+    return idna.encode(name, uts46=True, std3_rules=True).decode()
 
 
 def is_ip_address(text: str) -> bool:

@@ -1,8 +1,8 @@
-"""What a person typed or pasted, read generously and understood exactly.
+"""Parses the identifier that a person typed or pasted: a handle, a DID or a server.
 
-The sign-in form takes a handle, a DID, a server, or anything that carries one of them:
-an `at://` URI, a profile page's address, a name copied with direction marks around it.
-Pure: no network is asked before the input has been understood (requirement 1.3).
+Accepts everything that contains one of them: an `at://` URI, the URL of a profile page,
+an internationalised handle, a name copied with direction marks around it. Pure: nothing
+is sent before the input was understood (requirement 1.3).
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from .grammar import (
     parse_handle,
     parse_server_url,
 )
+from .host_names import to_ascii
 
 LONGEST_INPUT: Final = 4096
-"""Characters looked at: a DID of 2048 inside a long URL still fits."""
+"""Characters that are read: a DID of 2048 inside a long URL fits."""
 
 MAIL_PROVIDERS: Final = frozenset(
     {
@@ -96,14 +97,14 @@ Identifier = HandleIdentifier | DidIdentifier | ServerIdentifier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """What this deployment lets an identifier be."""
+    """What this deployment accepts as an identifier."""
 
     handle_suffix: str | None
     allow_http: bool
     allow_test: bool
 
     def of_name(self, text: str) -> Identifier:
-        """Read a handle, a bare word or a DID, each maybe behind an @."""
+        """Read a handle, a bare word or a DID, with or without an @ before it."""
         name = text.lstrip("@")
         if name.startswith("did:"):
             did = parse_did(
@@ -120,27 +121,27 @@ class _Reading:
         return HandleIdentifier(value=handle, completed=True)
 
     def of_url(self, text: str) -> Identifier:
-        """Read the URL of a profile page, or else of a server."""
+        """Read the URL of a profile page or of a server."""
         name = _name_in(text)
         if name is not None:
             return self.of_name(name)
         origin = parse_server_url(text, allow_http=self.allow_http)
-        # Outside development a server's host has a handle's grammar, and the same
-        # top-level domains are reserved (requirement 9.2).
+        # Outside development a server's host has the grammar of a handle and the same
+        # reserved top-level domains (requirement 9.2).
         host = Handle(host_of(origin))
         if not self.allow_http and not self._is_resolvable(host):
             raise IdentifierInvalid("the server's name is reserved")
         return ServerIdentifier(value=origin)
 
     def _handle(self, text: str) -> Handle:
-        handle = parse_handle(text)
+        handle = parse_handle(_ascii(text))
         if not self._is_resolvable(handle):
             raise IdentifierInvalid("the handle's top-level domain is reserved")
         return handle
 
     def _email_like(self, text: str) -> IdentifierInvalid:
         mailbox, _, host = text.lower().partition("@")
-        meant = Handle(f"{mailbox}.{host}")
+        meant = Handle(_ascii(f"{mailbox}.{host}"))
         likely = (
             host not in MAIL_PROVIDERS
             and is_handle(meant)
@@ -161,15 +162,15 @@ def parse_identifier(
     allow_http: bool = False,
     allow_test: bool = False,
 ) -> Identifier:
-    """Understand what a person entered (requirements 1.1 to 1.6).
+    """Return what a person entered (requirements 1.1 to 1.6).
 
     `handle_suffix` completes a bare word; `allow_http` and `allow_test` are the
     development switches of requirements 1.5 and 2.14.
 
     Raises:
-        DidMethodUnsupported: a DID of a method that nobody here resolves.
-        IdentifierInvalid: nothing of the above; with a `suggestion` when it looks like
-            an e-mail address that may be a miswritten handle.
+        DidMethodUnsupported: a DID of another method than plc and web.
+        IdentifierInvalid: none of these; with a `suggestion` when an e-mail address may
+            be a miswritten handle.
     """
     entered = clean(text)
     if not entered:
@@ -192,12 +193,12 @@ def parse_identifier(
 def clean(text: str) -> str:
     """Remove what copying and typing add around an identifier (requirement 1.2).
 
-    Compatibility forms become what they stand for (a full-width @, the full stop of a
-    CJK keyboard), invisible characters go, and so does space at the ends and beside a
-    separator. Space between words stays: it is not ours to guess them together.
+    Replaces compatibility forms (a full-width @, the full stop of a CJK keyboard), and
+    removes invisible characters and space at the ends and beside separators. Space
+    between words stays, and the identifier is refused.
 
     Raises:
-        IdentifierInvalid: longer than any identifier could be.
+        IdentifierInvalid: longer than any identifier.
     """
     if len(text) > LONGEST_INPUT:
         raise IdentifierInvalid("too long")
@@ -211,15 +212,23 @@ def clean(text: str) -> str:
 
 
 def _name_in(url: str) -> str | None:
-    """Return the handle or DID that a profile page's URL names, if it names one.
+    """Return the handle or DID in the URL of a profile page, or None.
 
-    Profile pages of the Atmosphere differ by host and agree in form: the name follows
-    `/profile/`, or an @, or it is a DID anywhere in the path.
+    All sites use the same forms: the name follows `/profile/` or an @, or a DID is a
+    segment of the path.
     """
     segments = [unquote(part) for part in re.split("[/?#]", url.partition("//")[2])]
     for before, segment in pairwise(segments):
         name = segment.removeprefix("@")
         marked = before == "profile" or name != segment
-        if name.startswith("did:") or (marked and is_handle(name)):
+        if name.startswith("did:") or (marked and is_handle(_ascii(name))):
             return name
     return None
+
+
+def _ascii(name: str) -> str:
+    """Return a name in ASCII, or unchanged if it has no such form."""
+    try:
+        return to_ascii(name)
+    except ValueError:
+        return name

@@ -204,8 +204,6 @@ REFUSED = {
     "an address of six": "::1",
     "a port": "skyhost.social:8443",
     "an underscore": "alice_b.skyhost.social",
-    "letters beyond ASCII": "\u00e4lice.skyhost.social",
-    "look-alike letters": "\u0430lice.skyhost.social",
     "an emoji": "\U0001f98b.skyhost.social",
     "an empty label": "alice..skyhost.social",
     "a DID in capitals": PLC.upper(),
@@ -335,3 +333,48 @@ def test_whatever_resembles_an_identifier_is_understood_or_refused(text: str) ->
         return
 
     assert parse_identifier(found.value, handle_suffix=None) == found
+
+
+@pytest.mark.parametrize(
+    ("entered", "handle"),
+    [
+        ("m\u00fcnchen.de", "xn--mnchen-3ya.de"),
+        ("@M\u00dcNCHEN.de", "xn--mnchen-3ya.de"),
+        ("mu\u0308nchen.de", "xn--mnchen-3ya.de"),  # decomposed
+        ("stra\u00dfe.de", "xn--strae-oqa.de"),
+        ("\u4f8b\u5b50\u3002\u516c\u53f8", "xn--fsqu00a.xn--55qx5d"),
+        ("alice.\u0440\u0444", "alice.xn--p1ai"),
+        ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de"),
+        ("at://m\u00fcnchen.de/app.bsky.feed.post/1", "xn--mnchen-3ya.de"),
+        ("https://bsky.app/profile/m\u00fcnchen.de", "xn--mnchen-3ya.de"),
+        ("https://bsky.app/profile/m%C3%BCnchen.de", "xn--mnchen-3ya.de"),
+        ("https://host.dev/@m%C3%BCnchen.de", "xn--mnchen-3ya.de"),
+        ("m\u00fcller", "xn--mller-kva.bsky.social"),
+    ],
+)
+def test_internationalised_handle_is_read_in_its_ascii_form(entered, handle):
+    assert parse_identifier(entered).value == handle
+
+
+@pytest.mark.parametrize(
+    "entered",
+    [
+        "m\u00fcn chen.de",
+        "\u2603\ufe0f.de",  # a symbol, which IDNA 2008 has not
+        "\u0301a.de",
+        "\u00fc" * 300 + ".de",
+        "\u00fc" * 64 + ".de",
+        "m\u00fcnchen.test",
+        "m\u00fcnchen.localhost",
+    ],
+)
+def test_name_without_ascii_form_or_with_reserved_domain_is_refused(entered):
+    with pytest.raises(IdentifierInvalid):
+        parse_identifier(entered)
+
+
+def test_internationalised_email_address_gets_its_handle_suggested():
+    with pytest.raises(IdentifierInvalid) as caught:
+        parse_identifier("alice@m\u00fcnchen.de")
+
+    assert caught.value.suggestion == "alice.xn--mnchen-3ya.de"
