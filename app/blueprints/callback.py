@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 
 from app.atproto.errors import (
     AccessDenied,
@@ -21,14 +22,18 @@ from app.flows.session import SignedIn
 from app.web import cookies
 from app.web.access import access
 from app.web.context import flows
-from app.web.errors import Failure, error_page, shows_failure
+from app.web.errors import Failure, shows_failure
+from app.web.outcomes import Outcome
 from app.web.responses import redirect_signed_in, see_other
-from app.web.scope_upgrade import is_of, upgrade_page
+from app.web.scope_upgrade import is_of
 
 from . import native_confirm
-from .login import begin, login_page
+from .login import begin
 
 bp = Blueprint("callback", __name__)
+
+REPLAYED = frozenset({"Location", "Set-Cookie", "Content-Type", "Retry-After"})
+"""Headers of an answer that are kept with it; others are set on every response."""
 
 
 # A host that could not do what `prompt` asked may work without it (requirement 4.10).
@@ -42,61 +47,64 @@ PROMPT_REFUSALS = frozenset(
 )
 
 
-def show_failed(failure: Failure) -> Response | str:
-    """Show why the login failed, with a way to try again that keeps the destination."""
-    error, aim = failure.error, destination_of(failure.error)
-    if aim.native or isinstance(error, NativeLoginClosed):
-        return native_confirm.failed_page(failure)
+def show_failed(failure: Failure) -> Response:
+    """Redirect to why the login failed, with a way to try again from there."""
+    error, destination = failure.error, destination_of(failure.error)
+    if destination.native or isinstance(error, NativeLoginClosed):
+        return native_confirm.failed(failure)
     if not isinstance(error, AtprotoError) or error.app_state is None:
         return _unrecognised(failure)
-    if _deserves_another_try(error, aim):
-        return begin(replace(aim, prompt=""))
-    unchanged = _unchanged(aim)
+    if _deserves_another_try(error, destination):
+        return begin(replace(destination, prompt=""))
+    unchanged = _unchanged(destination)
     if unchanged is not None:
-        return _as_before(unchanged, aim, failure)
+        return _as_before(unchanged, destination, failure)
     if isinstance(error, AccessDenied):
-        return login_page(replace(aim, prompt=""), failure=failure)
-    return error_page(failure)
+        again = replace(destination, prompt="")
+        return Outcome(kind="login", failure=failure, destination=again).redirect()
+    return Outcome(kind="error", failure=failure).redirect()
 
 
-def _unchanged(aim: Destination) -> SignedIn | None:
+def _unchanged(destination: Destination) -> SignedIn | None:
     """Return the session that a failed scope upgrade leaves alone (requirement 8.10).
 
     Or the session that another tab of the same person has replaced it with since.
     """
-    if not aim.upgrades:
+    if not destination.upgrades:
         return None
     signed_in = flows().renew(cookies.session_secret())
     if signed_in is None:
         return None
-    is_theirs = signed_in.session.sid == aim.upgrades or is_of(signed_in, aim)
+    is_theirs = signed_in.session.sid == destination.upgrades or is_of(
+        signed_in, destination
+    )
     return signed_in if is_theirs else None
 
 
 def _as_before(
-    signed_in: SignedIn, aim: Destination, failure: Failure
-) -> Response | str:
+    signed_in: SignedIn, destination: Destination, failure: Failure
+) -> Response:
     """Redirect a person who denied; show the others what failed, and the way back."""
     if isinstance(failure.error, AccessDenied):
-        return redirect_signed_in(signed_in, aim.return_to)
-    return upgrade_page(signed_in, aim, failure=failure)
+        return redirect_signed_in(signed_in, destination.return_to)
+    return Outcome(kind="upgrade", failure=failure, destination=destination).redirect()
 
 
-def _unrecognised(failure: Failure) -> Response | str:
+def _unrecognised(failure: Failure) -> Response:
     """Redirect a person who is signed in: the page was reloaded or gone back to."""
     if isinstance(failure.error, StateUnknown):
         signed_in = flows().renew(cookies.session_secret())
         if signed_in is not None:
             return redirect_signed_in(signed_in, "")
-    return error_page(failure)
+    return Outcome(kind="error", failure=failure).redirect()
 
 
-def _deserves_another_try(error: Exception, aim: Destination) -> bool:
+def _deserves_another_try(error: Exception, destination: Destination) -> bool:
     """Tell whether to ask again without a prompt, once (requirement 4.10)."""
     return (
         isinstance(error, AuthorizationFailed)
         and error.code in PROMPT_REFUSALS
-        and aim.prompt != ""
+        and destination.prompt != ""
     )
 
 
@@ -106,8 +114,15 @@ def _deserves_another_try(error: Exception, aim: Destination) -> bool:
 def callback() -> Response:
     """Finish the login and sign the person in (requirement 6.17), or ask about an app.
 
-    A native login leaves the session of this browser as it is.
+    A native login leaves the session of this browser as it is. A callback that this
+    browser sent before gets its first answer again.
     """
+    state = request.args.get("state", "")
+    secret = cookies.flow_secret(state)
+    answered = flows().replay_callback.first_answer(state, secret)
+    if answered is not None:
+        return _replayed(answered)
+    g.callback_secret = secret
     finished = flows().finish_login.finish(
         list(request.args.items(multi=True)),
         browser_secrets=cookies.flow_secrets(),
@@ -124,10 +139,14 @@ def callback() -> Response:
     return response
 
 
-def _ask_again(aim: Destination) -> Response:
+def _ask_again(destination: Destination) -> Response:
     """Redirect to login, which asks for the permissions that are still missing."""
     return see_other(
-        url_for("login.show", return_to=aim.return_to or None, scope=aim.scope or None)
+        url_for(
+            "login.show",
+            return_to=destination.return_to or None,
+            scope=destination.scope or None,
+        )
     )
 
 
@@ -144,3 +163,28 @@ def _sign_in(finished: LoginFinished) -> Response:
     if finished.moved_from:
         cookies.note_move(response, host_of(finished.moved_from))
     return response
+
+
+# --- the same callback again ----------------------------------------------------------
+
+
+@bp.after_request
+def keep(response: Response) -> Response:
+    """Keep the first answer for a browser that did not get it, failures too."""
+    if secret := g.pop("callback_secret", ""):
+        answer = {
+            "status": response.status_code,
+            "headers": [
+                (name, value) for name, value in response.headers if name in REPLAYED
+            ],
+            "body": "" if response.location else response.get_data(as_text=True),
+        }
+        state = request.args.get("state", "")
+        flows().replay_callback.keep(state, secret, json.dumps(answer))
+    return response
+
+
+def _replayed(answered: str) -> Response:
+    answer = json.loads(answered)  # ours, from the database and authenticated
+    headers = [(name, value) for name, value in answer["headers"]]
+    return Response(answer["body"], answer["status"], headers)

@@ -24,7 +24,10 @@ REFUSED_FIELDS = {ReturnToInvalid: "return_to", ScopeRefused: "scope"}
 
 
 def login_page(
-    aim: Destination, *, signed_in: User | None = None, failure: Failure | None = None
+    destination: Destination,
+    *,
+    signed_in: User | None = None,
+    failure: Failure | None = None,
 ) -> str:
     """Render the form with what is known already."""
     error = failure.error if failure else None
@@ -33,11 +36,11 @@ def login_page(
     return render_template(
         "login.html",
         page_title="Sign in",
-        identifier=suggestion or aim.identifier,
+        identifier=suggestion or destination.identifier,
         suggestion=suggestion,
-        return_to=aim.return_to,
-        prompt=aim.prompt,
-        scope=aim.scope,
+        return_to=destination.return_to,
+        prompt=destination.prompt,
+        scope=destination.scope,
         remembered=cookies.remembered_accounts(),
         signup_hosts=here.signup_hosts,
         handle_suffix=here.handle_suffix or "",
@@ -50,12 +53,17 @@ def show_again(failure: Failure) -> str:
     """Render the form with what was typed and what is wrong with it."""
     refused = REFUSED_FIELDS.get(type(failure.error))
     given = _given()
-    aim = Destination(**given | ({refused: ""} if refused else {}))
+    destination = Destination(**given | ({refused: ""} if refused else {}))
     signed_in = flows().renew(cookies.session_secret())
-    if signed_in and not refused and is_of(signed_in, aim) and is_due(signed_in, aim):
-        return upgrade_page(signed_in, aim, failure=failure)
+    if (
+        signed_in
+        and not refused
+        and is_of(signed_in, destination)
+        and is_due(signed_in, destination)
+    ):
+        return upgrade_page(signed_in, destination, failure=failure)
     user = signed_in.user if signed_in else None
-    return login_page(aim, signed_in=user, failure=failure)
+    return login_page(destination, signed_in=user, failure=failure)
 
 
 @bp.get("/auth/login")
@@ -67,15 +75,15 @@ def show() -> Response | str:
     A signed-in person sees a question first when their host has to be asked for more
     than it grants (requirement 8.10).
     """
-    aim = _aim()
+    destination = _destination()
     signed_in = flows().renew(cookies.session_secret())
     if signed_in is None:
-        return login_page(aim)
-    if is_due(signed_in, aim):
-        return upgrade_page(signed_in, aim)
-    if not aim.prompt:
-        return redirect_signed_in(signed_in, aim.return_to)
-    return login_page(aim, signed_in=signed_in.user)
+        return login_page(destination)
+    if is_due(signed_in, destination):
+        return upgrade_page(signed_in, destination)
+    if not destination.prompt:
+        return redirect_signed_in(signed_in, destination.return_to)
+    return login_page(destination, signed_in=signed_in.user)
 
 
 @bp.post("/auth/login")
@@ -83,14 +91,16 @@ def show() -> Response | str:
 @access("form")
 def submit() -> Response:
     """Begin a login and send the browser to the host; or forget an account."""
-    aim = _aim()
-    return _forget(aim) if "forget" in request.form else begin(aim)
+    destination = _destination()
+    return _forget(destination) if "forget" in request.form else begin(destination)
 
 
-def begin(aim: Destination) -> Response:
+def begin(destination: Destination) -> Response:
     """Begin a login and redirect the browser, with the flow's cookie, to the host."""
     started = flows().start_login.start(
-        aim, address=request.remote_addr or "", replaces=cookies.session_secret()
+        destination,
+        address=request.remote_addr or "",
+        replaces=cookies.session_secret(),
     )
     response = see_other(started.url)
     cookies.begin_flow(response, state=started.state, secret=started.secret)
@@ -103,7 +113,7 @@ def _given() -> dict[str, str]:
     return {name: fields.get(name, "") for name in FIELDS}
 
 
-def _aim() -> Destination:
+def _destination() -> Destination:
     """Return the destination of this request; `return_to` and `scope` are checked."""
     given = _given()
     given["return_to"] = site().returns.parse(given["return_to"])
@@ -111,9 +121,10 @@ def _aim() -> Destination:
     return Destination(**given)
 
 
-def _forget(aim: Destination) -> Response:
+def _forget(destination: Destination) -> Response:
     kept = {
-        name: getattr(aim, name) or None for name in ("return_to", "prompt", "scope")
+        name: getattr(destination, name) or None
+        for name in ("return_to", "prompt", "scope")
     }
     response = see_other(url_for("login.show", **kept))
     cookies.forget(response, request.form["forget"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 
 from app.atproto.errors import AccessDenied
@@ -19,10 +19,11 @@ from app.flows.callback import LoginFinished
 from app.flows.errors import NativeLoginClosed
 from app.flows.ports import NativeLogin, User
 from app.web import cookies
-from app.web.access import access, is_speculative
+from app.web.access import access
 from app.web.context import flows, site
 from app.web.cookies import NativeVisit
 from app.web.errors import Failure, error_page, shows_failure
+from app.web.outcomes import Kind, Outcome
 from app.web.responses import see_other
 
 bp = Blueprint("native_confirm", __name__)
@@ -31,17 +32,15 @@ bp = Blueprint("native_confirm", __name__)
 def show_again(failure: Failure) -> Response | str:
     """Show why an app's link or question cannot be answered."""
     if isinstance(failure.error, NativeLoginClosed):
-        return over_page(failure)
+        return closed(failure)
     return error_page(failure)
 
 
 @bp.get("/auth/native/open")
 @shows_failure(show_again)
-@access("page")
+@access("link")
 def follow() -> Response:
     """Send the browser that followed an app's link to the person's host."""
-    if is_speculative():  # no click has happened yet
-        return Response(status=503)
     started = flows().open_native.open(
         request.args.get("login", ""), address=request.remote_addr or ""
     )
@@ -88,10 +87,10 @@ def submit() -> Response:
 
 def begin(finished: LoginFinished) -> Response:
     """Continue after the callback, with the cookie that may decide about the app."""
-    login_id = finished.destination.native
+    login_id, user = finished.destination.native, finished.signed_in.user
     visit = NativeVisit.of(login_id, finished.secret)
-    response = next_step(finished.signed_in.user, visit)
-    if response.location:  # not decided yet
+    response = next_step(user, visit)
+    if user is None or site().asks_about_apps:  # not decided yet
         cookies.begin_native(response, visit)
     return response
 
@@ -117,41 +116,27 @@ def visit_of(mark: str) -> NativeVisit:
     return visit
 
 
-def failed_page(failure: Failure) -> str:
-    """Show why an app's login failed; its link may be followed again."""
+def failed(failure: Failure) -> Response:
+    """Redirect to why an app's login failed; its link may be followed again."""
     if isinstance(failure.error, NativeLoginClosed):
-        return over_page(failure)
+        return closed(failure)
     if isinstance(failure.error, AccessDenied):
-        return _outcome("denied", failure=failure)
-    state = request.args.get("state", "")
-    link = {"login": cookies.flow_secret(state)}
+        return Outcome(kind="denied", failure=failure).redirect()
+    link = {"login": cookies.flow_secret(request.args.get("state", ""))}
     step = NextStep(
         label="Try again", href=f"{url_for('native_confirm.follow')}?{urlencode(link)}"
     )
-    return error_page(
-        replace(failure, message=replace(failure.message, next_step=step))
-    )
+    message = replace(failure.message, next_step=step)
+    return Outcome(kind="error", failure=replace(failure, message=message)).redirect()
 
 
-def over_page(failure: Failure) -> str:
-    """Show that the app's login has expired."""
-    return _outcome("expired", failure=failure)
+def closed(failure: Failure) -> Response:
+    """Redirect to the page that says that the app's login is over."""
+    return Outcome(kind="expired", failure=failure).redirect()
 
 
 def _done(decided: NativeLogin, visit: NativeVisit) -> Response:
-    outcome = "allowed" if decided.status == "completed" else "denied"
-    response = make_response(_outcome(outcome, app_name=decided.app_name))
+    kind: Kind = "allowed" if decided.status == "completed" else "denied"
+    response = Outcome(kind=kind, app_name=decided.app_name).redirect()
     cookies.end_native(response, visit)
     return response
-
-
-def _outcome(
-    outcome: str, *, app_name: str | None = None, failure: Failure | None = None
-) -> str:
-    return render_template(
-        "native_done.html",
-        page_title="Signing in to an app",
-        outcome=outcome,
-        app_name=app_name,
-        error=failure.notice() if failure else None,
-    )

@@ -55,7 +55,7 @@ def show_again(failure: Failure) -> Response | str:
         typed = request.form.get("username", "")
         return signup_page(_newcomer(), typed, failure)
     if isinstance(failure.error, NativeLoginClosed):
-        return native_confirm.over_page(failure)
+        return native_confirm.closed(failure)
     if isinstance(failure.error, SignupFinished) and _mark():
         return see_other(url_for("native_confirm.show", login=_mark()))
     if isinstance(failure.error, NotSignedIn | SignupFinished):

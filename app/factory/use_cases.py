@@ -8,6 +8,7 @@ from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.identifier import parse_identifier
 from app.flows import UseCases
 from app.flows.callback import FinishLogin
+from app.flows.callback_replay import ReplayCallback
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.devices import Devices
 from app.flows.login import LOGINS_AT_ONCE, StartLogin
@@ -104,6 +105,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             max_sessions=settings.max_sessions,
             clock=clock,
         ),
+        replay_callback=ReplayCallback(answers=stores.callback_answers, clock=clock),
         choose_username=ChooseUsername(
             sessions=stores.sessions,
             users=stores.users,

@@ -17,6 +17,7 @@ from app.blueprints import (
     logout,
     native_confirm,
     native_login,
+    result,
     session,
     signup,
     verify,
@@ -44,6 +45,7 @@ MAX_FORM = 64 * 1024
 VIEWS = (
     login,
     callback,
+    result,
     signup,
     logout,
     account,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .callback import FinishLogin
+from .callback_replay import ReplayCallback
 from .devices import Devices
 from .login import StartLogin
 from .logout import Logout, LogoutByToken
@@ -31,6 +32,7 @@ class UseCases:
 
     start_login: StartLogin
     finish_login: FinishLogin
+    replay_callback: ReplayCallback
     choose_username: ChooseUsername
     renew: RenewToken
     identify: Identify

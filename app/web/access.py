@@ -5,6 +5,7 @@ Every view has exactly one mark; making the application raises when one has none
 `page`      a document that a person opens; changes nothing
 `form`      changes something: only our own pages may send it (requirement 9.8)
 `callback`  the answer of an authorization server, bound by state and cookie
+`link`      a link that works once: speculative loads are refused, as for `callback`
 `token`     JSON about the platform token that the request carries, with no CORS
 `program`   JSON for native apps: what a browser sends for a web page is refused
 `call`      goes to a PDS in a visitor's name: pages of the platform, or a Bearer token
@@ -17,19 +18,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from flask import Flask, current_app, request
+from flask import Flask, Response, current_app, request
 
 from . import cors
 from .context import site
 
 Mark = Literal[
-    "page", "form", "callback", "token", "program", "call", "document", "probe"
+    "page",
+    "form",
+    "callback",
+    "link",
+    "token",
+    "program",
+    "call",
+    "document",
+    "probe",
 ]
 View = TypeVar("View", bound=Callable[..., Any])
 
 MARK = "access_mark"
 
-READING: frozenset[Mark] = frozenset({"page", "callback", "document", "probe"})
+READING: frozenset[Mark] = frozenset({"page", "callback", "link", "document", "probe"})
 """Marks without a check, which therefore take no method that changes something."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -74,15 +83,17 @@ def require_marks(app: Flask) -> None:
             raise Unmarked(f"{rule.rule}: {mark!r} takes no {sorted(methods - SAFE)}")
 
 
-def require_access() -> None:
+def require_access() -> Response | None:
     """Check the mark of the view, before anything of the request's body is read.
+
+    A speculative load of a GET that uses something up gets 503, and uses nothing up.
 
     Raises:
         CrossSite: the mark admits no such request.
         Unmarked: the view was added after the application was made.
     """
     if request.endpoint is None:  # no route: 404 or 405
-        return
+        return None
     mark = mark_of(request.endpoint)
     if mark is None:
         raise Unmarked(request.endpoint)
@@ -92,6 +103,9 @@ def require_access() -> None:
         raise CrossSite("a web page sent what only programs send")
     if mark == "call" and cors.caller() is None:
         raise CrossSite("a call that no page of the platform made")
+    if mark in {"callback", "link"} and is_speculative():
+        return Response(status=503)
+    return None
 
 
 def _is_from_us() -> bool:
@@ -129,7 +143,8 @@ def is_from_elsewhere() -> bool:
 
 def is_speculative() -> bool:
     """Tell whether a browser prefetches or prerenders: no click has happened yet."""
-    return bool(request.headers.get("Sec-Purpose") or request.headers.get("Purpose"))
+    names = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+    return any(request.headers.get(name) for name in names)
 
 
 def init_app(app: Flask) -> None:

@@ -31,6 +31,7 @@ REMEMBERED = "latchkey-accounts"
 FLOW = "latchkey-flow-"
 NATIVE = "latchkey-native-"
 MOVED = "latchkey-moved"
+OUTCOME = "latchkey-outcome"
 
 FLOW_LIFETIME = 3600
 """Seconds; as long as an auth request waits (requirement 9.12)."""
@@ -46,6 +47,9 @@ MOST_FLOWS = 8
 
 REMEMBERED_LIFETIME = 180 * 24 * 3600
 MOST_REMEMBERED = 5
+
+OUTCOME_LIFETIME = 600
+"""Seconds for which /auth/result shows what became of a login."""
 
 MOVED_LIFETIME = 30 * 24 * 3600
 
@@ -195,6 +199,16 @@ def remember(response: Response, account: RememberedAccount) -> None:
 def forget(response: Response, did: str) -> None:
     """Remember an account no longer."""
     _set_remembered(response, [a for a in remembered_accounts() if a.did != did])
+
+
+def set_outcome(response: Response, text: str) -> None:
+    """Keep what /auth/result is to show."""
+    _set(response, OUTCOME, text, max_age=OUTCOME_LIFETIME)
+
+
+def outcome() -> str:
+    """Return what /auth/result is to show, as it was set, or ""."""
+    return request.cookies.get(_own(OUTCOME), "")
 
 
 def note_move(response: Response, host: str) -> None:

@@ -20,7 +20,7 @@ from .errors import Failure
 from .permission_text import in_words
 
 
-def is_due(signed_in: SignedIn, aim: Destination) -> bool:
+def is_due(signed_in: SignedIn, destination: Destination) -> bool:
     """Tell whether this request needs the person's consent at their host.
 
     Without a prompt, when not all of its scope is granted. With `prompt=login` for the
@@ -29,25 +29,29 @@ def is_due(signed_in: SignedIn, aim: Destination) -> bool:
     session = signed_in.session
     if signed_in.user is None:
         return False  # a newcomer finishes first, and is asked then
-    if not aim.prompt:
-        return bool(flows().permissions.missing(aim.scope, session.scope))
-    return aim.prompt == "login" and is_of(signed_in, aim) and session.scope is None
+    if not destination.prompt:
+        return bool(flows().permissions.missing(destination.scope, session.scope))
+    return (
+        destination.prompt == "login"
+        and is_of(signed_in, destination)
+        and session.scope is None
+    )
 
 
-def is_of(signed_in: SignedIn, aim: Destination) -> bool:
+def is_of(signed_in: SignedIn, destination: Destination) -> bool:
     """Tell whether the request names the person who is signed in."""
-    return aim.identifier in {signed_in.session.did, signed_in.session.handle}
+    return destination.identifier in {signed_in.session.did, signed_in.session.handle}
 
 
 def upgrade_page(
-    signed_in: SignedIn, aim: Destination, *, failure: Failure | None = None
+    signed_in: SignedIn, destination: Destination, *, failure: Failure | None = None
 ) -> str:
     """Render the question, and why the last try failed."""
     session, permissions = signed_in.session, flows().permissions
     asked = (
-        permissions.to_ask(aim.scope, session.granted_scope)
+        permissions.to_ask(destination.scope, session.granted_scope)
         if session.scope is None
-        else " ".join(permissions.missing(aim.scope, session.scope))
+        else " ".join(permissions.missing(destination.scope, session.scope))
     )
     return render_template(
         "upgrade.html",
@@ -57,9 +61,9 @@ def upgrade_page(
         host=_host_of(session),
         is_over=session.scope is None,
         asks=in_words(asked),
-        return_to=aim.return_to,
-        scope=aim.scope,
-        prompt=aim.prompt,
+        return_to=destination.return_to,
+        scope=destination.scope,
+        prompt=destination.prompt,
         notice=failure.notice() if failure else None,
     )
 

@@ -214,12 +214,15 @@ def test_every_response_has_the_security_headers(
 
 @pytest.mark.parametrize("query", ["", "?state=unknown&code=x", "?state=a&state=b"])
 def test_callback_page_sends_no_referrer(visitor: Browser, query: str) -> None:
-    """6.20: it holds a code, and a page about a failure links and loads."""
-    page = visitor.visits(f"/auth/callback{query}", site="cross-site")
+    """Requirement 6.20: its URL has a code, and no page is shown under it."""
+    url = f"{HOME}/auth/callback{query}"
+    answer = visitor.requests("GET", url, site="cross-site")
 
-    assert page.error
-    assert page.headers["Referrer-Policy"] == "no-referrer"
-    assert page.headers["Cache-Control"] == "no-store"
+    assert answer.status == 303
+    assert answer.headers["Location"] == "/auth/result"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert visitor.visits("/auth/result").error
 
 
 @pytest.mark.parametrize("path", PAGES)

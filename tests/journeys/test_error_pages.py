@@ -391,6 +391,7 @@ def test_failure_with_accept_json_is_json(
 
 def test_every_code_is_provoked_above() -> None:
     told = CALLS | {"not_signed_in", "wrong_verifier"}  # to programs alone
+    told |= {"service_unavailable"}  # when this process is busy: `test_xrpc.py`
     provoked = {code for code, _, _ in CASES} | told
 
     assert provoked == set(CONTRACT)

@@ -27,6 +27,7 @@ REFUSES: dict[Mark, tuple[dict[str, str], ...]] = {
     "call": (ELSEWHERE, PROGRAM),
     "page": (),
     "callback": (),
+    "link": (),
     "token": (),
     "document": (),
     "probe": (),

@@ -1,0 +1,54 @@
+"""GET /auth/result: what became of a callback, or of an app's login."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, render_template, url_for
+
+from app.web import cookies
+from app.web.access import access
+from app.web.context import flows
+from app.web.errors import error_page
+from app.web.outcomes import Outcome
+from app.web.responses import see_other
+from app.web.scope_upgrade import upgrade_page
+
+from .login import login_page
+
+bp = Blueprint("result", __name__)
+
+
+@bp.get("/auth/result")
+@access("page")
+def show() -> Response:
+    """Show the outcome with the status of its failure; may be reloaded."""
+    outcome = Outcome.of_request()
+    if outcome is None:
+        return see_other(url_for("login.show"))
+    response = make_response(_page(outcome))
+    if outcome.failure is not None:
+        response.status_code = outcome.failure.status
+    return response
+
+
+def _page(outcome: Outcome) -> str:
+    failure = outcome.failure
+    if failure is None or outcome.kind in {"allowed", "denied", "expired"}:
+        return native_page(outcome)
+    if outcome.kind == "login":
+        return login_page(outcome.destination, failure=failure)
+    if outcome.kind == "upgrade":
+        signed_in = flows().renew(cookies.session_secret())
+        if signed_in is not None:
+            return upgrade_page(signed_in, outcome.destination, failure=failure)
+    return error_page(failure)
+
+
+def native_page(outcome: Outcome) -> str:
+    """Render the end of an app's login in this browser."""
+    return render_template(
+        "native_done.html",
+        page_title="Signing in to an app",
+        outcome=outcome.kind,
+        app_name=outcome.app_name,
+        error=outcome.failure.notice() if outcome.failure else None,
+    )
