@@ -223,7 +223,7 @@ def watch(worker, watchdog):
 
 
 def retire(worker, stack):
-    """Log where a worker is stuck, have it replaced, and let it finish.
+    """Have a stuck worker replaced, log where it is stuck, and let it finish.
 
     SIGTTIN makes gunicorn start another worker at once. This one accepts no connection
     any more and ends after its last request; if its hub never runs again, `timeout`
@@ -231,6 +231,8 @@ def retire(worker, stack):
     hold a lock of it.
     """
     worker.alive = False
+    if worker.replacements.begin(worker.age):
+        os.kill(worker.ppid, signal.SIGTTIN)
     record = logging.makeLogRecord(
         {
             "name": "gunicorn.error",
@@ -242,5 +244,3 @@ def retire(worker, stack):
         }
     )
     os.write(sys.stderr.fileno(), f"{FORMATTER.format(record)}\n".encode())
-    if worker.replacements.begin(worker.age):
-        os.kill(worker.ppid, signal.SIGTTIN)
