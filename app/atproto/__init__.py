@@ -12,6 +12,7 @@ from typing import Any, Final
 from .client import (
     Completed,
     OAuthClient,
+    Revocation,
 )
 from .client_metadata.builders import (
     ClientMetadata,
@@ -176,6 +177,7 @@ __all__ = [
     "open_client",
     "Completed",
     "OAuthClient",
+    "Revocation",
     "Authorization",
     "LiveSession",
     "AuthMethod",

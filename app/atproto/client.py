@@ -96,6 +96,16 @@ class Completed:
     app_state: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """What happened at the host when a session was deleted here."""
+
+    issuer: str
+    is_asked: bool
+    """False when the server has no revocation endpoint, or the client key of the
+    session is gone: then the person has to end the grant at the host."""
+
+
 class OAuthClient:
     """An ATProto OAuth client; one instance may be used by all threads.
 
@@ -254,22 +264,29 @@ class OAuthClient:
         """
         return self.restore(did, session_id).refresh(deadline=deadline)
 
-    def revoke(self, did: Did, session_id: str, *, deadline: Deadline) -> str | None:
+    def revoke(
+        self, did: Did, session_id: str, *, deadline: Deadline
+    ) -> Revocation | None:
         """Delete a session, then revoke both tokens at its host, best effort.
 
-        See requirement 7.19. Returns the issuer that the revocation was sent to; None
-        when it could not be sent.
+        See requirement 7.19. Returns None when there was no such session.
         """
         session = self._sessions.delete(did, session_id)
-        if session is None or session.revocation_endpoint is None:
+        if session is None:
             return None
+        is_asked = self._revoke_at_host(session, deadline)
+        return Revocation(issuer=session.issuer, is_asked=is_asked)
+
+    def _revoke_at_host(self, session: OAuthSession, deadline: Deadline) -> bool:
+        if session.revocation_endpoint is None:
+            return False
         try:
             auth = self._client_auth.of(session)
         except KeyUnavailable as error:
-            log.warning("session of %s is not revoked at its host: %s", did, error)
-            return None
+            log.warning("session of %s is not revoked: %s", session.did, error)
+            return False
         self._agent.end(session, auth, deadline=deadline)
-        return session.issuer
+        return True
 
     def _push(
         self,

@@ -109,6 +109,15 @@ class HandleMismatch(AccountUnresolved):
         self.handle = handle
         self.did = did
 
+    @property
+    def server(self) -> str | None:
+        """Return the URL of a server to start at, if the name may be that of a host.
+
+        A host that serves a DID of its own (did:web) is no account's handle.
+        """
+        own = self.did == f"did:web:{self.handle}"
+        return f"https://{self.handle}" if own else None
+
 
 class HostUnreachable(AtprotoError):
     """Connecting, TLS, a time limit or the answer itself failed.

@@ -58,7 +58,7 @@ def submit() -> Response:
         return see_other(url_for("account.show", ended=OTHERS))
     ended = flows().devices.end(secret, sid)
     if ended.is_here:
-        return signed_out(ended.issuer)
+        return signed_out(ended.revocation)
     return see_other(url_for("account.show", ended="one"))
 
 

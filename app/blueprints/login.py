@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from app.atproto.errors import IdentifierInvalid
+from app.atproto.errors import HandleMismatch, IdentifierInvalid
 from app.flows.destination import Destination
 from app.flows.errors import ScopeRefused
 from app.flows.ports import User
@@ -31,7 +31,7 @@ def login_page(
 ) -> str:
     """Render the form with what is known already."""
     error = failure.error if failure else None
-    suggestion = error.suggestion if isinstance(error, IdentifierInvalid) else None
+    suggestion = _suggestion(error)
     here = site()
     return render_template(
         "login.html",
@@ -47,6 +47,13 @@ def login_page(
         notice=failure.notice() if failure else None,
         signed_in=signed_in,
     )
+
+
+def _suggestion(error: Exception | None) -> str | None:
+    """Return what may have been meant: another handle, or the host as a server."""
+    if isinstance(error, IdentifierInvalid):
+        return error.suggestion
+    return error.server if isinstance(error, HandleMismatch) else None
 
 
 def show_again(failure: Failure) -> str:

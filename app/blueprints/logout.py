@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
+from app.atproto.client import Revocation
 from app.atproto.syntax.grammar import host_of
 from app.web import cookies
 from app.web.access import access, is_from_elsewhere
@@ -41,19 +42,20 @@ def submit() -> Response:
 
 
 def _sign_out(return_to: str) -> Response:
-    asked = flows().logout.logout(
+    revocation = flows().logout.logout(
         secret=cookies.session_secret(),
         token=next(iter(cookies.platform_tokens()), None),
     )
-    return signed_out(asked, return_to)
+    return signed_out(revocation, return_to)
 
 
-def signed_out(asked: str | None, return_to: str = "") -> Response:
-    """Clear the cookies and say what was done; `asked` is the issuer that was asked."""
+def signed_out(revocation: Revocation | None, return_to: str = "") -> Response:
+    """Clear the cookies and say what was done, here and at the host."""
     page = render_template(
         "signed_out.html",
         page_title="Signed out",
-        host=host_of(asked) if asked else None,
+        host=host_of(revocation.issuer) if revocation else None,
+        is_asked=revocation is not None and revocation.is_asked,
         return_to=return_to,
     )
     response = make_response(page)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.atproto.client import Revocation
+
 from .errors import NotSignedIn
 from .logout import EndSession
 from .ports import Session, Sessions
@@ -12,10 +14,10 @@ from .ports import Session, Sessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicesEnded:
-    """Whether this browser's session ended; `issuer` was asked to revoke its grant."""
+    """Whether this browser's session ended, and whether its host revokes the grant."""
 
     is_here: bool
-    issuer: str | None = None
+    revocation: Revocation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +49,8 @@ class Devices:
         ended = next((s for s in self.sessions.of(session.did) if s.sid == sid), None)
         if ended is None:
             return DevicesEnded(is_here=False)
-        issuer = self.ending.end(ended, reason="ended by the person")
-        return DevicesEnded(is_here=ended.sid == session.sid, issuer=issuer)
+        revocation = self.ending.end(ended, reason="ended by the person")
+        return DevicesEnded(is_here=ended.sid == session.sid, revocation=revocation)
 
     def end_others(self, secret: str | None) -> DevicesEnded:
         """End every session of the person except this one.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from app.atproto.client import OAuthClient
+from app.atproto.client import OAuthClient, Revocation
 from app.atproto.http.client import Deadline
 from app.atproto.syntax.grammar import Did
 from app.tokens.errors import TokenError, TokenInvalid
@@ -34,11 +34,11 @@ class EndSession:
 
     def end(
         self, session: Session, *, reason: str, budget: float = REVOCATION_BUDGET
-    ) -> str | None:
+    ) -> Revocation | None:
         """End the session, whether or not the host revokes (requirement 7.19).
 
-        `budget` is in seconds, for the host. Returns the issuer that was asked to
-        revoke the grant, or None.
+        `budget` is in seconds, for the host. Returns whether the host was asked to
+        revoke the grant; None if there was no live session or no grant.
         """
         if not self._close(session.did, session.sid, reason):
             return None
@@ -74,7 +74,7 @@ class EndSession:
         self.audit.record("session_ended", now=now, did=did, sid=sid, detail=detail)
         return True
 
-    def _revoke(self, session: Session, deadline: Deadline) -> str | None:
+    def _revoke(self, session: Session, deadline: Deadline) -> Revocation | None:
         if session.oauth_session_id is None:
             return None
         return self.client.revoke(
@@ -90,12 +90,11 @@ class Logout:
     verifier: TokenVerifier
     ending: EndSession
 
-    def logout(self, *, secret: str | None, token: str | None) -> str | None:
+    def logout(self, *, secret: str | None, token: str | None) -> Revocation | None:
         """End the session of a browser; no error if there is none.
 
         `secret` is from the session cookie; without it the platform token's `sid`
-        names the session. Returns the issuer that was asked to revoke the grant, or
-        None.
+        names the session. Returns what `EndSession.end` returns.
         """
         session = self.sessions.by_secret(secret) if secret else None
         session = session or self._named_by(token)

@@ -248,7 +248,7 @@ def _remembered(entry: Any) -> RememberedAccount | None:
     try:
         handle, host = entry["handle"], entry["host"]
         return RememberedAccount(
-            did=parse_did(entry["did"]),
+            did=parse_did(entry["did"], allow_localhost=True, allow_test=True),
             handle=None if handle is None else parse_handle(handle),
             # Any name of a server, in loopback development `localhost`.
             host=None if host is None else printable(host),

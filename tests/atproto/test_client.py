@@ -8,7 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from app.atproto.errors import BrowserMismatch, ClientMetadataInvalid
+from app.atproto.client import Revocation
+from app.atproto.errors import BrowserMismatch, ClientMetadataInvalid, ServerInvalid
+from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.syntax.identifier import parse_identifier
 from tests.atproto.wired import CALLBACK, SECRET, Library
 from tests.fakes import faults
@@ -127,6 +129,38 @@ def test_a_did_web_signs_in(library: Library, world: World) -> None:
     assert library.logs_in("carol.coffee").did == carol.did
 
 
+@pytest.mark.parametrize("start", ["lab.test", "https://pds.skyhost.social"])
+def test_login_to_did_web_of_a_test_network_returns_session(
+    world: World, start: str
+) -> None:
+    """2.14: a `.test` name is public in a laboratory, at the callback too."""
+    library = Library(world, policy=NetworkPolicy(allow_test_names=True))
+    world.settle("lab.test", world.skyhost, did="did:web:lab.test")
+    identifier = parse_identifier(start, allow_test=True)
+    authorization = library.client.authorize(
+        identifier,
+        scope="atproto",
+        redirect_uri=library.redirect_uri,
+        deadline=library.deadline(),
+        browser_secret=SECRET,
+    )
+
+    url = library.at_host(authorization).approves("lab.test").url
+
+    assert library.finishes(url).session.did == "did:web:lab.test"
+
+
+def test_subject_with_test_name_is_refused_outside_a_test_network(
+    library: Library, world: World
+) -> None:
+    world.skyhost.server.lies.subject = "did:web:lab.test"
+    url = library.approved("https://pds.skyhost.social", account=ALICE)
+
+    with pytest.raises(ServerInvalid):
+        library.finishes(url)
+    assert library.nothing_lives()
+
+
 # --- revocation (7.19) ----------------------------------------------------------------
 def test_a_revoked_session_is_over_here_and_there(
     library: Library, network: FakeNetwork, world: World
@@ -135,8 +169,11 @@ def test_a_revoked_session_is_over_here_and_there(
     session = library.logs_in(ALICE)
     world.clock.advance(400)
 
-    library.client.revoke(session.did, session.session_id, deadline=library.deadline())
+    revocation = library.client.revoke(
+        session.did, session.session_id, deadline=library.deadline()
+    )
 
+    assert revocation == Revocation(issuer=ENTRYWAY, is_asked=True)
     assert library.nothing_lives()
     hints = {s.form["token_type_hint"] for s in network.sent(path="/oauth/revoke")}
     assert hints == {"refresh_token", "access_token"}
@@ -173,8 +210,11 @@ def test_a_session_without_revocation_endpoint_ends_here(
     world.skyhost.server.lies.metadata["revocation_endpoint"] = REMOVED
     session = library.logs_in(ALICE)
 
-    library.client.revoke(session.did, session.session_id, deadline=library.deadline())
+    revocation = library.client.revoke(
+        session.did, session.session_id, deadline=library.deadline()
+    )
 
+    assert revocation == Revocation(issuer=ENTRYWAY, is_asked=False)
     assert library.sessions.get(session.did, session.session_id) is None
     assert network.sent(path="/oauth/revoke") == []
 
@@ -197,8 +237,9 @@ def test_revoking_what_is_not_there_does_nothing(
     """Ending twice is no error."""
     did: Any = plc_did("nobody")
 
-    library.client.revoke(did, "unknown", deadline=library.deadline())
+    deadline = library.deadline()
 
+    assert library.client.revoke(did, "unknown", deadline=deadline) is None
     assert network.sent() == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -55,8 +56,10 @@ class Library:
         clock: Callable[[], float] | None = None,
         before_host: Callable[[str], None] = lambda _host: None,
         sessions: MemorySessionStore | None = None,
+        policy: NetworkPolicy | None = None,
     ) -> None:
         self.world = world
+        self.policy = policy or NetworkPolicy()
         self.clock = clock or world.clock
         self.public = public
         self.scope = scope
@@ -66,7 +69,7 @@ class Library:
         self.sleep: Callable[[float], None] = world.clock.advance
         self.cache = MemoryCache(self.clock)
         self.http = SafeHTTP(
-            policy=NetworkPolicy(),
+            policy=self.policy,
             user_agent=f"Latchkey/test (+https://{HOST})",
             adapter=world.network,
             monotonic=world.clock.monotonic,
@@ -75,7 +78,7 @@ class Library:
         world.network.serve(HOST, self)
 
     def _client(self, before_host: Callable[[str], None]) -> OAuthClient:
-        policy = NetworkPolicy(own_origin=f"https://{HOST}")
+        policy = replace(self.policy, own_origin=f"https://{HOST}")
         self.servers = ServerDiscovery(
             http=self.http, cache=self.cache, clock=self.clock, policy=policy
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from app.atproto.client import Completed
+from app.atproto.client import Completed, Revocation
 from app.atproto.oauth.authorization import Authorization
 from app.flows.errors import UsernameTaken
 
@@ -179,7 +179,7 @@ class FakeClient:
     def revoke(self, did, session_id, *, deadline):
         assert deadline.remaining() > 0
         self.revoked.append((did, session_id))
-        return "https://auth.test"
+        return Revocation(issuer="https://auth.test", is_asked=True)
 
 
 @dataclass

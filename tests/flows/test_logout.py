@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.atproto.client import Revocation
 from app.flows.devices import Devices
 from app.flows.errors import NotSignedIn
 from app.flows.logout import Logout, LogoutByToken
@@ -42,7 +43,9 @@ def signed_in(sessions):
 def test_logout_ends_the_session_and_revokes_its_grant(
     logout, sessions, client, audit, secret, token
 ):
-    assert logout.logout(secret=secret, token=token) == "https://auth.test"
+    revocation = logout.logout(secret=secret, token=token)
+
+    assert revocation == Revocation(issuer="https://auth.test", is_asked=True)
 
     assert sessions.get("sid-1") is None
     assert client.revoked == [(ALICE, "grant-1")]
@@ -94,7 +97,7 @@ def test_end_of_a_device_says_whether_it_is_this_one(devices, sessions, sid, is_
 
 
 def test_end_of_a_device_of_another_account_ends_nothing(devices, sessions):
-    assert devices.end("cookie", "bobs").issuer is None
+    assert devices.end("cookie", "bobs").revocation is None
 
     assert sessions.get("bobs") is not None
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes import faults
 from tests.fakes.browser import Browser
+from tests.fakes.faults import REMOVED
 from tests.fakes.network import FakeNetwork
 from tests.fakes.world import World
 from tests.service import HOME, Service
@@ -162,3 +163,16 @@ def test_signing_out_where_the_client_key_has_gone(
     assert alice.signs_out().status == 200
     assert network.sent(path="/oauth/revoke") == []
     assert alice.visits("/auth/session").status == 401
+
+
+def test_sign_out_at_host_without_revocation_says_that_access_stays(
+    browser: Browser, world: World
+) -> None:
+    """7.19: the server publishes no revocation_endpoint, so the grant goes on."""
+    world.skyhost.server.lies.metadata["revocation_endpoint"] = REMOVED
+    browser.signs_in(ALICE, username="alice")
+
+    page = browser.signs_out()
+
+    assert "as.skyhost.social has no way to be asked" in page.text
+    assert browser.jar.get(SESSION) is None

@@ -166,3 +166,19 @@ def _refuses(words):
         raise Refusal(words, "no such session")
 
     return refuse
+
+
+# --- a host's own name as identifier --------------------------------------------------
+
+
+def test_login_with_name_of_a_did_web_host_offers_to_start_at_that_server(
+    service, world
+):
+    """The host has an identity of its own, which claims no handle."""
+    world.settle("pds.cafe", world.skyhost, did="did:web:pds.cafe")
+    world.homes["pds.cafe"].document["alsoKnownAs"] = []
+
+    page = service.browser().opens_login().tries("pds.cafe")
+
+    assert page.error == "handle_mismatch"
+    assert page.form_with("identifier").fields["identifier"] == "https://pds.cafe"

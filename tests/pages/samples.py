@@ -192,8 +192,18 @@ def pages() -> Iterator[Sample]:
     yield done("native-expired", "expired", app_name=None, error=over)
     leaving = {"page_title": "Sign out", "return_to": "", "user": user}
     yield Sample(name="logout", template="logout.html", context=leaving)
-    left = {"page_title": "Signed out", "return_to": "", "host": "bsky.social"}
+    left = {
+        "page_title": "Signed out",
+        "return_to": "",
+        "host": "bsky.social",
+        "is_asked": True,
+    }
     yield Sample(name="signed-out", template="signed_out.html", context=left)
+    yield Sample(
+        name="signed-out-access-stays",
+        template="signed_out.html",
+        context=left | {"is_asked": False},
+    )
     yield Sample(
         name="signed-out-only-here",
         template="signed_out.html",
@@ -241,7 +251,12 @@ def long_names() -> Iterator[Sample]:
     yield done("long-native", "allowed", app_name="W" * 64)
     endless = PHONE | {"name": "x" * 60, "may": [f"use {LONG_HOST}"]}
     yield account("long-account", user=user, others=[endless])
-    left = {"page_title": "Signed out", "return_to": "", "host": LONG_HOST}
+    left = {
+        "page_title": "Signed out",
+        "return_to": "",
+        "host": LONG_HOST,
+        "is_asked": True,
+    }
     yield Sample(name="long-signed-out", template="signed_out.html", context=left)
     error = said("account_mismatch", handle=LONG_HANDLE, host=LONG_HOST)
     yield Sample(

@@ -140,7 +140,8 @@ NOTICE = {
         ("confirm.html", CONFIRM | {"login": HOSTILE, "did": HOSTILE}),
         ("native_done.html", DONE | {"outcome": "denied", "app_name": HOSTILE}),
         ("logout.html", {"user": {"username": HOSTILE, "handle": HOSTILE}}),
-        ("signed_out.html", {"host": HOSTILE}),
+        ("signed_out.html", {"host": HOSTILE, "is_asked": True}),
+        ("signed_out.html", {"host": HOSTILE, "is_asked": False}),
     ],
 )  # fmt: skip
 def test_text_from_outside_is_escaped(template, changes):

@@ -52,13 +52,14 @@ def logout(call: Invocation) -> None:
     client = call.client()
     ended = []
     for session in ending:
-        issuer = client.revoke(
+        revocation = client.revoke(
             session.did,
             session.session_id,
             deadline=call.deadline(call.options.timeout),
         )
+        asked = revocation.issuer if revocation and revocation.is_asked else None
         ended.append(
-            {"did": session.did, "handle": session.handle, "revoked_at": issuer}
+            {"did": session.did, "handle": session.handle, "revoked_at": asked}
         )
     names = [one["handle"] or one["did"] for one in ended]
     call.screen.show({"ended": ended}, [f"Signed out {name}." for name in names])

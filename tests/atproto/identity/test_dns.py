@@ -238,3 +238,19 @@ def test_a_machine_without_name_servers_can_ask_nobody(tmp_path: Path) -> None:
 
     with pytest.raises(HostUnreachable):
         lookup(NAME, timeout=1.0)
+
+
+@pytest.mark.parametrize(("records", "is_read"), [(120, True), (800, False)])
+def test_answer_longer_than_8_kb_raises_host_unreachable(
+    server: NameServer, records: int, is_read: bool
+) -> None:
+    """Over TCP an answer may have 64 KB, which take 0.2 s of CPU to parse."""
+    server.records[NAME] = [(f"{n}".encode(),) for n in range(records)]
+    lookup = DnsTxtLookup([server.serve()])
+
+    if is_read:
+        assert len(lookup(NAME, timeout=PATIENCE)) == records
+    else:
+        with pytest.raises(HostUnreachable):
+            lookup(NAME, timeout=PATIENCE)
+    assert ("tcp", NAME) in server.asked
