@@ -185,3 +185,46 @@ def test_test_of_a_bound_exists(row: re.Match[str]) -> None:
     code = (ROOT / "tests" / row["file"]).read_text(encoding="utf-8")
 
     assert re.search(rf"(?m)^def {row['test']}\(", code)
+
+
+# --- the walks ------------------------------------------------------------------------
+
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+WALKS = {
+    "A login: from the form to the stored row": 14,
+    "The callback: from the answer to the session": 12,
+    "A call through /auth/xrpc": 10,
+    "A native login": 14,
+}
+"""The walks, and how many files each may name at most."""
+
+
+@pytest.mark.parametrize(("walk", "most"), WALKS.items())
+def test_walk_names_files_that_exist_in_few_steps(walk: str, most: int) -> None:
+    text = ARCHITECTURE.split(f"\n### {walk}\n")[1].split("\n##")[0]
+    steps = re.findall(r"(?m)^\d+\. `([\w/]+\.py)`: ", text)
+
+    assert len(steps) == len(re.findall(r"(?m)^\d+\. ", text))
+    assert 8 <= len(steps) <= most
+    assert [name for name in steps if not (ROOT / "app" / name).is_file()] == []
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    named = re.findall(r"`([\w/]+/[\w/]+\.py)`", ARCHITECTURE)
+    places = ("", "app", "app/atproto")
+
+    assert len(named) > 100
+    for name in named:
+        assert any((ROOT / place / name).is_file() for place in places), name
+
+
+def test_every_name_of_the_architecture_is_in_the_code() -> None:
+    """Classes and functions of the walks and of the table of new names."""
+    walks = ARCHITECTURE.split("## Four reading walks")[1].split("\n## ")[0]
+    table = ARCHITECTURE.split("## Old names and new ones")[1]
+    right = [row.split(" | ")[1] for row in table.splitlines() if row.startswith("| `")]
+    names = set(re.findall(r"`([A-Z]\w+)(?:\.\w+)?`", walks + "\n".join(right)))
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "app").rglob("*.py"))
+
+    missing = {name for name in names if not re.search(rf"class {name}\b", code)}
+    assert missing - {"XRPC_ALLOW"} == set()
