@@ -1,6 +1,6 @@
-"""The commands on a session as such: `whoami`, `refresh` and `logout`.
+"""The commands `whoami`, `refresh` and `logout`.
 
-None of them shows a token, a key or a nonce.
+None of them prints a token, a key or a nonce.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GET_SESSION = "/xrpc/com.atproto.server.getSession"
 
 
 def whoami(call: Invocation) -> None:
-    """Show a session, having asked its PDS whether it still holds."""
+    """Print a session, after asking its PDS whether it is still valid."""
     if call.options.all:
         _list_accounts(call)
         return
@@ -35,7 +35,7 @@ def whoami(call: Invocation) -> None:
 
 
 def refresh(call: Invocation) -> None:
-    """Refresh a session, due or not."""
+    """Refresh a session, also before its tokens expire."""
     session = call.session()
     session = call.client().refresh(
         session.did, session.session_id, deadline=call.deadline(call.options.timeout)
@@ -46,7 +46,7 @@ def refresh(call: Invocation) -> None:
 
 
 def logout(call: Invocation) -> None:
-    """End one session or all; the host is asked to revoke, and need not answer."""
+    """End one session or all; a host that cannot revoke is no failure."""
     first = call.session()
     ending = call.sessions.all() if call.options.all else (first,)
     client = call.client()
@@ -66,7 +66,7 @@ def logout(call: Invocation) -> None:
 
 
 def describe(session: OAuthSession) -> dict[str, Any]:
-    """Return what a script may know of a session; times in epoch seconds."""
+    """Return a session for scripts, without secrets; times in epoch seconds."""
     return {
         "did": session.did,
         "handle": session.handle,
@@ -81,7 +81,7 @@ def describe(session: OAuthSession) -> dict[str, Any]:
 
 
 def lines_of(session: OAuthSession) -> list[str]:
-    """Return the same for people."""
+    """Return a session as lines for people."""
     return table(
         {
             "DID": session.did,

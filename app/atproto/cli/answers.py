@@ -1,4 +1,4 @@
-"""What a PDS answered to a call: the result, or its own error (XRPC)."""
+"""Tells a successful XRPC response from the host's error."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def judge(response: Response) -> Response:
-    """Return an answer that is a success.
+    """Return the response if its status is 2xx.
 
     Raises:
-        CallRefused: any other; with the error that the host named.
+        CallRefused: another status; with the host's error code and message.
     """
     if 200 <= response.status < 300:
         return response

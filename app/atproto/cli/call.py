@@ -1,4 +1,4 @@
-"""`call`: one XRPC method of the account's PDS, with the account's session."""
+"""The command `call`: one XRPC method of the account's PDS."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from .invocation import Invocation
 
 ANSWER_LIMIT: Final = 100_000_000
-"""Bytes; the largest blobs of the network are of this order."""
+"""Bytes; about the size of the network's largest blobs."""
 
 HEADER: Final = re.compile(r"(?P<name>[A-Za-z0-9-]+): ?(?P<value>[\x20-\x7e]*)")
 
 
 def run(call: Invocation) -> None:
-    """Call, and show the answer."""
+    """Call, and print the response."""
     options = call.options
     if not is_nsid(options.nsid):
         raise UsageError(f"{options.nsid!r} is not the name of a method (NSID)")

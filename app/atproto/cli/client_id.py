@@ -1,7 +1,7 @@
-"""Who this program is to a host: the development id, or published metadata.
+"""The client id of the command line: the development id, or published metadata.
 
-The id `http://localhost` is for development and some hosts refuse it; what is shipped
-names the metadata that its makers publish (requirements 3.24 to 3.26).
+The id `http://localhost` is for development, and some hosts refuse it. A shipped
+program uses the metadata that its makers publish (requirements 3.24 to 3.26).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEVELOPMENT_REDIRECT: Final = "http://127.0.0.1/callback"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopbackRedirect:
-    """A redirect URI on this machine, in parts; port 0 for any."""
+    """The parts of a loopback redirect URI; port 0 for any port."""
 
     host: Literal["127.0.0.1", "::1"]
     port: int
@@ -41,7 +41,7 @@ class LoopbackRedirect:
 
 
 def development_client(scope: str) -> tuple[ClientMetadata, LoopbackRedirect]:
-    """Return the client whose id says all about it."""
+    """Return the development client, whose id contains its metadata."""
     metadata = build_loopback_client(redirect_uris=[DEVELOPMENT_REDIRECT], scope=scope)
     return metadata, _loopback_of(metadata)
 
@@ -49,12 +49,12 @@ def development_client(scope: str) -> tuple[ClientMetadata, LoopbackRedirect]:
 def published_client(
     call: Invocation, client_id: str, scope: str
 ) -> tuple[ClientMetadata, LoopbackRedirect]:
-    """Fetch a native client's metadata and return it, with where it lets us listen.
+    """Fetch a native client's metadata; return it and the redirect to listen at.
 
     Raises:
-        ClientMetadataInvalid: servers would refuse it, or it is no client of a program
-            like this one: it has a key, or no redirect to this machine.
-        HostUnreachable, ServerInvalid: it could not be read.
+        ClientMetadataInvalid: servers would refuse it, or this program cannot use it:
+            it has a key, or no redirect to a loopback address.
+        HostUnreachable, ServerInvalid: it could not be fetched.
     """
     document = _fetched(call, client_id)
     if document.get("client_id") != client_id:
@@ -95,7 +95,7 @@ def _strings(document: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _loopback_of(metadata: ClientMetadata) -> LoopbackRedirect:
-    """Return the redirect URI to listen at; by IPv4, which every machine has."""
+    """Return the redirect URI to listen at; IPv4 first, which every machine has."""
     found = sorted(_loopbacks(metadata), key=lambda one: ":" in one.host)
     if not found:
         raise ClientMetadataInvalid("redirect_uris: none of them leads to this machine")

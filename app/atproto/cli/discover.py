@@ -1,4 +1,4 @@
-"""`discover`: where a handle, a DID or a host leads, without signing in."""
+"""The command `discover`: account, PDS and authorization server, without sign-in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(call: Invocation) -> None:
-    """Discover, and show every document as it was understood."""
+    """Discover, and print the validated documents."""
     identifier = call.identify(call.options.identifier)
     found = _discovered(call, identifier, call.deadline(call.options.timeout))
     server = found.server.document()
@@ -43,7 +43,7 @@ def run(call: Invocation) -> None:
 def _discovered(
     call: Invocation, identifier: Identifier, deadline: Deadline
 ) -> AccountLocation | ServerLocation:
-    """Discover; what is no handle may be the name of a host, which looks the same."""
+    """Discover; a name that is no handle is tried as a host name."""
     try:
         return call.discovery.discover(identifier, deadline=deadline)
     except HandleNotFound as no_handle:

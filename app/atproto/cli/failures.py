@@ -1,7 +1,6 @@
-"""What a failure is called for scripts, and what the person may do about it.
+"""The table of failures: exit code, error code for scripts, and the next step.
 
-One table from what failed to exit code, error code and next step; docs/cli.md lists the
-exit codes, which are a promise.
+docs/cli.md documents the exit codes; they stay the same.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ PROGRAM: Final = (
     if __name__.startswith("latchkey_atproto.")
     else "python -m app.atproto"
 )
-"""The name under which this was started, for the next step that a message proposes."""
+"""The name of the command, for the next step that a message proposes."""
 
 VERSION: Final = "0.1.0"
 
 
 class Exit(IntEnum):
-    """How the program ended."""
+    """The exit codes."""
 
     OK = 0
     FAILED = 1
@@ -49,11 +48,11 @@ class Exit(IntEnum):
 
 
 class UsageError(Exception):
-    """The command line asks for something that cannot be."""
+    """The command line is not valid."""
 
 
 class CallRefused(Exception):
-    """The host answered a call with an error of its own."""
+    """The host answered a call with an error."""
 
     def __init__(self, response: Response, *, error: str, message: str) -> None:
         host = host_of(response.url)
@@ -64,7 +63,7 @@ class CallRefused(Exception):
 
 
 class ScopeNeeded(errors.ScopeMissing):
-    """A call that this session may not make, and the login after which it may."""
+    """A permission is missing; `login` is the command that requests it."""
 
     def __init__(self, missing: errors.ScopeMissing, session: OAuthSession) -> None:
         super().__init__(missing.host, missing.scope)
@@ -75,7 +74,7 @@ class ScopeNeeded(errors.ScopeMissing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A failure as it is shown."""
+    """A failure as it is printed."""
 
     exit: Exit
     error: str
@@ -149,11 +148,11 @@ EXPECTED: Final = (
     OSError,
     KeyboardInterrupt,
 )
-"""What is explained; anything else is a bug and shows itself as one."""
+"""Exceptions that are explained; any other is a bug and ends in a traceback."""
 
 
 def explain(error: BaseException) -> Failure:
-    """Return what a failure is called, and what helps."""
+    """Return exit code, error code and description of an exception."""
     row = next(kind for kind in type(error).__mro__ if kind in _TABLE)
     code, name, step = _TABLE[row]
     facts: dict[str, object] = {}

@@ -1,7 +1,7 @@
-"""One run of the program: its options, and the parts of the library that it uses.
+"""One run of the command line: its options, and the library objects that it uses.
 
-Sessions rest in files of one person (0600). A login that waits does so in memory: this
-very process receives its answer, so nothing of it needs to rest anywhere.
+Sessions are in private files (mode 0600). A pending login is in memory only, because
+this process receives its answer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOOPBACK = "http://127.0.0.1/callback"
 
 
 class NotSignedIn(SessionEnded):
-    """No session of this account is kept here."""
+    """There is no session of this account."""
 
     def __init__(self, account: str | None) -> None:
         super().__init__("unknown")
@@ -44,7 +44,7 @@ class NotSignedIn(SessionEnded):
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """What a command works with."""
+    """The options and library objects of a command."""
 
     options: SimpleNamespace
     outside: Outside
@@ -52,7 +52,7 @@ class Invocation:
 
     @cached_property
     def network_options(self) -> NetworkOptions:
-        """How the network is reached."""
+        """The network options."""
         given = self.options
         return NetworkOptions(
             lab_network=given.lab_network,
@@ -64,17 +64,17 @@ class Invocation:
 
     @cached_property
     def network(self) -> Network:
-        """The ways out."""
+        """HTTP and DNS."""
         return self.outside.network(self.network_options)
 
     @cached_property
     def sessions(self) -> FileSessionStore:
-        """Who is signed in on this machine."""
+        """The sessions on this machine."""
         return FileSessionStore(Path(self.options.state_dir))
 
     @cached_property
     def discovery(self) -> Discovery:
-        """Discovery alone."""
+        """Discovery without a client."""
         return open_discovery(
             http=self.network.http,
             clock=self.outside.clock,
@@ -84,10 +84,10 @@ class Invocation:
         )
 
     def client(self, metadata: ClientMetadata | None = None) -> OAuthClient:
-        """Return the OAuth client; to sign in, with who it is.
+        """Return the OAuth client, with `metadata` for a sign-in.
 
-        A session remembers the client id that it was made with, so whoever only uses
-        sessions may be anybody.
+        A session has the client id that it began with, so commands that only use
+        sessions need no metadata.
         """
         return open_client(
             metadata=metadata or build_loopback_client(redirect_uris=[LOOPBACK]),
@@ -101,11 +101,11 @@ class Invocation:
         )
 
     def deadline(self, seconds: float = 30.0) -> Deadline:
-        """Return a time limit for what comes next."""
+        """Return a deadline so many seconds from now."""
         return Deadline.after(seconds, self.outside.monotonic)
 
     def identify(self, typed: str) -> Identifier:
-        """Understand a handle, a DID or a server, and say how a bare word was read."""
+        """Parse a handle, a DID or a server; print how a bare word was completed."""
         policy = self.network_options.policy
         found = parse_identifier(
             typed,
@@ -118,7 +118,7 @@ class Invocation:
         return found
 
     def session(self) -> OAuthSession:
-        """Return the session that is meant: `--account`, or the last one signed in.
+        """Return the session of `--account`, or the one signed in last.
 
         Raises:
             NotSignedIn: there is none.

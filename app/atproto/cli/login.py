@@ -1,7 +1,7 @@
-"""`login`: the browser goes to the host and comes back to a listener, or is pasted.
+"""The command `login`: by a browser and a loopback listener, or by a pasted address.
 
-What is printed is the authorization URL and nothing else of the flow: no code, no state
-(requirement 9.22); a pasted address is read without being shown.
+Prints the authorization URL, and neither code nor state (requirement 9.22). A pasted
+address is not echoed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EPHEMERAL_PORTS: Final = range(49152, 65536)
 
 
 def run(call: Invocation) -> None:
-    """Sign in; the session is stored, and older ones of the account end."""
+    """Sign in; store the session, and end older ones of the account."""
     options = call.options
     identifier = call.identify(options.identifier)
     if options.client_id:
@@ -52,7 +52,7 @@ def run(call: Invocation) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Login:
-    """One sign-in, up to its proof."""
+    """One sign-in."""
 
     call: Invocation
     client: OAuthClient
@@ -80,7 +80,7 @@ class _Login:
             )
 
     def by_paste(self, identifier: Any) -> Completed:
-        """Ask for the address; a port that hardly anybody listens on leads nowhere."""
+        """Ask for the address after the redirect, at a port that is probably unused."""
         port = self.redirect.port or secrets.choice(EPHEMERAL_PORTS)
         redirect_uri = self.redirect.at(port)
         begun = self._begin(identifier, redirect_uri)
@@ -117,7 +117,7 @@ class _Login:
 
 
 def _end_older(call: Invocation, session: OAuthSession) -> None:
-    """End what the new session replaces, here and at its host."""
+    """End the sessions that the new one replaces, here and at the host."""
     client = call.client()
     for other in call.sessions.all():
         if other.did == session.did and other.session_id != session.session_id:

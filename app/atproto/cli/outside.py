@@ -1,6 +1,6 @@
-"""What is not ours: the environment, the terminal, the browser, the network, the time.
+"""The outside of the command line: environment, terminal, browser, network, clock.
 
-The seam for tests, which bring a network and a person of their own.
+Tests replace it with a network and a person of their own.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ..stores.private_file import state_directory
 USER_AGENT = "latchkey-atproto/0.1 (command line)"
 
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-"""Without one of these a browser would be one in the terminal, if any."""
+"""Without one of these variables there is no graphical browser."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkOptions:
-    """How the network is reached; the names are those of the service's settings."""
+    """The network options; their names are those of the service's settings."""
 
     lab_network: bool
     plc_url: str
@@ -40,20 +40,20 @@ class NetworkOptions:
 
     @property
     def policy(self) -> NetworkPolicy:
-        """Return which hosts may be asked at all."""
+        """The network policy."""
         return NetworkPolicy.lab() if self.lab_network else NetworkPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """The two ways out: HTTP and DNS."""
+    """HTTP and DNS."""
 
     http: HTTP
     txt: TxtLookup
 
 
 def open_network(options: NetworkOptions) -> Network:
-    """Return the real network, behind the library's one hardened door."""
+    """Return the real network, with the library's HTTP client."""
     http = SafeHTTP(
         policy=options.policy, user_agent=USER_AGENT, ca_bundle=options.ca_bundle
     )
@@ -61,10 +61,10 @@ def open_network(options: NetworkOptions) -> Network:
 
 
 def open_browser(url: str) -> bool:
-    """Open the person's browser, if there is a screen; return whether it was tried.
+    """Open a browser if there is a screen; return whether it was tried.
 
-    In a process of its own: browsers print on the terminal that they inherit, which a
-    script reads.
+    In another process, because browsers print to the terminal that they inherit, and a
+    script may read our output.
     """
     if sys.platform == "linux" and not any(map(os.environ.get, SCREENS)):
         return False
@@ -84,7 +84,7 @@ def _launch(url: str) -> None:
 
 
 def ask(prompt: str) -> str:
-    """Read one line, which the terminal does not show; "" at the end of the input."""
+    """Read one line without echo; "" at the end of the input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline()
     try:
@@ -95,7 +95,7 @@ def ask(prompt: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """Everything around one run of the program."""
+    """Everything outside of one run of the command line."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     state_directory: Callable[[str], Path] = state_directory

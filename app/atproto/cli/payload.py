@@ -1,7 +1,7 @@
-"""What a call sends: `key=value` words, JSON, or a file, as query and body.
+"""The query and body of a call, from `key=value` words, JSON or a file.
 
-Words of a query stay text. In a body `true`, `false`, `null` and whole numbers are what
-they look like, and `key:=JSON` says anything exactly. Pure, but for reading the file.
+Values of a query stay text. In a body `true`, `false`, `null` and whole numbers become
+JSON values, and `key:=JSON` gives any value. Pure, except for reading the file.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def build_payload(
     content_type: str | None,
     read_input: Callable[[], bytes],
 ) -> Payload:
-    """Return what is sent: a query by GET, unless there is something to send by POST.
+    """Return a query for GET, or a body for POST.
 
-    Beside `given` (JSON, @file, or @- for `read_input`) the words are the query's.
+    With `given` (JSON, @file, or @- for `read_input`) the words are the query.
 
     Raises:
-        UsageError: it makes no sense.
+        UsageError: the words or the body are not valid.
     """
     pairs = [_pair(word) for word in words]
     if given is not None:

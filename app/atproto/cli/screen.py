@@ -1,7 +1,7 @@
-"""What is printed, and where: results on stdout, everything else on stderr.
+"""Output of the command line: results on stdout, everything else on stderr.
 
-With `--json` stdout has exactly one JSON object, be it the result or what failed. What
-hosts send is printed without control characters, which a terminal would obey.
+With `--json` stdout has exactly one JSON object, the result or the failure. Text of
+hosts is printed without control characters, which a terminal would obey.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 OBEYED: Final = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-"""Control characters but the line feed, and marks that turn the direction of text."""
+"""Control characters except the line feed, and bidirectional marks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """Where one run of the program prints."""
+    """The output of one run of the program."""
 
     stdout: TextIO
     stderr: TextIO
     as_json: bool
 
     def say(self, text: str) -> None:
-        """Tell the person at the terminal how it goes on."""
+        """Print progress for the person at the terminal."""
         print(visible(text), file=self.stderr, flush=True)
 
     def show(self, document: Mapping[str, Any], lines: Sequence[str]) -> None:
@@ -40,13 +40,13 @@ class Screen:
         print(visible(text), file=self.stdout, flush=True)
 
     def show_bytes(self, content: bytes) -> None:
-        """Print a result as it came."""
+        """Print bytes unchanged."""
         self.stdout.flush()
         self.stdout.buffer.write(content)
         self.stdout.buffer.flush()
 
     def fail(self, failure: Failure) -> None:
-        """Say what went wrong."""
+        """Print a failure."""
         if self.as_json:
             document = {
                 "error": failure.error,
@@ -59,12 +59,12 @@ class Screen:
 
 
 def visible(text: str) -> str:
-    """Return a text in which nothing moves the cursor but a line feed."""
+    """Return a text whose control characters, except line feeds, are escaped."""
     return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def table(rows: Mapping[str, object]) -> list[str]:
-    """Return names and values in two columns; what is None is left out."""
+    """Return names and values in two columns, without those that are None."""
     given = {name: value for name, value in rows.items() if value is not None}
     width = max(map(len, given), default=0)
     return [f"  {name:<{width}}  {value}" for name, value in given.items()]

@@ -1,7 +1,6 @@
-"""Who this client is: the metadata it publishes, and the id that stands for it.
+"""Builders of client metadata documents, one per kind of client (section 3).
 
-Pure builders for section 3, one per kind of client, each judged by
-`client_metadata/rules.py` before anybody sees it.
+Pure. Each result is validated by `client_metadata/rules.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presentation:
-    """What an authorization server may tell people about this client (3.9)."""
+    """What authorization servers show about this client (requirement 3.9)."""
 
     client_name: str | None = None
     client_uri: str | None = None
@@ -41,7 +40,7 @@ class Presentation:
 
 
 UNPRESENTED: Final = Presentation()
-"""People are shown the client id."""
+"""Servers show the client id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class ClientMetadata:
     client_id: str
     redirect_uris: tuple[str, ...]
     scope: str
-    """Everything that may ever be asked; each login asks for a part of it."""
+    """The largest scope; each login requests a part of it."""
     auth_method: AuthMethod
     application_type: Literal["web", "native"] = "web"
     jwks: Mapping[str, Any] | None = None
@@ -86,8 +85,8 @@ class ClientMetadata:
     def is_redirect(self, uri: str) -> bool:
         """Tell whether a login may come back to this URI.
 
-        Byte for byte one of ours; where a loopback address was declared without a
-        port, with any, because a listener takes the port that is free (3.24).
+        It has to be one of ours byte for byte. A loopback address that was declared
+        without a port matches with any port (requirement 3.24).
         """
         if uri in self.redirect_uris:
             return True
@@ -107,7 +106,7 @@ def build_confidential_web_client(
 ) -> ClientMetadata:
     """Return a web client that authenticates with its keys (requirements 3.14 to 3.17).
 
-    The keys stand in the document itself: one fetch fewer for every server, and never
+    The keys are in the document itself: servers need one request fewer, and never have
     a document without its keys (requirement 3.19).
 
     Raises:
@@ -130,7 +129,7 @@ def build_public_web_client(
     scope: str,
     presentation: Presentation = UNPRESENTED,
 ) -> ClientMetadata:
-    """Return a web client without keys; its sessions are short (requirement 3.20).
+    """Return a web client without keys; servers limit its sessions (requirement 3.20).
 
     Raises:
         ClientMetadataInvalid: servers would refuse it.
@@ -151,12 +150,12 @@ def build_native_client(
     scope: str,
     presentation: Presentation = UNPRESENTED,
 ) -> ClientMetadata:
-    """Return the client of an installed app, its metadata published (3.21 to 3.25).
+    """Return an installed app with published metadata (requirements 3.21 to 3.25).
 
-    A redirect URI is on this machine by number (`http://127.0.0.1/callback`, any port
-    unless one is written), of the scheme that is the client id's host turned round
-    (`com.example.app:/callback`), or https at that host. A mobile app behind a server
-    of its own is better off as that server's confidential client.
+    A redirect URI is a loopback address by number (`http://127.0.0.1/callback`, with
+    any port unless one is given), the reversed host of the client id as a scheme
+    (`com.example.app:/callback`), or https at that host. A mobile app with a server of
+    its own should be that server's confidential client.
 
     Raises:
         ClientMetadataInvalid: servers would refuse it.
@@ -174,15 +173,15 @@ def build_native_client(
 def build_loopback_client(
     *, redirect_uris: Sequence[str], scope: str = ATPROTO
 ) -> ClientMetadata:
-    """Return the client of loopback development, whose id says all of it (3.26).
+    """Return the client of loopback development (requirement 3.26).
 
-    No document is published: servers derive it from the id, in which the redirect URIs
-    and the scope always stand, because their defaults fit nobody (3.27). For
-    development: what is shipped publishes its metadata (3.25).
+    No document is published: servers derive it from the id. The redirect URIs and the
+    scope are always in the id, because the defaults are of no use (requirement 3.27).
+    A program that is shipped publishes its metadata instead (requirement 3.25).
 
     Raises:
-        ClientMetadataInvalid: a redirect URI that is not on 127.0.0.1 or [::1] by
-            number (3.28), or a scope that may not be asked.
+        ClientMetadataInvalid: a redirect URI that is not at 127.0.0.1 or [::1]
+            (requirement 3.28), or a scope that may not be requested.
     """
     if not redirect_uris or len(set(redirect_uris)) != len(redirect_uris):
         raise ClientMetadataInvalid("redirect_uris: at least one, each once")

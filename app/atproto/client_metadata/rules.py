@@ -1,8 +1,9 @@
-"""What the servers of the network demand of a client's metadata (section 3).
+"""Validation of client metadata and client keys, as servers do it (section 3).
 
-They refuse a faulty document with one vague message, and only when somebody signs in
-(pitfall 3096), and they drop a faulty key without a word. So ours is judged here, by
-the rules of the reference server where they are stricter than the specification.
+Servers refuse a faulty document with one vague message, and only when a person signs in
+(pitfall 3096), and they ignore a faulty key without any message. So we validate ours
+first, by the rules of the reference server where they are stricter than the
+specification.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ LOOPBACK_REDIRECT: Final = re.compile(
     r"http://(?P<host>127\.0\.0\.1|\[::1\])(?P<port>:[1-9][0-9]{0,4})?"
     r"(?P<path>/[!-\"$-\[\]-~]*)"
 )
-"""A listener on this machine, by number and never by name (requirement 3.24)."""
+"""A loopback address by number, never by name (requirement 3.24)."""
 
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)+")
 
 
 def validate_client_metadata(document: Mapping[str, Any]) -> None:
-    """Judge published client metadata by section 3.
+    """Validate published client metadata by section 3.
 
     Raises:
-        ClientMetadataInvalid: a server would refuse it; says which field.
+        ClientMetadataInvalid: a server would refuse it; the message names the field.
     """
     _check_client_id(document.get("client_id"))
     check_client_scope(document.get("scope"))
@@ -69,10 +70,10 @@ def _check_client_id(client_id: object) -> None:
 
 
 def check_client_scope(scope: object) -> None:
-    """Judge the scope that a client declares (requirements 3.6 and 3.10).
+    """Validate the scope that a client declares (requirements 3.6 and 3.10).
 
     Raises:
-        ClientMetadataInvalid: no scope, or not one that a client may declare.
+        ClientMetadataInvalid: not a scope, or not one that a client may declare.
     """
     try:
         words = parse_scope(scope if isinstance(scope, str) else "")
@@ -83,7 +84,7 @@ def check_client_scope(scope: object) -> None:
 
 
 def _check_lists(document: Mapping[str, Any]) -> None:
-    """Check redirect URIs, response and grant types (3.6, 3.16, 3.22 to 3.24)."""
+    """Check requirements 3.6, 3.16 and 3.22 to 3.24: redirect URIs, grant types."""
     is_native = document.get("application_type") == "native"
     for uri in _strings(document, "redirect_uris"):
         if is_native:
@@ -98,7 +99,7 @@ def _check_lists(document: Mapping[str, Any]) -> None:
 
 
 def _check_native_redirect(uri: str, client_id: str) -> None:
-    """Check that the app itself, and no other, can be at the end of a redirect."""
+    """Check that a redirect can reach this app and no other."""
     host = host_of(client_id)
     scheme = ".".join(reversed(host.split(".")))
     is_at_home = _is_plain_https(uri) and uri.startswith(f"https://{host}/")
@@ -113,7 +114,7 @@ def _check_native_redirect(uri: str, client_id: str) -> None:
 
 
 def _check_application_type(document: Mapping[str, Any]) -> None:
-    """Check requirement 3.21: what is installed everywhere keeps no secret."""
+    """Check requirement 3.21: an installed app cannot keep a secret."""
     kind = document.get("application_type", "web")
     if kind not in ("web", "native"):
         raise ClientMetadataInvalid("application_type must be web or native")
@@ -157,12 +158,12 @@ def _check_authentication(document: Mapping[str, Any]) -> None:
 
 
 def validate_client_jwks(jwks: object) -> None:
-    """Judge a client's published keys (requirement 3.17).
+    """Validate a client's published keys (requirement 3.17).
 
-    Servers drop a key that breaks one of these rules without a word.
+    Servers ignore a key that breaks one of these rules, without any message.
 
     Raises:
-        ClientMetadataInvalid: a key that would be dropped, or a private one.
+        ClientMetadataInvalid: a key that would be ignored, or a private one.
     """
     keys = jwks.get("keys") if isinstance(jwks, dict) else None
     if not isinstance(keys, list) or not keys:
@@ -173,7 +174,7 @@ def validate_client_jwks(jwks: object) -> None:
 
 
 def _check_client_jwk(jwk: object) -> str:
-    """Return the kid of a key that servers will use."""
+    """Return the kid of a valid key."""
     if not isinstance(jwk, dict) or (jwk.get("kty"), jwk.get("crv")) != ("EC", "P-256"):
         raise ClientMetadataInvalid("jwks: each key is on P-256")
     kid = jwk.get("kid")

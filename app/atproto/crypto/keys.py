@@ -1,9 +1,9 @@
-"""Private keys that sign: client keys, DPoP keys, and the platform's own.
+"""Signing keys as JWK and PEM: client keys, DPoP keys, and the platform's own.
 
-joserfc reads and writes JWKs and PyJWT signs, each behind this file; a key is parsed
-once, when it is made, and the object kept (a parse per signature costs more than the
-signature). What leaves as a JWK is always exported from the key itself, never repeated
-from what was imported, so coordinates have their full width (RFC 7518 §6.2.1.2).
+joserfc reads and writes JWKs and PyJWT signs; no other module uses them. A key is
+parsed once and the object kept, because parsing costs more than signing. A JWK is
+always exported from the key itself and not from what was imported, so its coordinates
+have their full width (RFC 7518 section 6.2.1.2).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Algorithm = Literal["ES256", "RS256", "EdDSA"]
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey
 
 RSA_BITS: Final = 2048
-"""Least size of an RSA key, and the size of those we make (RFC 7518 §3.3)."""
+"""Minimum size of an RSA key, and the size of new ones (RFC 7518 section 3.3)."""
 
 OWN_FORM: Final = frozenset({"kty", "crv", "x", "y", "d", "kid", "alg"})
 """The members that `private_jwk` gives an ES256 key."""
@@ -54,7 +54,7 @@ class SigningKey:
     kid: str
     alg: Algorithm
     thumbprint: str
-    """RFC 7638, SHA-256: what tells one key from another whatever its kid says."""
+    """RFC 7638, SHA-256: identifies the key independently of its kid."""
     _native: PrivateKey = field(repr=False, compare=False)
     _public: Mapping[str, Any] = field(repr=False, compare=False)
 
@@ -69,11 +69,11 @@ class SigningKey:
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any]) -> Self:
-        """Read a private JWK (RFC 7517); its own `kid` is kept when it has one.
+        """Read a private JWK (RFC 7517); its `kid` is kept if it has one.
 
         Raises:
-            ValueError: not a private key that ES256, RS256 or EdDSA can use, or
-                declared for something else. The message never holds the key.
+            ValueError: not a private key for ES256, RS256 or EdDSA, or declared for
+                another use. The message never contains the key.
         """
         if jwk.get("kty") not in {"EC", "RSA", "OKP"}:
             raise ValueError("not a JWK of a private key")
@@ -89,10 +89,10 @@ class SigningKey:
 
     @classmethod
     def from_pem(cls, pem: bytes, kid: str | None = None) -> Self:
-        """Read an unencrypted private key in PEM, PKCS#8 as a rule.
+        """Read an unencrypted private key in PEM, usually PKCS#8.
 
         Raises:
-            ValueError: not a private key that ES256, RS256 or EdDSA can use.
+            ValueError: not a private key for ES256, RS256 or EdDSA.
         """
         try:
             native = load_pem_private_key(pem, password=None)
@@ -116,28 +116,28 @@ class SigningKey:
         )
 
     def bare_jwk(self) -> dict[str, Any]:
-        """Return the public key and nothing about it, for a DPoP proof (5.2)."""
+        """Return the public key alone, for a DPoP proof (requirement 5.2)."""
         return dict(self._public)
 
     def public_jwk(self, *, use_sig: bool = True) -> dict[str, Any]:
-        """Return the public key as it is published (requirement 3.17).
+        """Return the public key for publication (requirement 3.17).
 
-        No `key_ops`: servers drop keys whose `key_ops` they do not expect.
+        Without `key_ops`: servers drop keys whose `key_ops` they do not expect.
         """
         use = {"use": "sig"} if use_sig else {}
         return {**self._public, "kid": self.kid, "alg": self.alg, **use}
 
     def private_jwk(self) -> dict[str, Any]:
-        """Return the whole key, to be encrypted and stored."""
+        """Return the private key, for storage in encrypted form."""
         private = _wrapped(self._native).as_dict(private=True)
         return {**private, "kid": self.kid, "alg": self.alg}
 
     def sign(
         self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None
     ) -> str:
-        """Return a compact JWS over the claims; `typ` is JWT unless headers say else.
+        """Return a compact JWS over the claims; `typ` is JWT unless the headers set it.
 
-        ECDSA signatures are r || s, never DER (RFC 7518 §3.4).
+        ECDSA signatures are r || s, never DER (RFC 7518 section 3.4).
         """
         return jwt.encode(
             dict(claims), self._native, algorithm=self.alg, headers=dict(headers or {})
@@ -147,18 +147,18 @@ class SigningKey:
 class ClientKeys:
     """The keys with which this client authenticates, newest first (requirement 3.18).
 
-    New sessions are made with the newest; old sessions go on with the key they were
-    made with. `announced` keys are published and not used yet: servers cache our keys,
-    so a key is shown for a while before it signs (requirement 3.11).
+    New sessions use the newest key; old sessions keep the key that they began with.
+    `announced` keys are published and not used yet: servers cache our keys, so a key is
+    published for a while before it signs (requirement 3.11).
     """
 
     def __init__(
         self, keys: Iterable[SigningKey], *, announced: Iterable[SigningKey] = ()
     ) -> None:
-        """Hold these keys.
+        """Take these keys.
 
         Raises:
-            ValueError: none to sign with, one that is not ES256, or a kid twice.
+            ValueError: no signing key, one that is not ES256, or a repeated kid.
         """
         signing = tuple(keys)
         self._published = (*announced, *signing)
@@ -173,10 +173,10 @@ class ClientKeys:
         return next(iter(self._keys.values()))
 
     def get(self, kid: str) -> SigningKey:
-        """Return the key that a session is pinned to.
+        """Return the key with this kid, to which a session is bound.
 
         Raises:
-            KeyUnavailable: it is gone; nothing may be signed in its place (7.4).
+            KeyUnavailable: it is gone; no other key may sign (requirement 7.4).
         """
         try:
             return self._keys[kid]
@@ -207,10 +207,10 @@ def _imported(jwk: Mapping[str, Any]) -> object:
 
 
 def _restored(jwk: Mapping[str, Any]) -> EllipticCurvePrivateKey:
-    """Read an ES256 key as `private_jwk` writes it, of which every grant has one.
+    """Read an ES256 key as `private_jwk` writes it; every grant has one.
 
-    OpenSSL alone judges it: that the point is on the curve, and of the private value.
-    A stranger's JWK may hold much more and is joserfc's to read, in twice the time.
+    OpenSSL checks that the point is on the curve and belongs to the private value.
+    Other JWKs may have more members: joserfc reads those, in twice the time.
     """
     if (jwk["kty"], jwk["crv"]) != ("EC", "P-256"):
         raise ValueError("not an ES256 key")
@@ -220,7 +220,7 @@ def _restored(jwk: Mapping[str, Any]) -> EllipticCurvePrivateKey:
 
 
 def _thumbprint(public: Mapping[str, Any]) -> str:
-    """Hash a bare public JWK, which has the required members only (RFC 7638 §3)."""
+    """Hash a bare public JWK: the required members only (RFC 7638 section 3)."""
     canonical = json.dumps(public, sort_keys=True, separators=(",", ":"))
     return sha256_base64url(canonical)
 

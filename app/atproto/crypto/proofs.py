@@ -1,8 +1,8 @@
-"""What a client proves itself with: DPoP proofs, client assertions, PKCE.
+"""Builders of DPoP proofs, client assertions and PKCE (RFC 9449, RFC 7523, RFC 7636).
 
-Pure builders (RFC 9449, RFC 7523, RFC 7636): the time is passed in, and so may be the
-`jti`. Nothing here is ever built twice alike: servers remember what they saw, and every
-HTTP attempt gets a proof and an assertion of its own (requirements 4.13 and 5.3).
+Pure: the time is a parameter, and the `jti` may be one. Every HTTP attempt needs a new
+proof and a new assertion, because servers refuse a repeated `jti` (requirements 4.13
+and 5.3).
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from .keys import SigningKey
 
 ASSERTION_LIFETIME: Final = 60
-"""Seconds until an assertion expires: the reference server takes none older (4.12)."""
+"""Seconds until an assertion expires; the reference server accepts no older one
+(requirement 4.12)."""
 
 ASSERTION_BACKDATING: Final = 5
-"""Seconds by which `iat` lies in the past: the same server takes none from its future,
-not by a second, and no two clocks agree that well (requirement 4.12)."""
+"""Seconds by which `iat` is in the past: the reference server refuses an `iat` in its
+future, and clocks differ by seconds (requirement 4.12)."""
 
 
 def build_dpop_proof(
@@ -37,10 +38,10 @@ def build_dpop_proof(
     access_token: str | None = None,
     jti: str | None = None,
 ) -> str:
-    """Return a DPoP proof for one HTTP attempt (RFC 9449 §4.2, 5.2 to 5.6).
+    """Return a DPoP proof for one HTTP attempt (RFC 9449 section 4.2).
 
-    `access_token` is for resource servers alone: authorization servers refuse a proof
-    that carries its hash.
+    See requirements 5.2 to 5.6. `access_token` is for resource servers only:
+    authorization servers refuse a proof with its hash.
     """
     claims: dict[str, Any] = {
         "jti": jti or _unique(),
@@ -58,9 +59,9 @@ def build_dpop_proof(
 def build_client_assertion(
     key: SigningKey, *, client_id: str, issuer: str, now: float, jti: str | None = None
 ) -> str:
-    """Return a client assertion for one HTTP attempt (RFC 7523 §3, requirement 4.11).
+    """Return a client assertion for one HTTP attempt (RFC 7523 section 3).
 
-    The audience is the issuer whatever the endpoint: servers accept nothing else.
+    The audience is the issuer for every endpoint (requirement 4.11).
     """
     claims = {
         "iss": client_id,
@@ -74,12 +75,12 @@ def build_client_assertion(
 
 
 def create_verifier() -> str:
-    """Return a fresh PKCE verifier of 256 random bits (RFC 7636 §4.1)."""
+    """Return a fresh PKCE verifier of 256 random bits (RFC 7636 section 4.1)."""
     return secrets.token_urlsafe(32)
 
 
 def challenge_of(verifier: str) -> str:
-    """Return the S256 challenge; the method `plain` does not exist here (4.4)."""
+    """Return the S256 challenge; `plain` is not supported (requirement 4.4)."""
     challenge: str = create_s256_code_challenge(verifier)
     return challenge
 
@@ -87,7 +88,7 @@ def challenge_of(verifier: str) -> str:
 def target_uri(url: str) -> str:
     """Return a request's URL as `htu` has it (requirement 5.4).
 
-    Without query and fragment, scheme and host in lower case, no default port, the path
+    Without query, fragment and default port; scheme and host in lower case; the path
     as it is sent.
     """
     parts = urlsplit(url)

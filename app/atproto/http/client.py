@@ -1,15 +1,15 @@
-"""The one outgoing door: every URL that is not ours is requested through `SafeHTTP`.
+"""The outgoing HTTP client: every URL that is not ours is requested with `SafeHTTP`.
 
-Login input, DNS, DID documents and server metadata all name hosts that somebody else
-chose, at every hop (requirement 9.1). Around one `requests` session and one TLS context
-for the process this module puts the rules of requirements 9.2 to 9.4 and 9.7: the URL
-policy, a time budget, size caps, no redirects unless asked for, nothing taken from the
-environment. A status is returned, never raised; what raises is in `errors.py`.
+Login input, DNS, DID documents and server metadata name hosts that a stranger chose, at
+every hop (requirement 9.1). This module adds the rules of requirements 9.2 to 9.4 and
+9.7 to one `requests` session and one TLS context of the process: the URL policy, a time
+limit, size limits, redirects only on request, nothing from the environment. A status is
+returned and not raised; the exceptions are in `errors.py`.
 
-requests-hardened gives the session (redirects off, a default time limit) and its
-address filter. Its adapter is not mounted: it asks DNS before every request and without
-a time limit, knows one address per host, and turns off the host name check of a shared
-TLS context. The filter is applied at the moment of connecting instead.
+requests-hardened provides the session (no redirects, a default time limit) and its
+address filter. Its adapter is not used: it looks a name up before every request and
+without a time limit, knows one address per host, and turns off the host name check of a
+shared TLS context. The filter is applied while connecting instead.
 """
 
 from __future__ import annotations
@@ -55,13 +55,12 @@ __all__ = ["HTTP", "Deadline", "NetworkPolicy", "Response", "SafeHTTP", "SafeURL
 log = logging.getLogger(__name__)
 
 CONNECT_LIMIT = 5.0
-"""Seconds for DNS, TCP and TLS together: a host that is down is known to be sooner than
-one that is slow."""
+"""Seconds for DNS, TCP and TLS together: shorter than the limit of a slow answer."""
 
 FAIR_CHANCE = 2.0
-"""Seconds a host must have had before its silence counts against it. The rest of a
-budget that another host has used up is no chance: otherwise a slow stranger could make
-us leave the PLC directory alone."""
+"""Seconds that a host must have had before its silence counts as a failure. Otherwise a
+slow host that uses up the time limit of a login could open the circuit of the next one,
+such as the PLC directory."""
 
 MOST_REDIRECTS = 3
 CHUNK = 16_384
@@ -71,7 +70,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """One request to one host, and what it may cost."""
+    """One request to one host, with its limits."""
 
     method: str
     url: SafeURL
@@ -83,7 +82,7 @@ class _Call:
 
 
 class SafeHTTP:
-    """The hardened client: one for the process, shared by all its threads."""
+    """The HTTP client of the process, shared by all its threads."""
 
     def __init__(
         self,
@@ -96,11 +95,11 @@ class SafeHTTP:
         breaker: Breaker | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare the door; nothing is contacted.
+        """Prepare the client; nothing is contacted.
 
-        `user_agent` names us and a URL to write to (requirement 9.7). `ca_bundle`
-        stands in for the platform's certificates, `resolve` for the system's lookup,
-        and `adapter` for the network itself, with the address checks.
+        `user_agent` names us and a contact URL (requirement 9.7). `ca_bundle` replaces
+        the system's certificates, `resolve` the system's name lookup, and `adapter` the
+        network and the address checks.
         """
         self._policy = policy
         self._breaker = breaker or Breaker(monotonic=monotonic)
@@ -127,7 +126,7 @@ class SafeHTTP:
         redirects: int = 0,
         timeout: float = 10.0,
     ) -> Response:
-        """Send one request and return the answer, see `HTTP.request`."""
+        """Send one request and return the response, see `HTTP.request`."""
         if redirects and (method != "GET" or redirects > MOST_REDIRECTS):
             raise ValueError("only a GET follows redirects, and three at most")
         call = _Call(
@@ -152,17 +151,17 @@ class SafeHTTP:
         self._session.close()
 
     def _follow(self, call: _Call, location: str) -> _Call:
-        """Return the call after a redirect; headers meant for one host stay there."""
+        """Return the call after a redirect, with headers only to the same origin."""
         try:
             target = urldefrag(urljoin(call.url.url, location)).url
         except ValueError:
-            target = ""  # refused by the policy like anything unreadable
+            target = ""  # refused by the policy
         url = self._policy.check_url(target)
         headers = call.headers if url.origin == call.url.origin else {}
         return replace(call, url=url, headers=headers)
 
     def _call(self, call: _Call) -> Response:
-        """Send one request to one host, with the breaker watching."""
+        """Send one request to one host, and tell the circuit breaker the outcome."""
         chance = call.budget.remaining()
         if chance <= 0:
             raise HostUnreachable(call.url.host, "no time was left to ask")
@@ -170,12 +169,12 @@ class SafeHTTP:
         try:
             response = self._send(call)
         except HostUnknown:
-            raise  # DNS answered, and nobody failed
+            raise  # DNS answered: no failure of a host
         except HostUnreachable:
             if chance >= FAIR_CHANCE:
                 self._breaker.failed(call.url.authority)
             raise
-        if response.status < 500:  # of a 5xx our callers may think what they like
+        if response.status < 500:  # a 5xx is neither a success nor a failure here
             self._breaker.succeeded(call.url.authority)
         took = chance - call.budget.remaining()
         status, authority = response.status, call.url.authority
@@ -183,11 +182,11 @@ class SafeHTTP:
         return response
 
     def _send(self, call: _Call, *, again: bool = True) -> Response:
-        """Send once; a GET once more, if its kept connection proved to be closed.
+        """Send once; a GET once more, if its kept connection was closed.
 
-        Anything else might have been acted upon and is never repeated (6.8).
+        Other requests may have had an effect and are not repeated (requirement 6.8).
         """
-        request = self._prepare(call)  # what is wrong with it is not the host's failure
+        request = self._prepare(call)  # its ValueError is no failure of the host
         try:
             return self._exchange(call, request)
         except TRANSPORT_ERRORS as error:
@@ -197,7 +196,7 @@ class SafeHTTP:
 
     def _exchange(self, call: _Call, request: requests.PreparedRequest) -> Response:
         left = max(call.budget.remaining(), 0.001)
-        # The time to connect is the time to send as well, which an upload needs.
+        # urllib3 limits sending by the time to connect, which is short for an upload.
         connect = left if isinstance(call.body, Upload) else min(CONNECT_LIMIT, left)
         with (
             wire_limit(call.limit),
@@ -206,10 +205,10 @@ class SafeHTTP:
             return _read(answer, call)
 
     def _prepare(self, call: _Call) -> requests.PreparedRequest:
-        """Return the request, made by hand.
+        """Return the request, without the preparation of `requests`.
 
-        requests' own preparation would spell the URL anew after it was checked, look
-        for cookies and passwords, and take a third of the time of the whole exchange.
+        That would rewrite the URL after it was checked, look for cookies and passwords,
+        and take a third of the time of the whole exchange.
         """
         prepared = requests.PreparedRequest()
         prepared.method = call.method
@@ -218,7 +217,7 @@ class SafeHTTP:
         prepared.prepare_headers(headers)
         if isinstance(call.body, Upload):
             call.body.file.seek(0)
-            file: Any = call.body.file  # its stubs know bytes alone
+            file: Any = call.body.file  # the stubs allow bytes only
             prepared.body = file
             prepared.headers["Content-Length"] = str(call.body.size)
         elif call.body is not None:
@@ -227,7 +226,7 @@ class SafeHTTP:
         return prepared
 
     def _check_address(self, address: str, host: str) -> None:
-        """Check an address by our rules and by those of requests-hardened."""
+        """Check an address by our policy and by the filter of requests-hardened."""
         self._policy.check_address(address, host=host)
         if self._policy.allow_private:
             return
@@ -239,10 +238,10 @@ class SafeHTTP:
 
 
 class _Session(HTTPSession):  # type: ignore[misc] # requests-hardened has no types
-    """requests-hardened's session, which looks at no redirect at all.
+    """requests-hardened's session, which ignores redirects.
 
-    With redirects off, requests still prepares the next request for `Response.next`,
-    and reads the redirect's whole body for it: decompressed, and without a cap.
+    With redirects off, requests still prepares the next request for `Response.next` and
+    reads the whole body of the redirect for it: decompressed and without a limit.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -250,20 +249,20 @@ class _Session(HTTPSession):  # type: ignore[misc] # requests-hardened has no ty
 
 
 class _Adapter(HTTPAdapter):
-    """Hands requests to our pools; certificates are the shared context's business."""
+    """Passes requests to our pools; the shared context verifies certificates."""
 
     def __init__(self, pools: Pools) -> None:
         super().__init__(max_retries=Retry(total=False))
         self.poolmanager = pools
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
-        """Look for no CA bundle: the context has loaded one, once for the process.
+        """Do nothing: the context has loaded the CA bundle, once for the process.
 
-        To parse it again for each connection was most of what a login cost elsewhere.
+        Parsing it for each connection would be the largest part of a login's CPU.
         """
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send with one time limit for the whole, not one more for each phase."""
+        """Send with one time limit for all phases together."""
         connect, total = kwargs["timeout"]
         kwargs["timeout"] = Timeout(connect=connect, read=total, total=total)
         return super().send(request, *args, **kwargs)
@@ -272,13 +271,13 @@ class _Adapter(HTTPAdapter):
 def _open_session(adapter: BaseAdapter) -> _Session:
     session = _Session(
         Config(
-            ip_filter_enable=False,  # applied when connecting, see the module's text
+            ip_filter_enable=False,  # applied while connecting, see the module
             ip_filter_allow_loopback_ips=False,
             never_redirect=True,
             default_timeout=(CONNECT_LIMIT, CONNECT_LIMIT),
         )
     )
-    session.trust_env = False  # no proxies, no .netrc, no REQUESTS_CA_BUNDLE (9.3)
+    session.trust_env = False  # no proxies, .netrc, REQUESTS_CA_BUNDLE
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -286,7 +285,7 @@ def _open_session(adapter: BaseAdapter) -> _Session:
 
 
 def _read(answer: requests.Response, call: _Call) -> Response:
-    """Read an answer within its limits; what comes with a redirect is not read."""
+    """Read a response within its limits; the body of a redirect is not read."""
     host, headers = call.url.host, answer.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ServerInvalid(host, "its answer is compressed, though we asked for none")
@@ -295,7 +294,7 @@ def _read(answer: requests.Response, call: _Call) -> Response:
 
 
 def _read_body(answer: requests.Response, call: _Call) -> bytes:
-    """Read the body into the sink, if it is one for it, or into memory."""
+    """Read the body of a success into the sink, and every other into memory."""
     if call.sink is not None and 200 <= answer.status_code < 300:
         for chunk in _chunks(answer, call, limit=call.limit):
             call.sink.write(chunk)

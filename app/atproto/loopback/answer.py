@@ -1,7 +1,7 @@
-"""The answer that a redirect listener waits for: what brings it, and who gets it.
+"""Hands the authorization response from the loopback server to the waiting program.
 
-One request carries our `state`; it is taken once, however many race, and its browser
-waits until the program has judged it. No sockets here.
+One request carries our `state`. It is taken once, also when several requests race, and
+its browser waits until the program has checked the response. No sockets here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from ..errors import AccessDenied, CallbackMalformed
-from .page import DECLINED, FAILED, SIGNED_IN, Ending
+from .page import DECLINED, FAILED, SIGNED_IN, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,50 +23,50 @@ Parameters = list[tuple[str, str]]
 
 MOST_PARAMETERS: Final = 50
 EARLY_BY: Final = 5.0
-"""Seconds that a browser may be back before it is expected."""
+"""Seconds that a browser may come back before `expect` is called."""
 
 PAGE_WITHIN: Final = 5.0
-"""Seconds that the browser has to take its page before the program goes on."""
+"""Seconds that the browser has to read its page before the program continues."""
 
 
 class AnswerTimeout(TimeoutError):
-    """Nobody came back from the authorization server in time."""
+    """The browser did not come back from the authorization server in time."""
 
 
 class Visit:
-    """The browser that brought the answer, waiting for its page."""
+    """The request of the browser with the answer, which waits for its page."""
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
-        self._ending: Future[Ending] = Future()
+        self._outcome: Future[Outcome] = Future()
         self._shown = threading.Event()
 
     def judged_by(self, judge: Callable[[Sequence[tuple[str, str]]], Result]) -> Result:
-        """Return what `judge` makes of the answer; the browser hears how it went."""
-        ending = FAILED
+        """Return the result of `judge` for the answer, and tell the browser."""
+        outcome = FAILED
         try:
             result = judge(self._parameters)
-            ending = SIGNED_IN
+            outcome = SIGNED_IN
             return result
         except AccessDenied:
-            ending = DECLINED
+            outcome = DECLINED
             raise
         finally:
-            self._ending.set_result(ending)
+            self._outcome.set_result(outcome)
             self._shown.wait(PAGE_WITHIN)
 
-    def shows(self, send: Callable[[Ending], None]) -> None:
-        """Wait for the judgement and send it to the browser."""
+    def shows(self, send: Callable[[Outcome], None]) -> None:
+        """Wait for the result and send its page to the browser."""
         try:
-            send(self._ending.result())
+            send(self._outcome.result())
         finally:
             self._shown.set()
 
 
 class Desk:
-    """Where the one answer is handed over.
+    """Passes one answer from the server's threads to the program.
 
-    A browser may be back before the program has begun to wait: it is kept for a moment.
+    A browser that comes back before the program waits is kept for EARLY_BY seconds.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Desk:
         """Wait for the answer with this state.
 
         Raises:
-            AnswerTimeout: it did not come.
+            AnswerTimeout: no answer came.
         """
         with self._changed:
             self._state = state
@@ -90,10 +90,10 @@ class Desk:
             self.close()
             if self._visit.done():  # at the last moment
                 return self._visit.result()
-            raise AnswerTimeout("nobody came back in time") from None
+            raise AnswerTimeout("the browser did not come back in time") from None
 
     def take(self, query: str) -> Visit | None:
-        """Take the answer if this is the one; however many race, one is."""
+        """Take the answer if it has our state; of concurrent calls, one succeeds."""
         try:
             parameters = parse_answer(query)
         except CallbackMalformed:
@@ -110,7 +110,7 @@ class Desk:
         return visit
 
     def close(self) -> None:
-        """Take nothing any more."""
+        """Refuse every later answer."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
@@ -123,7 +123,7 @@ def parse_answer(query: str) -> Parameters:
     """Return the parameters of a query.
 
     Raises:
-        CallbackMalformed: more of them than an answer has.
+        CallbackMalformed: more than MOST_PARAMETERS.
     """
     try:
         return parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)

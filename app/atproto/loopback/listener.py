@@ -1,8 +1,8 @@
-"""The redirect listener of a program on somebody's own machine (RFC 8252 §7.3, §8.3).
+"""The loopback redirect listener of a program on a person's machine (RFC 8252, 7.3).
 
-Listens on one loopback address, by number, at a free port and one fixed path, until the
-one answer comes that carries our `state`; whatever else knocks is refused and changes
-nothing (requirement 9.20).
+Listens on one loopback address by number, at a free port and one fixed path, until the
+one answer with our `state` comes. Every other request is refused and changes nothing
+(requirement 9.20).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["AnswerTimeout", "LoopbackListener", "read_pasted"]
 
 LOOK_AGAIN = 0.05
-"""Seconds after which closing is noticed."""
+"""Seconds between two checks whether to stop."""
 
 
 class LoopbackListener:
     """Receives the one answer to one authorization request.
 
-    It listens from the moment it is made, so that its port can stand in the request,
-    until the answer is taken or the block ends.
+    It listens from its creation, because the authorization request needs its port,
+    until the answer is taken or the `with` block ends.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class LoopbackListener:
     ) -> None:
         """Listen at a free port, or at `port` where the client metadata names one.
 
-        `program` is what the page at the end calls the program.
+        `program` is the program's name on the final page.
 
         Raises:
-            ValueError: another host: nothing but this machine may ever reach it.
-            OSError: the port is taken, or this machine lacks the address.
+            ValueError: another host: only this machine may reach it.
+            OSError: the port is in use, or this machine has no such address.
         """
         if host not in FAMILIES:
             raise ValueError(f"{host} is not a loopback address by number")
@@ -76,23 +76,23 @@ class LoopbackListener:
         *,
         deadline: Deadline,
     ) -> Result:
-        """Wait for the answer with this `state`; return what `judge` makes of it.
+        """Wait for the answer with this `state`; return the result of `judge` for it.
 
-        The browser waits meanwhile, and is then told whether the sign-in went well:
-        what `judge` raises is raised here. There is no second answer.
+        Meanwhile the browser waits; then its page says whether the sign-in succeeded.
+        An exception of `judge` is raised here. There is no second answer.
 
         Raises:
             AnswerTimeout: none came before the deadline.
         """
         try:
             visit = self._desk.expect(state, seconds=deadline.remaining())
-            self._server.shutdown()  # nobody else is let in while it is judged
+            self._server.shutdown()  # no further request is accepted
             return visit.judged_by(judge)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Stop listening. May be called again."""
+        """Stop listening. May be called more than once."""
         self._desk.close()
         self._server.shutdown()
         self._accepting.join()
@@ -111,13 +111,13 @@ class LoopbackListener:
 
 
 def read_pasted(url: str, *, redirect_uri: str, state: str) -> Parameters:
-    """Return the answer in a URL that a person copied out of their browser.
+    """Return the answer in a URL that a person copied from the browser's address bar.
 
-    For a machine without a browser: the redirect leads nowhere, and the address bar
-    has what a listener would have got.
+    For a machine without a browser: the redirect goes to an address that nothing
+    listens on.
 
     Raises:
-        CallbackMalformed: it is another address than the redirect URI.
+        CallbackMalformed: it is not the redirect URI.
         StateUnknown: it is the answer to another sign-in.
     """
     address, _, query = url.strip().partition("#")[0].partition("?")

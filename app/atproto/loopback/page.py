@@ -1,7 +1,7 @@
-"""The page on which a browser ends after a sign-in at a program on this machine.
+"""The final HTML page in the browser after a sign-in to a program on this machine.
 
-One page without script, image or link: nothing to load, nothing to press, and nothing
-of the answer in it. Its style is named by hash in a policy that allows nothing else.
+It has no script, image or link, and nothing of the answer. The Content-Security-Policy
+allows its style by hash and nothing else.
 """
 
 from __future__ import annotations
@@ -36,38 +36,38 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""Sent with every answer. The address has a code in it, used up by the time it shows:
-nobody may keep the page or learn where it was."""
+"""Headers of every response. The page's address contains an authorization code, so the
+page is not stored and sends no Referer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How it ended, in words for the person at the browser."""
+class Outcome:
+    """The outcome of the sign-in, in words for the person at the browser."""
 
     status: int
     title: str
     text: str
 
     def page(self, program: str) -> bytes:
-        """Return the page, naming the program that the person came from."""
+        """Return the page with the program's name."""
         text = self.text.format(program=program)
         return PAGE.substitute(title=escape(self.title), text=escape(text)).encode()
 
 
-SIGNED_IN: Final = Ending(
+SIGNED_IN: Final = Outcome(
     200, "You are signed in", "Go back to {program}. You can close this page."
 )
-DECLINED: Final = Ending(
+DECLINED: Final = Outcome(
     200,
     "You did not sign in",
     "You said no, and nothing was shared. You can close this page.",
 )
-FAILED: Final = Ending(
+FAILED: Final = Outcome(
     400,
     "You are not signed in",
     "Something went wrong on the way. Go back to {program}: it says what.",
 )
-STRAY: Final = Ending(
+STRAY: Final = Outcome(
     400,
     "This page belongs to another sign-in",
     "It may be an old one. Go back to {program} and use the address that it shows.",

@@ -1,7 +1,7 @@
-"""The HTTP side of a redirect listener: one address, one path, one method.
+"""The HTTP server of the loopback redirect listener: one address, one path, one method.
 
 A foreign `Host` is refused before anything else is read, so a web page whose name was
-rebound to this machine learns nothing here (requirement 9.20).
+rebound to this machine (DNS rebinding) learns nothing (requirement 9.20).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from .page import HEADERS, STRAY
 
 if TYPE_CHECKING:
     from .answer import Desk
-    from .page import Ending
+    from .page import Outcome
 
 log = logging.getLogger(__name__)
 
 FAMILIES: Final = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 MOST_VISITS: Final = 32
-"""Connections at once; browsers open some that they never use."""
+"""Concurrent connections; browsers open some that they never use."""
 
 PATIENCE: Final = 5.0
-"""Seconds for a visitor to go on with what it says."""
+"""Seconds that a client may be silent within a request."""
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Accepts on one loopback address; a visitor that says nothing holds up nobody."""
+    """Accepts on one loopback address; a silent client delays no other."""
 
-    allow_reuse_address = os.name == "posix"  # elsewhere it would share the port
+    allow_reuse_address = os.name == "posix"  # on Windows it would share the port
     request_queue_size = 2 * MOST_VISITS
 
     def __init__(
@@ -51,12 +51,12 @@ class LoopbackServer(ThreadingHTTPServer):
         self.authority = f"{name}:{self.server_port}"
 
     def server_bind(self) -> None:
-        """Bind, and leave out the look-up of our own name that HTTPServer makes."""
+        """Bind, without the look-up of our own name that HTTPServer does."""
         TCPServer.server_bind(self)
         self.server_port = self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Hand a connection to a thread of its own, unless there are too many."""
+        """Serve a connection in its own thread, unless there are too many."""
         with self._counting:
             has_room = len(self._visits) < MOST_VISITS
             if has_room:
@@ -67,13 +67,13 @@ class LoopbackServer(ThreadingHTTPServer):
             self.shutdown_request(request)
 
     def close_request(self, request: Any) -> None:
-        """Close a connection that was answered."""
+        """Close a connection after its answer."""
         with self._counting:
             self._visits.discard(request)
             super().close_request(request)
 
     def server_close(self) -> None:
-        """Stop listening, and end the connections whose visitors still say nothing."""
+        """Stop listening, and end the connections of silent clients."""
         super().server_close()
         with self._counting:
             for request in self._visits:
@@ -83,8 +83,8 @@ class LoopbackServer(ThreadingHTTPServer):
                     continue  # it has gone already
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """Say that a visitor broke off, and nothing of what it said (9.22)."""
-        log.debug("a visit to the loopback listener broke off")
+        """Log that a connection broke off, without its content (requirement 9.22)."""
+        log.debug("a connection to the loopback listener broke off")
 
 
 class Visitor(BaseHTTPRequestHandler):
@@ -94,7 +94,7 @@ class Visitor(BaseHTTPRequestHandler):
     timeout = PATIENCE
 
     def do_GET(self) -> None:
-        """Take the answer, or refuse what is none and go on waiting."""
+        """Take the answer, or refuse another request and continue to wait."""
         if self.headers.get_all("Host") != [self.server.authority]:
             self._answer(STRAY)
             return
@@ -109,7 +109,7 @@ class Visitor(BaseHTTPRequestHandler):
             visit.shows(self._answer)
 
     def do_POST(self) -> None:
-        """Refuse: a redirect is followed with GET, and a HEAD must not use it up."""
+        """Refuse: redirects are followed with GET; HEAD must not use the answer up."""
         self.send_error(405)
 
     do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815
@@ -117,17 +117,17 @@ class Visitor(BaseHTTPRequestHandler):
     def send_error(
         self,
         code: int,
-        message: str | None = None,  # noqa: ARG002 - may quote what was asked
+        message: str | None = None,  # noqa: ARG002 - may quote the request
         explain: str | None = None,  # noqa: ARG002
     ) -> None:
-        """Answer what is no answer: a status, and no echo."""
+        """Answer with a status and an empty body."""
         self._send(code, b"")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: the address has the code in it (requirement 9.22)."""
+        """Log nothing: the URL contains the code (requirement 9.22)."""
 
-    def _answer(self, ending: Ending) -> None:
-        self._send(ending.status, ending.page(self.server.program))
+    def _answer(self, outcome: Outcome) -> None:
+        self._send(outcome.status, outcome.page(self.server.program))
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response_only(status)

@@ -158,7 +158,7 @@ class Permission:
     well. `include` names a permission set, which only servers resolve
     (requirement 8.4).
 
-    Made by `parse` and `of`; equal permissions allow the same, whatever the spelling.
+    Made by `parse` and `of`; equal permissions allow the same, in any spelling.
     """
 
     resource: str

@@ -52,7 +52,7 @@ def parse_scope(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeSet:
-    """The permissions of a scope, whatever its spelling.
+    """The permissions of a scope, independent of its spelling.
 
     Words that are no known permission are kept and allow nothing: servers introduce
     resources before clients do, and drop those that they do not know (requirement 8.8).

@@ -1,9 +1,9 @@
-"""What the client needs to have kept, as three small protocols.
+"""The storage protocols of the client: auth requests, sessions, cache.
 
-Whoever embeds the library brings the storage; `stores/memory.py` ships one that forgets
-at the end of the process. Records hold secrets in clear: a store that outlives the
-process encrypts them (requirement 7.23) and keys auth requests by a hash of their
-state.
+An application that embeds the library implements them; `stores/memory.py` and
+`stores/files.py` are two implementations. Records contain secrets in clear: a
+persistent store encrypts them (requirement 7.23) and keys auth requests by a hash of
+their state.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class StateStore(Protocol):
     def take(self, state: str) -> AuthRequest | None:
         """Delete and return an unexpired auth request in one step.
 
-        However many callers race for a state, one gets it (requirement 6.3).
+        Of concurrent calls with one state, one gets it (requirement 6.3).
         """
 
 
 class SessionStore(Protocol):
     """OAuth sessions, keyed by DID and session id.
 
-    A lease says who refreshes a session now: refresh tokens serve once, and a second
-    use ends the session at its host (requirements 7.6 and 7.7). It is a mark in the
-    row, not a lock: nothing is held open while the holder speaks to the network, and a
-    holder that died is passed over once its time is up. Nobody needs it for reading.
+    A lease says which process refreshes a session: a refresh token is valid once, and a
+    second use ends the session at its host (requirements 7.6 and 7.7). A lease is a
+    column of the row and not a lock: no transaction stays open during the refresh, and
+    the lease of a process that died expires. Reading needs no lease.
     """
 
     def put(self, session: OAuthSession) -> None:
@@ -54,25 +54,25 @@ class SessionStore(Protocol):
     ) -> OAuthSession | None:
         """Mark the session as the holder's and return it as it is at that moment.
 
-        None when another's lease has not ended by `now`, or the session is gone; `get`
-        tells which. However many ask at once, one gets it.
+        None when another holder's lease has not expired at `now`, or the session is
+        gone; `get` tells which. Of concurrent calls, one succeeds.
         """
 
     def replace(self, session: OAuthSession, *, holder: str) -> bool:
         """Write the session over the row that the holder leases, and end the lease.
 
-        One step, and never a new row: false when the session is gone or the lease is
-        another's by now (requirement 7.8).
+        Atomic, and never a new row: false when the session is gone or another holder
+        has the lease (requirement 7.8).
         """
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the holder's lease; another's is left alone."""
+        """End the lease if it is this holder's."""
 
 
 class Cache(Protocol):
-    """Public documents and nonces for a few minutes; may forget at any time.
+    """Public documents and nonces, for a few minutes; entries may vanish at any time.
 
-    What it returns is parsed again like an answer of the network.
+    Values are validated again when they are read.
     """
 
     def get(self, key: str) -> str | None:
