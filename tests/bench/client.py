@@ -17,8 +17,8 @@ from app.atproto.client_metadata.builders import (
 )
 from app.atproto.crypto.keys import ClientKeys, SigningKey
 from app.atproto.http.client import SafeHTTP, _Adapter
+from app.atproto.http.dialer import Dialer
 from app.atproto.http.pool import Pools
-from app.atproto.http.sockets import _connect
 from app.atproto.http.types import Deadline
 from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.dns import DnsTxtLookup
@@ -129,11 +129,9 @@ class Latchkey:
 
     def _outside(self, opened: Opened) -> Outside:
         context = ssl.create_default_context(cafile=opened.bundle)
+        dial = Dialer(lambda _host, _port: ["127.0.0.1"], lambda _address, _host: None)
         pools = Pools(
-            lambda _host, _port, timeout: _connect(
-                "127.0.0.1", opened.tls_port, timeout
-            ),
-            context,
+            lambda host, _port, timeout: dial(host, opened.tls_port, timeout), context
         )
         self.http = Recorder(
             SafeHTTP(
