@@ -23,7 +23,6 @@ import gevent
 from flask import Flask
 from gevent.hub import Hub
 from gunicorn import glogging
-from gunicorn.http.errors import ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -32,7 +31,8 @@ from app.atproto.http.dialer import MAX_LOOKUPS
 from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
-from app.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog
+from app.serving.bodies import TimedBody
+from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog
 from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, by default ten: ten silent name servers would
@@ -78,32 +78,6 @@ class Logger(glogging.Logger):
         self.error_log.addFilter(QueryFilter())
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             handler.setFormatter(FORMATTER)
-
-
-class TimedBody:
-    """A request's body with a time limit; gunicorn itself would wait without end.
-
-    A body that is late or framed wrongly is the client's error: the application gets an
-    OSError for both.
-    """
-
-    def __init__(self, body, seconds):
-        self._body = body
-        self._ends = time.monotonic() + seconds
-        self.failed = False  # gunicorn asks, and serves nothing after what failed
-
-    def read(self, size=None):
-        """Read so many bytes, or all there are; nothing here reads by lines."""
-        left = max(self._ends - time.monotonic(), 0.001)
-        try:
-            with gevent.Timeout(left, TimeoutError("the body comes too slowly")):
-                return self._body.read(size)
-        except ParseException as error:
-            self.failed = True
-            raise OSError("the body is framed wrongly") from error
-        except BaseException:
-            self.failed = True
-            raise
 
 
 class Worker(GeventWorker):

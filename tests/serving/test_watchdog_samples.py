@@ -7,7 +7,7 @@ from types import FunctionType, GeneratorType
 
 import pytest
 
-from app.watchdog import PATIENCE, Replacements, Watchdog
+from app.serving.watchdog import PATIENCE, Replacements, Watchdog
 
 
 def request() -> Iterator[None]:

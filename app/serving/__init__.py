@@ -1,0 +1,1 @@
+"""What gunicorn.conf.py is made of: the watchdog of a worker, and request bodies."""
