@@ -182,7 +182,7 @@ __all__ = [
     "LiveSession",
     "AuthMethod",
     "OAuthSession",
-    # a program on somebody's own machine
+    # a program on a person's own machine
     "AnswerTimeout",
     "LoopbackListener",
     "read_pasted",

@@ -66,7 +66,7 @@ def open_sdk_client(
     limit: int = ANSWER_LIMIT,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Client:
-    """Return the SDK's Client, signed in with a session of ours. Asks nobody.
+    """Return the SDK's Client, signed in with a session of ours. Sends no request.
 
     `me` holds the DID and the handle, and nothing else of the profile. The session is
     kept by our stores: the SDK's `login` and session strings are refused, its session

@@ -3,7 +3,7 @@
     FlowError
     ├── UsernameInvalid      breaks the grammar of usernames; `reason` says how
     ├── UsernameReserved     on the reserved list, or looks like a name on it
-    ├── UsernameTaken        somebody has it, or a name that looks like it
+    ├── UsernameTaken        an account has it, or a name that looks like it
     ├── TooManyRequests      a rate limit; `retry_after` says for how long
     ├── PromptRefused        not a prompt that a login may ask for
     ├── ScopeRefused         a scope that no service of this platform may ask for

@@ -58,7 +58,7 @@ class Permissions:
     def to_ask(self, asked: str, held: str | None = None) -> str:
         """Return the scope to push: that of every sign-in, what is asked, what is held.
 
-        What is held rides along, so that nobody has less afterwards. A permission goes
+        What is held rides along, so that no one has less afterwards. A permission goes
         out as the narrowest declared one that covers it; what is declared no longer
         cannot be asked for.
         """

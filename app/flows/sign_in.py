@@ -1,6 +1,6 @@
 """Sign a browser in: a new session for an account that was just proved.
 
-The session is new whatever the browser held before, against session fixation
+The session is new for any cookie that the browser held, against session fixation
 (requirement 6.17).
 """
 

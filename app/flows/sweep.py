@@ -1,4 +1,4 @@
-"""Sweep: delete what is over, and give back grants that nobody can use any more.
+"""Sweep: delete what is over, and give back grants without a session.
 
 Runs from a timer, beside the service: in small steps with a pause between them, so that
 logins get their turn at the database. Every node has the timer; a lease in the database
@@ -30,7 +30,7 @@ MAX_STEPS: Final = 2_000
 """Steps of one kind in one run; what is left then waits for the next run."""
 
 PAUSE: Final = 0.01
-"""Seconds between two steps: whoever waits for the database gets its turn."""
+"""Seconds between two steps: others that wait for the database get their turn."""
 
 MAX_ORPHANS: Final = 50
 """Grants given back in one run: each asks a host, which may be slow."""
@@ -44,13 +44,13 @@ LEASE: Final = 60.0
 """Seconds for which a sweep is believed to go on; it says so again while it does.
 
 Far more than one step takes, so that a sweep that is slow keeps its lease, and less
-than the time between two sweeps, so that one that died costs nobody a turn. Nodes
+than the time between two sweeps, so that one that died costs no other a turn. Nodes
 compare it with their own clocks, which may differ by half of it.
 """
 
 
 class Lease(Protocol):
-    """The right to do what one process at a time may do, on whatever node."""
+    """The right to do what one process at a time may do, on any node."""
 
     def take(self, holder: str, *, until: float, now: float) -> bool:
         """Take or prolong it; False while another holder's has not ended."""
@@ -113,7 +113,7 @@ class Sweep:
     expired: Expired
     lease: Lease
     revoke: Callable[[Did, str], object]
-    """Revokes an OAuth session at its host and deletes it here, whatever it answers."""
+    """Revokes an OAuth session at its host and deletes it here, for any answer."""
     clock: Callable[[], float]
     token_lifetime: float
     audit_lifetime: float = AUDIT_LIFETIME
@@ -134,8 +134,8 @@ class Sweep:
 
         A session that ended is kept as long as a platform token of it may live, to be
         told from one that never was; a native login as long as one that was confirmed
-        at its last moment may still be collected. The grant of one that nobody
-        confirmed is an orphan by then: its session ended with it.
+        at its last moment may still be collected. The grant of one without a
+        confirmation is an orphan by then: its session ended with it.
         """
         now = self.clock()
         tokens_gone = now - self.token_lifetime
@@ -166,7 +166,7 @@ class Sweep:
 
     def _revoke_orphans(self, now: float, turn: _Turn) -> int:
         # A grant without a session is a token that lives at a host for months and that
-        # nobody can sign out of here: deleting our row alone would not end it.
+        # no one can sign out of here: deleting our row alone would not end it.
         orphans = self.expired.orphans(
             created_before=now - ORPHAN_AGE, now=now, limit=MAX_ORPHANS
         )

@@ -28,7 +28,7 @@ _GRAMMAR = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 # Only what ordinary sans-serif fonts confuse in lower case. One character at a time and
 # towards the longer spelling (m to rn, not rn to m), so that names look alike exactly
-# when their skeletons are equal, whatever stands beside the character: "vvv", "wv" and
+# when their skeletons are equal, with any character beside: "vvv", "wv" and
 # "vw" are one. Left out on purpose: pairs that readers do tell apart (8 and b, u and v)
 # and cl for d, which would make one name of Clara and Dara.
 _LOOK_ALIKES = str.maketrans(
@@ -95,7 +95,7 @@ class Usernames:
         return cls(frozenset(_word(name) for name in names))
 
     def parse(self, text: str) -> Username:
-        """Read a username that somebody wants.
+        """Read a username that a person wants.
 
         Raises:
             UsernameInvalid: it breaks the grammar.
@@ -117,7 +117,7 @@ class Usernames:
     ) -> str:
         """Return a free name made from a handle, or nothing when there is none.
 
-        `taken` returns those of some skeletons that belong to somebody; it is asked
+        `taken` returns those of some skeletons that belong to an account; it is asked
         once. What is free now may be taken by the time that it is chosen.
         """
         names = [n for n in _numbered(self._stem(handle)) if not self.is_reserved(n)]

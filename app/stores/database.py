@@ -37,7 +37,7 @@ class Listener(Protocol):
     def wait(self) -> Collection[str] | None:
         """Wait a second at most; return what was notified, nothing in silence.
 
-        None: somebody has committed, and the database does not say what.
+        None: another connection has committed, and the database does not say what.
         """
 
 
@@ -87,7 +87,7 @@ class Database:
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """Open a transaction for writing, committed at the end of the block.
 
-        Only statements belong into the block: whoever waits for something else in it
+        Only statements belong into the block: a wait for something else in it
         makes every other writer wait too. `durable=False` is for what may be lost in
         a power cut (a cache, a sweep): the commit does not wait for the disk.
         """

@@ -41,7 +41,7 @@ def create(url: URL) -> Engine:
             url.set(drivername="postgresql+psycopg"),
             connect_args={"connect_timeout": CONNECT_TIMEOUT, **KEEPALIVE},
             hide_parameters=True,  # an error in the log shows no row
-            # A restart of the server costs nobody a login: dead connections are
+            # A restart of the server costs no login: dead connections are
             # noticed when they leave the pool.
             pool_pre_ping=True,
             pool_size=10,

@@ -2,7 +2,7 @@
 
 Durability is chosen for each write. FULL keeps the last commit through a power cut and
 costs one sync of the log: a session, a key, a username or a taken auth request that
-came back would be a lie told to somebody. NORMAL may lose the last commits (never the
+came back would be a lie told to a person. NORMAL may lose the last commits (never the
 database): right for caches and sweeps, which only do their work again.
 """
 
@@ -62,7 +62,7 @@ def begin(connection: Connection, *, durable: bool) -> None:
     """Take the write lock at once, waiting for it at most BUSY_TIMEOUT.
 
     A deferred BEGIN that reads first and writes later fails without any waiting when
-    somebody else wrote in between.
+    another process wrote in between.
     """
     synchronous = "FULL" if durable else "NORMAL"
     if connection.info.get("synchronous") != synchronous:
@@ -120,7 +120,7 @@ def make_private(path: Path) -> None:
     """Make the file, private before SQLite opens it; its log files take over the mode.
 
     One that is there is not opened: closing it would let go of the locks of all SQLite
-    connections of this process, and somebody else could then delete the log that they
+    connections of this process, and another process could then delete the log that they
     write to.
     """
     with suppress(FileExistsError):
@@ -140,7 +140,7 @@ def begin_log(connection: Any) -> None:
     """Turn the file to WAL, for good; nothing to do where that was done before.
 
     Of processes that do so at once some are refused without any waiting: SQLite asks
-    nobody to be patient while the mode changes. So the patience is ours.
+    no one to be patient while the mode changes. So the patience is ours.
     """
     until = time.monotonic() + BUSY_TIMEOUT
     while True:

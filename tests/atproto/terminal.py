@@ -162,7 +162,7 @@ class Terminal:
         return FileSessionStore(self.state).all()
 
     def secrets(self) -> Iterator[str]:
-        """Everything of the sessions and of the ways back that nobody may see."""
+        """Everything of the sessions and of the ways back that may not be shown."""
         for session in self.sessions():
             yield session.access_token
             yield session.refresh_token or session.access_token

@@ -191,7 +191,7 @@ def test_a_revoked_session_is_over_here_and_there(
     ],
     ids=str,
 )
-def test_a_session_ends_here_whatever_the_host_says(
+def test_revoke_deletes_the_session_for_any_answer_of_the_host(
     library: Library, network: FakeNetwork, fault: Any
 ) -> None:
     """7.19: local logout does not depend on anybody."""
@@ -235,7 +235,7 @@ def test_revoking_what_is_not_there_does_nothing(
     library: Library, network: FakeNetwork
 ) -> None:
     """Ending twice is no error."""
-    did: Any = plc_did("nobody")
+    did: Any = plc_did("unknown")
 
     deadline = library.deadline()
 

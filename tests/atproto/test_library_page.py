@@ -32,7 +32,7 @@ BLOCKS = re.findall(
 
 
 class Reader:
-    """Somebody who pastes each block into one session, at a desk of our making."""
+    """A reader who pastes each block into one session, at a desk of our making."""
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -62,7 +62,7 @@ class FakeKeys:
         return sorted(ours, key=lambda s: (order.index(s.status), -s.created_at))
 
     def add(self, stored):
-        """Add; whoever raced us (`meanwhile`) was faster."""
+        """Add; a racing process (`meanwhile`) was faster."""
         self.stored += self.meanwhile
         self.meanwhile = []
         if stored.status != "retired" and self._place(stored) in map(
@@ -330,7 +330,7 @@ def test_a_client_ring_without_an_active_key_is_no_client(rings, keys):
         rings.client()
 
 
-def test_with_a_shared_secret_the_platform_ring_asks_nobody(keys, clock):
+def test_platform_ring_with_a_shared_secret_reads_no_store(keys, clock):
     keys.fails = True
     rings = KeyRings(
         keys=keys,
@@ -428,7 +428,7 @@ def test_without_ever_having_seen_the_database_there_are_no_keys(rings, keys):
     assert rings.platform().signing == key("first")
 
 
-def test_nobody_waits_while_somebody_else_reloads(keys, clock):
+def test_key_ring_is_served_while_another_thread_reloads(keys, clock):
     def ask():
         answers.append(rings.platform().signing)
 

@@ -175,7 +175,7 @@ def test_a_sweep_leaves_everything_to_the_one_that_is_running(
     assert lease.holder == "another node"
 
 
-def test_a_sweep_that_died_holds_nobody_up_for_long(sweep, lease, clock):
+def test_sweep_after_a_died_one_runs_when_its_lease_ends(sweep, lease, clock):
     lease.take("a node that died", until=clock() + LEASE, now=clock())
     clock.advance(LEASE)
 

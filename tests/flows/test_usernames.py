@@ -22,7 +22,7 @@ LETTERS = st.text(string.ascii_lowercase + string.digits, min_size=3, max_size=1
 NAMES = st.lists(LETTERS, min_size=1, max_size=3).map("-".join)
 
 
-def nobody(_skeletons):
+def none_taken(_skeletons):
     return frozenset()
 
 
@@ -41,7 +41,7 @@ def test_capitals_are_folded_and_white_space_around_is_dropped(name, space):
 
 
 @given(st.text())
-def test_whatever_is_read_follows_the_grammar(text):
+def test_parsed_username_follows_the_grammar(text):
     try:
         name = parse_username(text).username
     except UsernameInvalid:
@@ -174,7 +174,7 @@ def test_an_operator_adds_names_of_any_spelling():
     assert RULES.parse("acme-corp").username == "acme-corp"
 
 
-def test_the_shipped_list_holds_only_names_that_somebody_could_ask_for():
+def test_shipped_reserved_names_are_valid_usernames():
     lines = SHIPPED.read_text().splitlines()
     names = [line for line in lines if line and not line.startswith("#")]
 
@@ -203,12 +203,12 @@ def test_the_shipped_list_holds_only_names_that_somebody_could_ask_for():
     ],
 )
 def test_a_name_is_suggested_from_the_first_label(handle, suggestion):
-    assert RULES.suggest(parse_handle(handle), nobody) == suggestion
+    assert RULES.suggest(parse_handle(handle), none_taken) == suggestion
 
 
 @pytest.mark.parametrize("handle", [None, "xn--fiq228c.com", "xn--99999999.com"])
 def test_nothing_is_suggested_where_nothing_can_be_read(handle):
-    assert RULES.suggest(handle, nobody) == ""
+    assert RULES.suggest(handle, none_taken) == ""
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ LABELS = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_s
 
 
 @given(st.lists(LABELS, min_size=1, max_size=3), st.integers(0, 120))
-def test_whatever_the_handle_a_suggestion_can_be_chosen(labels, occupied):
+def test_suggestion_for_any_handle_can_be_chosen(labels, occupied):
     def taken(skeletons):
         return list(skeletons)[:occupied]
 

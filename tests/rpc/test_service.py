@@ -51,14 +51,14 @@ def test_an_app_need_not_say_its_name(app: App, service: Service):
         ("not a handle", grpc.StatusCode.INVALID_ARGUMENT, "invalid_identifier"),
         ("", grpc.StatusCode.INVALID_ARGUMENT, "invalid_identifier"),
         ("did:key:zabc", grpc.StatusCode.INVALID_ARGUMENT, "invalid_identifier"),
-        ("nobody.paints.ink", grpc.StatusCode.NOT_FOUND, "handle_not_found"),
+        ("unknown.paints.ink", grpc.StatusCode.NOT_FOUND, "handle_not_found"),
         (ALICE, grpc.StatusCode.UNAVAILABLE, "host_unreachable"),
     ],
 )
 def test_initiate_with_an_unusable_identifier_returns_its_status(
     app: App, world: World, typed: str, code: grpc.StatusCode, error: str
 ):
-    world.home("nobody.paints.ink")
+    world.home("unknown.paints.ink")
     world.network.unplug("pds.skyhost.social")
 
     with pytest.raises(grpc.RpcError) as refused:

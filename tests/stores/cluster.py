@@ -69,7 +69,7 @@ def _unprivileged_user() -> str | None:
     for name in ("postgres", "nobody"):
         if name in known:
             return name
-    pytest.skip("PostgreSQL does not run as root, and there is nobody else")
+    pytest.skip("PostgreSQL does not run as root, and there is no other user")
 
 
 def _run(program: Path, *arguments: object, user: str | None) -> None:

@@ -92,7 +92,7 @@ def _answer(line: Any, network: FakeNetwork) -> None:
     with line:
         sent, timeout = line.recv()
         answer = network.deliver(sent, timeout=timeout)
-        with suppress(BrokenPipeError):  # nobody may be there any more to hear it
+        with suppress(BrokenPipeError):  # the other end may have gone
             line.send(answer)
 
 

@@ -124,7 +124,7 @@ def deny_all(database: Database, login_ids: Sequence[str]) -> int:
 
 
 def await_all(database: Database, login_ids: Sequence[str]) -> list[str]:
-    """Await native logins one after the other; return those nobody was woken for."""
+    """Await native logins one after the other; return those without a wake-up."""
     logins = SqlNativeLogins(database, Cipher(SECRET_KEY))
     changes = SqlNativeLoginEvents(database, lambda: NOON)
     native_login_events.POLL = 2 * TIMEOUT  # the watcher hears of each, or of none

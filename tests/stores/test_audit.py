@@ -28,7 +28,7 @@ def test_an_event_says_what_happened_to_whom_and_when(audit, database, clock):
     assert event["created_at"] == clock()
 
 
-def test_an_event_may_be_about_nobody(audit, database, clock):
+def test_event_without_an_account_is_recorded(audit, database, clock):
     audit.record("key_added", now=clock())
 
     (event,) = events(database)

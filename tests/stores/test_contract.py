@@ -227,7 +227,7 @@ def test_a_lease_hands_out_the_session_as_it_is(sessions):
     assert lease(sessions) == oauth_session()
 
 
-def test_a_leased_session_is_leased_to_nobody_else_and_read_by_all(sessions):
+def test_leased_session_is_readable_and_not_leased_again(sessions):
     sessions.put(oauth_session())
     lease(sessions, "one")
 
@@ -251,7 +251,7 @@ def test_a_released_session_can_be_leased_again(sessions):
     assert lease(sessions, "two") == oauth_session()
 
 
-def test_nobody_releases_the_lease_of_another(sessions):
+def test_release_with_another_lease_changes_nothing(sessions):
     sessions.put(oauth_session())
     lease(sessions, "one")
     sessions.release(ALICE, "grant-1", holder="two")
@@ -259,7 +259,7 @@ def test_nobody_releases_the_lease_of_another(sessions):
     assert lease(sessions, "two") is None
 
 
-def test_what_is_gone_is_leased_to_nobody(sessions):
+def test_lease_of_a_deleted_session_returns_none(sessions):
     sessions.put(oauth_session())
     lease(sessions, "one")
     sessions.delete(ALICE, "grant-1")
@@ -293,7 +293,7 @@ def test_replacing_writes_all_of_the_session_and_ends_the_lease(sessions):
     assert lease(sessions, "two") == renewed
 
 
-def test_a_lease_that_nobody_took_over_still_replaces(sessions):
+def test_replace_with_an_expired_untaken_lease_succeeds(sessions):
     sessions.put(oauth_session())
     lease(sessions, "one", at=NOON - 1_000)
 

@@ -105,7 +105,7 @@ def test_a_url_that_cannot_serve_is_refused_without_its_password(url):
 
 
 def test_a_server_that_is_down_is_a_storage_failure(tmp_path):
-    database = open_database(f"postgresql://nobody@/none?host={tmp_path}")
+    database = open_database(f"postgresql://unknown@/none?host={tmp_path}")
 
     with pytest.raises(StorageFailed):
         database.ping()

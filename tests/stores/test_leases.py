@@ -54,7 +54,7 @@ def test_a_released_lease_is_free_at_once(lease, clock):
     assert take(lease, THERE, clock)
 
 
-def test_nobody_releases_what_another_holds(lease, clock):
+def test_release_of_another_holders_lease_changes_nothing(lease, clock):
     take(lease, HERE, clock)
     lease.release(THERE)
 

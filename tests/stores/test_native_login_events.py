@@ -1,4 +1,4 @@
-"""Whoever awaits a native login hears that it was decided, by whichever process."""
+"""An await of a native login is woken by a decision in any process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEVER = 0.3
 
 @pytest.fixture(autouse=True)
 def told(monkeypatch):
-    """Whoever is woken was told: the watcher does not look by itself meanwhile."""
+    """Wake-ups come from the notification: the watcher does not poll meanwhile."""
     monkeypatch.setattr(module, "POLL", 10 * SOON)
 
 
@@ -58,7 +58,7 @@ def add(logins, *names):
 
 
 class Waiter:
-    """Somebody who awaits a login."""
+    """A caller that awaits a login."""
 
     def __init__(self):
         self.woken = threading.Event()
@@ -79,7 +79,7 @@ def waiting(events, *names):
     """Wait for logins; the watcher listens, and the wake-ups of its start are over."""
     with ExitStack() as stack:
         first = Waiter()
-        stack.enter_context(events.watch("whatever", first.wake))
+        stack.enter_context(events.watch("a login", first.wake))
         assert first.is_woken()
         waiters = [Waiter() for _ in names]
         for name, waiter in zip(names, waiters, strict=True):
@@ -132,7 +132,7 @@ def test_a_later_waiter_is_woken_too(logins, events, elsewhere):
 
 @pytest.mark.process
 def test_no_wake_up_is_lost_in_a_race_of_two_processes(logins, database_url):
-    """Subscribe, look, wait: whatever the moment of the decision, it is heard of."""
+    """Subscribe, look, wait: a decision at any moment is heard of."""
     names = [f"login-{number}" for number in range(300)]
     add(logins, *names)
 

@@ -12,7 +12,7 @@ from tests.stores.entries import keys
 pytestmark = pytest.mark.process
 
 
-def test_a_connection_that_the_server_closed_costs_nobody_a_read(
+def test_read_on_a_connection_closed_by_the_server_succeeds(
     postgres_database, postgres_url
 ):
     keys(postgres_database)

@@ -1,4 +1,4 @@
-"""Several processes at once: the database decides, and nobody fails for waiting."""
+"""Several processes at once: the database decides, and waiting is no failure."""
 
 from __future__ import annotations
 

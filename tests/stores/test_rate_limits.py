@@ -15,7 +15,7 @@ RATES = {"address": "3/hour", "host": "1/hour"}
 
 
 class StorageThatIsDown(Storage, SlidingWindowCounterSupport):
-    """A shared storage nobody can reach."""
+    """A shared storage that is unreachable."""
 
     STORAGE_SCHEME: ClassVar = ["down"]
     base_exceptions = ConnectionError

@@ -106,7 +106,7 @@ def test_a_write_begins_with_the_lock_so_that_what_it_read_stays_true(
     assert keys(sqlite_database) == {"ours"}
 
 
-def test_writers_of_one_process_queue_and_nobody_fails(sqlite_database):
+def test_racing_writers_of_one_process_all_commit(sqlite_database):
     def work(name):
         for number in range(25):
             add(sqlite_database, f"{name}-{number}")

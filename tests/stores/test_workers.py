@@ -40,7 +40,7 @@ database = open_database(sys.argv[1])
 def write(name):
     for number in range(5):
         with database.write() as connection:
-            gevent.sleep(0)  # whatever switches in the middle of a write
+            gevent.sleep(0)  # a switch in the middle of a write
             connection.execute(
                 text("INSERT INTO cache_entries VALUES (:key, '', 0)"),
                 {"key": f"{name}-{number}"},
@@ -56,8 +56,8 @@ print(sum(writer.successful() for writer in writers))
 def test_greenlets_that_switch_in_the_middle_of_a_write_do_not_lock_each_other_out(
     database, database_url
 ):
-    # On SQLite without a queue of our own the second writer waits in C: nobody runs,
-    # so nobody commits, and it fails when its five seconds are over.
+    # On SQLite without a queue of our own the second writer waits in C: no greenlet
+    # runs, so none commits, and it fails when its five seconds are over.
     assert run(GREENLETS, database_url) == ["20"]
     assert len(keys(database)) == 100
 

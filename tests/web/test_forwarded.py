@@ -1,4 +1,4 @@
-"""X-Forwarded-For: which address counts, whatever a proxy writes beside it."""
+"""X-Forwarded-For: which address counts, with or without a port."""
 
 from __future__ import annotations
 

@@ -302,7 +302,7 @@ def test_whoami_notices_that_the_host_ended_the_session(
     assert not terminal.sessions()
 
 
-def test_whoami_offline_asks_nobody(terminal: Terminal, world: World) -> None:
+def test_whoami_offline_sends_no_request(terminal: Terminal, world: World) -> None:
     terminal.signs_in(world.alice.handle)
     world.network.forget()
 
@@ -386,7 +386,7 @@ def test_logout_of_one_leaves_the_other(terminal: Terminal, world: World) -> Non
     assert [session.did for session in terminal.sessions()] == [world.rosie.did]
 
 
-def test_logout_of_all_leaves_nobody(terminal: Terminal, world: World) -> None:
+def test_logout_of_all_ends_every_session(terminal: Terminal, world: World) -> None:
     terminal.signs_in(world.alice.handle)
     terminal.signs_in(world.rosie.handle)
 

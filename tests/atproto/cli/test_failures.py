@@ -96,7 +96,7 @@ def has_no_oauth(world: World) -> None:
 
 
 def lacks_a_home(world: World) -> None:
-    world.home("nobody.skyhost.social")
+    world.home("unknown.skyhost.social")
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def lacks_a_home(world: World) -> None:
         ("alice.skyhost.social", unplugs, 5, "host_unreachable"),
         ("alice.skyhost.social", breaks, 7, "server_invalid"),
         ("alice.skyhost.social", has_no_oauth, 7, "host_without_oauth"),
-        ("nobody.skyhost.social", lacks_a_home, 9, "handle_not_found"),
-        (plc_did("nobody"), lacks_a_home, 9, "account_not_found"),
+        ("unknown.skyhost.social", lacks_a_home, 9, "handle_not_found"),
+        (plc_did("unknown"), lacks_a_home, 9, "account_not_found"),
         ("two words", lacks_a_home, 2, "invalid_identifier"),
         ("did:foo:bar", lacks_a_home, 2, "invalid_identifier"),
     ],

@@ -136,7 +136,7 @@ def test_a_loopback_redirect_is_a_loopback_address_by_number(uri: str) -> None:
 
 
 def test_a_loopback_client_has_a_redirect_and_a_scope_of_its_own() -> None:
-    """3.27: their defaults fit nobody."""
+    """Requirement 3.27: their defaults suit no client."""
     uri = "http://127.0.0.1/cb"
     for uris, scope in (([], "atproto"), ([uri, uri], "atproto"), ([uri], "repo:*")):
         with pytest.raises(ClientMetadataInvalid):
@@ -212,7 +212,7 @@ def test_a_native_client_comes_back_to_its_own_app(uri: str) -> None:
         "javascript:/alert(1)",
     ],
 )
-def test_a_native_client_comes_back_to_nobody_else(uri: str) -> None:
+def test_native_client_with_a_foreign_redirect_is_refused(uri: str) -> None:
     """3.22 to 3.24; and the message says what would do."""
     with pytest.raises(ClientMetadataInvalid, match="redirect_uris"):
         native(uri)

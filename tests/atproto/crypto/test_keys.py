@@ -336,7 +336,7 @@ def _public_key(jwk: dict[str, Any]) -> Any:
 def test_what_a_key_signs_its_published_half_verifies(alg: Algorithm) -> None:
     key = KEYS[alg]
 
-    token = key.sign({"sub": "somebody"}, headers={"kid": key.kid})
+    token = key.sign({"sub": "a person"}, headers={"kid": key.kid})
 
     assert jwt.get_unverified_header(token) == {
         "alg": alg,
@@ -344,7 +344,7 @@ def test_what_a_key_signs_its_published_half_verifies(alg: Algorithm) -> None:
         "typ": "JWT",
     }
     public = _public_key(key.public_jwk())
-    assert jwt.decode(token, public, algorithms=[alg]) == {"sub": "somebody"}
+    assert jwt.decode(token, public, algorithms=[alg]) == {"sub": "a person"}
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(token[:-8] + "AAAAAAAA", public, algorithms=[alg])
 

@@ -64,7 +64,7 @@ def test_a_did_leads_to_the_same(discovery: Discovery, world: World) -> None:
 def test_a_handle_that_does_not_point_back_is_left_out(
     discovery: Discovery, world: World
 ) -> None:
-    world.home("alice.skyhost.social").did = plc_did("somebody else")
+    world.home("alice.skyhost.social").did = plc_did("another person")
 
     found = finds(discovery, world, world.alice.did)
 
@@ -123,12 +123,12 @@ def test_absent_silent_and_without_oauth_are_three_things(
     discovery: Discovery, world: World
 ) -> None:
     with pytest.raises(AccountNotFound):
-        finds(discovery, world, plc_did("nobody"))
-    world.home("nobody.skyhost.social")
+        finds(discovery, world, plc_did("unknown"))
+    world.home("unknown.skyhost.social")
     with pytest.raises(HandleNotFound):
-        finds(discovery, world, "nobody.skyhost.social")
+        finds(discovery, world, "unknown.skyhost.social")
     with pytest.raises(HostWithoutOAuth):
-        finds(discovery, world, "https://nobody.skyhost.social")
+        finds(discovery, world, "https://unknown.skyhost.social")
     world.network.unplug("pds.skyhost.social")
     with pytest.raises(HostUnreachable):
         finds(discovery, world, world.alice.handle)

@@ -274,11 +274,11 @@ def test_a_server_that_lists_its_resources_speaks_for_no_other() -> None:
         listing.require_protected_resource(Origin("https://pds.three.social"))
 
 
-def test_a_server_without_a_list_speaks_for_whoever_names_it() -> None:
+def test_server_without_protected_resources_accepts_each_pds() -> None:
     parse(server(protected_resources=REMOVED)).require_protected_resource(PDS)
 
 
-def test_a_server_with_an_empty_list_speaks_for_nobody() -> None:
+def test_server_with_empty_protected_resources_is_refused() -> None:
     with pytest.raises(DocumentInvalid):
         parse(server(protected_resources=[])).require_protected_resource(PDS)
 

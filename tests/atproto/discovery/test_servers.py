@@ -313,7 +313,7 @@ def test_metadata_with_a_broken_field_is_refused(
 def test_metadata_may_lack_what_is_optional(
     library: Library, world: World, name: str, value: object
 ) -> None:
-    """2.7, 5.12: optional fields, and whatever a server adds."""
+    """2.7, 5.12: optional fields, and unknown ones."""
     world.skyhost.server.lies.metadata[name] = value
 
     assert library.begins(ALICE).state

@@ -295,7 +295,7 @@ def _redirect(**headers):
 
 def test_logs_and_errors_hold_no_query_no_body_and_no_header(door, caplog):
     caplog.set_level(logging.DEBUG)
-    broken = sends([b"HTTP/1.1 200 Whatever\r\nno colon here\r\n\r\ncanary"])
+    broken = sends([b"HTTP/1.1 200 Reason\r\nno colon here\r\n\r\ncanary"])
     cut = sends([head(Content_Length="100"), b"canary"])
     with HostileServer(says(b"canary"), broken, cut, hangs_up) as server:
         for _ in range(4):
@@ -342,7 +342,7 @@ def test_failures_of_a_stand_in_are_translated(failure, sent):
 
 
 def test_a_header_that_cannot_be_sent_is_no_failure_of_the_host(door):
-    """9.4: nobody closes a host to others by what he wants to send there."""
+    """Requirement 9.4: an unsendable header is no failure of the host."""
     with HostileServer(says(b"{}")) as server:
         for _ in range(3):
             with pytest.raises(ValueError, match="header"):

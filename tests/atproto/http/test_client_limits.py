@@ -179,7 +179,7 @@ def test_a_page_in_place_of_json_is_a_clean_error(door):
 
 @pytest.mark.parametrize(
     "start",
-    [b"", b"HTTP/1.1 200 Whatever\r\nX: ", head(), head(Transfer_Encoding="chunked")],
+    [b"", b"HTTP/1.1 200 Reason\r\nX: ", head(), head(Transfer_Encoding="chunked")],
     ids=["status", "header", "body", "chunk size"],
 )
 def test_a_slow_drip_ends_with_the_deadline(door, start):
@@ -231,7 +231,7 @@ def test_the_time_limit_holds_with_a_stand_in_for_the_network():
     assert caught.value.sent
 
 
-def test_when_the_time_is_over_nobody_is_asked(door):
+def test_request_after_the_deadline_is_not_sent(door):
     with HostileServer(says()) as server:
         with pytest.raises(HostUnreachable) as caught:
             door.get(server, seconds=0.0)

@@ -112,7 +112,7 @@ def test_ipv6_only_host_is_reached():
 @pytest.mark.parametrize(
     ("host", "asked"),
     [
-        ("nobody.skyhost.social", "nobody.skyhost.social."),
+        ("unknown.skyhost.social", "unknown.skyhost.social."),
         ("localhost", "localhost"),
         ("127.0.0.1", "127.0.0.1"),
         ("::1", "::1"),

@@ -273,8 +273,8 @@ def test_a_certificate_for_another_name_is_refused(authority):
     assert server.requests == []
 
 
-def test_a_certificate_of_nobody_is_refused(authority, tmp_path):
-    tls = Authority(tmp_path, "Nobody").context_for(HOST)
+def test_certificate_of_an_unknown_authority_is_refused(authority, tmp_path):
+    tls = Authority(tmp_path, "Unknown").context_for(HOST)
     with (
         HostileServer(says(), tls=tls) as server,
         trusting(authority) as door,
@@ -286,9 +286,9 @@ def test_a_certificate_of_nobody_is_refused(authority, tmp_path):
 
 
 def test_certificates_of_the_environment_are_ignored(authority, tmp_path, monkeypatch):
-    nobody = Authority(tmp_path, "Nobody")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(nobody.bundle))
-    tls = nobody.context_for(HOST)
+    unknown = Authority(tmp_path, "Unknown")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(unknown.bundle))
+    tls = unknown.context_for(HOST)
     with (
         HostileServer(says(), tls=tls) as server,
         trusting(authority) as door,
@@ -394,8 +394,8 @@ def test_one_connection_serves_many_requests(authority, scheme):
 
 
 @pytest.mark.parametrize("status", [100, 102, 103])
-def test_an_answer_that_is_announced_goes_to_whoever_asked_for_it(door, status):
-    """RFC 9110 §15.2: else each answer would go to whoever asks next."""
+def test_answer_after_an_interim_one_belongs_to_its_request(door, status):
+    """RFC 9110 §15.2: else each answer would go to the next request."""
     announced = b"HTTP/1.1 %d Soon\r\nLink: </x>\r\n\r\n" % status
 
     def announces(body):
@@ -419,7 +419,7 @@ def test_a_connection_that_was_not_read_to_its_end_serves_no_more(door):
         assert door.get(server).body == b"clean"
 
 
-def test_bytes_that_nobody_asked_for_are_no_answer_to_the_next_request(door):
+def test_unsolicited_bytes_do_not_answer_the_next_request(door):
     both = head(Content_Length="2") + b"{}" + head(Content_Length="4") + b"evil"
     with HostileServer(lambda sock: sock.sendall(both), says(b"true")) as server:
         door.get(server)
@@ -557,7 +557,7 @@ def test_time_limits_hold_under_gevent(authority):
     tls = authority.context_for(HOST)
     with (
         SilentServer(drips(HANDSHAKE)) as handshake,
-        HostileServer(drips(b"HTTP/1.1 200 Whatever\r\nX: "), tls=tls) as header,
+        HostileServer(drips(b"HTTP/1.1 200 Reason\r\nX: "), tls=tls) as header,
         HostileServer(says(b"honest"), tls=authority.context_for(HOST)) as honest,
     ):
         script = GREEN.format(

@@ -198,7 +198,7 @@ def test_silence_ends_with_the_time_limit(server: NameServer) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0])
-def test_nobody_is_asked_when_the_time_is_over(
+def test_lookup_after_the_deadline_is_not_sent(
     server: NameServer, timeout: float
 ) -> None:
     lookup = DnsTxtLookup([server.serve()])
@@ -233,7 +233,7 @@ def test_the_name_servers_of_the_system_serve_when_none_are_given() -> None:
         DnsTxtLookup()(NAME, timeout=0.0)
 
 
-def test_a_machine_without_name_servers_can_ask_nobody(tmp_path: Path) -> None:
+def test_lookup_without_name_servers_raises_an_error(tmp_path: Path) -> None:
     lookup = DnsTxtLookup(resolv_conf=str(tmp_path / "none"))
 
     with pytest.raises(HostUnreachable):

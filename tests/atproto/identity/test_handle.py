@@ -226,7 +226,7 @@ def test_the_one_did_among_the_records_is_found(
 
 
 def test_records_that_name_two_accounts_count_for_none(web: Web, dns: Dns) -> None:
-    """1.13: nobody picks one of them; HTTPS still may say."""
+    """Requirement 1.13: none of them is picked; HTTPS may still answer."""
     dns.records = [f"did={A}", f"did={B}"]
     web.says(A)
 
@@ -276,7 +276,7 @@ def test_a_handle_too_long_for_the_prefix_is_asked_by_https_alone(
 def test_a_did_in_any_success_is_an_answer(
     web: Web, dns: Dns, status: int, body: str
 ) -> None:
-    """1.15: whatever its content type, a little white space around it."""
+    """Requirement 1.15: with any content type, a little white space around it."""
     web.says(body, status=status)
 
     assert resolve(web, dns) == A
@@ -429,7 +429,7 @@ def test_two_silences_end_with_the_budget(web: Web, dns: Dns) -> None:
 def test_a_mistake_of_ours_is_not_taken_for_a_failure_of_theirs(
     web: Web, dns: Dns
 ) -> None:
-    """No exception is swallowed, whoever raises it."""
+    """No exception is swallowed, from either method."""
     dns.failure = ZeroDivisionError()
     web.says(A)
 
@@ -463,7 +463,7 @@ def test_a_test_network_has_test_names(web: Web, dns: Dns) -> None:
 
 
 def test_the_host_is_announced_before_it_is_asked(web: Web, dns: Dns) -> None:
-    """9.6: and whoever counts may refuse."""
+    """Requirement 9.6: the rate limit may refuse."""
 
     class Enough(Exception):
         pass

@@ -87,7 +87,7 @@ def test_a_handle_stands_for_the_account_that_claims_it(
     )
 
 
-def test_a_handle_that_points_to_somebody_else_is_refused(
+def test_handle_that_points_to_another_account_is_refused(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     """1.21: an attacker's domain, a victim's account."""
@@ -129,10 +129,10 @@ def test_a_claim_in_capitals_is_the_same_claim(
 
 
 def test_an_unknown_handle_is_not_found(resolver: Resolver, world: World) -> None:
-    world.home("nobody.skyhost.social")
+    world.home("unknown.skyhost.social")
 
     with pytest.raises(HandleNotFound):
-        resolver.handle("nobody.skyhost.social")
+        resolver.handle("unknown.skyhost.social")
 
 
 def test_a_handle_whose_account_is_gone_says_so(
@@ -212,10 +212,10 @@ def test_a_did_web_is_an_account_like_any_other(
     assert resolver.handle("carol.dev").did == carol.did
 
 
-def test_a_handle_of_somebody_else_is_not_shown(
+def test_handle_of_another_account_is_not_shown(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
-    """1.21, 1.22: a claim that does not point back blocks nobody and counts nothing."""
+    """Requirements 1.21, 1.22: a claim that does not point back is ignored."""
     world.publish(alice, world.skyhost, alsoKnownAs=[f"at://{world.bob.handle}"])
 
     found = resolver.did(alice.did)

@@ -139,7 +139,7 @@ def test_the_browser_learns_of_success_only_when_all_is_proved(
     assert "<h1>You are not signed in</h1>" in page
 
 
-def test_the_browser_of_somebody_who_said_no_is_told_so(
+def test_browser_after_a_denial_sees_the_declined_page(
     listener: LoopbackListener,
 ) -> None:
     def denies(_answer: object) -> None:
@@ -200,7 +200,7 @@ def test_the_page_can_be_read_aloud(listener: LoopbackListener) -> None:
     assert 'name="viewport"' in page
 
 
-def test_after_the_answer_nobody_listens(listener: LoopbackListener) -> None:
+def test_listener_after_the_answer_is_closed(listener: LoopbackListener) -> None:
     with waiting(listener) as program:
         knocks(listener)
         program.ends()
@@ -209,7 +209,7 @@ def test_after_the_answer_nobody_listens(listener: LoopbackListener) -> None:
             knocks(listener)
 
 
-def test_nobody_is_let_in_while_the_answer_is_judged(
+def test_listener_refuses_visits_while_the_answer_is_checked(
     listener: LoopbackListener,
 ) -> None:
     refused: list[type[Exception]] = []
@@ -244,7 +244,7 @@ def test_of_many_answers_at_once_one_is_taken(listener: LoopbackListener) -> Non
             connection.request("GET", f"/callback?{urlencode(ANSWER)}")
             pages.put(connection.getresponse().status)
         except OSError:
-            pages.put(0)  # it came when nobody was let in any more
+            pages.put(0)  # it came after the listener had closed
         finally:
             connection.close()
 
@@ -270,7 +270,7 @@ def test_without_an_answer_the_wait_ends(listener: LoopbackListener) -> None:
         knocks(listener)
 
 
-# --- whatever else knocks -----------------------------------------------------------
+# --- other requests ------------------------------------------------------------------
 
 STRAYS = {
     "another path": ({"target": f"/?{urlencode(ANSWER)}"}, 404),
@@ -344,7 +344,7 @@ def test_a_browser_that_is_back_early_is_kept(listener: LoopbackListener) -> Non
         assert early.result(SOON)[0] == 200
 
 
-def test_an_answer_that_nobody_ever_expected_is_none(
+def test_unexpected_answer_is_refused(
     listener: LoopbackListener,
 ) -> None:
     with ThreadPoolExecutor(1) as browser:
@@ -358,7 +358,7 @@ def test_an_answer_that_nobody_ever_expected_is_none(
 @pytest.mark.parametrize(
     "noise", [b"", b"GET /callb", b"\x16\x03\x01\x02\x00\x01", b"\r\n\r\n", b"\0" * 99]
 )
-def test_visitors_that_say_nothing_hold_up_nobody(
+def test_silent_visitors_delay_no_other_visit(
     listener: LoopbackListener, noise: bytes
 ) -> None:
     with waiting(listener) as program:

@@ -157,7 +157,7 @@ def test_another_browser_is_refused_and_burns_nothing(
 
 
 def test_the_hash_of_the_secret_is_not_the_secret(library: Library) -> None:
-    """9.12: somebody who reads the database cannot finish the login."""
+    """Requirement 9.12: a reader of the database cannot finish the login."""
     url = library.approved(ALICE)
     kept = library.states.last.browser_secret_hash
 

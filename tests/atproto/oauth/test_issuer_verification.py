@@ -38,7 +38,7 @@ def test_another_account_than_the_named_one_is_refused(
 
 
 def test_a_lying_subject_is_refused(library: Library, world: World) -> None:
-    """6.11: whoever signed in, the server says somebody else did."""
+    """Requirement 6.11: the server names another account than the one signed in."""
     world.skyhost.server.lies.subject = world.rosie.did
     url = library.approved(ALICE)
 
@@ -50,7 +50,7 @@ def test_a_lying_subject_is_refused(library: Library, world: World) -> None:
 def test_a_rogue_server_cannot_claim_a_strangers_account(
     library: Library, world: World
 ) -> None:
-    """6.12: a server start names nobody, so the account's own PDS has the word."""
+    """Requirement 6.12: after a server start the account's own PDS decides."""
     rogue = world.add_host("rogue.social")
     world.settle("mallory.rogue.social", rogue)
     rogue.server.lies.subject = world.alice.did

@@ -409,7 +409,7 @@ def test_the_target_host_is_counted_before_it_is_asked(
 def test_a_target_host_that_had_enough_gets_no_request(
     world: World, network: FakeNetwork
 ) -> None:
-    """9.6: somebody else's server is not ours to hammer."""
+    """Requirement 9.6: pushes to a server are counted."""
 
     def refuses(host: str) -> None:
         if host == "as.skyhost.social":

@@ -116,7 +116,7 @@ def test_a_refused_code_means_begin_again(library: Library, world: World) -> Non
     url = library.approved(ALICE)
 
     with pytest.raises(CodeRejected):
-        library.finishes(bent(url, code="cod-of-somebody-else"))
+        library.finishes(bent(url, code="cod-of-another-login"))
 
 
 def test_a_code_of_another_login_is_refused(library: Library) -> None:
@@ -144,7 +144,7 @@ def test_the_code_goes_to_the_server_of_the_start(
 ) -> None:
     """6.7, 9.16: the token endpoint is the stored one, not what metadata says now."""
     page = library.at_host(library.begins(ALICE))
-    world.clock.advance(301)  # whatever was cached has gone
+    world.clock.advance(301)  # the cache has expired
     world.skyhost.server.lies.metadata["token_endpoint"] = "https://evil.social/token"
 
     library.finishes(page.approves().url)
@@ -306,7 +306,7 @@ def test_a_kid_that_names_another_key_now_is_gone(
 def test_tokens_that_cannot_be_stored_are_revoked(
     library: Library, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """6.15: no grant stays alive that nobody holds."""
+    """Requirement 6.15: no grant without a session stays alive."""
     url = library.approved(ALICE)
 
     def fails(_session: object) -> None:

@@ -99,7 +99,7 @@ def says(status: int, error: str) -> faults.Says:
 def test_a_fresh_token_is_used_as_it_is(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.12: a hundred requests, no refresh, and nobody is asked anything."""
+    """Requirement 7.12: a hundred requests, no refresh, no lookup."""
     for _ in range(100):
         assert current(library, session) == session
 
@@ -170,7 +170,7 @@ def test_a_refused_token_is_replaced_though_it_is_not_due(
 def test_who_was_refused_with_an_older_token_gets_the_newer_one(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.6: somebody has refreshed already, nothing is sent."""
+    """Requirement 7.6: another process has refreshed already, nothing is sent."""
     renewed = current(library, session, rejected=session.access_token)
 
     assert current(library, session, rejected=session.access_token) == renewed
@@ -307,7 +307,7 @@ def test_an_answer_without_refresh_token_makes_the_last_pair(
     ],
     ids=str,
 )
-def test_the_new_refresh_token_is_stored_whatever_else_the_answer_says(
+def test_new_refresh_token_of_an_odd_answer_is_stored(
     library: Library, session: OAuthSession, network: FakeNetwork, oddity: Any
 ) -> None:
     """7.8: the pair first, opinions later."""
@@ -429,7 +429,7 @@ def test_who_comes_second_waits_for_what_the_first_one_stores(
 def test_the_row_is_read_again_under_the_lease(
     world: World, library: Library, network: FakeNetwork
 ) -> None:
-    """7.6: between the look and the lease somebody may have finished a refresh."""
+    """Requirement 7.6: a refresh may end between the look and the lease."""
 
     class Overtaken(MemorySessionStore):
         def lease(self, did: Any, session_id: str, **term: Any) -> OAuthSession | None:
@@ -485,7 +485,7 @@ def test_a_holder_that_died_with_the_answer_costs_the_session_honestly(
     assert library.world.skyhost.server.grants.alive(session.did) == []
 
 
-def test_nobody_waits_longer_than_a_lease_for_a_holder_that_does_not_end(
+def test_wait_for_a_lease_holder_ends_with_its_lease(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     ages(library)
@@ -522,7 +522,7 @@ class Gate(Fault):
 def test_a_refresh_goes_on_when_the_caller_has_no_time_left(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.10: what is under way is stored, for whoever comes next."""
+    """Requirement 7.10: what is under way is stored, for the next caller."""
     gate = Gate(threading.Event(), threading.Event())
     network.lay(TOKEN, gate)
     ages(library)
@@ -539,7 +539,7 @@ def test_a_refresh_goes_on_when_the_caller_has_no_time_left(
 def test_a_machine_that_slept_through_its_lease_sends_nothing(
     world: World, network: FakeNetwork
 ) -> None:
-    """7.7: somebody else may have used the token; sleeping stops the timer alone."""
+    """Requirement 7.7: another process may have used the token meanwhile."""
     slept = [0.0]
     library = Library(world, clock=lambda: world.clock() + slept[0])
     session = library.logs_in(ALICE)
@@ -688,7 +688,7 @@ def test_a_refusal_of_the_client_is_an_alert(
     caplog: Any,
     code: str,
 ) -> None:
-    """7.17: every session will fail like this until somebody looks."""
+    """Requirement 7.17: every session fails like this until the operator acts."""
     network.lay(TOKEN, says(400, code))
 
     with pytest.raises(AtprotoError):
@@ -715,7 +715,7 @@ def test_a_refused_refresh_ends_the_session(
 def test_a_client_key_that_is_gone_ends_the_session_unasked(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.4: nothing is sent, nobody is resolved."""
+    """Requirement 7.4: nothing is sent, nothing is resolved."""
     library.keys[:] = [SigningKey.generate("ES256")]
 
     with pytest.raises(SessionEnded) as ended:
@@ -847,7 +847,7 @@ def test_an_answer_lost_after_the_rotation_ends_in_an_honest_word(
 def test_a_request_that_did_not_arrive_is_made_up_for_by_the_second(
     library: Library, session: OAuthSession, network: FakeNetwork, trouble: str
 ) -> None:
-    """7.11: nobody knew, and the session goes on."""
+    """Requirement 7.11: the session goes on."""
     fault = {
         "timeout": faults.Waits(library.world.clock, 60.0),
         "502": faults.bad_gateway(),
@@ -1016,7 +1016,7 @@ def test_an_end_that_cannot_be_stored_is_said_all_the_same(
     assert "is not deleted" in caplog.text
 
 
-def test_a_pair_that_somebody_stored_meanwhile_is_used(
+def test_token_pair_stored_by_another_process_is_used(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """Section 10: before `invalid_grant` is believed, the row is read again."""
@@ -1037,7 +1037,7 @@ def test_a_pair_that_somebody_stored_meanwhile_is_used(
 def test_a_crash_of_our_own_gives_the_lease_back(
     library: Library, session: OAuthSession, network: FakeNetwork, caplog: Any
 ) -> None:
-    """Whatever fails, the next caller need not wait for the lease to end."""
+    """After any failure the next caller need not wait for the lease to end."""
 
     class Breaks(Fault):
         def before(self, sent: Sent, timeout: float) -> None:
@@ -1048,7 +1048,7 @@ def test_a_crash_of_our_own_gives_the_lease_back(
     with pytest.raises(ZeroDivisionError):
         current(library, session, rejected=session.access_token)
     (fault,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
-    assert fault.exc_info, "whoever asked may have left: the log is told all of it"
+    assert fault.exc_info, "the caller may have left: the log has all of it"
     began = library.clock()
 
     current(library, session, rejected=session.access_token)

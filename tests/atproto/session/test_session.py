@@ -347,7 +347,7 @@ def test_a_session_with_newer_tokens_is_not_dropped(
     assert library.clock() == began, "the lease was given back"
 
 
-def test_a_session_that_somebody_refreshes_now_is_not_dropped(
+def test_session_under_refresh_elsewhere_is_kept(
     library: Library, live: LiveSession, session: OAuthSession
 ) -> None:
     now = library.clock()
@@ -359,7 +359,7 @@ def test_a_session_that_somebody_refreshes_now_is_not_dropped(
     assert stored(library, session) == session
 
 
-def test_a_session_that_somebody_else_ended_is_over(
+def test_session_ended_by_another_process_raises_session_ended(
     library: Library, live: LiveSession, session: OAuthSession
 ) -> None:
     library.sessions.delete(session.did, session.session_id)
@@ -370,7 +370,7 @@ def test_a_session_that_somebody_else_ended_is_over(
 def test_tokens_that_were_replaced_under_the_call_are_not_the_end(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.14: a host ends the old access token at once, with whoever is using it."""
+    """Requirement 7.14: a host ends the old access token at once, also while in use."""
 
     class SomebodyRefreshes(Fault):
         def before(self, sent: Sent, timeout: float) -> Answer:
@@ -524,7 +524,7 @@ def test_a_taken_down_account_whose_challenge_says_invalid_token_is_kept(
 # --- restoring ------------------------------------------------------------------------
 
 
-def test_restoring_asks_nobody(
+def test_restore_sends_no_request(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """Section 11: neither the network nor the person."""

@@ -55,7 +55,7 @@ def test_everybody_who_is_signed_in_is_listed_the_newest_first(tmp_path: Path) -
     assert store.all() == (new, old)
 
 
-def test_nobody_is_signed_in_at_first(tmp_path: Path) -> None:
+def test_new_store_has_no_session(tmp_path: Path) -> None:
     assert FileSessionStore(tmp_path).all() == ()
 
 
@@ -82,7 +82,9 @@ def test_a_taken_auth_request_leaves_no_secret_behind(
     assert "canary" not in (tmp_path / "auth-requests.json").read_text()
 
 
-def test_a_state_is_taken_once_whoever_races(tmp_path: Path, clock: FakeClock) -> None:
+def test_racing_takes_of_a_state_return_it_once(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     """Requirement 6.3; each thread with a store of its own, as processes have."""
     FileStateStore(tmp_path, clock).put(auth_request())
     taken = []
@@ -103,7 +105,7 @@ def test_a_state_is_taken_once_whoever_races(tmp_path: Path, clock: FakeClock) -
     assert len(taken) == 8
 
 
-def test_a_session_is_leased_to_one_whoever_races(tmp_path: Path) -> None:
+def test_racing_leases_of_a_session_succeed_once(tmp_path: Path) -> None:
     FileSessionStore(tmp_path).put(oauth_session())
     leased = []
     ready = threading.Barrier(8)

@@ -103,7 +103,7 @@ def test_an_accepted_handle_is_lower_case_ascii_of_known_shape(text: str) -> Non
 
 @pytest.mark.parametrize("tld", sorted(RESERVED_TLDS))
 def test_a_reserved_top_level_domain_is_never_looked_up(tld: str) -> None:
-    """1.5: whatever the switches say."""
+    """Requirement 1.5: with any switch."""
     handle = parse_handle(f"laptop.{tld}")
 
     assert not is_handle_resolvable(handle)
@@ -132,7 +132,7 @@ def test_a_reserved_word_is_only_reserved_at_the_end(text: str) -> None:
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/did_syntax_valid.txt"))
 def test_every_valid_did_of_the_interop_suite_is_one(text: str) -> None:
-    """Most are of methods that nobody resolves: said in so many words (1.8)."""
+    """Most are of methods that are not resolved (requirement 1.8)."""
     method = text.split(":")[1]
     if method in {"plc", "web"}:
         assert parse_did(text, allow_localhost=True) == text

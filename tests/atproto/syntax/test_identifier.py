@@ -124,7 +124,7 @@ SERVERS = {
     "the default port": "https://skyhost.social:443/",
     "white space": " https://skyhost.social ",
     "a path that is not ASCII": "https://skyhost.social/\u00fcber",
-    "somebody of another network": "https://skyhost.social/@alice",
+    "a person of another network": "https://skyhost.social/@alice",
     "a page that is no profile": "https://skyhost.social/profile/settings",
     "two @ in a path": "https://skyhost.social/@alice@other.social",
 }
@@ -132,7 +132,7 @@ SERVERS = {
 
 @pytest.mark.parametrize("text", SERVERS.values(), ids=SERVERS.keys())
 def test_a_server_is_normalised_to_its_origin(text: str) -> None:
-    """2.11; and there is nobody to hint at (2.10)."""
+    """Requirement 2.11; there is no login_hint (requirement 2.10)."""
     found = parse_identifier(text)
 
     assert found == ServerIdentifier(value=Origin("https://skyhost.social"))
@@ -224,7 +224,7 @@ REFUSED = {
     "a server without a host": "https://",
     "another scheme": "javascript:alert(1)",
     "yet another": "ftp://skyhost.social",
-    "a page that names nobody": "bsky.app/about",
+    "a page that names no account": "bsky.app/about",
     "markup": "<script>alert(1)</script>",
     "an empty at-uri": "at://",
     "a record without a name": "at:///app.bsky.feed.post/1",
@@ -283,7 +283,7 @@ def test_a_test_network_has_names_of_its_own(
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/atidentifier_syntax_valid.txt"))
 def test_every_valid_identifier_of_the_interop_suite_is_understood(text: str) -> None:
-    """Its DIDs are of a method that nobody resolves."""
+    """Its DIDs are of a method that is not resolved."""
     if text.startswith("did:method:"):
         with pytest.raises(DidMethodUnsupported):
             parse_identifier(text)
@@ -310,7 +310,7 @@ def test_no_invalid_identifier_of_the_interop_suite_is_sent_on_as_it_is(
 
 
 @given(st.text(max_size=60))
-def test_whatever_is_typed_is_understood_or_refused(text: str) -> None:
+def test_parse_of_any_text_returns_or_raises_identifier_invalid(text: str) -> None:
     try:
         found = parse_identifier(text)
     except IdentifierInvalid as refusal:
@@ -326,7 +326,7 @@ ALPHABET = st.sampled_from([*"@:/.%#? ", "did:", "plc:", "web:", "at://", "a", "
 
 
 @given(st.lists(ALPHABET, max_size=12).map("".join))
-def test_whatever_resembles_an_identifier_is_understood_or_refused(text: str) -> None:
+def test_parse_of_identifier_like_text_returns_or_raises(text: str) -> None:
     try:
         found = parse_identifier(text, handle_suffix=None)
     except IdentifierInvalid:
