@@ -16,7 +16,7 @@ import re
 import resource
 import signal
 import sys
-import time
+import threading
 from pathlib import Path
 
 import gevent
@@ -32,7 +32,7 @@ from app.blueprints.health import warm_up
 from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import TimedBody
-from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog
+from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
 from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, by default ten: ten silent name servers would
@@ -163,8 +163,10 @@ def post_worker_init(worker):
         warm_up(application)
         gevent.spawn(end_streams_with, worker, application)
     main_thread = real("_thread", "get_ident")()
+    schedstat = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
     watchdog = Watchdog(
-        frame=lambda: sys._current_frames().get(main_thread), clock=time.monotonic
+        frame=lambda: sys._current_frames().get(main_thread),
+        clock=busy_clock(schedstat),
     )
     gevent.spawn(tick, worker, watchdog)
     real("_thread", "start_new_thread")(watch, (worker, watchdog))

@@ -10,13 +10,15 @@ expression, stops this thread too: it is noticed when the lock is free again.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
 from mmap import mmap
+from pathlib import Path
 from types import FrameType
 
 PATIENCE = 2.0
-"""Seconds in one greenlet without the hub."""
+"""Seconds in one greenlet without the hub, without those of waiting for a core."""
 
 INTERVAL = 0.25
 """Seconds between two samples, and between two ticks of the hub."""
@@ -51,6 +53,17 @@ class Watchdog:
         if self._clock() - self._since < PATIENCE:
             return None
         return "".join(traceback.format_stack(frame))
+
+
+def busy_clock(schedstat: Path) -> Callable[[], float]:
+    """Return a clock that stands still while a thread waits for a core.
+
+    On a crowded machine a request may need seconds without being stuck. The second
+    number of `/proc/PID/task/TID/schedstat` is the thread's waiting time in ns.
+    """
+    if not schedstat.exists():
+        return time.monotonic
+    return lambda: time.monotonic() - int(schedstat.read_bytes().split()[1]) / 1e9
 
 
 class Replacements:

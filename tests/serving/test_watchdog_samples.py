@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FunctionType, GeneratorType
 
 import pytest
 
-from app.serving.watchdog import PATIENCE, Replacements, Watchdog
+from app.serving.watchdog import PATIENCE, Replacements, Watchdog, busy_clock
 
 
 def request() -> Iterator[None]:
@@ -83,3 +85,18 @@ def test_replacements_are_limited_until_the_replaced_worker_has_ended():
     assert not replacements.end(2)
     assert replacements.end(1)
     assert replacements.begin(2)
+
+
+def test_busy_clock_stands_still_while_the_thread_waits_for_a_core(tmp_path: Path):
+    schedstat = tmp_path / "schedstat"
+    schedstat.write_text("5000000000 0 7\n")
+    clock = busy_clock(schedstat)
+    before = clock()
+
+    schedstat.write_text("5000000000 3600000000000 9\n")
+
+    assert clock() < before - 3000
+
+
+def test_busy_clock_without_scheduler_statistics_is_the_monotonic_clock(tmp_path: Path):
+    assert busy_clock(tmp_path / "none") is time.monotonic
