@@ -194,7 +194,7 @@ def test_await_after_sleep_replaces_the_open_poll(open_app, server, later):
     """The machine has slept: the other end of the connection may be gone."""
     hours = SimpleNamespace(asleep=0.0)
     clock = Clock(wall=lambda: time.time() + hours.asleep)
-    auth = open_app(clock=clock)
+    auth = open_app(clock=clock, transport=HttpTransport(longest_wait=300))
     started = auth.start_login(server.url, "alice.example.com")
     server.faults.append(holds(server))
     waiting = later(lambda: auth.await_login(started.session_id))
