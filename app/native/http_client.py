@@ -122,6 +122,7 @@ class _Sockets(HTTPAdapter):
     def __init__(self) -> None:
         super().__init__()
         self._open: list[Any] = []
+        self._is_shut_down = False
 
     def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
         """Return a pool whose connections are remembered."""
@@ -131,12 +132,15 @@ class _Sockets(HTTPAdapter):
         def connect(connection: Any) -> None:
             kind.connect(connection)
             self._open.append(connection.sock)
+            if self._is_shut_down:  # while it connected
+                self.shut_down()
 
         pool.ConnectionCls = type("Remembered", (kind,), {"connect": connect})
         return pool
 
     def shut_down(self) -> None:
         """End the request: the thread that reads its response meets the end of it."""
+        self._is_shut_down = True
         for opened in self._open:
             with suppress(OSError, ValueError, AttributeError):  # it has ended already
                 opened.shutdown(socket.SHUT_RDWR)
