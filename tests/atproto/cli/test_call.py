@@ -179,7 +179,9 @@ def test_an_empty_answer_is_an_answer(terminal: Terminal, world: World) -> None:
     assert terminal.runs("call", SESSION, "--json").json == {}
 
 
-def test_what_a_host_sends_moves_no_cursor(terminal: Terminal, world: World) -> None:
+def test_control_characters_of_a_host_are_escaped(
+    terminal: Terminal, world: World
+) -> None:
     evil = "\x1b[2J\u009b31m\u202e\r"
     says(world, 200, json.dumps({"a": evil}).encode(), "application/json")
 
@@ -227,7 +229,9 @@ def test_a_missing_permission_is_named_with_the_way_to_get_it(
     )
 
 
-def test_no_method_no_call(terminal: Terminal, world: World) -> None:
+def test_call_of_invalid_nsid_is_a_usage_error(
+    terminal: Terminal, world: World
+) -> None:
     for name in ("getSession", "../../oauth/token", "com.atproto.server.get session"):
         assert terminal.runs("call", name).code == 2
     assert not world.network.log
@@ -242,7 +246,7 @@ def test_words_are_text_in_a_query() -> None:
     )
 
 
-def test_words_are_what_they_look_like_in_a_body() -> None:
+def test_body_words_become_json_values() -> None:
     sent = payload(
         "a=1",
         "b=true",
@@ -278,7 +282,7 @@ def test_a_procedure_without_words_has_no_body() -> None:
     assert payload(method="POST") == Payload(method="POST")
 
 
-def test_beside_data_the_words_are_the_querys() -> None:
+def test_words_beside_data_are_the_query() -> None:
     assert payload("a=1", given="{}") == Payload(
         method="POST",
         query=(("a", "1"),),
@@ -310,7 +314,7 @@ def test_the_type_of_the_body_can_be_said() -> None:
         ([], {"given": "{}", "method": "GET"}),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_contradicting_options_are_usage_errors(
     words: list[str], options: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError):

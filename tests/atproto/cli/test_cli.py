@@ -112,7 +112,7 @@ def test_login_prints_one_json_object_for_scripts(
     assert not [name for name in document if "token" in name or "key" in name]
 
 
-def test_who_says_no_is_not_signed_in(terminal: Terminal, world: World) -> None:
+def test_denied_login_ends_with_exit_code_4(terminal: Terminal, world: World) -> None:
     terminal.decides = ConsentPage.denies
 
     ended = terminal.runs("login", world.alice.handle, "--json")
@@ -123,7 +123,7 @@ def test_who_says_no_is_not_signed_in(terminal: Terminal, world: World) -> None:
     assert not terminal.sessions()
 
 
-def test_a_browser_that_does_not_come_back_is_not_waited_for(
+def test_login_without_answer_ends_with_exit_code_8(
     terminal: Terminal, world: World
 ) -> None:
     ended = terminal.runs(
@@ -418,7 +418,7 @@ def test_sessions_are_readable_by_their_owner_alone(
     assert stat.S_IMODE(terminal.state.stat().st_mode) == 0o700
 
 
-def test_a_file_that_others_could_read_is_refused(
+def test_session_file_open_to_others_is_refused(
     terminal: Terminal, world: World
 ) -> None:
     terminal.signs_in(world.alice.handle)

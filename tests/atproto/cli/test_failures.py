@@ -134,7 +134,7 @@ def test_a_mistyped_handle_is_proposed(terminal: Terminal) -> None:
     assert "Did you mean alice.skyhost.social?" in ended.json["error_description"]
 
 
-def test_a_scope_that_is_none_is_refused_before_anybody_is_asked(
+def test_invalid_scope_is_refused_before_any_request(
     terminal: Terminal, world: World
 ) -> None:
     for scope in ("", "repo:app.relay.track", "atproto  two", "atproto openid"):
@@ -163,7 +163,7 @@ def test_a_scope_that_is_none_is_refused_before_anybody_is_asked(
     ],
     ids=" ".join,
 )
-def test_what_is_no_command_line_is_said_in_either_form(
+def test_invalid_command_line_is_reported_as_text_and_json(
     terminal: Terminal, words: list[str]
 ) -> None:
     plain = terminal.runs(*words)
@@ -174,7 +174,7 @@ def test_what_is_no_command_line_is_said_in_either_form(
     assert ended.json["error"] == "invalid_usage"
 
 
-def test_what_need_not_be_given_is_not_said_to_be_missing(terminal: Terminal) -> None:
+def test_missing_argument_message_names_required_ones_only(terminal: Terminal) -> None:
     assert terminal.runs("call").noise.startswith(
         "the following arguments are required: NSID."
     )
@@ -241,6 +241,6 @@ def test_every_failure_of_the_library_has_a_name_of_its_own(
     assert failure.exit != Exit.OK
 
 
-def test_only_what_is_expected_is_explained() -> None:
+def test_unexpected_exceptions_are_not_explained() -> None:
     assert not issubclass(ValueError, EXPECTED)
     assert not issubclass(SystemExit, EXPECTED)

@@ -57,7 +57,7 @@ def public(**changed: object) -> dict[str, Any]:
 # --- the documents --------------------------------------------------------------
 
 
-def test_a_confidential_client_publishes_all_that_servers_want() -> None:
+def test_confidential_client_document_is_complete() -> None:
     """3.6 to 3.8, 3.14, 3.15."""
     assert json.loads(json.dumps(confidential())) == {
         "client_id": CLIENT_ID,
@@ -180,7 +180,7 @@ def test_a_native_client_with_keys_is_refused() -> None:
         "http://[::1]/callback",
     ],
 )
-def test_a_native_client_comes_back_to_its_own_app(uri: str) -> None:
+def test_native_client_accepts_its_own_redirects(uri: str) -> None:
     """3.22 to 3.24."""
     assert native(uri).redirect_uris == (uri,)
 
@@ -248,7 +248,7 @@ def test_a_web_client_has_no_redirects_of_an_app() -> None:
         ("https://app.platform.cafe/cb", "https://app.platform.cafe:8443/cb", False),
     ],
 )
-def test_a_login_comes_back_where_the_metadata_says(
+def test_is_redirect_accepts_declared_uris_only(
     declared: str, used: str, fits: bool
 ) -> None:
     """3.16 and 3.24: byte for byte, but for the port of a listener."""
@@ -421,7 +421,7 @@ def test_a_kid_stands_once() -> None:
         validate_client_jwks({"keys": [JWK, JWK]})
 
 
-def test_what_is_refused_is_never_built() -> None:
+def test_builder_raises_for_invalid_metadata() -> None:
     """A builder asks the rules, so that a mistake shows at the start."""
     with pytest.raises(ClientMetadataInvalid):
         build_confidential_web_client(
@@ -443,10 +443,10 @@ def test_what_is_refused_is_never_built() -> None:
 @pytest.mark.parametrize(
     "name", ["statusphere-client-metadata.json", "smokesignal-client-metadata.json"]
 )
-def test_captured_clients_are_taken(name: str) -> None:
+def test_captured_metadata_of_other_clients_is_valid(name: str) -> None:
     validate_client_metadata(vectors.document(name))
 
 
 @vectors.absent
-def test_captured_keys_are_taken() -> None:
+def test_captured_keys_of_other_clients_are_valid() -> None:
     validate_client_jwks(vectors.document("smokesignal-jwks.json"))

@@ -262,7 +262,7 @@ OKP = KEYS["EdDSA"].private_jwk()
         {**EC, "key_ops": 7},
     ],
 )
-def test_what_is_no_signing_key_is_refused_without_being_quoted(
+def test_invalid_signing_key_is_refused_without_quoting_it(
     jwk: dict[str, Any],
 ) -> None:
     with pytest.raises(ValueError, match=r"\A[^{}]{1,90}\Z") as refusal:
@@ -281,7 +281,7 @@ def test_a_key_is_the_same_with_what_others_write_around_it() -> None:
     assert SigningKey.from_jwk(bare) == KEYS["ES256"]
 
 
-def test_a_wrong_public_half_of_an_ed25519_key_goes_nowhere() -> None:
+def test_wrong_public_half_of_an_ed25519_key_is_ignored() -> None:
     """What goes out is derived from the private key, not repeated from the JWK."""
     other = SigningKey.generate("EdDSA").private_jwk()
 
@@ -333,7 +333,7 @@ def _public_key(jwk: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
-def test_what_a_key_signs_its_published_half_verifies(alg: Algorithm) -> None:
+def test_signature_verifies_with_the_published_key(alg: Algorithm) -> None:
     key = KEYS[alg]
 
     token = key.sign({"sub": "a person"}, headers={"kid": key.kid})
@@ -385,7 +385,7 @@ def test_the_newest_key_is_for_new_sessions_and_old_ones_keep_theirs() -> None:
     assert keys.public_jwks() == {"keys": [new.public_jwk(), old.public_jwk()]}
 
 
-def test_a_key_that_is_gone_is_not_replaced_by_another() -> None:
+def test_missing_client_key_raises_key_unavailable() -> None:
     """7.4: signing with another one would end the session at its host."""
     keys = ClientKeys([SigningKey.generate("ES256")])
 

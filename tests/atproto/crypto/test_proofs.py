@@ -64,7 +64,7 @@ def test_a_proof_carries_its_own_bare_key() -> None:
     assert set(header["jwk"]) == {"kty", "crv", "x", "y"}
 
 
-def test_a_first_proof_says_what_the_example_of_rfc_9449_says() -> None:
+def test_first_proof_has_the_claims_of_rfc_9449() -> None:
     """5.3, 5.6: §4.2 of it, these claims and no other."""
     said = claims(
         proof(
@@ -107,7 +107,7 @@ def test_the_method_is_in_capitals() -> None:
     assert claims(proof(method="post"))["htm"] == "POST"
 
 
-def test_a_nonce_is_told_once_known() -> None:
+def test_proof_has_the_nonce_if_one_is_given() -> None:
     assert claims(proof(nonce="eyJ7S_zG.eyJH0-Z.HX4w-7v"))["nonce"] == (
         "eyJ7S_zG.eyJH0-Z.HX4w-7v"
     )
@@ -146,7 +146,7 @@ def test_the_target_is_the_url_without_query_and_fragment(url: str, htu: str) ->
     assert claims(proof(url=url))["htu"] == htu
 
 
-def test_an_assertion_speaks_of_the_client_to_the_issuer() -> None:
+def test_assertion_names_client_and_issuer() -> None:
     """4.11, 4.12: backdated, because servers allow `iat` no second in their future."""
     token = assertion(jti="J1")
 
@@ -166,7 +166,7 @@ def test_an_assertion_speaks_of_the_client_to_the_issuer() -> None:
 
 
 @pytest.mark.parametrize("ahead", [0.0, 2.0, 4.9])
-def test_a_clock_that_runs_ahead_makes_no_assertion_from_the_future(
+def test_assertion_iat_is_in_the_past(
     ahead: float,
 ) -> None:
     """4.12: as the reference server judges, which allows for no difference."""

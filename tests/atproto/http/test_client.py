@@ -45,7 +45,7 @@ def door():
 # --- an honest answer -------------------------------------------------------------
 
 
-def test_an_answer_comes_back_whole(door):
+def test_get_returns_status_headers_and_body(door):
     with HostileServer(says(b'{"a": 1}', Content_Type="application/json")) as server:
         response = door.get(server, "/x?y=z")
 
@@ -62,7 +62,7 @@ def test_a_status_is_returned_and_not_raised(door, status):
         assert door.get(server).status == status
 
 
-def test_a_form_is_posted_as_it_is(door):
+def test_post_sends_the_body_unchanged(door):
     form = {"Content-Type": "application/x-www-form-urlencoded", "DPoP": "proof"}
     with HostileServer(says()) as server:
         door.post(server, "/par", body=b"a=%2F&b=", headers=form)
@@ -84,7 +84,7 @@ def test_the_path_is_requested_as_it_was_checked(door):
 # --- who we are (9.7), and what we take from our surroundings (9.3) ---------------
 
 
-def test_every_request_says_who_we_are(door):
+def test_every_request_has_our_user_agent(door):
     with HostileServer(redirects("/second"), says()) as server:
         door.get(server, headers={"User-Agent": "someone else"}, redirects=1)
         door.post(server)
@@ -133,7 +133,7 @@ def test_cookies_are_not_kept(door):
 # --- where we go (9.2) ------------------------------------------------------------
 
 
-def test_the_whole_url_policy_applies():
+def test_request_applies_the_url_policy():
     with Door(NetworkPolicy()) as door, HostileServer(says()) as server:
         with pytest.raises(UnsafeURL, match="https"):
             door.get(server)
@@ -143,7 +143,7 @@ def test_the_whole_url_policy_applies():
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"])  # noqa: S104
-def test_a_name_that_leads_to_a_private_address_is_not_contacted(address):
+def test_host_with_private_address_is_not_contacted(address):
     with Door(STRICT_BUT_PORTS, [address]) as door, HostileServer(says()) as server:
         with pytest.raises(UnsafeURL) as caught:
             door.get(server, scheme="https")
@@ -152,7 +152,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_contacted(address):
         assert server.connections == 0
 
 
-def test_one_private_address_among_public_ones_spoils_the_host():
+def test_host_with_one_private_address_is_refused():
     addresses = ["93.184.215.14", "127.0.0.1"]
     with Door(STRICT_BUT_PORTS, addresses) as door, HostileServer(says()) as server:
         with pytest.raises(UnsafeURL):
@@ -162,7 +162,7 @@ def test_one_private_address_among_public_ones_spoils_the_host():
 
 
 @pytest.mark.parametrize("address", ["192.88.99.1", "192.0.0.9"])
-def test_the_ranges_that_only_requests_hardened_knows_are_refused(address):
+def test_ranges_of_requests_hardened_are_refused(address):
     NetworkPolicy().check_address(address)
 
     with (
@@ -194,7 +194,7 @@ def test_redirects_are_followed_when_asked_for(door):
     assert response.url == f"http://{HOST}:{server.port}/b?c"
 
 
-def test_only_so_many_redirects_are_followed(door):
+def test_fourth_redirect_is_not_followed(door):
     with HostileServer(redirects("/again")) as server:
         response = door.get(server, redirects=3)
 
@@ -202,7 +202,7 @@ def test_only_so_many_redirects_are_followed(door):
     assert len(server.requests) == 4
 
 
-def test_more_than_three_redirects_cannot_be_asked_for(door):
+def test_request_for_more_than_three_redirects_raises_value_error(door):
     with HostileServer(says()) as server, pytest.raises(ValueError, match="three"):
         door.get(server, redirects=4)
 
@@ -228,7 +228,7 @@ def test_a_post_follows_no_redirect(door):
         "https://\xff.dev/",
     ],
 )
-def test_a_redirect_is_judged_by_the_whole_policy(target):
+def test_redirect_target_is_checked_by_the_policy(target):
     network = OneAnswer(302, {"Location": target})
     with Door(NetworkPolicy(), adapter=network) as door, pytest.raises(UnsafeURL):
         door.http.request(
@@ -293,7 +293,7 @@ def _redirect(**headers):
 # --- logs (9.22) ------------------------------------------------------------------
 
 
-def test_logs_and_errors_hold_no_query_no_body_and_no_header(door, caplog):
+def test_logs_and_errors_contain_no_query_body_or_header(door, caplog):
     caplog.set_level(logging.DEBUG)
     broken = sends([b"HTTP/1.1 200 Reason\r\nno colon here\r\n\r\ncanary"])
     cut = sends([head(Content_Length="100"), b"canary"])
@@ -326,7 +326,7 @@ def test_logs_and_errors_hold_no_query_no_body_and_no_header(door, caplog):
         (requests.exceptions.ChunkedEncodingError("odd"), True),
     ],
 )
-def test_failures_of_a_stand_in_are_translated(failure, sent):
+def test_errors_of_a_test_adapter_are_translated(failure, sent):
     def fail():
         raise failure
 
@@ -341,7 +341,7 @@ def test_failures_of_a_stand_in_are_translated(failure, sent):
     assert caught.value.sent is sent
 
 
-def test_a_header_that_cannot_be_sent_is_no_failure_of_the_host(door):
+def test_unsendable_header_raises_value_error_without_blaming_the_host(door):
     """Requirement 9.4: an unsendable header is no failure of the host."""
     with HostileServer(says(b"{}")) as server:
         for _ in range(3):
@@ -351,7 +351,7 @@ def test_a_header_that_cannot_be_sent_is_no_failure_of_the_host(door):
         assert door.get(server).status == 200
 
 
-def test_caps_hold_with_a_stand_in():
+def test_body_limit_applies_to_a_test_adapter():
     network = OneAnswer(body=b"xx")
     with (
         Door(NetworkPolicy(), adapter=network) as door,
@@ -369,6 +369,6 @@ def test_many_threads_share_one_door(door):
     assert answers == [b"ok"] * 100
 
 
-def test_a_door_is_made_without_any_contact():
+def test_creating_the_client_contacts_nothing():
     http = SafeHTTP(policy=NetworkPolicy(), user_agent=USER_AGENT)
     http.close()

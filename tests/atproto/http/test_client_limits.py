@@ -61,7 +61,7 @@ def test_ten_megabytes_of_json_are_refused(door):
     ],
     ids=["until the end", "by length", "in chunks"],
 )
-def test_an_endless_body_is_cut_off(door, framing, piece):
+def test_endless_body_raises_response_too_large(door, framing, piece):
     flood = floods(head(**framing), piece)
     with HostileServer(flood) as server, pytest.raises(ResponseTooLarge):
         door.get(server)
@@ -145,7 +145,7 @@ def test_a_compressed_answer_is_refused(door, encoding):
     assert server.requests[0].headers["Accept-Encoding"] == "identity"
 
 
-def test_an_answer_that_ends_early_is_no_answer(door):
+def test_truncated_body_raises_host_unreachable(door):
     with (
         HostileServer(sends([head(Content_Length="100"), b"{}"])) as server,
         pytest.raises(HostUnreachable) as caught,
@@ -159,12 +159,12 @@ def test_an_answer_that_ends_early_is_no_answer(door):
     "answer",
     [b"", b"\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 banana\r\n\r\n"],
 )
-def test_what_is_not_http_is_no_answer(door, answer):
+def test_response_that_is_not_http_raises_host_unreachable(door, answer):
     with HostileServer(sends([answer])) as server, pytest.raises(HostUnreachable):
         door.get(server)
 
 
-def test_a_page_in_place_of_json_is_a_clean_error(door):
+def test_html_page_read_as_json_raises_document_invalid(door):
     page = says(b"<!doctype html><h1>Hello</h1>", Content_Type="text/html")
     with HostileServer(page) as server:
         response = door.get(server)
@@ -182,7 +182,7 @@ def test_a_page_in_place_of_json_is_a_clean_error(door):
     [b"", b"HTTP/1.1 200 Reason\r\nX: ", head(), head(Transfer_Encoding="chunked")],
     ids=["status", "header", "body", "chunk size"],
 )
-def test_a_slow_drip_ends_with_the_deadline(door, start):
+def test_slow_response_ends_with_the_deadline(door, start):
     with (
         HostileServer(drips(start)) as server,
         pytest.raises(HostUnreachable, match="in time") as caught,
@@ -192,7 +192,7 @@ def test_a_slow_drip_ends_with_the_deadline(door, start):
     assert caught.value.sent
 
 
-def test_a_slow_drip_ends_with_the_time_limit_of_the_request(door):
+def test_slow_response_ends_with_the_timeout(door):
     with (
         HostileServer(drips(head())) as server,
         pytest.raises(HostUnreachable, match="in time"),
@@ -218,7 +218,7 @@ def test_redirects_share_one_time_limit():
     assert len(network.urls) == 3  # at 0, 4 and 8 seconds of 10
 
 
-def test_the_time_limit_holds_with_a_stand_in_for_the_network():
+def test_deadline_applies_to_a_test_adapter():
     clock = FakeClock()
     network = OneAnswer(body=b"x", before=lambda: clock.advance(11))
     deadline = Deadline.after(10, clock.monotonic)

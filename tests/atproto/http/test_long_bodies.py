@@ -32,7 +32,7 @@ def door():
         yield door
 
 
-def test_a_file_goes_out_whole_each_time_from_its_start(door):
+def test_upload_is_sent_from_its_start_each_time(door):
     with TemporaryFile() as file, HostileServer(says()) as server:
         file.write(bytes(range(256)) * 4_000)
         upload = Upload(file, file.tell())
@@ -53,7 +53,7 @@ def test_the_body_of_a_success_goes_into_the_sink(door):
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
-def test_the_body_of_an_error_is_at_hand_and_short(door, status):
+def test_error_body_is_in_memory_and_limited(door, status):
     sink = BytesIO()
     long = b"x" * (ERROR_LIMIT + 1)
     with HostileServer(says(b"{}", status=status), says(long, status=status)) as server:
@@ -64,7 +64,7 @@ def test_the_body_of_an_error_is_at_hand_and_short(door, status):
     assert (response.body, sink.getvalue()) == (b"{}", b"")
 
 
-def test_an_answer_longer_than_most_needs_little_memory(door):
+def test_long_response_into_a_sink_uses_little_memory(door):
     chunks = repeat(b"x" * 10_000, LONG // 10_000)
     start = head(Content_Length=str(LONG))
     with HostileServer(sends([start, *chunks])) as server, TemporaryFile() as sink:
@@ -77,7 +77,7 @@ def test_an_answer_longer_than_most_needs_little_memory(door):
     assert peak < LONG / 4
 
 
-def test_an_endless_answer_ends_at_the_limit(door):
+def test_endless_response_into_a_sink_ends_at_the_limit(door):
     flood = floods(head(), b"x" * 10_000, megabytes=40)
     with (
         HostileServer(flood) as server,
@@ -90,7 +90,7 @@ def test_an_endless_answer_ends_at_the_limit(door):
     assert flood.sent < 12_000_000
 
 
-def test_an_answer_in_tiny_chunks_ends_at_the_ceiling(door):
+def test_response_with_long_chunk_lines_is_refused(door):
     """What no cap on the body can see: framing without end."""
     flood = floods(
         head(Transfer_Encoding="chunked"),
@@ -107,7 +107,7 @@ def test_an_answer_in_tiny_chunks_ends_at_the_ceiling(door):
     assert not flood.is_complete
 
 
-def test_an_answer_that_breaks_off_is_no_answer(door):
+def test_broken_off_response_into_a_sink_raises_host_unreachable(door):
     start = head(Content_Length="5000") + b"x" * 100
     with (
         HostileServer(sends([start])) as server,
@@ -119,7 +119,7 @@ def test_an_answer_that_breaks_off_is_no_answer(door):
     assert broken.value.sent
 
 
-def test_an_answer_that_drips_into_the_sink_is_out_of_time(door):
+def test_slow_response_into_a_sink_ends_with_the_deadline(door):
     slow = drips(head(Content_Length="5000"))
     with (
         HostileServer(slow) as server,

@@ -63,7 +63,7 @@ class LoopbackIsPublic(NetworkPolicy):
 REBINDING = LoopbackIsPublic(allow_http=True, allow_any_port=True, allow_private=True)
 
 
-def test_a_name_that_is_rebound_leads_nowhere():
+def test_rebound_name_is_refused():
     with (
         HostileServer(says(close=True)) as public,
         Door(REBINDING, ["127.0.0.1"], ["::1"]) as door,
@@ -98,7 +98,7 @@ def test_ipv6_is_spoken():
         assert door.get(server).status == 200
 
 
-def test_a_name_without_address_is_an_unknown_host():
+def test_name_without_address_raises_host_unknown():
     with Door(LAB, []) as door, pytest.raises(HostUnknown):
         door.get(nowhere())
 
@@ -112,7 +112,7 @@ def test_a_name_without_address_is_an_unknown_host():
         (socket.EAI_FAIL, HostUnreachable),
     ],
 )
-def test_no_such_name_is_told_from_a_failure_of_dns(code, error):
+def test_missing_name_is_host_unknown_and_dns_failure_is_unreachable(code, error):
     def resolve(host, port):
         raise socket.gaierror(code, "as getaddrinfo says it")
 
@@ -123,7 +123,7 @@ def test_no_such_name_is_told_from_a_failure_of_dns(code, error):
     assert not caught.value.sent
 
 
-def test_a_lookup_without_end_ends_with_the_deadline():
+def test_endless_lookup_ends_with_the_deadline():
     given_up = Event()
     try:
         with (
@@ -135,7 +135,7 @@ def test_a_lookup_without_end_ends_with_the_deadline():
         given_up.set()
 
 
-def test_the_time_of_a_lookup_counts():
+def test_lookup_time_counts_towards_the_deadline():
     def resolve(host, port):
         time.sleep(0.4)
         return ["127.0.0.1"]
@@ -152,7 +152,7 @@ def test_the_time_of_a_lookup_counts():
         door.get(server, seconds=0.6)
 
 
-def test_only_so_many_lookups_wait_at_once():
+def test_lookup_over_the_limit_raises_client_busy():
     given_up = Event()
     lookup = TimedResolver(lambda *_: given_up.wait(10), at_once=1)
     try:
@@ -180,7 +180,7 @@ def wait_for(lookup):
     raise AssertionError("no slot is free")
 
 
-def test_a_resolver_that_breaks_is_not_swallowed():
+def test_unexpected_error_of_the_resolver_propagates():
     def resolve(host, port):
         raise ZeroDivisionError
 
@@ -216,7 +216,7 @@ def dripped():
 
 
 @pytest.mark.parametrize("name", ["recv", "recv_into", "sendall"])
-def test_nothing_is_done_on_a_budget_that_is_over(dripped, name):
+def test_socket_after_its_budget_raises_timeout_error(dripped, name):
     dripped.recv(1)  # there is more to read
     dripped.settimeout(0.01)
     time.sleep(0.02)
@@ -330,7 +330,7 @@ def test_two_names_at_one_address_do_not_share_a_connection(authority):
     assert server.server_names == [HOST, "other.host.dev"]
 
 
-def test_what_is_not_tls_is_no_connection(authority):
+def test_plain_http_at_a_tls_port_is_refused(authority):
     def answer(sock):
         sock.recv(4096)
         sock.sendall(b"HTTP/1.1 400 This is plain HTTP\r\n\r\n")
@@ -355,7 +355,7 @@ def test_a_bundle_that_requests_would_look_for_is_not_needed(authority, monkeypa
 HANDSHAKE = b"\x16\x03\x03\x40\x00"  # the beginning of a long handshake record
 
 
-def test_a_dripping_handshake_ends_with_the_deadline(authority):
+def test_slow_handshake_ends_with_the_deadline(authority):
     with (
         SilentServer(drips(HANDSHAKE)) as server,
         trusting(authority) as door,
@@ -366,7 +366,7 @@ def test_a_dripping_handshake_ends_with_the_deadline(authority):
     assert not caught.value.sent
 
 
-def test_drips_inside_tls_end_with_the_deadline(authority):
+def test_slow_response_in_tls_ends_with_the_deadline(authority):
     tls = authority.context_for(HOST)
     with (
         HostileServer(drips(head()), tls=tls) as server,
@@ -412,7 +412,7 @@ def test_answer_after_an_interim_one_belongs_to_its_request(door, status):
     assert server.connections == 1
 
 
-def test_a_connection_that_was_not_read_to_its_end_serves_no_more(door):
+def test_partly_read_connection_is_not_used_again(door):
     with HostileServer(says(status=302, Location="/x"), says(b"clean")) as server:
         door.get(server)
 
@@ -490,21 +490,21 @@ def test_a_post_is_never_sent_again(door):
     assert len(server.requests) == 2
 
 
-def test_a_post_that_never_left_says_so(door):
+def test_unsent_post_reports_that_nothing_was_sent(door):
     with pytest.raises(HostUnreachable, match="refused") as caught:
         door.post(nowhere())
 
     assert not caught.value.sent
 
 
-def test_a_post_whose_answer_is_lost_says_so(door):
+def test_post_without_response_reports_that_it_was_sent(door):
     with HostileServer(sends([])) as server, pytest.raises(HostUnreachable) as caught:
         door.post(server)
 
     assert caught.value.sent
 
 
-def test_a_connection_is_left_before_the_host_would_close_it(door):
+def test_connection_is_dropped_before_the_host_closes_it(door):
     with HostileServer(says(Keep_Alive="timeout=1")) as server:
         door.post(server)
         door.post(server)

@@ -24,7 +24,7 @@ def answer(body=b"{}", **headers):
         ("", ""),
     ],
 )
-def test_the_content_type_is_its_essence(header, essence):
+def test_content_type_is_media_type_in_lower_case(header, essence):
     assert answer(content_type=header).content_type == essence
 
 
@@ -32,7 +32,7 @@ def test_an_answer_without_content_type_has_none():
     assert answer().content_type == ""
 
 
-def test_headers_are_found_in_any_spelling():
+def test_headers_are_case_insensitive():
     assert answer(DPoP_Nonce="n").headers["dpop-nonce"] == "n"
 
 
@@ -63,18 +63,18 @@ def test_a_json_object_is_read():
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_what_is_not_json_is_refused(body):
+def test_invalid_json_raises_document_invalid(body):
     with pytest.raises(DocumentInvalid, match="not JSON"):
         answer(body).json_object()
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"7", b"true"])
-def test_what_is_not_an_object_is_refused(body):
+def test_json_that_is_no_object_raises_document_invalid(body):
     with pytest.raises(DocumentInvalid, match="not a JSON object"):
         answer(body).json_object()
 
 
-def test_the_refusal_names_the_host_alone():
+def test_document_invalid_names_the_host_only():
     with pytest.raises(DocumentInvalid) as caught:
         answer(b"canary").json_object()
 
@@ -82,7 +82,7 @@ def test_the_refusal_names_the_host_alone():
     assert "canary" not in str(caught.value)
 
 
-def test_an_answer_does_not_print_what_it_holds():
+def test_repr_of_response_contains_no_content():
     assert "canary" not in repr(answer(b"canary", Set_Cookie="canary"))
 
 

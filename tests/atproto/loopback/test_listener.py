@@ -125,7 +125,7 @@ def test_the_answer_with_our_state_is_received(listener: LoopbackListener) -> No
     assert "Go back to relay &lt;3." in page
 
 
-def test_the_browser_learns_of_success_only_when_all_is_proved(
+def test_browser_gets_its_page_after_the_check(
     listener: LoopbackListener,
 ) -> None:
     def refuses(_answer: object) -> None:
@@ -152,7 +152,7 @@ def test_browser_after_a_denial_sees_the_declined_page(
     assert "<h1>You did not sign in</h1>" in page
 
 
-def test_a_judge_that_breaks_leaves_no_browser_waiting(
+def test_failing_check_still_answers_the_browser(
     listener: LoopbackListener,
 ) -> None:
     def breaks(_answer: object) -> None:
@@ -262,7 +262,9 @@ def test_of_many_answers_at_once_one_is_taken(listener: LoopbackListener) -> Non
     assert [pages.get_nowait() for _ in visitors].count(200) == 1
 
 
-def test_without_an_answer_the_wait_ends(listener: LoopbackListener) -> None:
+def test_receive_without_answer_raises_answer_timeout(
+    listener: LoopbackListener,
+) -> None:
     with pytest.raises(AnswerTimeout):
         listener.receive(STATE, dict, deadline=Deadline.after(0.05))
 
@@ -310,7 +312,7 @@ STRAYS = {
 
 
 @pytest.mark.parametrize("stray", STRAYS)
-def test_what_is_no_answer_is_refused_and_the_listener_stays(
+def test_other_request_is_refused_and_the_listener_continues(
     listener: LoopbackListener, stray: str
 ) -> None:
     request, refusal = STRAYS[stray]
@@ -372,7 +374,7 @@ def test_silent_visitors_delay_no_other_visit(
             connection.close()
 
 
-def test_a_crowd_is_not_let_in_and_leaves_room_when_it_goes(
+def test_connections_over_the_limit_are_closed(
     listener: LoopbackListener,
 ) -> None:
     with waiting(listener) as program:
@@ -427,7 +429,7 @@ def test_it_listens_on_one_loopback_address(host: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost", "192.0.2.1"])  # noqa: S104
-def test_it_listens_nowhere_else(host: Any) -> None:
+def test_listener_is_not_reachable_at_other_addresses(host: Any) -> None:
     with pytest.raises(ValueError, match="not a loopback address"):
         LoopbackListener(host=host)
 
@@ -454,7 +456,7 @@ def test_a_port_that_is_taken_is_not_shared(listener: LoopbackListener) -> None:
         LoopbackListener(port=port)
 
 
-def test_it_may_be_closed_twice(listener: LoopbackListener) -> None:
+def test_close_may_be_called_twice(listener: LoopbackListener) -> None:
     listener.close()
     listener.close()
 
@@ -474,12 +476,12 @@ def test_a_pasted_address_has_the_answer() -> None:
     "address",
     ["", "a secret code", f"http://127.0.0.1:50123/?{urlencode(ANSWER)}", "https://x/"],
 )
-def test_another_address_is_no_answer(address: str) -> None:
+def test_pasted_address_other_than_the_redirect_uri_is_refused(address: str) -> None:
     with pytest.raises(CallbackMalformed):
         read_pasted(address, redirect_uri=REDIRECT, state=STATE)
 
 
 @pytest.mark.parametrize("query", ["", "code=a", "state=another&code=a"])
-def test_the_address_of_another_sign_in_is_no_answer(query: str) -> None:
+def test_pasted_address_with_another_state_is_refused(query: str) -> None:
     with pytest.raises(StateUnknown):
         read_pasted(f"{REDIRECT}?{query}", redirect_uri=REDIRECT, state=STATE)

@@ -434,7 +434,9 @@ def test_a_server_out_of_reach_is_said_to_be_out_of_reach(
     assert library.begins(ALICE).state
 
 
-def test_every_request_says_who_we_are(library: Library, network: FakeNetwork) -> None:
+def test_every_request_has_our_user_agent(
+    library: Library, network: FakeNetwork
+) -> None:
     """9.7: with an address to complain at."""
     library.logs_in(ALICE)
 

@@ -20,7 +20,7 @@ SERVICE = "did:web:api.relay.app#tracks"
 
 
 @vectors.absent
-def test_every_public_example_of_a_word_is_taken_apart() -> None:
+def test_parse_word_splits_every_public_example() -> None:
     text = (vectors.FOLDER / "scopes/generic_scopes_valid.json").read_text()
     for case in json.loads(text):
         word = parse_word(case["scope"])
@@ -33,7 +33,7 @@ def test_every_public_example_of_a_word_is_taken_apart() -> None:
 
 
 @pytest.mark.parametrize("text", vectors.lines("scopes/generic_scopes_invalid.txt"))
-def test_what_is_not_ascii_is_no_word(text: str) -> None:
+def test_parse_word_of_non_ascii_text_is_refused(text: str) -> None:
     with pytest.raises(ScopeInvalid):
         parse_word(text)
 
@@ -41,12 +41,12 @@ def test_what_is_not_ascii_is_no_word(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", ":x", "?x=y", "re source:x", "repo:%", "repo:%4", "r:%zz", "r?x=%ff"]
 )
-def test_a_word_has_a_resource_and_escapes_that_mean_something(text: str) -> None:
+def test_parse_word_without_resource_or_with_bad_escape_is_refused(text: str) -> None:
     with pytest.raises(ScopeInvalid):
         parse_word(text)
 
 
-def test_a_plus_is_a_plus() -> None:
+def test_parse_word_keeps_a_plus() -> None:
     """Not a space, as it would be in a form: no value of ours has one in it."""
     assert parse_word("blob?accept=image/svg+xml").parameters == {
         "accept": ("image/svg+xml",)
@@ -57,14 +57,14 @@ def test_a_plus_is_a_plus() -> None:
 
 
 @pytest.mark.parametrize("text", vectors.lines("scopes/permission_scopes_valid.txt"))
-def test_a_public_example_of_a_permission_is_one(text: str) -> None:
+def test_permission_parses_every_valid_public_example(text: str) -> None:
     permission = Permission.parse(text)
 
     assert Permission.parse(str(permission)) == permission
 
 
 @pytest.mark.parametrize("text", vectors.lines("scopes/permission_scopes_invalid.txt"))
-def test_a_public_example_of_no_permission_is_none(text: str) -> None:
+def test_permission_refuses_every_invalid_public_example(text: str) -> None:
     with pytest.raises(ScopeInvalid):
         Permission.parse(text)
 
@@ -89,12 +89,12 @@ def test_a_public_example_of_no_permission_is_none(text: str) -> None:
         ("blob:image/*x", "no accept"),
     ],
 )
-def test_what_is_wrong_with_a_permission_is_said(text: str, reason: str) -> None:
+def test_refused_permission_names_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ScopeInvalid, match=reason):
         Permission.parse(text)
 
 
-def test_a_message_repeats_nothing_that_could_end_a_line() -> None:
+def test_refusal_message_is_one_printable_line() -> None:
     with pytest.raises(ScopeInvalid) as caught:
         Permission.parse("repo:a%0Ab")
 
@@ -123,9 +123,7 @@ def test_a_message_repeats_nothing_that_could_end_a_line() -> None:
         ),
     ],
 )
-def test_two_spellings_of_a_permission_are_one_permission(
-    first: str, second: str
-) -> None:
+def test_spellings_of_one_permission_are_equal(first: str, second: str) -> None:
     assert Permission.parse(first) == Permission.parse(second)
 
 
@@ -151,7 +149,7 @@ def test_two_spellings_of_a_permission_are_one_permission(
         (Permission.of("include", "app.relay.basics"), "include:app.relay.basics"),
     ],
 )
-def test_a_permission_is_written_as_servers_read_it(
+def test_permission_is_written_in_the_form_servers_read(
     permission: Permission, text: str
 ) -> None:
     """8.2: a number sign is always escaped."""
@@ -169,7 +167,7 @@ def test_a_permission_is_written_as_servers_read_it(
         ("transition", "generic", None),
     ],
 )
-def test_a_permission_is_not_made_past_the_rules(
+def test_permission_of_invalid_values_is_refused(
     wrong: tuple[str, str, str | None],
 ) -> None:
     with pytest.raises(ScopeInvalid):
@@ -199,7 +197,7 @@ def test_a_permission_is_not_made_past_the_rules(
         ("include:app.relay.basics", "include:app.relay.basics"),
     ],
 )
-def test_the_wider_permission_covers_the_narrower(granted: str, wanted: str) -> None:
+def test_wider_permission_covers_narrower_one(granted: str, wanted: str) -> None:
     assert Permission.parse(granted).covers(Permission.parse(wanted))
 
 
@@ -225,7 +223,7 @@ def test_the_wider_permission_covers_the_narrower(granted: str, wanted: str) -> 
         ("include:app.relay.basics", "repo:app.relay.track"),
     ],
 )
-def test_no_permission_covers_what_is_beside_or_above_it(
+def test_permission_does_not_cover_wider_or_other_one(
     granted: str, wanted: str
 ) -> None:
     assert not Permission.parse(granted).covers(Permission.parse(wanted))

@@ -26,7 +26,7 @@ from tests.atproto import vectors
         ),
     ],
 )
-def test_a_scope_is_words_each_once_and_in_order(
+def test_parse_scope_returns_unique_words_in_order(
     text: str, words: tuple[str, ...]
 ) -> None:
     assert parse_scope(text) == words
@@ -48,7 +48,7 @@ def test_a_scope_is_words_each_once_and_in_order(
         "atproto r\u00e9po",
     ],
 )
-def test_what_rfc_6749_does_not_allow_is_no_scope(text: str) -> None:
+def test_parse_scope_refuses_text_that_rfc_6749_forbids(text: str) -> None:
     with pytest.raises(ScopeInvalid):
         parse_scope(text)
 
@@ -94,7 +94,7 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("first", SPELLINGS)
 @pytest.mark.parametrize("second", SPELLINGS)
-def test_three_spellings_of_a_grant_are_one_grant(first: str, second: str) -> None:
+def test_spellings_of_one_grant_allow_the_same(first: str, second: str) -> None:
     """8.9: split, merged, normalised, in any order."""
     assert ScopeSet.parse(first).is_same_as(ScopeSet.parse(second))
     assert ScopeSet.parse(first).missing(second) == ()
@@ -120,20 +120,20 @@ def test_three_spellings_of_a_grant_are_one_grant(first: str, second: str) -> No
         ("transition:generic", False),
     ],
 )
-def test_a_scope_allows_what_it_says_and_no_more(
+def test_scope_allows_granted_permissions_only(
     scope: str, wanted: str, allowed: bool
 ) -> None:
     assert ScopeSet.parse(scope).allows(wanted) is allowed
 
 
-def test_a_permission_that_is_made_is_asked_like_one_that_is_written() -> None:
+def test_allows_takes_permission_objects_and_strings() -> None:
     scope = ScopeSet.parse("atproto repo:app.relay.track?action=create")
 
     assert scope.allows(Permission.of("repo", "app.relay.track", "create"))
     assert not scope.allows(Permission.of("repo", "app.relay.track", "delete"))
 
 
-def test_to_ask_for_what_is_no_permission_is_a_mistake() -> None:
+def test_allows_of_invalid_permission_raises_scope_invalid() -> None:
     with pytest.raises(ScopeInvalid):
         ScopeSet.parse("atproto").allows("repo:app.relay.*")
 
@@ -160,13 +160,13 @@ def test_to_ask_for_what_is_no_permission_is_a_mistake() -> None:
         ("atproto", "blob:*/* blob?accept=*/*", ("blob:*/*",)),
     ],
 )
-def test_what_is_missing_is_said_in_words_to_ask_for(
+def test_missing_returns_the_words_to_request(
     granted: str, wanted: str, missing: tuple[str, ...]
 ) -> None:
     assert ScopeSet.parse(granted).missing(wanted) == missing
 
 
-def test_a_declined_permission_is_missing_and_the_rest_is_not() -> None:
+def test_missing_returns_declined_permissions_only() -> None:
     """8.7: the user may untick the email address."""
     granted = ScopeSet.parse("atproto repo:app.relay.track")
 
@@ -175,7 +175,7 @@ def test_a_declined_permission_is_missing_and_the_rest_is_not() -> None:
     )
 
 
-def test_a_word_that_we_do_not_know_allows_nothing_and_is_kept() -> None:
+def test_unknown_word_is_kept_and_allows_nothing() -> None:
     """8.8: servers know more, or less, than we do."""
     granted = ScopeSet.parse("atproto space:app.relay.room repo:app.relay.*")
 
@@ -213,7 +213,7 @@ def test_a_word_that_we_do_not_know_allows_nothing_and_is_kept() -> None:
         ("transition:generic", "transition:generic", True),
     ],
 )
-def test_the_coarse_words_allow_what_an_app_password_did(
+def test_transition_words_allow_what_app_passwords_did(
     scope: str, wanted: str, allowed: bool
 ) -> None:
     assert ScopeSet.parse(f"atproto {scope}").allows(wanted) is allowed
@@ -222,7 +222,7 @@ def test_the_coarse_words_allow_what_an_app_password_did(
 # --- permission sets (8.4, 8.9) ---------------------------------------------------
 
 
-def test_a_permission_set_may_allow_what_is_in_its_group() -> None:
+def test_permission_set_may_allow_permissions_of_its_group() -> None:
     """Only the host knows what is in it: nothing is certain, something is possible."""
     granted = ScopeSet.parse("atproto include:app.relay.basics")
 
@@ -244,7 +244,7 @@ def test_a_permission_set_may_allow_what_is_in_its_group() -> None:
         "transition:generic",
     ],
 )
-def test_a_permission_set_cannot_allow_what_is_outside_of_its_group(
+def test_permission_set_may_not_allow_permissions_outside_its_group(
     wanted: str,
 ) -> None:
     granted = ScopeSet.parse("atproto include:app.relay.basics")
@@ -252,7 +252,7 @@ def test_a_permission_set_cannot_allow_what_is_outside_of_its_group(
     assert not granted.may_allow(wanted)
 
 
-def test_what_is_certain_is_also_possible() -> None:
+def test_granted_permission_is_also_possible() -> None:
     granted = ScopeSet.parse("atproto repo:app.relay.track")
 
     assert granted.may_allow("repo:app.relay.track")
@@ -270,7 +270,7 @@ def test_what_is_certain_is_also_possible() -> None:
         ("atproto repo:*", True),
     ],
 )
-def test_a_permission_set_is_missing_when_nothing_can_have_come_of_it(
+def test_permission_set_without_granted_permission_of_its_group_is_missing(
     granted: str, is_missing: bool
 ) -> None:
     missing = ScopeSet.parse(granted).missing("atproto include:app.relay.basics")

@@ -45,7 +45,7 @@ def test_a_lease_outlives_the_process(tmp_path: Path) -> None:
     assert again.replace(oauth_session(access_token="access-2"), holder="one")
 
 
-def test_everybody_who_is_signed_in_is_listed_the_newest_first(tmp_path: Path) -> None:
+def test_all_returns_sessions_newest_first(tmp_path: Path) -> None:
     store = FileSessionStore(tmp_path)
     old = oauth_session(created_at=NOON)
     new = oauth_session(did=BOB, created_at=NOON + 1)

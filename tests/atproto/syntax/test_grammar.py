@@ -30,12 +30,12 @@ PLC = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/handle_syntax_valid.txt"))
-def test_every_valid_handle_of_the_interop_suite_is_one(text: str) -> None:
+def test_parse_handle_accepts_every_valid_interop_handle(text: str) -> None:
     assert parse_handle(text) == text.lower()
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/handle_syntax_invalid.txt"))
-def test_no_invalid_handle_of_the_interop_suite_is_one(text: str) -> None:
+def test_parse_handle_refuses_every_invalid_interop_handle(text: str) -> None:
     with pytest.raises(IdentifierInvalid):
         parse_handle(text)
 
@@ -56,7 +56,7 @@ def test_no_invalid_handle_of_the_interop_suite_is_one(text: str) -> None:
         ".".join(["a" * 61] * 4) + ".abcdefg",  # 254 characters
     ],
 )
-def test_what_only_looks_like_a_handle_is_none(text: str) -> None:
+def test_parse_handle_refuses_text_that_resembles_a_handle(text: str) -> None:
     with pytest.raises(IdentifierInvalid):
         parse_handle(text)
 
@@ -79,7 +79,7 @@ HANDLES = st.builds(
 
 
 @given(HANDLES)
-def test_parsing_a_handle_twice_changes_nothing_more(text: str) -> None:
+def test_parse_handle_of_its_result_returns_it(text: str) -> None:
     once = parse_handle(text)
 
     assert parse_handle(once) == once
@@ -102,7 +102,7 @@ def test_an_accepted_handle_is_lower_case_ascii_of_known_shape(text: str) -> Non
 
 
 @pytest.mark.parametrize("tld", sorted(RESERVED_TLDS))
-def test_a_reserved_top_level_domain_is_never_looked_up(tld: str) -> None:
+def test_handle_with_reserved_tld_is_not_resolvable(tld: str) -> None:
     """Requirement 1.5: with any switch."""
     handle = parse_handle(f"laptop.{tld}")
 
@@ -110,12 +110,12 @@ def test_a_reserved_top_level_domain_is_never_looked_up(tld: str) -> None:
     assert not is_handle_resolvable(handle, allow_test=True)
 
 
-def test_the_marker_for_a_missing_handle_is_never_looked_up() -> None:
+def test_handle_invalid_is_not_resolvable() -> None:
     """1.6."""
     assert not is_handle_resolvable(parse_handle("handle.invalid"))
 
 
-def test_test_names_are_for_development() -> None:
+def test_test_tld_is_resolvable_in_development_only() -> None:
     handle = parse_handle("alice.test")
 
     assert not is_handle_resolvable(handle)
@@ -131,7 +131,7 @@ def test_a_reserved_word_is_only_reserved_at_the_end(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/did_syntax_valid.txt"))
-def test_every_valid_did_of_the_interop_suite_is_one(text: str) -> None:
+def test_parse_did_accepts_every_valid_interop_did(text: str) -> None:
     """Most are of methods that are not resolved (requirement 1.8)."""
     method = text.split(":")[1]
     if method in {"plc", "web"}:
@@ -145,7 +145,7 @@ def test_every_valid_did_of_the_interop_suite_is_one(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/did_syntax_invalid.txt"))
-def test_no_invalid_did_of_the_interop_suite_is_one(text: str) -> None:
+def test_parse_did_refuses_every_invalid_interop_did(text: str) -> None:
     with pytest.raises(IdentifierInvalid) as refusal:
         parse_did(text)
 
@@ -160,7 +160,7 @@ def test_a_did_is_kept_byte_for_byte(text: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["key", "ethr", "example", "webvh"])
-def test_an_unsupported_method_is_not_called_invalid(method: str) -> None:
+def test_did_of_other_method_raises_did_method_unsupported(method: str) -> None:
     with pytest.raises(DidMethodUnsupported) as refusal:
         parse_did(f"did:{method}:zQ3sh")
 
@@ -182,7 +182,7 @@ def test_an_unsupported_method_is_not_called_invalid(method: str) -> None:
         PLC + "?query",
     ],
 )
-def test_no_did_plc_is_asked_for_that_cannot_exist(text: str) -> None:
+def test_parse_did_refuses_impossible_did_plc(text: str) -> None:
     """1.9."""
     with pytest.raises(IdentifierInvalid):
         parse_did(text)
@@ -206,7 +206,7 @@ def test_no_did_plc_is_asked_for_that_cannot_exist(text: str) -> None:
         "did:web:-a.com",
     ],
 )
-def test_a_did_web_is_a_public_host_and_nothing_else(text: str) -> None:
+def test_did_web_of_private_host_path_or_port_is_refused(text: str) -> None:
     """1.10."""
     with pytest.raises(IdentifierInvalid):
         parse_did(text)
@@ -220,7 +220,7 @@ def test_a_did_web_is_a_public_host_and_nothing_else(text: str) -> None:
         ("did:web:localhost%3a80", "http://localhost"),
     ],
 )
-def test_development_may_have_a_did_web_on_localhost(text: str, origin: str) -> None:
+def test_development_accepts_did_web_localhost(text: str, origin: str) -> None:
     assert did_web_origin(parse_did(text, allow_localhost=True)) == origin
 
 
@@ -299,7 +299,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_url_is_no_origin(text: str) -> None:
+def test_parse_origin_refuses_hostile_urls(text: str) -> None:
     with pytest.raises(IdentifierInvalid):
         parse_origin(text)
     with pytest.raises(IdentifierInvalid):
@@ -309,7 +309,7 @@ def test_a_hostile_url_is_no_origin(text: str) -> None:
 @pytest.mark.parametrize(
     "rest", ["/x", "//", "/?", "?", "?a=b", "#", "#a", "/.well-known", "/%2e", "/\n"]
 )
-def test_an_origin_has_nothing_behind_it_but_a_typed_url_may(rest: str) -> None:
+def test_path_after_origin_is_refused_and_cut_off_typed_url(rest: str) -> None:
     """1.27, 2.11."""
     with pytest.raises(IdentifierInvalid):
         parse_origin("https://pds.example.com" + rest)
@@ -330,7 +330,7 @@ def test_an_origin_has_nothing_behind_it_but_a_typed_url_may(rest: str) -> None:
         ("http://pds", "http://pds"),
     ],
 )
-def test_development_has_hosts_without_public_names(text: str, origin: str) -> None:
+def test_development_accepts_hosts_without_public_names(text: str, origin: str) -> None:
     """2.14: behind the switch alone."""
     assert parse_origin(text, allow_http=True) == origin
 
@@ -338,7 +338,7 @@ def test_development_has_hosts_without_public_names(text: str, origin: str) -> N
 @pytest.mark.parametrize(
     "text", ["http://[::1", "http://[x]", "http://[1:2]", "http://-a", "http://u@h"]
 )
-def test_development_is_no_excuse_for_a_broken_url(text: str) -> None:
+def test_development_refuses_broken_urls(text: str) -> None:
     with pytest.raises(IdentifierInvalid):
         parse_origin(text, allow_http=True)
 

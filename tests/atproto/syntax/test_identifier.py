@@ -75,7 +75,7 @@ HANDLES = {
 
 
 @pytest.mark.parametrize("text", HANDLES.values(), ids=HANDLES.keys())
-def test_a_handle_is_found_in_what_was_pasted(text: str) -> None:
+def test_pasted_text_with_handle_is_read_as_handle(text: str) -> None:
     found = parse_identifier(text)
 
     assert found == HandleIdentifier(value=Handle(ALICE), completed=False)
@@ -101,7 +101,7 @@ DIDS = {
 
 
 @pytest.mark.parametrize("text", DIDS.values(), ids=DIDS.keys())
-def test_a_did_is_found_in_what_was_pasted(text: str) -> None:
+def test_pasted_text_with_did_is_read_as_did(text: str) -> None:
     found = parse_identifier(text)
 
     assert found == DidIdentifier(value=Did(PLC))
@@ -139,21 +139,21 @@ def test_a_server_is_normalised_to_its_origin(text: str) -> None:
     assert found.login_hint is None
 
 
-def test_another_port_is_kept_for_the_network_policy_to_judge() -> None:
+def test_server_with_another_port_keeps_it() -> None:
     assert parse_identifier("https://pds.skyhost.social:8443").value == (
         "https://pds.skyhost.social:8443"
     )
 
 
 @pytest.mark.parametrize("text", ["alice", "@alice", "Alice", "alice.", "at://alice"])
-def test_a_bare_word_is_completed_and_says_so(text: str) -> None:
+def test_bare_word_is_completed_with_the_suffix(text: str) -> None:
     found = parse_identifier(text, handle_suffix=".skyhost.social")
 
     assert found == HandleIdentifier(value=Handle(ALICE), completed=True)
 
 
 @pytest.mark.parametrize("suffix", [None, ""])
-def test_a_bare_word_is_no_handle_where_nothing_completes_it(
+def test_bare_word_without_suffix_is_refused(
     suffix: str | None,
 ) -> None:
     with pytest.raises(IdentifierInvalid):
@@ -179,7 +179,7 @@ def test_a_bare_word_is_no_handle_where_nothing_completes_it(
         ("alice@skyhost.test", None),
     ],
 )
-def test_an_email_address_is_refused_with_the_handle_it_may_mean(
+def test_email_address_is_refused_with_suggested_handle(
     text: str, suggestion: str | None
 ) -> None:
     """1.3: an error in the form, with a suggestion to confirm."""
@@ -232,7 +232,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_everything_else_is_refused_without_a_suggestion(text: str) -> None:
+def test_other_text_is_refused_without_suggestion(text: str) -> None:
     with pytest.raises(IdentifierInvalid) as refusal:
         parse_identifier(text)
 
@@ -248,7 +248,7 @@ def test_an_unsupported_method_is_named() -> None:
     assert refusal.value.method == "key"
 
 
-def test_an_endless_input_is_refused_before_it_is_read() -> None:
+def test_identifier_over_the_limit_is_refused() -> None:
     with pytest.raises(IdentifierInvalid):
         parse_identifier(ALICE + " " * LONGEST_INPUT)
 
@@ -266,7 +266,7 @@ def test_an_endless_input_is_refused_before_it_is_read() -> None:
         ("did:web:alice.test", "did", "did:web:alice.test"),
     ],
 )
-def test_a_test_network_has_names_of_its_own(
+def test_test_network_accepts_test_names(
     text: str, kind: str | None, value: str
 ) -> None:
     """1.5, 1.10, 2.14: behind the switches alone."""

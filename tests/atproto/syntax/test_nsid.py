@@ -10,12 +10,12 @@ from tests.atproto import vectors
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/nsid_syntax_valid.txt"))
-def test_a_public_example_of_an_nsid_is_one(text: str) -> None:
+def test_parse_nsid_accepts_every_valid_public_example(text: str) -> None:
     assert parse_nsid(text) == text
 
 
 @pytest.mark.parametrize("text", vectors.lines("syntax/nsid_syntax_invalid.txt"))
-def test_a_public_example_of_no_nsid_is_none(text: str) -> None:
+def test_parse_nsid_refuses_every_invalid_public_example(text: str) -> None:
     with pytest.raises(IdentifierInvalid):
         parse_nsid(text)
 
@@ -23,7 +23,7 @@ def test_a_public_example_of_no_nsid_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "*", "app.relay.*", "app.relay.track\n", "app.relay.9track", "a.b"]
 )
-def test_neither_a_pattern_nor_a_line_is_an_nsid(text: str) -> None:
+def test_parse_nsid_refuses_wildcard_and_line_feed(text: str) -> None:
     assert not is_nsid(text)
 
 
