@@ -7,13 +7,14 @@ one, and a long poll for others; both have the same documents.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
 from app.flows.native.wait import NativeOutcome
 from app.web.access import access
 from app.web.context import flows
-from app.web.requests import json_object, text_of
+from app.web.requests import BodyInvalid, json_object, text_of
 from app.web.sse import HEARTBEAT, Awaiting
 
 bp = Blueprint("native_login", __name__)
@@ -38,7 +39,7 @@ WAIT = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
 @access("program")
 def initiate() -> Response:
     """Begin a login that a browser finishes and this app awaits."""
-    body = json_object()
+    body = _counted_object()
     started = flows().start_native.start(
         text_of(body, "identifier") or "",
         address=request.remote_addr or "",
@@ -46,6 +47,15 @@ def initiate() -> Response:
         code_challenge=text_of(body, "code_challenge"),
     )
     return make_response(jsonify(started.document()), 201)
+
+
+def _counted_object() -> dict[str, Any]:
+    """Return the JSON object that was sent; a body that is none counts as a login."""
+    try:
+        return json_object()
+    except BodyInvalid:
+        flows().start_native.count(request.remote_addr or "")
+        raise
 
 
 @bp.get("/auth/native/login/<session_id>/await")

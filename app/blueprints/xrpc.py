@@ -8,10 +8,10 @@ document of our origin.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from tempfile import SpooledTemporaryFile
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
@@ -24,7 +24,8 @@ from app.failures import Failure
 from app.flows.errors import CallMalformed, CallTooLarge
 from app.flows.networks import network_of
 from app.flows.xrpc.allow_list import JSON, Call
-from app.flows.xrpc.call import IN_MEMORY, Answer, PdsCall
+from app.flows.xrpc.call import Answer, PdsCall
+from app.flows.xrpc.spool import IN_MEMORY
 from app.web import cookies, cors
 from app.web.access import access
 from app.web.context import flows, site
@@ -59,6 +60,9 @@ NO_DOCUMENT = {
 }
 
 CHUNK = 64 * 1024
+PART = 4096
+"""Bytes of a body that are read at once: reading one-byte chunks takes CPU time."""
+
 _ACTIVE = re.compile(r"script|/css$")
 """Scripts and style sheets: pages of our origin would run or apply them."""
 
@@ -113,7 +117,7 @@ def finish(response: Response) -> Response:
     """Let the page read the answer, and record the call in the audit trail."""
     cors.allow(response, exposed=EXPOSED)
     if (running := _running()) is not None:
-        running.record(response.status_code)
+        running.record(response.status_code, g.get("failure_code", ""))
     return response
 
 
@@ -157,10 +161,11 @@ def _body(limit: int) -> Iterator[Upload | None]:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise CallMalformed("its body is compressed")
     request.max_content_length = limit
-    with SpooledTemporaryFile[bytes](max_size=IN_MEMORY) as file:
+    with flows().call_pds.spool.open() as file:
         try:
-            for chunk in iter(partial(request.stream.read, CHUNK), b""):
-                file.write(chunk)
+            for part in iter(partial(request.stream.read, PART), b""):
+                file.write(part)
+                time.sleep(0)  # other greenlets' turn: chunks may have one byte each
         except RequestEntityTooLarge as error:
             raise CallTooLarge(limit) from error
         yield Upload(file, file.tell()) if file.tell() else None

@@ -53,6 +53,9 @@ from app.tokens.errors import SigningKeyMissing
 
 log = logging.getLogger(__name__)
 
+ONE_A_MINUTE = "1/minute"
+"""Rows of the audit trail for refused calls, per session and reason."""
+
 VAR = Path("var")
 """Where loopback development keeps its key and, by default, its database."""
 
@@ -213,6 +216,7 @@ def _open_limits(settings: Settings, outside: Outside) -> RateLimits:
             "host": settings.rate_limit_login_per_host,
             "call": settings.rate_limit_xrpc_per_session,
             "token": settings.rate_limit_failed_tokens_per_address,
+            "refusal": ONE_A_MINUTE,
         },
         clock,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from app.atproto.stores.memory import MemoryCache
+from app.atproto.syntax.grammar import Did, host_of
 from app.atproto.syntax.identifier import parse_identifier
 from app.flows import UseCases
 from app.flows.callback import FinishLogin
@@ -24,14 +25,22 @@ from app.flows.signup import ChooseUsername
 from app.flows.usernames import Usernames
 from app.flows.verify import CACHE_ENTRIES, Verify
 from app.flows.xrpc.call import CallPds
+from app.flows.xrpc.call_audit import CallAudit
 from app.flows.xrpc.retry_after import RetryAfter
+from app.flows.xrpc.spool import Spool
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
-from .container import Parts
+from .container import Parts, Stores
 
 CALLS_AT_ONCE = 100
 """Calls of one process on /auth/xrpc that may wait for slow hosts at once."""
+
+CALLS_AT_ONCE_PER_PDS = 50
+"""Those that wait for one PDS: a slow one leaves half of the places to the others."""
+
+SPOOL_BUDGET = 256 * 1024 * 1024
+"""Bytes of bodies and answers of one process that are spooled at the same time."""
 
 CALLS_AT_ONCE_EACH = 8
 """Those of one person: as many as a page opens at once."""
@@ -171,7 +180,16 @@ def open_use_cases(parts: Parts) -> UseCases:
                 per_key=CALLS_AT_ONCE_EACH,
                 retry_after=2,
             ),
-            audit=stores.audit,
-            clock=clock,
+            concurrency_of_pds=ConcurrencyLimit(
+                "calls", per_key=CALLS_AT_ONCE_PER_PDS, retry_after=2
+            ),
+            pds_of=partial(_pds_of, stores),
+            spool=Spool(SPOOL_BUDGET),
+            audit=CallAudit(audit=stores.audit, rates=limits, clock=clock),
         ),
     )
+
+
+def _pds_of(stores: Stores, did: Did, session_id: str) -> str:
+    grant = stores.grants.get(did, session_id)
+    return host_of(grant.pds) if grant else ""

@@ -406,6 +406,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "account. Try again in {wait}.",
         TRY_AGAIN,
     ),
+    ("service_unavailable", "call"): Row(
+        "{platform} is busy",
+        "Too many large files are on their way at this moment. Try again in {wait}.",
+        TRY_AGAIN,
+    ),
     ("internal", ""): Row(
         "Something broke on our side",
         "This is our fault, not yours. Try again in a moment. If it happens again, "

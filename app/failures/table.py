@@ -73,6 +73,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.CallMalformed: Row("invalid_request", 400, "call"),
     flow.CallTooLarge: Row("too_large", 413, "call"),
     flow.HostRateLimited: Row("too_many_requests", 429, "pds"),
+    flow.ServiceBusy: Row("service_unavailable", 503, "call"),
     flow.SigningKeyRefused: Row("internal", 500),
     flow.StorageFailed: Row("internal", 500),
     token.TokenInvalid: Row("not_signed_in", 401),

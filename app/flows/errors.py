@@ -19,6 +19,7 @@
     ├── CallMalformed        a call that could be read in two ways; `reason` says how
     ├── CallTooLarge         the body of a call is longer than its kind may be
     ├── HostRateLimited          a PDS asked us to wait; `retry_after` says for how long
+    ├── ServiceBusy          this process has no room; `retry_after` says for how long
     ├── SigningKeyRefused    a key that cannot join its ring
     └── StorageFailed        the database refused or did not answer: our own fault
 
@@ -146,6 +147,12 @@ class HostRateLimited(FlowError):
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"its host wants no call for {retry_after:.0f} s")
         self.retry_after = retry_after
+
+
+class ServiceBusy(FlowError):
+    """This process has no room for more; try again after `retry_after` seconds."""
+
+    retry_after = 5.0
 
 
 class SigningKeyRefused(FlowError):

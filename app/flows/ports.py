@@ -16,7 +16,7 @@ from app.atproto.syntax.grammar import Did, Handle
 
 Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]
-LimitKind = Literal["address", "host", "call", "token"]
+LimitKind = Literal["address", "host", "call", "token", "refusal"]
 NativeDecision = Literal["pending", "completed", "denied"]
 PendingFor = Literal["signup", "native"]
 CallbackTurn = Literal["first", "waits", "replay", "unknown"]

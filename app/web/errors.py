@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, jsonify, make_response, request
+from flask import Flask, Response, current_app, g, jsonify, make_response, request
 from flask import render_template as render
 from werkzeug.exceptions import HTTPException
 
@@ -92,6 +92,7 @@ def failure_of(error: Exception) -> Failure:
 def handle(error: Exception) -> Response:
     """Answer a request that failed."""
     failure = failure_of(error)
+    g.failure_code = failure.message.code
     if _wants_json():
         response = _json(failure)
     else:

@@ -35,7 +35,7 @@ def json_object() -> dict[str, Any]:
     try:
         body = parse_json(request.get_data()) if request.is_json else None
     except ValueError as error:
-        raise BodyInvalid("not JSON that everybody reads alike") from error
+        raise BodyInvalid("not JSON of one meaning") from error
     if not isinstance(body, dict):
         raise BodyInvalid("not a JSON object, or not sent as one")
     return body

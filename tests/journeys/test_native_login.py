@@ -654,3 +654,23 @@ def test_a_long_poll_waits_as_long_as_is_preferred(
 
     assert answer.status == 202
     assert answer.headers.get("Preference-Applied") == applied
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"x", b""])
+def test_native_start_with_unreadable_json_returns_400_and_counts(
+    open_service: Callable[..., Service], body: bytes
+) -> None:
+    service = open_service(rate_limit_login_per_address="3/minute")
+    client = service.app.test_client()
+
+    answers = [
+        client.post(
+            "/auth/native/login",
+            base_url=service.home,
+            data=body[:60_000],
+            content_type="application/json",
+        ).status_code
+        for _ in range(5)
+    ]
+
+    assert answers == [400, 400, 400, 429, 429]

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.factory.use_cases import CALLS_AT_ONCE_EACH
+from app.factory.use_cases import (
+    CALLS_AT_ONCE_EACH,
+    CALLS_AT_ONCE_PER_PDS,
+    SPOOL_BUDGET,
+)
+from app.flows.xrpc.call import CallPds
 from tests.fakes import faults
 from tests.fakes.browser import AtHost
 from tests.fakes.faults import Says
@@ -746,8 +751,109 @@ def test_every_call_is_audited_without_its_content(caller: Caller) -> None:
             "collections": [],
             "caller": SIBLING,
             "status": 403,
+            "refused": "call_not_allowed",
+            "count": 1,
         },
     ]
+
+
+def audited(caller: Caller) -> list[dict[str, Any]]:
+    rows = caller.service.rows("SELECT detail FROM audit_events WHERE event = 'xrpc'")
+    return [json.loads(detail) for (detail,) in rows]
+
+
+def test_refused_calls_are_one_row_per_reason_and_minute(caller: Caller) -> None:
+    before = len(audited(caller))
+
+    for _ in range(20):
+        caller.gets("com.atproto.server.deleteAccount")
+    caller.posts(CREATE, b"{}")
+    caller.world.clock.advance(121)
+    caller.gets("com.atproto.server.deleteAccount")
+
+    rows = audited(caller)[before:]
+    assert [(row["refused"], row["count"]) for row in rows] == [
+        ("call_not_allowed", 1),
+        ("call_not_allowed", 21),
+    ]
+
+
+def test_calls_above_the_rate_limit_leave_no_row(
+    open_service: Callable[..., Service],
+) -> None:
+    caller = opened(open_service, rate_limit_xrpc_per_session="3/minute")
+    before = len(audited(caller))
+
+    answers = [caller.gets(GET_SESSION).status for _ in range(6)]
+
+    assert answers[-3:] == [429, 429, 429]
+    assert len(audited(caller)) - before == answers.count(200) > 0
+
+
+def test_calls_leave_no_row_while_nothing_is_allowed(
+    open_service: Callable[..., Service],
+) -> None:
+    caller = opened(open_service, allow="")
+
+    assert [caller.gets(GET_SESSION).status for _ in range(3)] == [403, 403, 403]
+    assert audited(caller) == []
+
+
+# --- places and room ------------------------------------------------------------------
+
+
+def test_calls_above_the_limit_of_one_pds_are_refused(caller: Caller) -> None:
+    """A slow PDS leaves places to the people of all others."""
+    limit = flow_of(caller).concurrency_of_pds
+    with ExitStack() as held:
+        for _ in range(CALLS_AT_ONCE_PER_PDS):
+            held.enter_context(limit.hold(PDS))
+        refused = caller.gets(GET_SESSION)
+
+    assert error_of(refused) == (429, "too_many_requests")
+    assert caller.gets(GET_SESSION).status == 200
+    assert limit.held == 0
+
+
+def test_body_above_the_spool_budget_returns_503(caller: Caller) -> None:
+    spool = flow_of(caller).spool
+    spool.take(SPOOL_BUDGET - 10)
+
+    refused = caller.posts(CREATE, record_of(caller.did))
+    spool.give_back(SPOOL_BUDGET - 10)
+
+    assert error_of(refused) == (503, "service_unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert caller.posts(CREATE, record_of(caller.did)).status == 200
+    assert spool.used == 0
+
+
+def test_body_is_read_in_small_parts(caller: Caller) -> None:
+    """One read of one-byte chunks must not take a worker's time for long."""
+    sizes = []
+
+    class Body(BytesIO):
+        def readinto(self, buffer: Any) -> int:
+            sizes.append(len(buffer))
+            return super().readinto(buffer)
+
+    content = json.dumps(record_of(caller.did, title="x" * 20_000)).encode()
+    answer = caller.service.app.test_client().post(
+        f"/auth/xrpc/{CREATE}",
+        base_url=caller.service.home,
+        headers={"Authorization": f"Bearer {caller.token}"},
+        input_stream=Body(content),
+        content_length=len(content),
+        content_type="application/json",
+    )
+
+    assert answer.status_code == 200
+    assert max(sizes) <= 4096
+
+
+def flow_of(caller: Caller) -> CallPds:
+    flow: CallPds = caller.service.app.extensions["latchkey"].flows.call_pds
+    return flow
 
 
 def test_neither_log_nor_database_holds_what_was_said(

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.destination import Destination
 from app.flows.login import StartLogin
+from app.flows.networks import hit_networks, network_of
 from app.flows.ports import NativeLogin, NativeLogins
 
 from .app_identity import make_user_code, parse_app_name, parse_code_challenge
@@ -54,6 +55,10 @@ class StartNativeLogin:
     starting: StartLogin
     public_url: str
     clock: Callable[[], float]
+
+    def count(self, address: str) -> None:
+        """Count a start that cannot be read. Raises `TooManyRequests`."""
+        hit_networks(self.starting.limits, "address", network_of(address))
 
     def start(
         self,

@@ -8,35 +8,32 @@ session leaves a row in the audit trail: who, what and how it ended, and no cont
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
 from typing import IO, Final, Self
 
 from app.atproto.client import OAuthClient
 from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded, printable
 from app.atproto.http.types import Deadline, Response, Upload
 from app.atproto.syntax.foreign_json import parse_json
-from app.atproto.syntax.grammar import host_of
+from app.atproto.syntax.grammar import Did, host_of
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import (
     CallMalformed,
     HostRateLimited,
     NotSignedIn,
-    StorageFailed,
 )
 from app.flows.networks import hit_networks
-from app.flows.ports import Audit, RateLimit, Session
+from app.flows.ports import RateLimit, Session
 from app.flows.session import Identified, Identify
 from app.tokens.errors import TokenInvalid
 
 from .allow_list import JSON, UPLOAD_BLOB, Admitted, Call, XrpcAllowList
+from .call_audit import CallAudit
 from .retry_after import RetryAfter
-
-log = logging.getLogger(__name__)
+from .spool import Spool
 
 CALL_BUDGET: Final = 9.0
 """Seconds for a call with all its attempts: an answer comes within ten."""
@@ -51,9 +48,6 @@ BULK: Final = frozenset(
     {"com.atproto.sync.getBlob", "com.atproto.sync.getRepo", UPLOAD_BLOB}
 )
 """Methods whose bodies are large, in one direction or the other."""
-
-IN_MEMORY: Final = 256 * 1024
-"""Bytes of a body that stay in memory; more goes to a file without a name."""
 
 OUTAGES: Final = frozenset({502, 503, 504})
 
@@ -86,8 +80,11 @@ class CallPds:
     rates: RateLimit
     retry_after: RetryAfter
     concurrency: ConcurrencyLimit
-    audit: Audit
-    clock: Callable[[], float]
+    concurrency_of_pds: ConcurrencyLimit
+    pds_of: Callable[[Did, str], str]
+    """From an OAuth session to the host of its PDS, "" if there is none."""
+    spool: Spool
+    audit: CallAudit
 
     def authenticate(self, tokens: Collection[str], *, network: str) -> Identified:
         """Return whom the first valid platform token names.
@@ -127,11 +124,14 @@ class PdsCall:
     """Empty until it is known: for a write, until its body is read."""
     _began: float = field(default_factory=time.monotonic, init=False)
     _is_write: bool = field(default=False, init=False)
+    _is_counted: bool = field(default=False, init=False)
+    _is_sent: bool = field(default=False, init=False)
     _kept: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __enter__(self) -> Self:
         flow, did = self.flow, self.session.did
         flow.rates.hit("call", did)
+        self._is_counted = True
         admitted = flow.allowed.admit(self.call, did)
         self._is_write = admitted is None
         self.admitted = admitted or Admitted()
@@ -163,8 +163,7 @@ class PdsCall:
             self.admitted = self.flow.allowed.admit_writes(
                 self.call, _document(body), self.session.did
             )
-        spool = SpooledTemporaryFile[bytes](max_size=IN_MEMORY)
-        file = self._kept.enter_context(spool)
+        file = self._kept.enter_context(self.flow.spool.open())
         response = self._response(body, headers, sink=file)
         self._judge(response)
         file.seek(0)
@@ -183,6 +182,9 @@ class PdsCall:
         if session.oauth_session_id is None:
             raise SessionEnded("unknown")
         live = self.flow.client.restore(session.did, session.oauth_session_id)
+        host = self.flow.pds_of(session.did, session.oauth_session_id)
+        self._kept.enter_context(self.flow.concurrency_of_pds.hold(host))
+        self._is_sent = True
         try:
             return live.request(
                 call.verb,
@@ -215,14 +217,16 @@ class PdsCall:
     def _pause(self, headers: Mapping[str, str]) -> float:
         return self.flow.retry_after.begin(self.session.did, self.call.verb, headers)
 
-    def record(self, status: int) -> None:
-        """Write the call to the audit trail; `status` is what the caller was answered.
+    def record(self, status: int, reason: str) -> None:
+        """Write the end of the call to the audit trail.
 
-        The call is over, and may have written something: an audit trail that cannot be
-        written must not make it look as if it had failed. The log has it then.
+        `status` is what the caller was answered, and `reason` the code of our error, if
+        the answer is one. Before the rate limit has passed, and while XRPC_ALLOW is
+        empty, there is no row: a refusal costs its caller nothing.
         """
-        did, sid = self.session.did, self.session.sid
-        detail = {
+        if not self._is_counted or not self.flow.allowed.allowed.permissions:
+            return
+        detail: dict[str, object] = {
             "nsid": printable(self.call.nsid),
             "method": self.call.verb,
             "collections": list(self.admitted.collections),
@@ -230,12 +234,10 @@ class PdsCall:
             "status": status,
             "milliseconds": round(1000 * (time.monotonic() - self._began)),
         }
-        try:
-            self.flow.audit.record(
-                "xrpc", now=self.flow.clock(), did=did, sid=sid, detail=detail
-            )
-        except StorageFailed:
-            log.exception("not in the audit trail: xrpc %s %s %s", did, sid, detail)
+        if self._is_sent:
+            self.flow.audit.record(self.session, detail)
+        else:
+            self.flow.audit.record_refusal(self.session, reason, detail)
 
 
 def _document(body: Upload | None) -> object:
