@@ -38,19 +38,25 @@ def show() -> Response:
 @access("form")
 def submit() -> Response:
     """Sign out here at once, and at the host if it answers."""
-    return _sign_out(site().returns.parse(request.form.get("return_to")))
+    return_to = site().returns.parse(request.form.get("return_to"))
+    return _sign_out(return_to, is_kept="keep" in request.form)
 
 
-def _sign_out(return_to: str) -> Response:
+def _sign_out(return_to: str, *, is_kept: bool = False) -> Response:
     revocation = flows().logout.logout(
         secret=cookies.session_secret(),
         token=next(iter(cookies.platform_tokens()), None),
     )
-    return signed_out(revocation, return_to)
+    return signed_out(revocation, return_to, is_kept=is_kept)
 
 
-def signed_out(revocation: Revocation | None, return_to: str = "") -> Response:
-    """Clear the cookies and say what was done, here and at the host."""
+def signed_out(
+    revocation: Revocation | None, return_to: str = "", *, is_kept: bool = False
+) -> Response:
+    """Clear the cookies and say what was done, here and at the host.
+
+    The account is also forgotten on this device unless it `is_kept`: others may use it.
+    """
     page = render_template(
         "signed_out.html",
         page_title="Signed out",
@@ -59,5 +65,7 @@ def signed_out(revocation: Revocation | None, return_to: str = "") -> Response:
         return_to=return_to,
     )
     response = make_response(page)
+    if not is_kept:
+        cookies.forget_signed_in(response)
     cookies.clear_signed_in(response)
     return response

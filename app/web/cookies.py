@@ -211,6 +211,16 @@ def outcome() -> str:
     return request.cookies.get(_own(OUTCOME), "")
 
 
+def forget_signed_in(response: Response) -> None:
+    """Remember the account no longer that this browser is, or was, signed in with.
+
+    It is the newest of those remembered, as each sign-in puts its account first.
+    """
+    is_signed_in = bool(session_secret() or platform_tokens())
+    if is_signed_in and (accounts := remembered_accounts()):
+        _set_remembered(response, accounts[1:])
+
+
 def note_move(response: Response, host: str) -> None:
     """Keep the host that the account has left, until it is shown (requirement 7.16)."""
     _set(response, MOVED, host, max_age=MOVED_LIFETIME)

@@ -109,7 +109,7 @@ def test_the_account_is_remembered_on_this_device_until_not_me(
     visitor: Visitor, account: Account
 ) -> None:
     visitor.become(account, name_of(account))
-    visitor.sign_out()
+    visitor.sign_out(keep=True)
     visitor.open_login()
 
     remembered = visitor.page.get_by_role("button", name=account.handle)
@@ -117,7 +117,7 @@ def test_the_account_is_remembered_on_this_device_until_not_me(
     visitor.approve(account)
     assert visitor.whoami()["did"] == account.did
 
-    visitor.sign_out()
+    visitor.sign_out(keep=True)
     visitor.open_login()
     visitor.page.get_by_role("button", name=f"forget {account.handle}").click()
     visitor.page.wait_for_load_state()

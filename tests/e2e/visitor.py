@@ -100,9 +100,11 @@ class Visitor:
         self.sign_in(account)
         self.choose_username(username)
 
-    def sign_out(self) -> None:
-        """Press Sign out on the account page."""
+    def sign_out(self, *, keep: bool = False) -> None:
+        """Press Sign out on the account page; `keep` remembers the account here."""
         self.open("/auth/account")
+        if keep:
+            self.page.check("input[name=keep]")
         self.press("Sign out")
         self.page.wait_for_load_state()
 

@@ -121,7 +121,7 @@ def test_a_prefilled_identifier_is_shown_and_not_sent(
 def test_an_account_that_signed_in_here_is_offered_again(browser: Browser) -> None:
     """UX rule 10: remembered on this device, with a way to say "not me"."""
     browser.signs_in(ALICE, username="alice")
-    browser.signs_out()
+    browser.posts("/auth/logout", {"keep": "1"})
     page = browser.opens_login()
     assert ALICE in page.text
 
@@ -132,7 +132,7 @@ def test_an_account_that_signed_in_here_is_offered_again(browser: Browser) -> No
 
 def test_a_remembered_account_can_be_forgotten(browser: Browser, world: World) -> None:
     browser.signs_in(ALICE, username="alice")
-    browser.signs_out()
+    browser.posts("/auth/logout", {"keep": "1"})
 
     page = browser.opens_login().presses(forget=world.alice.did)
 

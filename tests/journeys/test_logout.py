@@ -176,3 +176,33 @@ def test_sign_out_at_host_without_revocation_says_that_access_stays(
 
     assert "as.skyhost.social has no way to be asked" in page.text
     assert browser.jar.get(SESSION) is None
+
+
+# --- what this device keeps -----------------------------------------------------------
+
+
+def remembers(browser: Browser) -> bool:
+    return ALICE in browser.visits("/auth/login?prompt=login").text
+
+
+@pytest.mark.parametrize(("fields", "kept"), [({}, False), ({"keep": "1"}, True)])
+def test_sign_out_forgets_the_account_on_this_device_unless_it_is_kept(
+    browser: Browser, fields: dict[str, str], *, kept: bool
+) -> None:
+    browser.signs_in(ALICE, username="alice")
+    assert remembers(browser)
+
+    browser.posts("/auth/logout", fields)
+
+    assert remembers(browser) is kept
+
+
+def test_second_sign_out_forgets_no_other_account(browser: Browser) -> None:
+    browser.signs_in("rosies.garden", username="rosie")
+    browser.signs_in(ALICE, username="alice", prompt="login")
+
+    browser.posts("/auth/logout", {})
+    browser.posts("/auth/logout", {})
+
+    assert not remembers(browser)
+    assert "rosies.garden" in browser.visits("/auth/login").text
