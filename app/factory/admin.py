@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from app.atproto.crypto.keys import Algorithm
-from app.atproto.http.types import Deadline
 from app.commands import Administration
 from app.config import Settings
-from app.flows.logout import REVOCATION_BUDGET
 from app.flows.signing_keys import PrepareKeys
 from app.flows.sweep import Sweep
 
@@ -27,8 +25,8 @@ def administration_of(parts: Parts) -> Administration:
         sweep=Sweep(
             expired=stores.expired,
             lease=stores.sweep_lease,
-            revoke=lambda did, session_id: parts.client.revoke(
-                did, session_id, deadline=Deadline.after(REVOCATION_BUDGET)
+            revoke=lambda did, session_id, deadline: parts.client.revoke(
+                did, session_id, deadline=deadline
             ),
             clock=clock,
             token_lifetime=settings.token_lifetime,

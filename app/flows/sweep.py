@@ -1,20 +1,29 @@
-"""Sweep: delete what is over, and give back grants without a session.
+"""Sweep: delete expired rows, then revoke the grants that no session uses any more.
 
-Runs from a timer, beside the service: in small steps with a pause between them, so that
-logins get their turn at the database. Every node has the timer; a lease in the database
-lets one of them sweep at a time.
+A timer runs it beside the service. It deletes in small steps with pauses, so that
+logins get their turn at the database, and everything here before any host is asked.
+Every node has the timer; a lease in the database lets one node sweep at a time.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from app.atproto.errors import AtprotoError
+from app.atproto.http.types import Deadline
 from app.atproto.syntax.grammar import Did
 from app.flows.native.wait import DELIVERY_WINDOW
+
+from .errors import StorageFailed
+
+log = logging.getLogger(__name__)
 
 Kind = Literal[
     "auth_requests",
@@ -27,53 +36,81 @@ Kind = Literal[
 ]
 
 MAX_STEPS: Final = 2_000
-"""Steps of one kind in one run; what is left then waits for the next run."""
+"""Steps of one kind in one run; the next run deletes the rest."""
 
 PAUSE: Final = 0.01
-"""Seconds between two steps: others that wait for the database get their turn."""
+"""Seconds between two steps, in which others get the database."""
 
-MAX_ORPHANS: Final = 50
-"""Grants given back in one run: each asks a host, which may be slow."""
+MAX_ORPHANS: Final = 200
+"""Grants that one run tries to revoke."""
+
+MAX_RUNS: Final = 3
+"""Runs that try to reach a grant. Then it is deleted here without a revocation, so that
+slow hosts cannot make the table grow."""
+
+REVOCATIONS_BUDGET: Final = 25.0
+"""Seconds for all revocations of one run; less than half of LEASE."""
+
+REVOCATION_LIMIT: Final = 3.0
+"""Seconds for one revocation."""
+
+AT_ONCE: Final = 8
+"""Revocations of one run at the same time."""
+
+PER_HOST: Final = 2
+"""Revocations of one run at the same time at one host."""
 
 ORPHAN_AGE: Final = 3_600.0
-"""A login keeps its grant before its session: younger ones may be such logins."""
+"""Seconds; a login stores its grant before its session, so a younger grant may belong
+to a login that is not finished."""
 
 AUDIT_LIFETIME: Final = 90 * 86_400.0
 
 LEASE: Final = 60.0
-"""Seconds for which a sweep is believed to go on; it says so again while it does.
-
-Far more than one step takes, so that a sweep that is slow keeps its lease, and less
-than the time between two sweeps, so that one that died costs no other a turn. Nodes
-compare it with their own clocks, which may differ by half of it.
-"""
+"""Seconds after which a sweep that does not prolong its lease is taken for dead: far
+more than one step takes, and less than the time between two sweeps."""
 
 
 class Lease(Protocol):
-    """The right to do what one process at a time may do, on any node."""
+    """The right to work that one process of all nodes does at a time."""
 
     def take(self, holder: str, *, until: float, now: float) -> bool:
-        """Take or prolong it; False while another holder's has not ended."""
+        """Take or prolong it; False while another holder has it."""
 
     def release(self, holder: str) -> None:
-        """End the holder's lease; another's is left alone."""
+        """End the holder's lease; no effect on another holder's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """An OAuth session that no live session uses."""
+
+    did: Did
+    session_id: str
+    issuer: str
 
 
 class Expired(Protocol):
     """What can be swept."""
 
     def delete(self, kind: Kind, before: float) -> int:
-        """Delete some of what was over before, in one short step; 0 at the end."""
+        """Delete some rows that expired before, in one short step; 0 at the end."""
+
+    def enforce_bounds(self) -> int:
+        """Delete some of the oldest rows beyond the tables' bounds; 0 at the end."""
 
     def orphans(
         self, *, created_before: float, now: float, limit: int
-    ) -> Sequence[tuple[Did, str]]:
-        """Return OAuth sessions, by DID and id, that no live session stands for."""
+    ) -> Sequence[Orphan]:
+        """Return grants without a live session, the least often returned first."""
+
+    def give_up(self, runs: int, *, now: float) -> int:
+        """Delete grants without a live session that were returned so many times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """How much was deleted."""
+    """How many rows were deleted; `oauth_sessions` were revoked or given up."""
 
     auth_requests: int
     sessions: int
@@ -81,6 +118,7 @@ class Swept:
     oauth_sessions: int
     cache_entries: int
     audit_events: int
+    beyond_bounds: int
 
 
 @dataclass(slots=True)
@@ -93,7 +131,7 @@ class _Turn:
     until: float = 0.0
 
     def lasts(self) -> bool:
-        """Take the lease, or prolong it in good time; False when it is another's."""
+        """Take the lease, or prolong it in time; False if another holder has it."""
         now = self.clock()
         if self.until - now > LEASE / 2:
             return True
@@ -102,25 +140,25 @@ class _Turn:
         return taken
 
     def end(self) -> None:
-        """Let the next one sweep."""
+        """Release the lease."""
         self.lease.release(self.holder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Delete what is over."""
+    """Delete what has expired, and revoke what is not used any more."""
 
     expired: Expired
     lease: Lease
-    revoke: Callable[[Did, str], object]
-    """Revokes an OAuth session at its host and deletes it here, for any answer."""
+    revoke: Callable[[Did, str, Deadline], object]
+    """Deletes an OAuth session here and revokes it at its host, best effort."""
     clock: Callable[[], float]
     token_lifetime: float
     audit_lifetime: float = AUDIT_LIFETIME
     pause: Callable[[float], object] = time.sleep
 
     def run(self) -> Swept | None:
-        """Sweep everything once; None when another sweep is running."""
+        """Sweep everything once; None if another sweep is running."""
         turn = _Turn(self.lease, self.clock)
         if not turn.lasts():
             return None
@@ -130,34 +168,33 @@ class Sweep:
             turn.end()
 
     def _sweep(self, turn: _Turn) -> Swept:
-        """Sweep as long as the turn lasts.
+        """Delete local rows first, then ask hosts.
 
-        A session that ended is kept as long as a platform token of it may live, to be
-        told from one that never was; a native login as long as one that was confirmed
-        at its last moment may still be collected. The grant of one without a
-        confirmation is an orphan by then: its session ended with it.
+        An ended session is kept while a platform token of it may be valid, so that it
+        is told apart from an unknown one. A native login is kept while the app may
+        fetch its token.
         """
         now = self.clock()
         tokens_gone = now - self.token_lifetime
+
+        def drain(kind: Kind, before: float) -> int:
+            return self._repeat(lambda: self.expired.delete(kind, before), turn)
+
         return Swept(
-            auth_requests=self._drain("auth_requests", now, turn=turn)
-            + self._drain("callback_answers", now, turn=turn),
-            sessions=self._drain("ended_sessions", tokens_gone, turn=turn)
-            + self._drain("expired_sessions", tokens_gone, turn=turn),
-            native_logins=self._drain(
-                "native_logins", now - DELIVERY_WINDOW, turn=turn
-            ),
+            auth_requests=drain("auth_requests", now) + drain("callback_answers", now),
+            sessions=drain("ended_sessions", tokens_gone)
+            + drain("expired_sessions", tokens_gone),
+            native_logins=drain("native_logins", now - DELIVERY_WINDOW),
+            cache_entries=drain("cache_entries", now),
+            audit_events=drain("audit_events", now - self.audit_lifetime),
+            beyond_bounds=self._repeat(self.expired.enforce_bounds, turn),
             oauth_sessions=self._revoke_orphans(now, turn),
-            cache_entries=self._drain("cache_entries", now, turn=turn),
-            audit_events=self._drain(
-                "audit_events", now - self.audit_lifetime, turn=turn
-            ),
         )
 
-    def _drain(self, kind: Kind, before: float, *, turn: _Turn) -> int:
+    def _repeat(self, step: Callable[[], int], turn: _Turn) -> int:
         total = 0
         for _ in range(MAX_STEPS):
-            deleted = self.expired.delete(kind, before) if turn.lasts() else 0
+            deleted = step() if turn.lasts() else 0
             if not deleted:
                 break
             total += deleted
@@ -165,15 +202,44 @@ class Sweep:
         return total
 
     def _revoke_orphans(self, now: float, turn: _Turn) -> int:
-        # A grant without a session is a token that lives at a host for months and that
-        # no one can sign out of here: deleting our row alone would not end it.
+        # Deleting a grant here does not end it: its tokens live on at the host.
+        if not turn.lasts():
+            return 0
+        given_up = self.expired.give_up(MAX_RUNS, now=now)
+        if given_up:
+            log.warning("%d grants are deleted without a revocation", given_up)
         orphans = self.expired.orphans(
             created_before=now - ORPHAN_AGE, now=now, limit=MAX_ORPHANS
         )
+        deadline = Deadline.after(REVOCATIONS_BUDGET)
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="revocations") as threads:
+            lanes = [
+                threads.submit(self._revoke_each, lane, deadline)
+                for lane in _lanes(orphans)
+            ]
+        return given_up + sum(lane.result() for lane in lanes)
+
+    def _revoke_each(self, orphans: Sequence[Orphan], deadline: Deadline) -> int:
         revoked = 0
-        for did, session_id in orphans:
-            if not turn.lasts():
+        for orphan in orphans:
+            if deadline.remaining() <= 0:
                 break
-            self.revoke(did, session_id)
-            revoked += 1
+            limit = Deadline.after(min(REVOCATION_LIMIT, deadline.remaining()))
+            try:
+                self.revoke(orphan.did, orphan.session_id, limit)
+            except (AtprotoError, StorageFailed) as error:
+                log.warning("a grant of %s is not revoked: %s", orphan.issuer, error)
+            else:
+                revoked += 1
         return revoked
+
+
+def _lanes(orphans: Sequence[Orphan]) -> Iterator[Sequence[Orphan]]:
+    """Yield at most PER_HOST lists for each host; each is worked through in order."""
+    by_host: dict[str, list[Orphan]] = defaultdict(list)
+    for orphan in orphans:
+        by_host[orphan.issuer].append(orphan)
+    for turn in range(PER_HOST):
+        for of_host in by_host.values():
+            if lane := of_host[turn::PER_HOST]:
+                yield lane

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ADDED: Final = (
     ("oauth_sessions", "lease_holder", "TEXT"),
     ("oauth_sessions", "lease_until", "BIGINT"),
+    ("oauth_sessions", "sweep_runs", "BIGINT"),
     ("oauth_sessions", "refused_at", "BIGINT"),
     ("oauth_sessions", "retry_at", "BIGINT"),
     ("sessions", "app_name", "TEXT"),

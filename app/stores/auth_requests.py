@@ -16,6 +16,7 @@ from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import AuthRequest
 
 from .records import EncryptedFields, columns_of, fetching, insert_into, row_of
+from .row_bounds import RowBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,12 +57,14 @@ class SqlStateStore:
         self._database = database
         self._secrets = EncryptedFields(cipher, "oauth_auth_requests", SECRETS)
         self._clock = clock
+        self._bound = RowBound("oauth_auth_requests")
 
     def put(self, request: AuthRequest) -> None:
         """Store a new auth request. Raises `StorageFailed` if the state exists."""
         row = self._row_of(request)
         with self._database.write() as connection:
             connection.execute(PUT, row)
+            self._bound.after_write(connection)
 
     def get(self, state: str) -> AuthRequest | None:
         """Return an unexpired auth request without consuming it, or None."""

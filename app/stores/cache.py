@@ -16,6 +16,7 @@ from app.atproto.stores.memory import MemoryCache
 from app.flows.errors import StorageFailed
 
 from .records import fetching
+from .row_bounds import RowBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 MEMORY_LIFETIME: Final = 5.0
 MEMORY_ENTRIES: Final = 5_000
+
+LONGEST_VALUE: Final = 24_000
+"""Characters of a value in the table; a longer one stays in memory."""
 
 GET = fetching(
     ("value", "expires_at"),
@@ -53,6 +57,7 @@ class SqlCache:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
+        self._bound = RowBound("cache_entries")
         self._memory: MemoryCache[str] = MemoryCache(clock, max_entries=MEMORY_ENTRIES)
 
     def get(self, key: str) -> str | None:
@@ -69,6 +74,8 @@ class SqlCache:
     def put(self, key: str, value: str, *, lifetime: float) -> None:
         """Store a value for `lifetime` seconds at most."""
         self._memory.put(key, value, lifetime=min(lifetime, MEMORY_LIFETIME))
+        if len(value) > LONGEST_VALUE:
+            return
         row = {"key": key, "value": value, "expires_at": int(self._clock() + lifetime)}
         self._write(PUT, row)
 
@@ -91,6 +98,7 @@ class SqlCache:
         try:
             with self._database.write(durable=False) as connection:
                 connection.execute(statement, row)
+                self._bound.after_write(connection)
         except StorageFailed as error:
             log.warning("cache not written: %s", error)
 

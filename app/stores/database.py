@@ -45,6 +45,8 @@ class Dialect(Protocol):
     """Where the databases differ; the modules `sqlite` and `postgresql` fit it."""
 
     ONE_WRITER: bool
+    NOW: str
+    """SQL for the epoch seconds by which leases are judged."""
 
     def create(self, url: URL) -> Engine:
         """Make the engine with its pool."""
@@ -76,6 +78,15 @@ class Database:
         self._engine = dialect.create(url)
         self._reader = dialect.reading(self._engine)
         self._writer = threading.Lock() if dialect.ONE_WRITER else None
+
+    @property
+    def now_sql(self) -> str:
+        """SQL for the epoch seconds by which leases are judged.
+
+        The database's own clock where nodes share it, because their clocks differ;
+        the parameter `:now` on SQLite.
+        """
+        return self._dialect.NOW
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -1,11 +1,12 @@
 """Leases: work that one process of all nodes does at a time, such as the sweep.
 
-A lease that is not released, because its holder died, expires.
+A lease that is not released, because its holder died, expires. On PostgreSQL the
+database's clock decides, so that the clocks of nodes may differ.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
     from app.flows.sweep import Lease
     from app.stores.database import Database
 
-TAKE = text("""
-    INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)
+TAKE: Final = """
+    INSERT INTO leases (name, holder, until) VALUES (:name, :holder, {now} + :seconds)
     ON CONFLICT (name) DO UPDATE
         SET holder = excluded.holder, until = excluded.until
-        WHERE leases.until <= :now OR leases.holder = excluded.holder
+        WHERE leases.until <= {now} OR leases.holder = excluded.holder
     RETURNING holder
-""")
+"""
 RELEASE = text("DELETE FROM leases WHERE name = :name AND holder = :holder")
 
 
@@ -29,13 +30,14 @@ class SqlLease:
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
         self._name = name
+        self._take = text(TAKE.format(now=database.now_sql))
 
     def take(self, holder: str, *, until: float, now: float) -> bool:
         """Take or prolong it; False while another holder has it."""
-        row = {"holder": holder, "until": int(until), "now": int(now)}
+        times = {"seconds": int(until) - int(now), "now": int(now)}
+        row = {"name": self._name, "holder": holder, **times}
         with self._database.write() as connection:
-            taken = connection.execute(TAKE, {"name": self._name, **row})
-            return taken.one_or_none() is not None
+            return connection.execute(self._take, row).one_or_none() is not None
 
     def release(self, holder: str) -> None:
         """End the holder's lease; no effect on another holder's."""

@@ -16,6 +16,7 @@ from app.atproto.crypto.encoding import sha256_hex
 from app.flows.ports import NativeLogin
 
 from .records import EncryptedFields, columns_of, fetching, insert_into, row_of
+from .row_bounds import RowBound
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TextClause, TextualSelect
@@ -71,6 +72,7 @@ class SqlNativeLogins:
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._secrets = EncryptedFields(cipher, "native_logins", SECRETS)
+        self._bound = RowBound("native_logins")
 
     def add(self, login: NativeLogin, *, open_secret: str) -> None:
         """Create the login; of the secret in its link only a hash is stored."""
@@ -78,6 +80,7 @@ class SqlNativeLogins:
         row = {**encrypted, "open_hash": sha256_hex(open_secret)}
         with self._database.write() as connection:
             connection.execute(ADD, row)
+            self._bound.after_write(connection)
 
     def get(self, login_id: str) -> NativeLogin | None:
         """Return the login of an app."""

@@ -5,7 +5,7 @@ Tokens, DPoP key and nonces are encrypted for their row (requirement 7.23).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
@@ -45,15 +45,13 @@ GET = fetching(
     "SELECT {columns} FROM oauth_sessions"
     " WHERE did = :did AND session_id = :session_id",
 )
-LEASE = fetching(
-    COLUMNS,
-    """
-    UPDATE oauth_sessions SET lease_holder = :holder, lease_until = :until
+# The clock is `Database.now_sql`.
+LEASE: Final = """
+    UPDATE oauth_sessions SET lease_holder = :holder, lease_until = {now} + :seconds
     WHERE did = :did AND session_id = :session_id
-      AND (lease_holder IS NULL OR lease_until <= :now)
+      AND (lease_holder IS NULL OR lease_until <= {now})
     RETURNING {columns}
-    """,
-)
+"""
 REPLACE = text(f"""
     UPDATE oauth_sessions SET
         {assignments(CHANGING)}, lease_holder = NULL, lease_until = NULL
@@ -76,6 +74,8 @@ class SqlSessionStore:
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._secrets = EncryptedFields(cipher, "oauth_sessions", SECRETS)
+        with_clock = LEASE.replace("{now}", database.now_sql)
+        self._lease = fetching(COLUMNS, with_clock)
 
     def put(self, session: OAuthSession) -> None:
         """Store a session; replaces the one with the same DID and session id."""
@@ -100,10 +100,10 @@ class SqlSessionStore:
         self, did: Did, session_id: str, *, holder: str, until: float, now: float
     ) -> OAuthSession | None:
         """Lease the session to the holder and return it; None while another has it."""
-        times = {"until": int(until), "now": int(now)}
+        times = {"seconds": int(until) - int(now), "now": int(now)}
         wanted = {**_key(did, session_id), "holder": holder, **times}
         with self._database.write() as connection:
-            leased = connection.execute(LEASE, wanted).mappings().one_or_none()
+            leased = connection.execute(self._lease, wanted).mappings().one_or_none()
         return self._session_of(leased)
 
     def replace(self, session: OAuthSession, *, holder: str) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 ONE_WRITER = False
+NOW = "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)"
 CONNECT_TIMEOUT = 3
 STATEMENT_TIMEOUT = "5s"
 POOL_TIMEOUT = 5.0

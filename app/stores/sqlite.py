@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 ONE_WRITER = True
+NOW = ":now"
 BUSY_TIMEOUT = 5.0
 OWNER_ONLY = 0o600
 LOOK_INTERVAL = 0.01

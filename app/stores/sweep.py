@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import TextClause, text
 
-from app.atproto.syntax.grammar import Did
+from app.flows.sweep import Orphan
+
+from .records import fetching
+from .row_bounds import MOST, RowBound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,15 +60,28 @@ DELETE: Final[dict[Kind, TextClause]] = {
             WHERE created_at <= :before ORDER BY created_at LIMIT :limit)
     """),
 }
-ORPHANS = text("""
-    SELECT did, session_id FROM oauth_sessions AS grants
-    WHERE created_at <= :created_before AND NOT EXISTS (
+UNUSED: Final = """
+    NOT EXISTS (
         SELECT 1 FROM sessions
-        WHERE sessions.did = grants.did
-          AND sessions.oauth_session_id = grants.session_id
+        WHERE sessions.did = oauth_sessions.did
+          AND sessions.oauth_session_id = oauth_sessions.session_id
           AND sessions.ended_at IS NULL AND sessions.expires_at > :now)
-    ORDER BY created_at LIMIT :limit
+"""
+ORPHANS = fetching(
+    ("did", "session_id", "issuer"),
+    f"""
+    SELECT {{columns}} FROM oauth_sessions
+    WHERE created_at <= :created_before AND {UNUSED}
+    ORDER BY COALESCE(sweep_runs, 0), created_at LIMIT :limit
+    """,  # noqa: S608 - our names
+)
+COUNT_RUN = text("""
+    UPDATE oauth_sessions SET sweep_runs = COALESCE(sweep_runs, 0) + 1
+    WHERE did = :did AND session_id = :session_id
 """)
+GIVE_UP = text(f"""
+    DELETE FROM oauth_sessions WHERE sweep_runs >= :runs AND {UNUSED}
+""")  # noqa: S608 - our names
 
 
 class SqlExpired:
@@ -73,6 +89,7 @@ class SqlExpired:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._bounds = [RowBound(name) for name in MOST]
 
     def delete(self, kind: Kind, before: float) -> int:
         """Delete at most LIMIT rows that expired before; return how many.
@@ -85,14 +102,26 @@ class SqlExpired:
             )
             return result.rowcount
 
+    def enforce_bounds(self) -> int:
+        """Delete some of the oldest rows beyond each table's bound."""
+        with self._database.write(durable=False) as connection:
+            return sum(bound.enforce(connection) for bound in self._bounds)
+
     def orphans(
         self, *, created_before: float, now: float, limit: int
-    ) -> Sequence[tuple[Did, str]]:
-        """Return OAuth sessions, by DID and id, that have no live session."""
-        bounds = {"created_before": int(created_before), "now": now, "limit": limit}
-        with self._database.read() as connection:
-            rows = connection.execute(ORPHANS, bounds).all()
-        return [(Did(row.did), row.session_id) for row in rows]
+    ) -> Sequence[Orphan]:
+        """Return grants without a live session, the least often returned first."""
+        wanted = {"created_before": int(created_before), "now": now, "limit": limit}
+        with self._database.write(durable=False) as connection:
+            rows = connection.execute(ORPHANS, wanted).mappings().all()
+            if rows:
+                connection.execute(COUNT_RUN, [dict(row) for row in rows])
+        return [Orphan(**row) for row in rows]
+
+    def give_up(self, runs: int, *, now: float) -> int:
+        """Delete grants without a live session that were returned so many times."""
+        with self._database.write(durable=False) as connection:
+            return connection.execute(GIVE_UP, {"runs": runs, "now": now}).rowcount
 
 
 if TYPE_CHECKING:

@@ -1,14 +1,34 @@
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from app.atproto.errors import HostUnreachable
 from app.flows.native.wait import DELIVERY_WINDOW
-from app.flows.sweep import LEASE, MAX_ORPHANS, MAX_STEPS, ORPHAN_AGE, Sweep, Swept
+from app.flows.sweep import (
+    AT_ONCE,
+    LEASE,
+    MAX_ORPHANS,
+    MAX_RUNS,
+    MAX_STEPS,
+    ORPHAN_AGE,
+    PER_HOST,
+    REVOCATION_LIMIT,
+    Orphan,
+    Sweep,
+    Swept,
+)
 
 TOKEN_LIFETIME = 86_400.0
 AUDIT_LIFETIME = 90 * 86_400.0
+
+
+def grant(name, issuer="https://auth.test"):
+    return Orphan(did=f"did:plc:{name}", session_id="grant", issuer=issuer)
 
 
 @dataclass
@@ -16,17 +36,31 @@ class FakeExpired:
     """Rows by kind, deleted two at a time; notes what was asked."""
 
     rows: dict[str, int] = field(default_factory=dict)
-    grants: list[tuple[str, str]] = field(default_factory=list)
+    grants: list[Orphan] = field(default_factory=list)
+    unreached: int = 0
+    beyond: int = 0
+    order: list[str] = field(default_factory=list)
     asked: dict[str, float] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
 
     def delete(self, kind, before):
         self.asked[kind] = before
+        self.order.append(kind)
         step = min(2, self.rows.get(kind, 0))
         self.rows[kind] = self.rows.get(kind, 0) - step
         return step
 
+    def enforce_bounds(self):
+        self.order.append("bounds")
+        step, self.beyond = self.beyond, 0
+        return step
+
+    def give_up(self, runs, *, now):
+        assert runs == MAX_RUNS
+        return self.unreached
+
     def orphans(self, **bounds):
+        self.order.append("orphans")
         self.bounds = bounds
         return self.grants[: bounds["limit"]]
 
@@ -76,7 +110,7 @@ def sweep(expired, lease, revoked, pauses, clock):
     return Sweep(
         expired=expired,
         lease=lease,
-        revoke=lambda did, session_id: revoked.append((did, session_id)),
+        revoke=lambda did, session_id, _deadline: revoked.append((did, session_id)),
         clock=clock,
         token_lifetime=TOKEN_LIFETIME,
         audit_lifetime=AUDIT_LIFETIME,
@@ -95,7 +129,8 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         "cache_entries": 2,
         "audit_events": 1,
     }
-    expired.grants = [("did:plc:alice", "grant-1")]
+    expired.grants = [grant("alice")]
+    expired.beyond = 7
 
     assert sweep.run() == Swept(
         auth_requests=5,
@@ -104,6 +139,7 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         oauth_sessions=1,
         cache_entries=2,
         audit_events=1,
+        beyond_bounds=7,
     )
     assert set(expired.rows.values()) == {0}
 
@@ -116,6 +152,7 @@ def test_a_sweep_of_nothing_deletes_nothing(sweep, pauses):
         oauth_sessions=0,
         cache_entries=0,
         audit_events=0,
+        beyond_bounds=0,
     )
     assert pauses == []
 
@@ -152,11 +189,11 @@ def test_one_run_ends_even_when_rows_come_faster_than_they_go(sweep, expired):
 def test_grants_without_a_session_are_given_back_to_their_host(
     sweep, expired, revoked, clock
 ):
-    expired.grants = [("did:plc:alice", "grant-1"), ("did:plc:bob", "grant-2")]
+    expired.grants = [grant("alice"), grant("bob")]
 
     sweep.run()
 
-    assert revoked == expired.grants
+    assert sorted(revoked) == [("did:plc:alice", "grant"), ("did:plc:bob", "grant")]
     assert expired.bounds == {
         "created_before": clock() - ORPHAN_AGE,
         "now": clock(),
@@ -217,7 +254,7 @@ def test_a_long_sweep_keeps_its_lease(sweep, expired, lease, clock):
 def test_a_sweep_that_lost_its_lease_stops(sweep, expired, lease, revoked, clock):
     """It was stopped for minutes, a laptop or a machine that was moved."""
     expired.rows = {"auth_requests": 20, "cache_entries": 20}
-    expired.grants = [("did:plc:alice", "grant-1")]
+    expired.grants = [grant("alice")]
 
     def is_overtaken(_):
         clock.advance(2 * LEASE)
@@ -229,3 +266,63 @@ def test_a_sweep_that_lost_its_lease_stops(sweep, expired, lease, revoked, clock
     assert swept.cache_entries == 0
     assert revoked == []
     assert lease.holder == "another node"
+
+
+def test_sweep_deletes_local_rows_before_it_asks_hosts(sweep, expired):
+    sweep.run()
+
+    assert expired.order[-1] == "orphans"
+    assert expired.order.count("orphans") == 1
+
+
+def test_revocations_run_several_at_once_and_few_at_one_host(sweep, expired):
+    """Each waits until as many run as may: fewer would wait for ever."""
+    slow = [grant(f"slow-{n}", "https://slow.test") for n in range(4)]
+    others = [grant(f"other-{n}", f"https://{n}.test") for n in range(AT_ONCE)]
+    expired.grants = slow + others
+    running, most, lock = Counter(), Counter(), threading.Lock()
+    full = threading.Barrier(AT_ONCE)
+
+    def revoke(did, _session_id, deadline):
+        host = did.rpartition(":")[2].partition("-")[0]
+        with lock:
+            running[host] += 1
+            most[host] = max(most[host], running[host])
+            most["all"] = max(most["all"], running.total())
+        with contextlib.suppress(threading.BrokenBarrierError):
+            full.wait(2)
+        full.abort()
+        assert deadline.remaining() <= REVOCATION_LIMIT
+        with lock:
+            running[host] -= 1
+
+    replace(sweep, revoke=revoke).run()
+
+    assert most["all"] == AT_ONCE
+    assert most["slow"] <= PER_HOST
+
+
+def test_failed_revocation_leaves_the_others(sweep, expired):
+    expired.grants = [grant("alice"), grant("bob"), grant("carol")]
+    asked = []
+
+    def revoke(did, _session_id, _deadline):
+        asked.append(did)
+        if did.endswith("alice"):
+            raise HostUnreachable("auth.test", "refused")
+
+    assert replace(sweep, revoke=revoke).run().oauth_sessions == 2
+    assert len(asked) == 3
+
+
+def test_revocations_end_with_the_budget_of_the_run(sweep, expired, monkeypatch):
+    monkeypatch.setattr("app.flows.sweep.REVOCATIONS_BUDGET", 0.0)
+    expired.grants = [grant("alice")]
+
+    assert sweep.run().oauth_sessions == 0
+
+
+def test_grants_that_were_not_reached_are_given_up(sweep, expired):
+    expired.unreached = 3
+
+    assert sweep.run().oauth_sessions == 3

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.stores import postgresql as postgresql_dialect
 from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
 from tests.stores.cluster import postgresql
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECRET_KEY = bytes(range(32))
+
+
+@pytest.fixture(autouse=True)
+def leases_use_the_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL judges leases by its own clock, which no test can move."""
+    monkeypatch.setattr(postgresql_dialect, "NOW", ":now")
 
 
 @pytest.fixture

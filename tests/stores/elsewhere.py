@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.http.types import Deadline
+from app.stores import postgresql
 from app.stores.database import open_database
 from app.stores.encryption import Cipher
 from app.stores.oauth_sessions import SqlSessionStore
@@ -176,6 +177,7 @@ def _refresh_until(step: str, seat: Seat) -> None:
         if name == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    postgresql.NOW = ":now"  # the clock of the test, in this process too
     library = library_at(seat, open_database(seat.database_url), kill_here)
     live = library.client.restore(seat.did, seat.session_id)
     live.refreshing.current(seat.did, seat.session_id, deadline=Deadline.after(TIMEOUT))

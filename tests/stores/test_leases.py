@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from app.stores import postgresql
 from app.stores.leases import SqlLease
+from app.stores.oauth_sessions import SqlSessionStore
 from tests.stores.racers import race, sweep
+from tests.stores.samples import ALICE, oauth_session
 
+POSTGRESQL_NOW = postgresql.NOW
 HERE, THERE = "this node", "another node"
 
 
@@ -81,3 +85,39 @@ def test_the_next_sweep_finds_the_lease_free(database, database_url):
     first, second = (race(sweep, database_url, [0.0]) for _ in range(2))
 
     assert None not in (*first, *second)
+
+
+@pytest.fixture
+def own_clock(monkeypatch):
+    """The clock of PostgreSQL decides, as it does outside the tests."""
+    monkeypatch.setattr(postgresql, "NOW", POSTGRESQL_NOW)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("ahead", [-3_600.0, 3_600.0])
+def test_node_whose_clock_is_wrong_takes_no_lease_of_another(
+    own_clock, postgres_database, clock, ahead
+):
+    lease = SqlLease(postgres_database, "sweep")
+    wrong = clock.skewed(ahead)
+
+    assert take(lease, HERE, clock)
+    assert not take(lease, THERE, wrong)
+    lease.release(HERE)
+    assert take(lease, THERE, wrong)
+    assert not take(lease, HERE, clock)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("ahead", [-3_600.0, 3_600.0])
+def test_node_whose_clock_is_wrong_takes_no_refresh_lease_of_another(
+    own_clock, postgres_database, cipher, clock, ahead
+):
+    sessions = SqlSessionStore(postgres_database, cipher)
+    sessions.put(oauth_session())
+
+    def lease(holder, now):
+        return sessions.lease(ALICE, "grant-1", holder=holder, until=now + 45, now=now)
+
+    assert lease(HERE, clock()) is not None
+    assert lease(THERE, clock() + ahead) is None

@@ -5,9 +5,10 @@ from sqlalchemy import func, select, table, text
 
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
-from app.stores.cache import SqlCache
+from app.stores.cache import LONGEST_VALUE, SqlCache
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.row_bounds import MOST
 from app.stores.sessions import SqlSessions
 from app.stores.sweep import LIMIT, SqlExpired
 from tests.stores.samples import (
@@ -117,7 +118,7 @@ def test_old_audit_events_go(expired, database, clock):
 
 def orphans(expired, clock, **bounds):
     bounds = {"created_before": clock(), "now": clock(), "limit": 10, **bounds}
-    return expired.orphans(**bounds)
+    return [(one.did, one.session_id) for one in expired.orphans(**bounds)]
 
 
 def test_a_grant_whose_session_lives_is_no_orphan(expired, grants, sessions, clock):
@@ -157,3 +158,78 @@ def test_orphans_come_oldest_first_and_no_more_than_asked(expired, grants, clock
         grants.put(oauth_session(session_id=f"g{number}", created_at=10.0 - number))
 
     assert orphans(expired, clock, limit=2) == [(ALICE, "g2"), (ALICE, "g1")]
+
+
+def test_orphans_return_other_grants_in_the_next_run(expired, grants, clock):
+    for number in range(3):
+        grants.put(oauth_session(session_id=f"g{number}", created_at=10.0 + number))
+
+    runs = [orphans(expired, clock, limit=2) for _ in range(2)]
+
+    assert runs[0] == [(ALICE, "g0"), (ALICE, "g1")]
+    assert runs[1] == [(ALICE, "g2"), (ALICE, "g0")]
+
+
+def test_give_up_deletes_grants_after_so_many_runs(expired, grants, sessions, clock):
+    grants.put(oauth_session(session_id="unreached"))
+    for _ in range(3):
+        assert expired.give_up(3, now=clock()) == 0
+        orphans(expired, clock)
+    grants.put(oauth_session(session_id="new"))
+
+    assert expired.give_up(3, now=clock()) == 1
+    assert grants.get(ALICE, "unreached") is None
+    assert grants.get(ALICE, "new") is not None
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_enforce_bounds_deletes_the_oldest_rows(
+    expired, database, cipher, clock, monkeypatch, name
+):
+    monkeypatch.setitem(MOST, name, 3)
+    fill(database, cipher, clock, name, 5)
+    bounded = SqlExpired(database)
+
+    assert bounded.enforce_bounds() == 2
+    assert bounded.enforce_bounds() == 0
+    assert count(database, "sessions" if name == "newcomers" else name) == 3
+
+
+def fill(database, cipher, clock, name, number):
+    """Add rows of a bounded table, the first one oldest."""
+    for n in range(number):
+        later = {"created_at": clock() + n, "expires_at": clock() + n + 60}
+        match name:
+            case "oauth_auth_requests":
+                states = SqlStateStore(database, cipher, clock)
+                states.put(auth_request(str(n), **later))
+            case "native_logins":
+                login = native_login(login_id=str(n), **later)
+                SqlNativeLogins(database, cipher).add(login, open_secret=str(n))
+            case "cache_entries":
+                SqlCache(database, clock).put(str(n), "", lifetime=60 + n)
+            case "newcomers":
+                made = session(
+                    sid=str(n), pending_for="signup", destination="{}", **later
+                )
+                SqlSessions(database, clock).add(made, secret=str(n))
+            case "audit_events":
+                SqlAudit(database).record("signed_in", now=clock() + n)
+
+
+def test_store_enforces_its_bound_while_it_writes(database, cipher, clock, monkeypatch):
+    monkeypatch.setitem(MOST, "oauth_auth_requests", 5)
+    monkeypatch.setattr("app.stores.row_bounds.EVERY", 10)
+    states = SqlStateStore(database, cipher, clock)
+    for number in range(20):
+        states.put(auth_request(str(number), expires_at=clock() + 60 + number))
+
+    assert count(database, "oauth_auth_requests") == 5
+    assert states.get("19") is not None
+    assert states.get("14") is None
+
+
+def test_long_value_is_not_cached_in_the_table(database, clock):
+    SqlCache(database, clock).put("long", "x" * (LONGEST_VALUE + 1), lifetime=60)
+
+    assert count(database, "cache_entries") == 0

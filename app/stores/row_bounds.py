@@ -1,0 +1,76 @@
+"""Row bounds: the most rows that strangers can make a table hold, oldest deleted first.
+
+A store that strangers write to enforces its bound at every EVERY-th write; the sweep
+enforces all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final, Literal
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+EVERY: Final = 100
+"""Writes of one process between two counts of the rows."""
+
+STEP: Final = 500
+"""Rows that are deleted at once: writers do not wait longer than for that."""
+
+Bounded = Literal[
+    "oauth_auth_requests", "native_logins", "cache_entries", "newcomers", "audit_events"
+]
+
+MOST_WAITING: Final = 20_000
+"""Auth requests, native logins, and sessions without a username."""
+
+MOST_CACHED: Final = 10_000
+MOST_AUDITED: Final = 1_000_000
+
+MOST: Final[dict[Bounded, int]] = {
+    "oauth_auth_requests": MOST_WAITING,
+    "native_logins": MOST_WAITING,
+    "cache_entries": MOST_CACHED,
+    "newcomers": MOST_WAITING,
+    "audit_events": MOST_AUDITED,
+}
+
+_NEWCOMERS = "sessions WHERE pending_for = 'signup'"
+_ROWS: Final[dict[Bounded, tuple[str, str, str]]] = {
+    "oauth_auth_requests": ("oauth_auth_requests", "state_hash", "expires_at"),
+    "native_logins": ("native_logins", "login_id", "expires_at"),
+    "cache_entries": ("cache_entries", "key", "expires_at"),
+    "newcomers": (_NEWCOMERS, "sid", "expires_at"),
+    "audit_events": ("audit_events", "id", "created_at"),
+}
+
+
+class RowBound:
+    """The bound of one table."""
+
+    def __init__(self, name: Bounded) -> None:
+        rows, key, order = _ROWS[name]
+        table = rows.partition(" ")[0]
+        self._most = MOST[name]
+        self._writes = itertools.count(1)
+        self._count = text(f"SELECT count(*) FROM {rows}")  # noqa: S608 - our names
+        self._delete = text(
+            f"DELETE FROM {table} WHERE {key} IN ("  # noqa: S608 - our names
+            f"SELECT {key} FROM {rows} ORDER BY {order} LIMIT :excess)"
+        )
+
+    def after_write(self, connection: Connection) -> None:
+        """Enforce the bound at every EVERY-th call, in the caller's transaction."""
+        if next(self._writes) % EVERY == 0:
+            self.enforce(connection)
+
+    def enforce(self, connection: Connection) -> int:
+        """Delete at most STEP of the oldest rows beyond the bound; return how many."""
+        excess = (connection.execute(self._count).scalar() or 0) - self._most
+        if excess <= 0:
+            return 0
+        step = {"excess": min(excess, STEP)}
+        return connection.execute(self._delete, step).rowcount
