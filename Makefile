@@ -17,7 +17,7 @@ TOOLS := $(VENV)/.tools-installed
 
 .PHONY: help
 help: ## list the targets (this one)
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- use --------------------------------------------------------------------------------
 
@@ -82,6 +82,11 @@ e2e-install: $(TOOLS) ## what `make e2e`, `make soak` and `make lab` need: brows
 .PHONY: e2e
 e2e: e2e-install ## the service against the real reference PDS with a real browser
 	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
+
+.PHONY: e2e-postgresql
+e2e-postgresql: e2e-install ## its sign-ins with two workers on PostgreSQL
+	@E2E_DATABASE=postgresql $(BIN)/python -m pytest -q -c tests/e2e/pytest.ini \
+	  tests/e2e -k "prod_like and (sign_in or logout or sessions or grpc or secrets)"
 
 SOAK_SECONDS ?= 300
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,10 @@ from tests.lab.certificates import trust_in_chromium
 from tests.lab.network import Account, Network, dev_network, prod_like_network
 from tests.lab.service import Service, start_in_development, start_in_production
 from tests.pages.chromium import EXECUTABLE, FLAGS
+from tests.stores.cluster import postgresql
+
+ON_POSTGRESQL = os.environ.get("E2E_DATABASE") == "postgresql"
+"""PROD-LIKE on PostgreSQL with two workers, instead of SQLite with three."""
 
 TOKEN_LIFE = 8
 """Seconds, where all is in haste, but enough for a few calls on a slow machine."""
@@ -59,8 +63,11 @@ def prod_like(
     if os.geteuid() != 0:
         pytest.skip("PROD-LIKE binds port 443 and writes /etc/hosts: run it as root")
     directory = tmp_path_factory.mktemp("prod")
-    with prod_like_network(directory) as network:
-        service = start_in_production(network)
+    with ExitStack() as stack:
+        url = stack.enter_context(postgresql()) if ON_POSTGRESQL else None
+        network = stack.enter_context(prod_like_network(directory))
+        workers = 2 if ON_POSTGRESQL else 3
+        service = start_in_production(network, workers=workers, database_url=url)
         with _laboratory("prod-like", network, service, playwright) as laboratory:
             yield laboratory
 

@@ -7,11 +7,10 @@ No secret of the app is seen on its screen or in the service's log.
 from __future__ import annotations
 
 import socket
-import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ import jwt
 import pytest
 import requests
 from playwright.sync_api import expect
+from sqlalchemy import text
 
 from tests.e2e import host, listener
 from tests.e2e.command_line import Started
@@ -34,7 +34,7 @@ IN_CLEAR = ["dev-http", "dev-grpc"]
 BY_HTTP = ["dev-http"]
 
 DONE, DENIED, EXPIRED, NOT_SIGNED_IN = 0, 3, 4, 7
-EXPIRE = "UPDATE native_logins SET expires_at = ? WHERE user_code = ?"
+EXPIRE = "UPDATE native_logins SET expires_at = :at WHERE user_code = :code"
 
 
 @pytest.fixture
@@ -132,10 +132,9 @@ def ask_who_i_am(lab: Laboratory, token: str) -> requests.Response:
 
 def expire(lab: Laboratory, code: str, at: float) -> None:
     """Let a login be over at some time, without half an hour's wait."""
-    with closing(sqlite3.connect(lab.service.database)) as connection:
-        changed = connection.execute(EXPIRE, (int(at), code)).rowcount
-        connection.commit()
-    assert changed == 1
+    with lab.vault.database.write() as connection:
+        changed = connection.execute(text(EXPIRE), {"at": int(at), "code": code})
+    assert changed.rowcount == 1
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import OAuthSession
@@ -17,15 +20,16 @@ from app.stores.keys import SqlSigningKeys
 from app.stores.oauth_sessions import SqlSessionStore
 from tests.lab.service import Service
 
-SESSIONS = "SELECT did, session_id FROM oauth_sessions WHERE did LIKE ?"
-ACKNOWLEDGED = "SELECT acknowledged_at FROM native_logins WHERE user_code = ?"
+SESSIONS = "SELECT did, session_id FROM oauth_sessions WHERE did LIKE :did"
+ACKNOWLEDGED = "SELECT acknowledged_at FROM native_logins WHERE user_code = :code"
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 
 @dataclass(frozen=True)
 class Vault:
     """The database of a running service, opened beside it."""
 
-    path: Path
+    url: str
     secret_key: str
     database: Database
     cipher: Cipher
@@ -36,24 +40,21 @@ class Vault:
         key_file = Path(service.environment["LATCHKEY_SECRET_KEY_FILE"])
         secret_key = key_file.read_text().strip()
         return cls(
-            path=service.database,
+            url=service.database_url,
             secret_key=secret_key,
-            database=open_database(service.environment["LATCHKEY_DATABASE_URL"]),
+            database=open_database(service.database_url),
             cipher=Cipher(urlsafe_b64decode(secret_key + "=")),
         )
 
     def oauth_sessions(self, did: str = "%") -> list[OAuthSession]:
         """Return the OAuth sessions of one account, or of all."""
         store = SqlSessionStore(self.database, self.cipher)
-        with closing(sqlite3.connect(self.path)) as connection:
-            keys = connection.execute(SESSIONS, (did,)).fetchall()
-        found = [store.get(did, session_id) for did, session_id in keys]
+        found = [store.get(*key) for key in self._rows(SESSIONS, did=did)]
         return [session for session in found if session is not None]
 
     def acknowledged(self, user_code: str) -> bool:
         """Tell whether the app with this code has said that it keeps its token."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            [at] = connection.execute(ACKNOWLEDGED, (user_code,)).fetchone()
+        [(at,)] = self._rows(ACKNOWLEDGED, code=user_code)
         return at is not None
 
     def client_key(self) -> SigningKey:
@@ -72,8 +73,22 @@ class Vault:
             yield from (stored.key.private_jwk()["d"] for stored in keys.list(ring))
 
     def contents(self) -> Iterator[tuple[str, str]]:
-        """Yield the name and the text of a dump, and of every file of the database."""
-        with closing(sqlite3.connect(self.path)) as connection:
+        """Yield the name and the text of a dump; of SQLite's files as well."""
+        if not self.url.startswith("sqlite:///"):
+            yield "a dump", "\n".join(self._dump())
+            return
+        path = Path(self.url.removeprefix("sqlite:///"))
+        with closing(sqlite3.connect(path)) as connection:
             yield "a dump", "\n".join(connection.iterdump())
-        for path in self.path.parent.glob(f"{self.path.name}*"):
-            yield path.name, path.read_bytes().decode("latin-1")
+        for file in path.parent.glob(f"{path.name}*"):
+            yield file.name, file.read_bytes().decode("latin-1")
+
+    def _dump(self) -> Iterator[str]:
+        """Yield a line for each table of PostgreSQL and for each of its rows."""
+        for (table,) in self._rows(TABLES):
+            yield f"CREATE TABLE {table}"
+            yield from map(repr, self._rows(f"SELECT * FROM {table}"))  # noqa: S608
+
+    def _rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        with self.database.read() as connection:
+            return [tuple(row) for row in connection.execute(text(statement), values)]

@@ -37,8 +37,12 @@ class Service:
 
     url: str
     environment: Mapping[str, str]
-    database: Path
     program: Program
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database, as the service was given it."""
+        return self.environment["LATCHKEY_DATABASE_URL"]
 
 
 def start_in_development(network: Network, *, port: int) -> Service:
@@ -48,9 +52,16 @@ def start_in_development(network: Network, *, port: int) -> Service:
 
 
 def start_in_production(
-    network: Network, *, host: str = SIGN_IN, workers: int = 3
+    network: Network,
+    *,
+    host: str = SIGN_IN,
+    workers: int = 3,
+    database_url: str | None = None,
 ) -> Service:
-    """Start a confidential client behind the front door, for a whole domain."""
+    """Start a confidential client behind the front door, for a whole domain.
+
+    `database_url` is SQLite in the network's directory unless it is given.
+    """
     url = f"https://{host}"
     settings = {
         "LATCHKEY_PUBLIC_URL": url,
@@ -60,6 +71,8 @@ def start_in_production(
         "LATCHKEY_BIND": f"127.0.0.1:{network.ports[host]}",
         "WEB_CONCURRENCY": str(workers),
     }
+    if database_url:
+        settings["LATCHKEY_DATABASE_URL"] = database_url
     return _start(network, host, url, settings)
 
 
@@ -68,13 +81,12 @@ def _start(
 ) -> Service:
     directory = network.directory / name
     directory.mkdir()
-    database = directory / "latchkey.db"
     environment = {
         **_laboratory(network),
         "PATH": PATH,
         "HOME": str(directory),
         "LATCHKEY_PLATFORM_NAME": PLATFORM,
-        "LATCHKEY_DATABASE_URL": f"sqlite:///{database}",
+        "LATCHKEY_DATABASE_URL": f"sqlite:///{directory}/latchkey.db",
         "LATCHKEY_SECRET_KEY_FILE": str(_secret_key(directory)),
         **settings,
     }
@@ -86,7 +98,7 @@ def _start(
         healthy=answers(f"{url}/readyz", ca=network.ca),
         directory=ROOT,
     )
-    return Service(url, environment, database, program)
+    return Service(url, environment, program)
 
 
 def _laboratory(network: Network) -> dict[str, str]:
