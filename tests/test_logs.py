@@ -74,3 +74,14 @@ def test_unprintable_characters_in_a_traceback_are_escaped(formatter):
     lines = text.split("\n")
     assert all(line.isprintable() for line in lines)
     assert not any(line.startswith("forged") for line in lines)
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_stack_of_a_record_is_part_of_the_event(formatter):
+    event = record("stuck")
+    event.stack_info = '  File "views.py", line 3, in slow'
+
+    text = formatter.format(event)
+
+    assert "in slow" in text
+    assert not any(line.startswith("File") for line in text.split("\n"))

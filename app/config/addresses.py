@@ -140,7 +140,7 @@ def address(text: str, *, default_port: int | None = None) -> Address:
 
 
 def nameserver(text: str) -> Address:
-    """Return the address of a name server; its port is 53 unless told."""
+    """Return the address of a name server; its default port is 53."""
     return address(text, default_port=53)
 
 

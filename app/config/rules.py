@@ -265,7 +265,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _loopback(bind: Address | str) -> Address:
-    """Return where a browser on this machine finds us, by number (3.28)."""
+    """Return where a browser on this machine finds us, by number (requirement 3.28)."""
     if not isinstance(bind, Address):
         return Address(IPV4_LOOPBACK, DEVELOPMENT_PORT)
     host = IPV6_LOOPBACK if bind.host == IPV6_LOOPBACK else IPV4_LOOPBACK
