@@ -1,11 +1,11 @@
-"""The Client of the `atproto` package (PyPI) with a session of ours.
+"""The Client of the `atproto` package (PyPI) on a LiveSession.
 
-The SDK builds requests and reads answers. Where it would use httpx and tokens of its
-own stands `SessionRequest`, so each of its calls has a DPoP proof, a token that is
-refreshed when due, and the hardened door (requirements 5.13, 7.12 to 7.14, 9.1).
+The SDK builds requests and parses answers. `SessionRequest` replaces its httpx layer,
+so that each call has a DPoP proof, a token that is refreshed when due, and the checks
+of `SafeHTTP` (requirements 5.13, 7.12 to 7.14 and 9.1).
 
-The one module that imports the SDK: the extra `sdk` of the distribution brings it. Its
-AsyncClient is not offered; `asyncio.to_thread` calls this one.
+The only module that imports the SDK, which the extra `sdk` installs. There is no
+AsyncClient; call this one with `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from .session.session import LiveSession
 
 PATIENCE: Final = 30.0
-"""Seconds for one call, a refresh and second tries included."""
+"""Seconds for one call, including a refresh and second attempts."""
 
 OWN_PDS: Final = "https://pds.invalid"
-"""Stands for the account's PDS, which may move (7.15); a reserved name (RFC 2606)."""
+"""A reserved name (RFC 2606) for the PDS, which may change (requirement 7.15)."""
 
 MISSING_HANDLE: Final = "handle.invalid"
 
@@ -66,19 +66,20 @@ def open_sdk_client(
     limit: int = ANSWER_LIMIT,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Client:
-    """Return the SDK's Client, signed in with a session of ours. Sends no request.
+    """Return the SDK's Client, signed in with our session. Sends nothing.
 
-    `me` holds the DID and the handle, and nothing else of the profile. The session is
-    kept by our stores: the SDK's `login` and session strings are refused, its session
-    events never come. `timeout` is for each call, and a call may bring its own; `limit`
-    caps the bytes of an answer.
+    `me` has the DID and the handle, and nothing else of the profile. The session stays
+    in our stores: the SDK's `login` and session strings are refused, and it sends no
+    session events. `timeout` is in seconds for each call, and a call may set its own;
+    `limit` is in bytes of an answer.
 
-    The calls raise what the SDK raises for an answer of the PDS (its `RequestException`
-    and the like, with `response`), and in these cases what we raise:
+    Error answers of the PDS are raised as the SDK's exceptions (`RequestException` and
+    its subclasses, with `response`). These are raised as ours:
         SessionEnded: sign in again; `RefreshBusy`: try again.
         ScopeMissing: the message and `scope` name the permission (requirement 8.11).
-        AccountUnavailable: the account is deactivated or taken down (7.21).
-        HostUnreachable, ServerInvalid: no answer, or none that one could use.
+        AccountUnavailable: the account is deactivated or taken down
+            (requirement 7.21).
+        HostUnreachable, ServerInvalid: there was no usable answer.
     """
     request = SessionRequest(live, timeout=timeout, limit=limit, monotonic=monotonic)
     client = Client(OWN_PDS, request=request)
@@ -89,7 +90,7 @@ def open_sdk_client(
 
 
 class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for others
-    """The SDK's request layer on a live session instead of httpx."""
+    """The SDK's request layer, on a LiveSession instead of httpx."""
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
         return self._call("POST", url, **options)
 
     def close(self) -> None:
-        """Close nothing: connections belong to the OAuth client."""
+        """Do nothing: connections belong to the OAuth client."""
 
     def _new_instance(self) -> SessionRequest:
         """Return a layer for a clone of the Client: the same session."""
@@ -151,7 +152,7 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
 
 
 def _path(url: str) -> str:
-    """Return what to ask of the account's PDS, unless the SDK would sign in itself."""
+    """Return the path at the account's PDS; raise for the SDK's own session calls."""
     method = url.removeprefix(_METHODS)
     if method == url:
         raise sdk_errors.AtProtocolError(
@@ -166,10 +167,10 @@ def _path(url: str) -> str:
 
 
 def _headers(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the headers of a call, which brings no credentials of its own.
+    """Yield the headers of a call; raise if it has credentials of its own.
 
-    For a blob of no said kind the SDK writes a wildcard. That is no media type
-    (RFC 9110 §8.3), and hosts find it in no `blob:` permission.
+    For a blob without a type the SDK sends `*/*`, which is no media type (RFC 9110
+    section 8.3) and matches no `blob:` permission.
     """
     for name, value in given.items():
         if name.lower() == "authorization":

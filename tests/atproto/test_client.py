@@ -76,7 +76,7 @@ def test_the_exchange_repeats_what_was_pushed(
     assert exchange.proof_header["jwk"] == push.proof_header["jwk"]
 
 
-def test_a_login_that_could_not_come_back_is_not_begun(
+def test_login_with_undeclared_redirect_uri_is_not_begun(
     library: Library, network: FakeNetwork
 ) -> None:
     """3.16: the host would refuse it, later and in its own words."""
@@ -86,7 +86,7 @@ def test_a_login_that_could_not_come_back_is_not_begun(
     assert not network.sent()
 
 
-def test_what_the_application_left_comes_back(library: Library) -> None:
+def test_callback_returns_the_app_state(library: Library) -> None:
     """`app_state` is carried and never understood."""
     url = library.approved(ALICE, app_state="a place")
 
@@ -162,7 +162,7 @@ def test_subject_with_test_name_is_refused_outside_a_test_network(
 
 
 # --- revocation (7.19) ----------------------------------------------------------------
-def test_a_revoked_session_is_over_here_and_there(
+def test_revoke_ends_the_session_here_and_at_its_host(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """7.19: both tokens, each with proof and authentication."""
@@ -203,7 +203,7 @@ def test_revoke_deletes_the_session_for_any_answer_of_the_host(
     assert library.sessions.get(session.did, session.session_id) is None
 
 
-def test_a_session_without_revocation_endpoint_ends_here(
+def test_revoke_without_revocation_endpoint_returns_not_asked(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """7.19: just delete."""
@@ -231,7 +231,7 @@ def test_one_device_signs_out_and_the_other_stays(
     assert len(world.skyhost.server.grants.alive(world.alice.did)) == 1
 
 
-def test_revoking_what_is_not_there_does_nothing(
+def test_revoke_of_unknown_session_returns_none(
     library: Library, network: FakeNetwork
 ) -> None:
     """Ending twice is no error."""

@@ -225,7 +225,7 @@ def test_a_blob_of_no_said_kind_is_bytes(sdk: Client, network: FakeNetwork) -> N
     assert network.sent()[-1].headers["Content-Type"] == "audio/ogg"
 
 
-def test_a_call_may_bring_its_own_patience(
+def test_sdk_call_with_timeout_uses_it(
     sdk: Client, network: FakeNetwork, world: World
 ) -> None:
     lay(network, faults.Waits(world.clock, 20.0))
@@ -243,7 +243,7 @@ def test_an_answer_is_as_long_as_one_allows(
         opened(library, session, limit=10).com.atproto.server.get_session()
 
 
-def test_closing_it_closes_nothing_of_ours(sdk: Client) -> None:
+def test_sdk_close_keeps_our_connections(sdk: Client) -> None:
     sdk.request.close()
 
     assert sdk.com.atproto.server.get_session().did
@@ -358,7 +358,9 @@ def test_an_answer_that_is_not_the_json_it_claims_to_be_is_refused(
 # --- what the SDK would do by itself --------------------------------------------------
 
 
-def test_a_password_never_leaves(sdk: Client, network: FakeNetwork) -> None:
+def test_sdk_login_is_refused_and_sends_no_password(
+    sdk: Client, network: FakeNetwork
+) -> None:
     with pytest.raises(sdk_errors.AtProtocolError, match="OAuthClient signs in"):
         sdk.login(ALICE, "correct horse")
 
@@ -399,7 +401,7 @@ def test_a_caller_brings_no_credentials(
     assert network.sent() == []
 
 
-def test_there_is_no_session_to_export(sdk: Client) -> None:
+def test_sdk_session_export_is_refused(sdk: Client) -> None:
     with pytest.raises(sdk_errors.LoginRequiredError):
         sdk.export_session_string()
 

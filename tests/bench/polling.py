@@ -40,7 +40,7 @@ def _repeat(wake: Callable[[], None]) -> None:
 
 
 context = app.extensions[EXTENSION]
-polling = replace(context.flows.await_native, changes=Poll())
+polling = replace(context.flows.await_native, events=Poll())
 app.extensions[EXTENSION] = replace(
     context, flows=replace(context.flows, await_native=polling)
 )

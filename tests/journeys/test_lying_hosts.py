@@ -240,7 +240,9 @@ def test_https_answer_is_used_while_dns_is_slow(browser: Browser, world: World) 
         held.set()
 
 
-def test_dns_wins_a_disagreement(browser: Browser, world: World) -> None:
+def test_handle_with_two_answers_returns_the_did_of_dns(
+    browser: Browser, world: World
+) -> None:
     """1.12: TXT says Bob, HTTPS says Alice; then the account decides (1.21)."""
     world.dns.records[f"_atproto.{ALICE}"] = [f"did={world.bob.did}"]
 

@@ -90,7 +90,7 @@ def test_an_authorization_server_leads_to_itself(
     assert found.server.issuer == "https://as.skyhost.social"
 
 
-def test_what_contradicts_itself_is_not_believed(
+def test_discover_of_unclaimed_handle_raises_handle_mismatch(
     discovery: Discovery, world: World
 ) -> None:
     world.publish(Person("alias.skyhost.social", world.bob.did), world.skyhost)
@@ -119,7 +119,7 @@ def test_an_account_that_moved_is_found_after_its_old_host_failed(
     assert finds(discovery, world, world.alice.handle).pds == "https://rosies.garden"
 
 
-def test_absent_silent_and_without_oauth_are_three_things(
+def test_discover_raises_a_different_error_for_each_failure(
     discovery: Discovery, world: World
 ) -> None:
     with pytest.raises(AccountNotFound):

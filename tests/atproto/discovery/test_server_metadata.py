@@ -88,7 +88,7 @@ def test_anything_but_one_authorization_server_is_refused(
         "",
     ],
 )
-def test_an_issuer_is_an_origin_to_the_letter(issuer: str) -> None:
+def test_issuer_that_is_not_a_bare_origin_is_refused(issuer: str) -> None:
     """2.3."""
     document = resource(authorization_servers=[issuer])
 
@@ -100,7 +100,7 @@ def test_an_issuer_is_an_origin_to_the_letter(issuer: str) -> None:
     "issuer",
     ["https://as.skyhost.social:8443", "https://as.local", "https://as.example.com"],
 )
-def test_an_issuer_where_we_do_not_go_is_refused(issuer: str) -> None:
+def test_issuer_at_unsafe_url_is_refused(issuer: str) -> None:
     """9.1: a well-formed one, at another port or under a reserved name."""
     document = resource(authorization_servers=[issuer])
 
@@ -187,18 +187,18 @@ def test_each_list_may_contain_more(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_each_switch_must_be_literally_true(name: str) -> None:
+def test_required_metadata_flag_that_is_not_true_is_refused(name: str) -> None:
     for wrong in (REMOVED, None, False, "true", 1, [True]):
         refuses(**{name: wrong})
 
 
-def test_unsigned_client_assertions_are_not_a_choice() -> None:
+def test_metadata_with_algorithm_none_is_refused() -> None:
     name = "token_endpoint_auth_signing_alg_values_supported"
 
     refuses(**{name: ["ES256", "none"]})
 
 
-def test_unregistered_request_uris_may_not_be_allowed() -> None:
+def test_metadata_that_allows_unregistered_request_uris_is_refused() -> None:
     name = "require_request_uri_registration"
 
     assert parse(server(**{name: REMOVED}))
@@ -265,7 +265,7 @@ def test_an_optional_list_is_a_list_of_strings_when_it_is_there(name: str) -> No
     refuses(**{name: [7]})
 
 
-def test_a_server_that_lists_its_resources_speaks_for_no_other() -> None:
+def test_pds_outside_the_protected_resources_is_refused() -> None:
     """2.9."""
     listing = parse(server(protected_resources=[PDS, "https://pds.two.social"]))
 
@@ -283,7 +283,7 @@ def test_server_with_empty_protected_resources_is_refused() -> None:
         parse(server(protected_resources=[])).require_protected_resource(PDS)
 
 
-def test_an_accepted_server_survives_being_stored() -> None:
+def test_server_restored_from_its_document_is_equal() -> None:
     for document in (server(), server(protected_resources=[PDS])):
         accepted = parse(document)
         stored = json.loads(json.dumps(accepted.document()))

@@ -64,7 +64,7 @@ def test_an_account_is_followed_to_its_authorization_server(library: Library) ->
     ],
     ids=repr,
 )
-def test_a_document_that_is_none_is_refused(
+def test_metadata_answer_that_is_no_json_document_is_refused(
     library: Library, network: FakeNetwork, url: str, fault: Any
 ) -> None:
     """2.1, 2.5, 9.5: exactly 200, no redirect, a JSON object of the right type."""
@@ -101,7 +101,7 @@ def test_a_parameter_of_the_content_type_is_allowed(
 
 @pytest.mark.parametrize("url", [RESOURCE, SERVER])
 @pytest.mark.parametrize("fault", [faults.bad_gateway(), faults.too_many()], ids=repr)
-def test_trouble_of_a_host_is_not_taken_for_an_answer(
+def test_metadata_answer_of_a_failing_host_raises_host_failing(
     library: Library, network: FakeNetwork, url: str, fault: Any
 ) -> None:
     """Section 10: HTML from a proxy, or 429, means try again later."""
@@ -208,7 +208,7 @@ def test_an_issuer_that_is_not_a_bare_origin_is_refused(
         "https://as.example.com",
     ],
 )
-def test_a_server_at_a_private_place_is_not_contacted(
+def test_server_at_private_address_is_not_contacted(
     library: Library, network: FakeNetwork, world: World, address: str
 ) -> None:
     """9.1: the second hop is as hardened as the first."""
@@ -344,7 +344,7 @@ ENDPOINTS = [
         "https://as.skyhost.social/oa\nuth",
     ],
 )
-def test_an_endpoint_at_an_unsafe_place_is_refused(
+def test_endpoint_at_unsafe_url_is_refused(
     library: Library, network: FakeNetwork, world: World, name: str, url: str
 ) -> None:
     """2.8, 9.1, 9.10: every endpoint, before it is used."""
@@ -383,7 +383,7 @@ def test_a_query_of_the_authorization_endpoint_stays(
     assert url.count("?") == 1
 
 
-def test_a_server_that_claims_a_strangers_pds_is_refused(
+def test_server_that_does_not_list_the_pds_is_refused(
     library: Library, world: World
 ) -> None:
     """2.9: the server's own list says whose it is."""
@@ -395,14 +395,18 @@ def test_a_server_that_claims_a_strangers_pds_is_refused(
         library.begins("eve.stranger.social")
 
 
-def test_a_pds_url_is_a_start(library: Library, world: World) -> None:
+def test_login_with_pds_url_begins_at_its_server(
+    library: Library, world: World
+) -> None:
     """2.10: taken for a PDS first."""
     assert library.begins("https://pds.skyhost.social").issuer == (
         "https://as.skyhost.social"
     )
 
 
-def test_an_entryway_url_is_a_start(library: Library, network: FakeNetwork) -> None:
+def test_login_with_authorization_server_url_begins_there(
+    library: Library, network: FakeNetwork
+) -> None:
     """2.10: no resource document there, but a server's."""
     assert library.begins("https://as.skyhost.social").issuer == (
         "https://as.skyhost.social"
@@ -430,13 +434,15 @@ def test_a_typed_server_is_normalised_to_its_origin(
     assert library.begins(typed).issuer == "https://as.skyhost.social"
 
 
-def test_a_host_that_is_neither_says_so(library: Library, network: FakeNetwork) -> None:
+def test_login_with_url_of_other_host_raises_host_without_oauth(
+    library: Library, network: FakeNetwork
+) -> None:
     """2.12: of a server start."""
     with pytest.raises(HostWithoutOAuth):
         library.begins(f"https://{ALICE}")
 
 
-def test_a_pds_without_oauth_is_not_replaced_by_a_guess(
+def test_pds_without_metadata_raises_host_without_oauth(
     library: Library, network: FakeNetwork
 ) -> None:
     """2.12: the person is told; no other host is asked."""
@@ -461,7 +467,7 @@ def test_a_server_start_goes_on_when_its_pds_side_is_broken(
     assert library.begins("https://as.skyhost.social").state
 
 
-def test_a_server_start_does_not_hide_an_outage(
+def test_login_with_url_of_host_that_is_down_raises_host_unreachable(
     library: Library, network: FakeNetwork
 ) -> None:
     """A host that is down is not a host without OAuth."""
@@ -478,7 +484,7 @@ def test_plain_http_is_refused(library: Library, network: FakeNetwork) -> None:
     assert network.sent() == []
 
 
-def test_a_second_login_asks_for_no_document(
+def test_second_login_uses_cached_metadata(
     library: Library, network: FakeNetwork
 ) -> None:
     """2.13, 1.28: within five minutes one request is enough."""
@@ -490,7 +496,7 @@ def test_a_second_login_asks_for_no_document(
     assert [one.path for one in network.sent()] == ["/oauth/par"]
 
 
-def test_documents_are_kept_for_minutes_at_most(
+def test_cached_metadata_expires_after_minutes(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """2.13, 1.28: ten minutes later everything is looked at again."""
@@ -508,9 +514,7 @@ def test_documents_are_kept_for_minutes_at_most(
     } <= asked
 
 
-def test_a_bad_document_is_not_remembered(
-    library: Library, network: FakeNetwork
-) -> None:
+def test_invalid_metadata_is_not_cached(library: Library, network: FakeNetwork) -> None:
     """What failed a check is fetched again at the next try."""
     network.lay(
         SERVER, faults.ChangesJSON({"issuer": "https://as.evil.social"}), times=1
@@ -521,7 +525,7 @@ def test_a_bad_document_is_not_remembered(
     assert library.begins(ALICE).state
 
 
-def test_an_identity_that_smells_stale_is_looked_up_again(
+def test_identity_is_resolved_again_after_its_pds_failed(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """1.29: when its PDS fails, the account may have moved since we looked."""

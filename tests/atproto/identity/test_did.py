@@ -221,7 +221,7 @@ def test_a_host_is_not_counted_twice_for_one_login(directory: Directory) -> None
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_only_the_directory_says_that_an_account_does_not_exist(
+def test_did_unknown_to_its_directory_raises_account_not_found(
     directory: Directory, status: int
 ) -> None:
     """1.24: never registered, or buried."""
@@ -242,7 +242,7 @@ def test_a_did_web_without_a_document_does_not_exist(directory: Directory) -> No
 
 @pytest.mark.parametrize("did", [DID, WEB])
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-def test_a_directory_in_trouble_says_nothing_of_the_account(
+def test_did_lookup_with_failing_directory_raises_host_failing(
     directory: Directory, did: Did, status: int
 ) -> None:
     """1.24."""
@@ -265,7 +265,7 @@ def test_a_directory_in_trouble_says_nothing_of_the_account(
     ],
     ids=["redirect", "403", "refused", "dropped"],
 )
-def test_a_directory_that_did_not_answer_said_nothing_either(
+def test_did_lookup_without_an_answer_raises_host_unreachable(
     directory: Directory, fault: Any
 ) -> None:
     """1.24: redirects are not followed."""
@@ -287,7 +287,9 @@ def test_a_document_that_is_no_json_object_is_refused(
         directory.resolve()
 
 
-def test_an_endless_document_is_cut_off(directory: Directory) -> None:
+def test_did_document_over_the_limit_raises_response_too_large(
+    directory: Directory,
+) -> None:
     """9.4."""
     directory.world.network.lay(PLC_DOCUMENT, faults.Swells(100_001))
 

@@ -115,7 +115,7 @@ def test_the_text_of_each_record_is_returned(server: NameServer) -> None:
     assert sorted(lookup(NAME, timeout=PATIENCE)) == [f"did={DID}", "v=spf1 -all"]
 
 
-def test_the_strings_of_one_record_are_joined_with_nothing(server: NameServer) -> None:
+def test_txt_lookup_joins_the_strings_of_one_record(server: NameServer) -> None:
     """1.13: and quotes, blanks and bytes beyond ASCII stay what they are."""
     whole = f"did={DID}".encode()
     server.records[NAME] = [(whole[:9], whole[9:20], whole[20:]), (b'a "b', b" c\xe9")]
@@ -138,7 +138,7 @@ def test_a_name_without_txt_has_no_records(server: NameServer) -> None:
     assert lookup(NAME, timeout=PATIENCE) == []
 
 
-def test_a_failing_server_is_asked_once_more_when_it_is_the_only_one(
+def test_txt_lookup_asks_a_single_failing_server_twice(
     server: NameServer,
 ) -> None:
     """1.18."""
@@ -149,7 +149,9 @@ def test_a_failing_server_is_asked_once_more_when_it_is_the_only_one(
     assert lookup(NAME, timeout=PATIENCE) == [f"did={DID}"]
 
 
-def test_a_failing_server_gives_way_to_the_next(servers: list[NameServer]) -> None:
+def test_txt_lookup_asks_the_next_server_after_a_failure(
+    servers: list[NameServer],
+) -> None:
     """1.18."""
     failing, working = servers
     failing.failures = [RCODE.SERVFAIL] * 9
@@ -160,7 +162,7 @@ def test_a_failing_server_gives_way_to_the_next(servers: list[NameServer]) -> No
     assert len(failing.asked) == 1
 
 
-def test_a_server_that_is_down_gives_way_to_the_next(
+def test_txt_lookup_asks_the_next_server_after_silence(
     servers: list[NameServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dns, "PER_SERVER", 0.5)
@@ -174,7 +176,7 @@ def test_a_server_that_is_down_gives_way_to_the_next(
 
 
 @pytest.mark.parametrize("rcode", [RCODE.SERVFAIL, RCODE.REFUSED])
-def test_servers_that_only_fail_do_not_mean_that_there_is_no_record(
+def test_txt_lookup_with_failing_servers_raises_host_unreachable(
     servers: list[NameServer], rcode: int
 ) -> None:
     """1.18."""
@@ -189,7 +191,7 @@ def test_servers_that_only_fail_do_not_mean_that_there_is_no_record(
     assert [len(server.asked) for server in servers] == [1, 1]
 
 
-def test_silence_ends_with_the_time_limit(server: NameServer) -> None:
+def test_txt_lookup_with_silent_server_ends_at_the_timeout(server: NameServer) -> None:
     server.released.clear()
     lookup = DnsTxtLookup([server.serve()])
 
@@ -218,7 +220,9 @@ def test_an_answer_too_long_for_udp_comes_over_tcp(server: NameServer) -> None:
     assert [protocol for protocol, _ in server.asked] == ["udp", "tcp"]
 
 
-def test_a_name_too_long_for_dns_is_a_failure_and_no_crash(server: NameServer) -> None:
+def test_txt_lookup_of_too_long_name_raises_host_unreachable(
+    server: NameServer,
+) -> None:
     lookup = DnsTxtLookup([server.serve()])
 
     with pytest.raises(HostUnreachable):
@@ -228,7 +232,7 @@ def test_a_name_too_long_for_dns_is_a_failure_and_no_crash(server: NameServer) -
 @pytest.mark.skipif(
     not Path("/etc/resolv.conf").exists(), reason="this machine has no resolv.conf"
 )
-def test_the_name_servers_of_the_system_serve_when_none_are_given() -> None:
+def test_txt_lookup_uses_the_servers_of_the_system_by_default() -> None:
     with pytest.raises(HostUnreachable):
         DnsTxtLookup()(NAME, timeout=0.0)
 

@@ -136,7 +136,7 @@ def resolve(
 # --- either method, or both -------------------------------------------------------
 
 
-def test_dns_alone_is_enough(web: Web, dns: Dns) -> None:
+def test_handle_with_txt_record_only_returns_its_did(web: Web, dns: Dns) -> None:
     """1.11."""
     dns.records = [f"did={A}"]
 
@@ -144,14 +144,14 @@ def test_dns_alone_is_enough(web: Web, dns: Dns) -> None:
     assert dns.asked[0][0] == f"_atproto.{ALICE}"
 
 
-def test_https_alone_is_enough(web: Web, dns: Dns) -> None:
+def test_handle_with_https_only_returns_its_did(web: Web, dns: Dns) -> None:
     """1.11."""
     web.says(A)
 
     assert resolve(web, dns) == A
 
 
-def test_dns_wins_a_disagreement(web: Web, dns: Dns) -> None:
+def test_handle_with_two_answers_returns_the_did_of_dns(web: Web, dns: Dns) -> None:
     """1.12."""
     dns.records = [f"did={A}"]
     web.says(B)
@@ -159,7 +159,9 @@ def test_dns_wins_a_disagreement(web: Web, dns: Dns) -> None:
     assert resolve(web, dns) == A
 
 
-def test_dns_wins_although_it_is_a_little_later(web: Web, dns: Dns) -> None:
+def test_handle_with_later_dns_answer_returns_the_did_of_dns(
+    web: Web, dns: Dns
+) -> None:
     """1.12: a valid HTTPS answer waits for it."""
     dns.gate = threading.Event()
     dns.records = [f"did={A}"]
@@ -169,7 +171,7 @@ def test_dns_wins_although_it_is_a_little_later(web: Web, dns: Dns) -> None:
     assert resolve(web, dns) == A
 
 
-def test_https_does_not_wait_for_a_silent_dns(web: Web, dns: Dns) -> None:
+def test_handle_with_silent_dns_returns_the_did_of_https(web: Web, dns: Dns) -> None:
     """1.12: a moment, and no more; DNS would say something else much later."""
     dns.gate = threading.Event()
     dns.records = [f"did={A}"]
@@ -181,7 +183,7 @@ def test_https_does_not_wait_for_a_silent_dns(web: Web, dns: Dns) -> None:
     late.cancel()
 
 
-def test_dns_does_not_wait_for_a_slow_host(web: Web, dns: Dns) -> None:
+def test_handle_with_slow_host_returns_the_did_of_dns(web: Web, dns: Dns) -> None:
     """A valid TXT record is used at once, while the host is still being asked."""
     web.gate = threading.Event()
     dns.records = [f"did={A}"]
@@ -225,7 +227,7 @@ def test_the_one_did_among_the_records_is_found(
     assert resolve(web, dns) == A
 
 
-def test_records_that_name_two_accounts_count_for_none(web: Web, dns: Dns) -> None:
+def test_handle_with_two_txt_dids_returns_the_did_of_https(web: Web, dns: Dns) -> None:
     """Requirement 1.13: none of them is picked; HTTPS may still answer."""
     dns.records = [f"did={A}", f"did={B}"]
     web.says(A)
@@ -233,7 +235,9 @@ def test_records_that_name_two_accounts_count_for_none(web: Web, dns: Dns) -> No
     assert resolve(web, dns) == A
 
 
-def test_records_that_name_two_accounts_are_said_to(web: Web, dns: Dns) -> None:
+def test_handle_with_two_txt_dids_only_raises_document_invalid(
+    web: Web, dns: Dns
+) -> None:
     """1.13: a clear message, not "not found"."""
     dns.records = [f"did={A}", f"did={B}"]
 
@@ -247,7 +251,7 @@ def test_records_that_name_two_accounts_are_said_to(web: Web, dns: Dns) -> None:
     "value",
     [f" {A}", f"{A} ", A.upper(), A[:-1], "did:key:zQ3sh", "", "alice", A + "\n"],
 )
-def test_a_record_is_not_trimmed_nor_repaired(web: Web, dns: Dns, value: str) -> None:
+def test_malformed_txt_record_is_not_repaired(web: Web, dns: Dns, value: str) -> None:
     """1.13: an invalid one is as good as none."""
     dns.records = [f"did={value}"]
 
@@ -286,7 +290,9 @@ def test_a_did_in_any_success_is_an_answer(
     "body",
     ["", "<!doctype html>", f"did={A}", f"{A} {B}", A.upper(), "did:key:zQ3", "é"],
 )
-def test_a_page_that_is_no_did_is_a_no(web: Web, dns: Dns, body: str) -> None:
+def test_handle_page_without_a_did_raises_handle_not_found(
+    web: Web, dns: Dns, body: str
+) -> None:
     """Many sites answer 200 to everything."""
     web.says(body)
 
@@ -323,7 +329,7 @@ def test_no_lookup_may_outlive_the_login(web: Web, dns: Dns) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_two_noes_mean_that_there_is_no_such_handle(
+def test_handle_without_record_and_page_raises_handle_not_found(
     web: Web, dns: Dns, status: int
 ) -> None:
     web.says("gone", status=status)
@@ -335,7 +341,7 @@ def test_two_noes_mean_that_there_is_no_such_handle(
 
 
 @pytest.mark.parametrize("error", [HostUnknown(ALICE), ResponseTooLarge(ALICE, 9)])
-def test_a_host_without_an_address_or_with_a_long_page_says_no(
+def test_handle_host_without_address_or_with_long_page_raises_handle_not_found(
     web: Web, dns: Dns, error: Exception
 ) -> None:
     web.fails(error)
@@ -355,7 +361,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=repr)
-def test_a_host_that_failed_has_not_said_no(
+def test_handle_with_failing_host_raises_host_unreachable(
     web: Web, dns: Dns, error: Exception
 ) -> None:
     web.fails(error)
@@ -377,7 +383,7 @@ def test_a_host_that_failed_has_not_said_no(
         (302, HostUnreachable),
     ],
 )
-def test_a_host_that_answers_something_else_has_not_said_no(
+def test_handle_with_other_status_raises_host_unreachable(
     web: Web, dns: Dns, status: int, kind: type[Exception]
 ) -> None:
     """Firewalls answer 403 to data centres: nothing was said of the handle."""
@@ -389,7 +395,7 @@ def test_a_host_that_answers_something_else_has_not_said_no(
     assert type(failure.value) is kind
 
 
-def test_a_dns_that_failed_has_not_said_no(web: Web, dns: Dns) -> None:
+def test_handle_with_failing_dns_raises_host_unreachable(web: Web, dns: Dns) -> None:
     dns.failure = HostUnreachable(f"_atproto.{ALICE}", "SERVFAIL")
 
     with pytest.raises(HostUnreachable) as failure:
@@ -399,7 +405,7 @@ def test_a_dns_that_failed_has_not_said_no(web: Web, dns: Dns) -> None:
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=repr)
-def test_a_host_that_failed_does_not_spoil_the_answer_of_dns(
+def test_handle_with_failing_host_returns_the_did_of_dns(
     web: Web, dns: Dns, error: Exception
 ) -> None:
     web.fails(error)
@@ -408,16 +414,14 @@ def test_a_host_that_failed_does_not_spoil_the_answer_of_dns(
     assert resolve(web, dns) == A
 
 
-def test_a_dns_that_failed_does_not_spoil_the_answer_of_the_host(
-    web: Web, dns: Dns
-) -> None:
+def test_handle_with_failing_dns_returns_the_did_of_https(web: Web, dns: Dns) -> None:
     dns.failure = HostUnreachable(f"_atproto.{ALICE}", "SERVFAIL")
     web.says(A)
 
     assert resolve(web, dns) == A
 
 
-def test_two_silences_end_with_the_budget(web: Web, dns: Dns) -> None:
+def test_handle_with_two_silent_methods_ends_at_the_budget(web: Web, dns: Dns) -> None:
     web.gate, dns.gate = threading.Event(), threading.Event()
 
     with pytest.raises(HostUnreachable, match="too long"):
@@ -426,9 +430,7 @@ def test_two_silences_end_with_the_budget(web: Web, dns: Dns) -> None:
     assert not web.gate.is_set()
 
 
-def test_a_mistake_of_ours_is_not_taken_for_a_failure_of_theirs(
-    web: Web, dns: Dns
-) -> None:
+def test_handle_lookup_with_programming_error_raises_it(web: Web, dns: Dns) -> None:
     """No exception is swallowed, from either method."""
     dns.failure = ZeroDivisionError()
     web.says(A)

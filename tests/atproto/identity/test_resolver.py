@@ -74,7 +74,7 @@ def alice(world: World) -> Person:
 # --- from a handle ----------------------------------------------------------------
 
 
-def test_a_handle_stands_for_the_account_that_claims_it(
+def test_resolve_of_handle_returns_the_account_that_claims_it(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     found = resolver.handle(alice.handle)
@@ -119,7 +119,7 @@ def test_only_the_first_claimed_handle_counts(
         resolver.handle("second.dev")
 
 
-def test_a_claim_in_capitals_is_the_same_claim(
+def test_claimed_handle_in_capitals_matches(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     claim = f"at://{alice.handle.upper()}".replace("AT://", "at://")
@@ -135,7 +135,7 @@ def test_an_unknown_handle_is_not_found(resolver: Resolver, world: World) -> Non
         resolver.handle("unknown.skyhost.social")
 
 
-def test_a_handle_whose_account_is_gone_says_so(
+def test_resolve_of_handle_with_unknown_did_raises_account_not_found(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     del world.plc.documents[alice.did]
@@ -168,7 +168,7 @@ def test_a_well_known_page_may_redirect_on_the_open_network(
         "file:///etc/passwd",
     ],
 )
-def test_a_redirect_to_where_we_do_not_go_is_refused(
+def test_handle_redirect_to_unsafe_url_is_refused(
     resolver: Resolver, alice: Person, network: FakeNetwork, target: str
 ) -> None:
     """1.16: each hop is judged."""
@@ -181,7 +181,7 @@ def test_a_redirect_to_where_we_do_not_go_is_refused(
     assert [sent.url for sent in network.sent()] == [page]
 
 
-def test_redirects_without_end_are_not_followed(
+def test_handle_redirects_over_the_limit_are_not_followed(
     resolver: Resolver, alice: Person, network: FakeNetwork
 ) -> None:
     """1.16: three at most."""
@@ -197,7 +197,7 @@ def test_redirects_without_end_are_not_followed(
 # --- from a DID -------------------------------------------------------------------
 
 
-def test_a_did_is_shown_with_the_handle_that_points_back(
+def test_resolve_of_did_returns_its_verified_handle(
     resolver: Resolver, alice: Person
 ) -> None:
     assert resolver.did(alice.did).handle == alice.handle
@@ -233,7 +233,7 @@ def test_handle_of_another_account_is_not_shown(
         ["https://alice.skyhost.social"],
     ],
 )
-def test_a_missing_or_dead_handle_does_not_block_a_login(
+def test_resolve_of_did_without_working_handle_returns_no_handle(
     resolver: Resolver, alice: Person, world: World, claim: list[str]
 ) -> None:
     """1.22."""
@@ -244,7 +244,7 @@ def test_a_missing_or_dead_handle_does_not_block_a_login(
     assert (found.did, found.handle) == (alice.did, None)
 
 
-def test_a_slow_handle_does_not_use_up_a_login(
+def test_resolve_of_did_with_slow_handle_ends_at_the_naming_limit(
     resolver: Resolver, alice: Person, world: World, network: FakeNetwork
 ) -> None:
     """1.22: bounded, in a login that has nine seconds."""
@@ -261,7 +261,7 @@ def test_an_unknown_did_is_not_found(resolver: Resolver) -> None:
         resolver.did("did:plc:" + "a" * 24)
 
 
-def test_a_directory_that_is_down_is_no_answer(
+def test_resolve_with_directory_down_raises_host_unreachable(
     resolver: Resolver, alice: Person, network: FakeNetwork
 ) -> None:
     """1.24."""
@@ -275,7 +275,7 @@ def test_a_directory_that_is_down_is_no_answer(
 # --- what is remembered -----------------------------------------------------------
 
 
-def test_an_identity_is_remembered_under_both_names(
+def test_identity_is_cached_by_did_and_handle(
     resolver: Resolver, alice: Person, network: FakeNetwork
 ) -> None:
     found = resolver.handle(alice.handle)
@@ -286,7 +286,7 @@ def test_an_identity_is_remembered_under_both_names(
     assert network.sent() == []
 
 
-def test_a_remembered_identity_keeps_its_age(
+def test_cached_identity_keeps_its_resolved_at(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     began = world.clock()
@@ -310,7 +310,7 @@ def test_an_account_that_moved_is_found_at_its_new_host_within_ten_minutes(
     assert resolver.handle(alice.handle).pds == world.garden.pds.origin
 
 
-def test_asking_afresh_reads_no_cache_and_renews_it(
+def test_resolve_fresh_reads_no_cache_and_writes_it(
     resolver: Resolver, alice: Person, world: World, network: FakeNetwork
 ) -> None:
     """6.14."""
@@ -323,7 +323,7 @@ def test_asking_afresh_reads_no_cache_and_renews_it(
     assert network.sent() == []
 
 
-def test_what_was_forgotten_is_asked_again(
+def test_forgotten_identity_is_resolved_again(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     """1.29."""
@@ -348,7 +348,7 @@ def test_an_account_without_a_handle_can_be_forgotten_too(
     assert resolver.did(alice.did).handle == alice.handle
 
 
-def test_not_found_is_not_remembered(resolver: Resolver, world: World) -> None:
+def test_handle_not_found_is_not_cached(resolver: Resolver, world: World) -> None:
     """1.20: people mend their DNS and try again."""
     world.home("carol.dev")
     with pytest.raises(HandleNotFound):
@@ -359,7 +359,7 @@ def test_not_found_is_not_remembered(resolver: Resolver, world: World) -> None:
     assert resolver.handle("carol.dev").did == carol.did
 
 
-def test_an_outage_is_not_remembered(
+def test_outage_is_not_cached(
     resolver: Resolver, alice: Person, network: FakeNetwork
 ) -> None:
     network.lay(f"https://{PLC}/{alice.did}", faults.bad_gateway(), times=1)
@@ -369,7 +369,7 @@ def test_an_outage_is_not_remembered(
     assert resolver.handle(alice.handle).did == alice.did
 
 
-def test_a_mismatch_is_not_remembered(
+def test_handle_mismatch_is_not_cached(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     world.publish(alice, world.skyhost, alsoKnownAs=[])
@@ -415,7 +415,7 @@ def entry(resolver: Resolver, alice: Person, **changed: object) -> str:
     ],
     ids=str,
 )
-def test_what_the_cache_returns_is_judged_like_an_answer_of_the_network(
+def test_cached_identity_is_validated(
     resolver: Resolver, alice: Person, changed: dict[str, object]
 ) -> None:
     """The cache may be shared: it is a stranger's hand like any other."""
@@ -427,7 +427,7 @@ def test_what_the_cache_returns_is_judged_like_an_answer_of_the_network(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", "{}"])
-def test_rubbish_in_the_cache_is_as_good_as_nothing(
+def test_malformed_cached_identity_is_resolved_again(
     resolver: Resolver, alice: Person, text: str
 ) -> None:
     resolver.cache.put(f"identity:{alice.handle}", text, lifetime=60)
@@ -435,7 +435,7 @@ def test_rubbish_in_the_cache_is_as_good_as_nothing(
     assert resolver.handle(alice.handle).did == alice.did
 
 
-def test_people_who_held_one_handle_in_turn_are_two_accounts(
+def test_two_holders_of_one_handle_are_two_accounts(
     resolver: Resolver, world: World
 ) -> None:
     """1.30."""
@@ -452,7 +452,7 @@ def test_people_who_held_one_handle_in_turn_are_two_accounts(
 # --- who is asked -----------------------------------------------------------------
 
 
-def test_hosts_that_strangers_chose_are_counted_once_each(
+def test_before_host_is_called_once_per_host(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
     """9.6: the directory is not among them."""

@@ -96,7 +96,9 @@ def test_a_login_that_waited_an_hour_is_refused(
     assert token_requests(network) == 0
 
 
-def test_a_state_serves_once(library: Library, network: FakeNetwork) -> None:
+def test_callback_with_used_state_raises_state_unknown(
+    library: Library, network: FakeNetwork
+) -> None:
     """6.3: the second callback finds nothing, and no code is sent again (6.8)."""
     url = library.approved(ALICE)
     library.finishes(url)
@@ -116,7 +118,7 @@ def test_a_failed_callback_consumes_the_state(library: Library) -> None:
         library.finishes(url)
 
 
-def test_of_two_callbacks_at_once_one_goes_on(
+def test_two_concurrent_callbacks_finish_one_login(
     library: Library, network: FakeNetwork
 ) -> None:
     """6.3: one token request, however they race."""
@@ -144,7 +146,7 @@ def test_of_two_callbacks_at_once_one_goes_on(
 
 # --- the browser ----------------------------------------------------------------------
 @pytest.mark.parametrize("held", [(), ("another secret",), ("", "x"), None])
-def test_another_browser_is_refused_and_burns_nothing(
+def test_callback_of_another_browser_raises_mismatch_and_keeps_the_request(
     library: Library, network: FakeNetwork, held: Any
 ) -> None:
     """9.12, 6.3: compared before the state is taken, so the right one still can."""
@@ -165,7 +167,9 @@ def test_the_hash_of_the_secret_is_not_the_secret(library: Library) -> None:
         library.finishes(url, browser_secrets=(str(kept),))
 
 
-def test_one_of_several_tabs_is_enough(library: Library) -> None:
+def test_callback_with_one_matching_secret_of_several_finishes(
+    library: Library,
+) -> None:
     """9.12: concurrent flows hold a secret each."""
     url = library.approved(ALICE)
 
@@ -212,7 +216,9 @@ def test_a_mix_up_of_two_servers_is_refused(
     assert token_requests(network) == 0
 
 
-def test_an_error_of_another_issuer_is_an_attack(library: Library) -> None:
+def test_callback_error_of_another_issuer_raises_issuer_mismatch(
+    library: Library,
+) -> None:
     """6.6: its content is not looked at."""
     url = library.at_host(library.begins(ALICE)).denies().url
 
@@ -242,7 +248,9 @@ def test_what_was_known_of_an_account_is_looked_up_again_after_a_mismatch(
     } <= asked
 
 
-def test_a_denial_is_a_denial(library: Library, network: FakeNetwork) -> None:
+def test_callback_with_access_denied_raises_access_denied(
+    library: Library, network: FakeNetwork
+) -> None:
     """6.4: and it ends the flow."""
     url = library.at_host(library.begins(ALICE, app_state="here")).denies().url
 
@@ -254,7 +262,9 @@ def test_a_denial_is_a_denial(library: Library, network: FakeNetwork) -> None:
     assert token_requests(network) == 0
 
 
-def test_an_error_without_a_valid_state_tells_nothing(library: Library) -> None:
+def test_callback_error_with_unknown_state_raises_state_unknown(
+    library: Library,
+) -> None:
     """6.4: state first, error afterwards."""
     url = library.at_host(library.begins(ALICE)).denies().url
 

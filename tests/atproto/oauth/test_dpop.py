@@ -87,7 +87,7 @@ def test_a_stale_nonce_costs_one_round_trip(
     assert len(network.sent(path="/oauth/token")) == 2
 
 
-def test_a_server_that_is_never_content_is_asked_twice(
+def test_server_that_always_asks_for_another_nonce_is_asked_twice(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """5.8: no loop, though each answer brings a new nonce."""
@@ -99,7 +99,7 @@ def test_a_server_that_is_never_content_is_asked_twice(
     assert len(network.sent(path="/oauth/par")) == 2
 
 
-def test_the_same_nonce_again_is_not_worth_a_try(
+def test_challenge_with_the_same_nonce_is_not_answered(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """5.8: what was refused a moment ago will be refused again."""
@@ -239,7 +239,7 @@ def test_a_challenge_in_the_other_form_is_understood(
 @pytest.mark.parametrize(
     "nonce", ['with "quotes"', "x" * 10_000, "line\u0085break", ""]
 )
-def test_a_nonce_that_is_none_is_not_used(
+def test_malformed_nonce_is_not_used(
     library: Library, network: FakeNetwork, nonce: str
 ) -> None:
     """RFC 9449 §8.1: a nonce is visible ASCII; ours is not to carry anything else."""
@@ -276,7 +276,7 @@ def test_every_login_has_a_key_of_its_own(
     assert len(set(keys)) == 2
 
 
-def test_a_proof_says_what_it_must_and_no_more(
+def test_proof_has_the_required_claims_only(
     library: Library, network: FakeNetwork
 ) -> None:
     """5.2, 5.3, 5.5, 5.6: bare key, no `ath` at the authorization server, no `iss`."""
@@ -339,7 +339,7 @@ def test_a_resource_server_accepts_the_sessions_key(
     ],
     ids=str,
 )
-def test_an_answer_that_is_no_answer_ends_the_push(
+def test_par_answer_without_oauth_result_ends_the_login(
     library: Library, network: FakeNetwork, fault: Any, error: type[Exception]
 ) -> None:
     """4.1, 9.5: HTML, redirects, outages; a form is sent nowhere else."""

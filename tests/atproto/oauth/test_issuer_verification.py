@@ -37,7 +37,7 @@ def test_another_account_than_the_named_one_is_refused(
     assert library.nothing_lives()
 
 
-def test_a_lying_subject_is_refused(library: Library, world: World) -> None:
+def test_subject_of_another_account_is_refused(library: Library, world: World) -> None:
     """Requirement 6.11: the server names another account than the one signed in."""
     world.skyhost.server.lies.subject = world.rosie.did
     url = library.approved(ALICE)
@@ -61,7 +61,7 @@ def test_a_rogue_server_cannot_claim_a_strangers_account(
     assert library.nothing_lives()
 
 
-def test_a_server_start_is_proved_without_caches(
+def test_login_at_a_server_is_verified_without_caches(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """6.12, 6.14: document, resource and metadata are fetched anew."""
@@ -106,7 +106,7 @@ def test_an_account_that_moved_while_its_login_waited_is_refused(
     assert library.nothing_lives()
 
 
-def test_old_evidence_that_still_holds_signs_in(
+def test_login_with_old_verification_is_verified_again(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """6.13: and the session follows the account to another PDS of the same issuer."""
@@ -122,7 +122,7 @@ def test_old_evidence_that_still_holds_signs_in(
     assert session.verified_at == world.clock()
 
 
-def test_a_directory_that_is_down_is_no_proof_of_absence(
+def test_verification_with_directory_down_raises_host_unreachable(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """1.24, 6.15: the person is told to try later; nothing stays behind."""
@@ -134,7 +134,7 @@ def test_a_directory_that_is_down_is_no_proof_of_absence(
     assert library.nothing_lives()
 
 
-def test_a_pds_that_lost_its_resource_document_is_no_proof(
+def test_verification_with_pds_without_metadata_raises_host_without_oauth(
     library: Library, network: FakeNetwork
 ) -> None:
     """6.12: no document, no evidence."""

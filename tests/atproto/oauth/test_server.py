@@ -406,7 +406,7 @@ def test_the_target_host_is_counted_before_it_is_asked(
     assert asked == [ALICE, "as.skyhost.social"]
 
 
-def test_a_target_host_that_had_enough_gets_no_request(
+def test_host_over_its_limit_gets_no_request(
     world: World, network: FakeNetwork
 ) -> None:
     """Requirement 9.6: pushes to a server are counted."""
@@ -422,7 +422,7 @@ def test_a_target_host_that_had_enough_gets_no_request(
     assert network.sent(path="/oauth/par") == []
 
 
-def test_a_server_out_of_reach_is_said_to_be_out_of_reach(
+def test_login_at_unreachable_server_raises_host_unreachable(
     library: Library, network: FakeNetwork
 ) -> None:
     """Section 10: and the next try asks again."""

@@ -35,7 +35,7 @@ TOKEN = f"{ENTRYWAY}/oauth/token"
 REVOKE = f"{ENTRYWAY}/oauth/revoke"
 
 
-def test_a_lost_answer_is_not_asked_for_again(
+def test_code_with_lost_answer_is_not_sent_again(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """6.8: the code may have been used; sending it again would end the session."""
@@ -48,7 +48,7 @@ def test_a_lost_answer_is_not_asked_for_again(
     assert token_requests(network) == 1
 
 
-def test_a_slow_answer_is_not_asked_for_again(
+def test_code_with_slow_answer_is_not_sent_again(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
     """6.8: nor is one that came too late."""
@@ -111,7 +111,9 @@ def test_a_broken_answer_ends_the_login(
     assert network.sent(host="evil.social") == []
 
 
-def test_a_refused_code_means_begin_again(library: Library, world: World) -> None:
+def test_code_refused_with_invalid_grant_raises_code_rejected(
+    library: Library, world: World
+) -> None:
     """Section 10: `invalid_grant`."""
     url = library.approved(ALICE)
 
@@ -330,7 +332,9 @@ def test_a_refusal_survives_a_host_that_cannot_be_reached(
         library.finishes(url)
 
 
-def test_a_host_without_revocation_is_let_be(library: Library, world: World) -> None:
+def test_failed_login_without_revocation_endpoint_sends_no_revocation(
+    library: Library, world: World
+) -> None:
     """7.19: no endpoint, nothing to ask."""
     world.skyhost.server.lies.metadata["revocation_endpoint"] = REMOVED
     url = library.approved(ALICE, account=BOB)

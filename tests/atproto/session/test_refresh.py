@@ -167,7 +167,7 @@ def test_a_refused_token_is_replaced_though_it_is_not_due(
     assert refreshes(network) == 1
 
 
-def test_who_was_refused_with_an_older_token_gets_the_newer_one(
+def test_call_with_older_rejected_token_returns_the_newer_one(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """Requirement 7.6: another process has refreshed already, nothing is sent."""
@@ -270,7 +270,7 @@ def test_a_changed_scope_is_stored(
     assert renewed.scope == "atproto repo:app.relay.track"
 
 
-def test_an_answer_without_refresh_token_makes_the_last_pair(
+def test_refresh_answer_without_refresh_token_is_stored_as_the_last(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """7.5: used to its very end, then the person signs in again."""
@@ -403,7 +403,7 @@ def lease_elsewhere(library: Library, session: OAuthSession) -> None:
     assert leased is not None
 
 
-def test_who_comes_second_waits_for_what_the_first_one_stores(
+def test_second_caller_waits_for_the_tokens_of_the_first(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """7.6: and sends nothing."""
@@ -466,7 +466,7 @@ def test_a_holder_that_died_is_passed_over_when_its_lease_ends(
     assert grant_of(library).spent == {session.refresh_token}
 
 
-def test_a_holder_that_died_with_the_answer_costs_the_session_honestly(
+def test_session_of_holder_that_died_with_the_answer_ends_as_revoked(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """7.7: the host forgives nothing; the next caller learns it, once."""
@@ -536,7 +536,7 @@ def test_a_refresh_goes_on_when_the_caller_has_no_time_left(
     assert refreshes(network) == 1
 
 
-def test_a_machine_that_slept_through_its_lease_sends_nothing(
+def test_refresh_after_suspension_beyond_the_budget_sends_nothing(
     world: World, network: FakeNetwork
 ) -> None:
     """Requirement 7.7: another process may have used the token meanwhile."""
@@ -712,7 +712,7 @@ def test_a_refused_refresh_ends_the_session(
     assert refreshes(network) == 1
 
 
-def test_a_client_key_that_is_gone_ends_the_session_unasked(
+def test_session_with_missing_client_key_ends_without_a_request(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """Requirement 7.4: nothing is sent, nothing is resolved."""
@@ -726,7 +726,7 @@ def test_a_client_key_that_is_gone_ends_the_session_unasked(
     assert network.sent() == []
 
 
-def test_a_key_id_that_names_another_key_ends_the_session_unasked(
+def test_session_with_reused_key_id_ends_without_a_request(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """7.3, 7.4: the thumbprint is compared as well."""
@@ -826,7 +826,7 @@ def test_a_refresh_is_not_counted_as_a_login(world: World) -> None:
 # --- a lost answer (7.11) -------------------------------------------------------------
 
 
-def test_an_answer_lost_after_the_rotation_ends_in_an_honest_word(
+def test_refresh_with_lost_answer_ends_the_session_as_lost(
     library: Library, session: OAuthSession, network: FakeNetwork, caplog: Any
 ) -> None:
     """7.11: the same token once more; nothing is lost by trying."""
@@ -844,7 +844,7 @@ def test_an_answer_lost_after_the_rotation_ends_in_an_honest_word(
 @pytest.mark.parametrize(
     "trouble", ["timeout", "502", "200 HTML", "200 JSON", "refused"]
 )
-def test_a_request_that_did_not_arrive_is_made_up_for_by_the_second(
+def test_refresh_that_did_not_arrive_is_sent_once_more(
     library: Library, session: OAuthSession, network: FakeNetwork, trouble: str
 ) -> None:
     """Requirement 7.11: the session goes on."""
@@ -863,7 +863,7 @@ def test_a_request_that_did_not_arrive_is_made_up_for_by_the_second(
     assert refreshes(network) == 2
 
 
-def test_a_second_silence_is_left_for_the_next_caller(
+def test_refresh_without_two_answers_keeps_the_session(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """7.11: two requests, no loop; the session is kept."""
@@ -876,7 +876,7 @@ def test_a_second_silence_is_left_for_the_next_caller(
     assert stored(library, session) == session
 
 
-def test_a_host_that_asks_for_patience_is_not_asked_again(
+def test_refresh_answered_with_429_is_not_sent_again(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """7.17: 429 is an answer."""
@@ -986,7 +986,7 @@ class Failing(MemorySessionStore):
         raise OSError("disk full")
 
 
-def test_a_lease_that_cannot_be_ended_hides_nothing(
+def test_lease_that_cannot_be_released_is_logged(
     world: World, network: FakeNetwork, caplog: Any
 ) -> None:
     """What the host said is what the caller hears; the lease ends by itself."""
@@ -1002,7 +1002,7 @@ def test_a_lease_that_cannot_be_ended_hides_nothing(
     assert renewed.access_token == grant_of(library).access_token
 
 
-def test_an_end_that_cannot_be_stored_is_said_all_the_same(
+def test_session_end_that_cannot_be_stored_raises_session_ended(
     world: World, network: FakeNetwork, caplog: Any
 ) -> None:
     """7.17: its tokens are dead, and the next caller hears it again."""
@@ -1034,7 +1034,7 @@ def test_token_pair_stored_by_another_process_is_used(
     lease_elsewhere(library, session)
 
 
-def test_a_crash_of_our_own_gives_the_lease_back(
+def test_programming_error_during_refresh_releases_the_lease(
     library: Library, session: OAuthSession, network: FakeNetwork, caplog: Any
 ) -> None:
     """After any failure the next caller need not wait for the lease to end."""

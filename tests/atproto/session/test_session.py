@@ -124,7 +124,7 @@ def test_a_body_arrives_as_it_was_given(
     assert network.sent()[0].proof["htm"] == "POST"
 
 
-def test_the_status_is_the_callers_to_judge(
+def test_request_returns_any_status(
     library: Library, live: LiveSession, network: FakeNetwork
 ) -> None:
     """404, 400 and 5xx are answers; nothing is refreshed for them."""
@@ -141,7 +141,7 @@ def test_the_status_is_the_callers_to_judge(
     "path",
     ["xrpc/a.b", "@elsewhere.social/", "/xrpc/a.b?x=1", "/a#b", "/a b", "/a\\b", ""],
 )
-def test_a_path_leads_nowhere_else(
+def test_request_with_malformed_path_raises_value_error(
     library: Library, live: LiveSession, network: FakeNetwork, path: str
 ) -> None:
     with pytest.raises(ValueError, match="path"):
@@ -150,7 +150,7 @@ def test_a_path_leads_nowhere_else(
 
 
 @pytest.mark.parametrize("name", ["Authorization", "DPoP", "Host", "cookie"])
-def test_a_caller_sets_no_header_that_is_ours(
+def test_request_with_reserved_header_raises_value_error(
     library: Library, live: LiveSession, network: FakeNetwork, name: str
 ) -> None:
     with pytest.raises(ValueError, match="headers"):
@@ -207,7 +207,7 @@ def test_a_body_goes_out_again_byte_for_byte(
     assert first.proof["jti"] != second.proof["jti"]
 
 
-def test_a_pds_that_is_never_content_is_asked_twice_and_costs_no_refresh(
+def test_pds_that_always_asks_for_another_nonce_causes_no_refresh(
     library: Library, live: LiveSession, world: World, network: FakeNetwork
 ) -> None:
     """5.8, 7.13."""
@@ -307,7 +307,7 @@ def test_either_form_of_a_refusal_is_understood(
         faults.a_page(403),
     ],
 )
-def test_another_refusal_is_no_reason_to_refresh(
+def test_other_refusals_cause_no_refresh(
     library: Library, live: LiveSession, network: FakeNetwork, answer: faults.Says
 ) -> None:
     """7.13: the caller gets it as it is."""
@@ -367,7 +367,7 @@ def test_session_ended_by_another_process_raises_session_ended(
     assert live.refreshing.discard(session) is True
 
 
-def test_tokens_that_were_replaced_under_the_call_are_not_the_end(
+def test_tokens_replaced_during_the_call_keep_the_session(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """Requirement 7.14: a host ends the old access token at once, also while in use."""
@@ -473,7 +473,7 @@ def test_request_refused_in_words_of_another_make_raises_scope_missing(
 
 
 @pytest.mark.parametrize("message", ["no", 'scope "a\nb"', 'scope "' + "x" * 999 + '"'])
-def test_a_missing_permission_that_is_not_well_named_has_no_name(
+def test_scope_missing_with_malformed_scope_has_no_scope(
     library: Library, live: LiveSession, network: FakeNetwork, message: str
 ) -> None:
     network.lay(
@@ -487,7 +487,7 @@ def test_a_missing_permission_that_is_not_well_named_has_no_name(
 
 
 @pytest.mark.parametrize("state", ["AccountDeactivated", "AccountTakedown"])
-def test_an_account_that_is_not_served_is_kept(
+def test_unavailable_account_keeps_its_session(
     library: Library,
     live: LiveSession,
     session: OAuthSession,
@@ -543,7 +543,7 @@ def test_what_is_not_stored_cannot_be_restored(
     assert ended.value.reason == "unknown"
 
 
-def test_a_session_that_ended_meanwhile_says_so(
+def test_request_of_ended_session_raises_session_ended(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
     """Logout elsewhere: what is live holds no token of its own."""
