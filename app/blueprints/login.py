@@ -8,10 +8,12 @@ from app.atproto.errors import HandleMismatch, IdentifierInvalid
 from app.flows.destination import Destination
 from app.flows.errors import ScopeRefused
 from app.flows.ports import User
+from app.flows.session import SignedIn
 from app.web import cookies
 from app.web.access import access
 from app.web.context import flows, site
 from app.web.errors import Failure, shows_failure
+from app.web.redirect_loop import is_loop, loop_page, note_round
 from app.web.responses import redirect_signed_in, see_other
 from app.web.return_to import ReturnToInvalid
 from app.web.scope_upgrade import is_due, is_of, upgrade_page
@@ -89,8 +91,17 @@ def show() -> Response | str:
     if is_due(signed_in, destination):
         return upgrade_page(signed_in, destination)
     if not destination.prompt:
-        return redirect_signed_in(signed_in, destination.return_to)
+        return _go_on(signed_in, destination.return_to)
     return login_page(destination, signed_in=signed_in.user)
+
+
+def _go_on(signed_in: SignedIn, return_to: str) -> Response:
+    """Redirect with a fresh token, unless that has led in circles."""
+    if is_loop(return_to):
+        return loop_page(return_to)
+    response = redirect_signed_in(signed_in, return_to)
+    note_round(response, return_to)
+    return response
 
 
 @bp.post("/auth/login")

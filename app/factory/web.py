@@ -13,6 +13,7 @@ from app.blueprints import (
     account,
     callback,
     health,
+    home,
     login,
     logout,
     native_confirm,
@@ -43,6 +44,7 @@ MAX_FORM = 64 * 1024
 """Bytes of a request body: our forms are a few hundred."""
 
 VIEWS = (
+    home,
     login,
     callback,
     result,

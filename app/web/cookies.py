@@ -32,6 +32,7 @@ FLOW = "latchkey-flow-"
 NATIVE = "latchkey-native-"
 MOVED = "latchkey-moved"
 OUTCOME = "latchkey-outcome"
+ROUNDS = "latchkey-rounds"
 
 FLOW_LIFETIME = 3600
 """Seconds; as long as an auth request waits (requirement 9.12)."""
@@ -219,6 +220,21 @@ def forget_signed_in(response: Response) -> None:
     is_signed_in = bool(session_secret() or platform_tokens())
     if is_signed_in and (accounts := remembered_accounts()):
         _set_remembered(response, accounts[1:])
+
+
+def rounds() -> str:
+    """Return the count of redirects to a service, as it was set, or ""."""
+    return request.cookies.get(_own(ROUNDS), "")
+
+
+def set_rounds(response: Response, value: str, *, lifetime: int) -> None:
+    """Keep the count of redirects to a service."""
+    _set(response, ROUNDS, value, max_age=lifetime)
+
+
+def clear_rounds(response: Response) -> None:
+    """Delete the count of redirects."""
+    _clear(response, ROUNDS)
 
 
 def note_move(response: Response, host: str) -> None:

@@ -99,6 +99,13 @@ CONFIRM: dict[str, Any] = {
     "did": DID,
     "login": "7758221f571b",
 }
+LOOP: dict[str, Any] = {
+    "page_title": "Signing in goes round in circles",
+    "host": "forum.meadow.example",
+    "return_to": "https://forum.meadow.example/t/42?page=2",
+    "cookie_name": "platform_token",
+    "cookie_domain": "meadow.example",
+}
 DONE: dict[str, Any] = {
     "page_title": "Signing in to an app",
     "app_name": "Sketch for Desktop",
@@ -198,6 +205,9 @@ def pages() -> Iterator[Sample]:
         "host": "bsky.social",
         "is_asked": True,
     }
+    for cause in ("domain", "two_cookies", "no_cookie", "clock"):
+        looping = LOOP | {"cause": cause}
+        yield Sample(name=f"loop-{cause}", template="loop.html", context=looping)
     yield Sample(name="signed-out", template="signed_out.html", context=left)
     yield Sample(
         name="signed-out-access-stays",
