@@ -7,6 +7,7 @@ brings a file: an `Upload` to send, a sink to receive into.
 
 from __future__ import annotations
 
+import codecs
 import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -89,7 +90,7 @@ class Response:
         return self.status in {401, 403} and self.content_type == "text/html"
 
     def json_object(self) -> dict[str, Any]:
-        """Return the body as a JSON object.
+        """Return the body as a JSON object; a byte order mark is dropped.
 
         Raises:
             DocumentInvalid: `parse_json` refuses it, or it is no object
@@ -97,7 +98,7 @@ class Response:
         """
         host = urlsplit(self.url).hostname or ""
         try:
-            document = parse_json(self.body)
+            document = parse_json(self.body.removeprefix(codecs.BOM_UTF8))
         except ValueError as error:
             raise DocumentInvalid(host, "its answer is not JSON") from error
         if not isinstance(document, dict):

@@ -6,7 +6,6 @@ following), and what is nested so deeply that a later step would fail.
 
 from __future__ import annotations
 
-import codecs
 import json
 import math
 import re
@@ -19,13 +18,13 @@ _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json(encoded: bytes) -> Any:
-    """Return the value of JSON text in UTF-8; a byte order mark is dropped.
+    """Return the value of JSON text in UTF-8.
 
     Raises:
-        ValueError: not JSON, nested too deeply, a repeated name, a number that is not
+        ValueError: not JSON (a byte order mark included, RFC 8259 section 8.1), nested too deeply, a repeated name, a number that is not
             finite, or text that is not Unicode.
     """
-    text = encoded.removeprefix(codecs.BOM_UTF8).decode()
+    text = encoded.decode()
     try:
         document = json.loads(
             text,

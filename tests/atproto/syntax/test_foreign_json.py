@@ -11,11 +11,10 @@ from app.atproto.syntax.foreign_json import MAX_DEPTH, parse_json
     ("encoded", "value"),
     [
         (b'{"a": [1, 2.5, null]}', {"a": [1, 2.5, None]}),
-        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
         (b'"\\ud83d\\ude00"', "\U0001f600"),
         (b"[" * MAX_DEPTH + b"]" * MAX_DEPTH, None),
     ],
-    ids=["object", "byte order mark", "surrogate pair", "deepest"],
+    ids=["object", "surrogate pair", "deepest"],
 )
 def test_parse_json_returns_the_value(encoded, value):
     parsed = parse_json(encoded)
@@ -28,7 +27,7 @@ def test_parse_json_returns_the_value(encoded, value):
     [
         b"",
         b"{'a': 1}",
-        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf{}",
         b'{"a": 1, "a": 1}',
         b"NaN",
         b"-Infinity",
