@@ -21,7 +21,8 @@ def parse_json(encoded: bytes) -> Any:
     """Return the value of JSON text in UTF-8.
 
     Raises:
-        ValueError: not JSON (a byte order mark included, RFC 8259 section 8.1), nested too deeply, a repeated name, a number that is not
+        ValueError: not JSON (a byte order mark included, RFC 8259 section 8.1), nested
+        too deeply, a repeated name, a number that is not
             finite, or text that is not Unicode.
     """
     text = encoded.decode()
