@@ -1,4 +1,4 @@
-"""Everything a use case refuses, named after the thing that failed.
+"""Errors of the use cases, named after what failed.
 
     FlowError
     ├── UsernameInvalid      breaks the grammar of usernames; `reason` says how
@@ -7,12 +7,12 @@
     ├── TooManyRequests      a rate limit; `retry_after` says for how long
     ├── PromptRefused        not a prompt that a login may ask for
     ├── ScopeRefused         a scope that no service of this platform may ask for
-    ├── NotSignedIn          no live session stands behind this request
-    ├── AccountDisabled      the platform has shut this account
-    ├── SignupFinished       this person has a username already
+    ├── NotSignedIn          the request has no live session
+    ├── AccountDisabled      the platform has disabled this account
+    ├── SignupFinished       this account has a username already
     ├── AppNameInvalid       an app's name that a page could not show
     ├── CodeChallengeInvalid not the S256 challenge of any verifier
-    ├── NativeLoginUnknown   no app awaits a login with this secret
+    ├── NativeLoginUnknown   no native login has this secret
     ├── NativeLoginClosed      a native login that was decided already, or is too old
     ├── VerifierMismatch     the await lacks the verifier of its login's challenge
     ├── CallNotAllowed       XRPC_ALLOW does not name it; `reason` says what is missing
@@ -31,7 +31,7 @@ from __future__ import annotations
 
 
 class FlowError(Exception):
-    """Base of every refusal of a use case."""
+    """Base of the errors of use cases."""
 
 
 class UsernameInvalid(FlowError):
@@ -43,7 +43,7 @@ class UsernameInvalid(FlowError):
 
 
 class UsernameReserved(FlowError):
-    """The name is kept back, or looks like one that is."""
+    """The name is reserved, or looks like a reserved one."""
 
     def __init__(self, username: str) -> None:
         super().__init__(f"{username!r} is reserved")
@@ -79,11 +79,11 @@ class ScopeRefused(FlowError):
 
 
 class NotSignedIn(FlowError):
-    """No live session stands behind this request."""
+    """The request has no live session."""
 
 
 class AccountDisabled(FlowError):
-    """The platform has shut this account; who it is was proved all the same."""
+    """The platform has disabled this account, which was proved."""
 
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} is disabled")
@@ -91,7 +91,7 @@ class AccountDisabled(FlowError):
 
 
 class SignupFinished(FlowError):
-    """This person has a username already, and keeps it."""
+    """This account has a username, which cannot be changed."""
 
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} has a username")
@@ -103,19 +103,19 @@ class AppNameInvalid(FlowError):
 
 
 class CodeChallengeInvalid(FlowError):
-    """Not an S256 challenge: 43 characters of base64url (RFC 7636 §4.2)."""
+    """Not an S256 challenge: 43 characters of base64url (RFC 7636 section 4.2)."""
 
 
 class NativeLoginUnknown(FlowError):
-    """There is no such native login, or not any more."""
+    """No native login has this secret, or it was swept."""
 
 
 class NativeLoginClosed(FlowError):
-    """A native login that cannot be decided any more, or not by this browser."""
+    """A native login that is decided or expired, or is not this browser's."""
 
 
 class VerifierMismatch(FlowError):
-    """The verifier is missing or another; nothing was consumed (RFC 7636 §4.6)."""
+    """The verifier is missing or wrong; nothing was consumed (RFC 7636 section 4.6)."""
 
 
 class CallNotAllowed(FlowError):
@@ -160,7 +160,7 @@ class SigningKeyRefused(FlowError):
 
 
 class StorageFailed(FlowError):
-    """The storage refused, did not answer, or holds what it cannot open.
+    """The storage refused, did not answer, or holds a value that does not decrypt.
 
-    Says nothing about what is stored: no flow takes it for an absence.
+    Says nothing about what is stored: a flow must not read it as "not found".
     """

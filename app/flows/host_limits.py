@@ -1,7 +1,8 @@
 """Rate limits of hosts: how often logins may ask one host (requirement 9.6).
 
 One network has at most a quarter of a host's limit, so that a few networks cannot lock
-everybody else out. Hosts that people do sign in at are limited KNOWN_TIMES later.
+all others out. A host where people of this platform have sessions, or that SIGNUP_HOSTS
+names, has KNOWN_TIMES the limit.
 """
 
 from __future__ import annotations

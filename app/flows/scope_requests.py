@@ -1,8 +1,8 @@
-"""What this platform may ask of people's hosts: little at first, more later (8.10).
+"""Scope requests: which scope a login asks for (requirement 8.10).
 
-Whether a request is allowed, and whether a grant covers it, is decided by what scopes
-mean (requirement 8.9). What is sent is spelled as the client metadata spells it:
-authorization servers compare the two word by word (requirement 4.6).
+Permissions are compared by their meaning (requirement 8.9). The pushed scope uses the
+words of the client metadata, because authorization servers compare the two word by word
+(requirement 4.6).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .errors import ScopeRefused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """The scope of every sign-in, and the most that a service may ask for."""
+    """The scope of every sign-in, and the largest that a service may ask for."""
 
     scope: str
     declared: str
-    """The scope of the client metadata: SCOPE_MAX, and SCOPE in its own words."""
+    """The scope of the client metadata: SCOPE_MAX and SCOPE."""
 
     def parse(self, text: str | None) -> str:
-        """Return a scope that may be asked for, or "" when none was given.
+        """Return a scope that may be asked for, or "" if none was given.
 
         Raises:
-            ScopeRefused: no scope, or more than SCOPE_MAX.
+            ScopeRefused: malformed, or more than SCOPE_MAX.
         """
         if not text:
             return ""
@@ -45,9 +45,9 @@ class Permissions:
         return str(asked)
 
     def missing(self, asked: str, granted: str | None) -> tuple[str, ...]:
-        """Return the words of `asked` that are not granted; () when all is.
+        """Return the words of `asked` that are not granted.
 
-        `granted` is None when the session at the host is over.
+        `granted` is None if the OAuth session has ended.
         """
         if not asked:
             return ()
@@ -56,11 +56,11 @@ class Permissions:
         return ScopeSet.parse(granted).missing(asked)
 
     def to_ask(self, asked: str, held: str | None = None) -> str:
-        """Return the scope to push: that of every sign-in, what is asked, what is held.
+        """Return the scope to push: that of every sign-in, `asked`, and `held`.
 
-        What is held rides along, so that no one has less afterwards. A permission goes
-        out as the narrowest declared one that covers it; what is declared no longer
-        cannot be asked for.
+        `held` is what the session has, so that a login takes no permission away. Each
+        permission is asked for by the narrowest declared word that covers it; without
+        one it is left out.
         """
         declared, known = ScopeSet.parse(self.declared), _spellings(self.declared)
         words = dict.fromkeys(self.scope.split(" "))
@@ -74,7 +74,7 @@ class Permissions:
 
 
 def _spellings(scope: str) -> dict[str, Permission]:
-    """Return the permissions of a scope, each by the word that stands for it."""
+    """Return the permissions of a scope by their word."""
     known = {}
     for word in scope.split(" "):
         for permission in ScopeSet.parse(word).permissions:
@@ -97,7 +97,7 @@ def _covering(
 def _including(
     part: Permission, known: Mapping[str, Permission]
 ) -> dict[str, Permission]:
-    """Return the permission sets that a granted part may have come of (8.4, 8.9)."""
+    """Return the `include:` words that may have granted a part (requirement 8.4)."""
     return {
         word: wide
         for word, wide in known.items()
@@ -106,7 +106,7 @@ def _including(
 
 
 def _narrowest(covering: Mapping[str, Permission]) -> str:
-    """Return the word of a permission that covers none of the others."""
+    """Return the word whose permission covers no narrower one."""
     return next(
         word
         for word, narrow in covering.items()

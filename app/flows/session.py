@@ -6,6 +6,7 @@ host. Signing out ends it.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from app.tokens.errors import TokenInvalid
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
 
-from .errors import AccountDisabled, NotSignedIn
+from .errors import AccountDisabled, NotSignedIn, StorageFailed
 from .ports import Session, Sessions, User, Users
+
+log = logging.getLogger(__name__)
 
 SEEN_INTERVAL = 600
 """Seconds for which `seen_at` is not written again."""
@@ -39,6 +42,14 @@ def new_session(
         seen_at=now,
         expires_at=now + lifetime,
     )
+
+
+def note_use(sessions: Sessions, sid: str, now: float) -> None:
+    """Set `seen_at`, best effort: a full disk does not fail the request."""
+    try:
+        sessions.touch(sid, now)
+    except StorageFailed as error:
+        log.warning("the use of a session is not noted: %s", error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +114,7 @@ class RenewToken:
         session = self.sessions.by_secret(secret) if secret else None
         if session is None or session.pending_for == "native":
             return None
-        self.sessions.touch(session.sid, self.clock())
+        note_use(self.sessions, session.sid, self.clock())
         return self.tokens.issue(session)
 
 
@@ -176,4 +187,4 @@ class Identify:
         """Note the use of a session by an app, which does not renew by cookie."""
         now = self.clock()
         if now - session.seen_at >= SEEN_INTERVAL:
-            self.sessions.touch(session.sid, now)
+            note_use(self.sessions, session.sid, now)

@@ -1,8 +1,7 @@
-"""The key rings: making their first keys, and the snapshot that everybody reads.
+"""Signing keys: the two key rings, their first keys, and the snapshot in memory.
 
-Two rings, each with next, active and retired keys: `platform` signs platform tokens,
-`client` proves to authorization servers who we are. Rotating them is a command of its
-own; this file only reads what it leaves.
+Each ring has next, active and retired keys: `platform` signs platform tokens, `client`
+authenticates us at authorization servers.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from .ports import Audit, Ring, SigningKeys, StoredKey
 log = logging.getLogger(__name__)
 
 RELOAD_EVERY: Final = 10.0
-"""Seconds after which every node knows of a new key."""
+"""Seconds after which every node has read a new key."""
 
 CLIENT_ALGORITHM: Final[Algorithm] = "ES256"
 """The one algorithm that every authorization server takes (requirement 3.15)."""
@@ -31,10 +30,10 @@ CLIENT_ALGORITHM: Final[Algorithm] = "ES256"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareKeys:
-    """Give a ring its first key, made here or brought along.
+    """Give a ring its first key, generated or imported.
 
-    A ring has one place for an active and one for a next key of each algorithm, and the
-    database guards them: of processes that start together one makes the key.
+    A ring has one active and one next key of each algorithm. The database enforces
+    this, so that of several processes that start together one makes the key.
     """
 
     keys: SigningKeys
@@ -44,13 +43,13 @@ class PrepareKeys:
     def prepare(
         self, ring: Ring, alg: Algorithm, *, imported: bytes | None = None
     ) -> StoredKey | None:
-        """Return the key that was added, or None when nothing was missing.
+        """Return the key that was added, or None if none was needed.
 
-        `imported` is a private key as PEM or JWK; where another key signs already it
-        waits as the next one, so that verifiers hear of it before it signs.
+        `imported` is a private key as PEM or JWK. If another key is active, it becomes
+        the next one, so that it is published before it signs.
 
         Raises:
-            SigningKeyRefused: the imported key is of no use, or finds no place.
+            SigningKeyRefused: the imported key is unusable, or its place is taken.
         """
         stored = self.keys.list(ring)
         if imported is None:
@@ -93,7 +92,7 @@ def parse_signing_key(raw: bytes) -> SigningKey:
     """Read a private key: a JWK in JSON, or PKCS#8 in PEM.
 
     Raises:
-        SigningKeyRefused: it is neither, or no key that we can sign with.
+        SigningKeyRefused: neither, or a key that we cannot sign with.
     """
     try:
         if not raw.lstrip().startswith(b"{"):
@@ -132,10 +131,10 @@ class _Snapshot:
 
 
 class KeyRings:
-    """The rings as they were at most RELOAD_EVERY seconds ago.
+    """The rings, at most RELOAD_EVERY seconds old.
 
-    When the database does not answer, the last snapshot goes on serving: metadata,
-    JWKS and verification outlive an outage (requirement 3.12).
+    While the database does not answer, the last snapshot is used, so that metadata,
+    JWKS and verification work through an outage (requirement 3.12).
     """
 
     def __init__(
@@ -147,7 +146,7 @@ class KeyRings:
         token_lifetime: float,
         secret: bytes | None = None,
     ) -> None:
-        """Read nothing yet. `secret` is for HS256 and stands for the platform ring."""
+        """Read nothing yet. `secret` is for HS256 and replaces the platform ring."""
         self._keys = keys
         self._clock = clock
         self._algorithm = algorithm
@@ -158,10 +157,10 @@ class KeyRings:
         self._failing = False
 
     def platform(self) -> KeyRing:
-        """Return the platform's ring; without an active key it only verifies.
+        """Return the platform ring; without an active key it only verifies.
 
         Raises:
-            StorageFailed: the database does not answer and never did.
+            StorageFailed: the database does not answer, and there is no snapshot.
         """
         return self._shared or self._current().platform
 
@@ -169,8 +168,8 @@ class KeyRings:
         """Return the client's keys.
 
         Raises:
-            SigningKeyMissing: the ring has none to sign with.
-            StorageFailed: the database does not answer and never did.
+            SigningKeyMissing: the ring has no active key.
+            StorageFailed: the database does not answer, and there is no snapshot.
         """
         client = self._current().client
         if client is None:
@@ -184,7 +183,7 @@ class KeyRings:
         return self._reload(snapshot) if self._is_due() else snapshot
 
     def _is_due(self) -> bool:
-        # Also when the clock was set back.
+        # Also after the clock was set back.
         return not 0 <= self._clock() - self._tried_at < RELOAD_EVERY
 
     def _reload(self, last: _Snapshot) -> _Snapshot:
@@ -192,14 +191,14 @@ class KeyRings:
             snapshot = self._load()
         except StorageFailed as error:
             if not self._failing:
-                log.warning("keys not reloaded, the last ones go on: %s", error)
+                log.warning("keys not reloaded, the last snapshot is used: %s", error)
             self._failing = True
             return last
         self._failing = False
         return snapshot
 
     def _load(self) -> _Snapshot:
-        # Noted first: while one caller waits for the database, the others do not.
+        # Set first: while one caller waits for the database, the others do not.
         now = self._tried_at = self._clock()
         gone = now - self._token_lifetime - 2 * RELOAD_EVERY
         platform = [
@@ -224,7 +223,7 @@ def _key_ring(stored: Sequence[StoredKey], algorithm: str) -> KeyRing:
 
 
 def _client_keys(stored: Sequence[StoredKey]) -> ClientKeys | None:
-    """Return the keys, a next one only shown: servers cache ours (3.11)."""
+    """Return the keys; a next one is only published (requirement 3.11)."""
     if _active(stored, CLIENT_ALGORITHM) is None:
         return None
     return ClientKeys(

@@ -1,4 +1,4 @@
-"""Usernames: their grammar, which of them look alike, and which are kept back.
+"""Usernames: grammar, look-alikes (skeletons) and reserved names.
 
 A username is chosen once and shown to other people, so two names that a hurried reader
 takes for one another cannot both exist. Handles are another thing: they belong to the
@@ -76,13 +76,13 @@ def parse_username(text: str) -> Username:
 
 
 def skeleton(name: str) -> str:
-    """Return what is left of a name when look-alike characters are made equal."""
+    """Return the name with look-alike characters made equal."""
     return name.translate(_LOOK_ALIKES)
 
 
 @dataclass(frozen=True, slots=True)
 class Usernames:
-    """The rules of one platform: the grammar and the names it keeps back."""
+    """The rules of one platform: the grammar and its reserved names."""
 
     reserved: frozenset[str]
 
@@ -99,7 +99,7 @@ class Usernames:
 
         Raises:
             UsernameInvalid: it breaks the grammar.
-            UsernameReserved: it is kept back, or looks like a name that is.
+            UsernameReserved: reserved, or looks like a reserved name.
         """
         name = parse_username(text)
         if self.is_reserved(name.username):
@@ -107,7 +107,7 @@ class Usernames:
         return name
 
     def is_reserved(self, name: str) -> bool:
-        """Tell whether a name reads like one that is kept back."""
+        """Tell whether a name reads like a reserved one."""
         return _word(name) in self.reserved
 
     def suggest(
@@ -137,7 +137,7 @@ def _word(name: str) -> str:
 
 
 def _repaired(label: str) -> str:
-    """Return what of a handle's label can stand in a username."""
+    """Return the part of a handle's label that a username may have."""
     if label.startswith("xn--"):
         label = _decoded(label.removeprefix("xn--"))
     plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()

@@ -1,8 +1,8 @@
-"""The database: one engine, reads that see committed rows, writes that cannot stall.
+"""The database: one engine for SQLite or PostgreSQL, with bounded waits.
 
-SQLite and PostgreSQL behave alike behind it: each statement of a read sees what is
-committed at that moment, a write is one transaction. Foreign exceptions end here, as
-`StorageFailed`. Statements live with the stores, not here.
+Each statement of a read sees what is committed at that moment; a write is one
+transaction. Exceptions of SQLAlchemy become `StorageFailed` here. The statements are in
+the stores.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ WRITER_TIMEOUT = 5.0
 
 
 class Listener(Protocol):
-    """A connection of its own that hears of what other connections commit."""
+    """A connection of its own that notices commits of other connections."""
 
     connection: Connection
 
     def wait(self) -> Collection[str] | None:
-        """Wait a second at most; return what was notified, nothing in silence.
+        """Wait a second at most; return the payloads that were notified.
 
         None: another connection has committed, and the database does not say what.
         """
 
 
 class Dialect(Protocol):
-    """Where the databases differ; the modules `sqlite` and `postgresql` fit it."""
+    """Where the databases differ: the modules `sqlite` and `postgresql`."""
 
     ONE_WRITER: bool
     NOW: str
@@ -52,10 +52,10 @@ class Dialect(Protocol):
         """Make the engine with its pool."""
 
     def reading(self, engine: Engine) -> Engine:
-        """Return the engine whose statements each see what is committed by then."""
+        """Return the engine whose statements each see the latest commits."""
 
     def begin(self, connection: Connection, *, durable: bool) -> None:
-        """Begin a transaction that is going to write."""
+        """Begin a transaction that writes."""
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the commit."""
@@ -130,7 +130,7 @@ class Database:
             add_missing_columns(connection)
 
     def ping(self) -> None:
-        """Ask the database for a sign of life. Raises `StorageFailed`."""
+        """Run a statement. Raises `StorageFailed` if the database does not answer."""
         with self.read() as connection:
             connection.exec_driver_sql("SELECT 1")
 
@@ -158,7 +158,7 @@ def open_database(url: str) -> Database:
     """Open the database that DATABASE_URL names; connects at the first use.
 
     Raises:
-        DatabaseURLInvalid: the URL is malformed, or names what is not supported.
+        DatabaseURLInvalid: a malformed URL, or another database.
     """
     try:
         parsed = make_url(url)

@@ -81,7 +81,7 @@ def notify(_connection: Connection, _channel: str, _payload: str) -> None:
 
 
 class Listener:
-    """Looks whether anybody has committed: a page of shared memory, no statement."""
+    """Looks whether another connection committed, in a page of shared memory."""
 
     def __init__(self, connection: Connection, _channel: str) -> None:
         self.connection = connection

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from app.flows.errors import AccountDisabled, NotSignedIn
+from app.flows.errors import AccountDisabled, NotSignedIn, StorageFailed
 from app.flows.session import SEEN_INTERVAL, Identify, RenewToken
 from app.tokens.errors import TokenInvalid
 from app.tokens.verifier import VerifiedClaims
@@ -109,3 +111,23 @@ def test_identify_notes_the_use_every_ten_minutes(identify, sessions, alice, clo
     identify(f"{ALICE} sid-1")
 
     assert sessions.get("sid-1").seen_at == clock()
+
+
+class FullDisk:
+    """Sessions that can be read and not written."""
+
+    def __init__(self, sessions):
+        self.by_secret, self.get = sessions.by_secret, sessions.get
+
+    def touch(self, sid, now):
+        raise StorageFailed("database or disk is full")
+
+
+def test_use_that_cannot_be_noted_fails_no_request(
+    renew, identify, sessions, alice, clock
+):
+    sessions.add(session(), secret="cookie")
+    clock.advance(SEEN_INTERVAL)
+
+    assert replace(renew, sessions=FullDisk(sessions))("cookie").token
+    assert replace(identify, sessions=FullDisk(sessions))(f"{ALICE} sid-1").session

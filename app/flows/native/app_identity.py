@@ -1,7 +1,7 @@
-"""How an app introduces itself: its name, its challenge, and the code to compare.
+"""App identity of a native login: the app's name, its PKCE challenge, the user code.
 
-Pure. The name is anybody's claim and only has to be showable; the challenge binds the
-await to the app that began (RFC 7636).
+Pure functions. The name is an unverified claim and only has to be printable; the
+challenge binds the token to the app that started the login (RFC 7636).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ UNNAMED = "An app"
 LONGEST_APP_NAME = 64
 
 MOST_MARKS = 4
-"""Accents on one letter; a tower of them would cover what stands above and below."""
+"""Combining marks on one letter; a stack of them would cover the lines around it."""
 
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and a symbol, says Unicode, and there is nothing to see."""
+"""Characters that Unicode classes as letters or symbols and fonts show as blank."""
 
-# No vowels, so no words, and nothing that looks like something else (RFC 8628 §6.1).
+# No vowels, so no words, and no look-alike characters (RFC 8628 section 6.1).
 CODE_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 CODE_LENGTH = 8
 
@@ -32,10 +32,10 @@ CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def parse_app_name(text: str | None) -> str:
-    """Return what an app calls itself, as a page can show it.
+    """Return the name of an app, as a page can show it.
 
     Raises:
-        AppNameInvalid: it is empty, too long, or holds what cannot be seen.
+        AppNameInvalid: empty, too long, blank or unprintable.
     """
     if text is None:
         return UNNAMED
@@ -43,15 +43,15 @@ def parse_app_name(text: str | None) -> str:
     if not 1 <= len(name) <= LONGEST_APP_NAME or not name.isprintable():
         raise AppNameInvalid("1 to 64 printable characters")
     if not _can_be_read(name):
-        raise AppNameInvalid("nothing to see, or a tower of accents")
+        raise AppNameInvalid("blank, or stacked combining marks")
     return name
 
 
 def parse_code_challenge(text: str | None) -> str | None:
-    """Return an S256 challenge; there is no other method (RFC 7636 §4.2).
+    """Return an S256 challenge; other methods are refused (RFC 7636 section 4.2).
 
     Raises:
-        CodeChallengeInvalid: no verifier could have it.
+        CodeChallengeInvalid: not 43 characters of base64url.
     """
     if text is not None and not CHALLENGE.fullmatch(text):
         raise CodeChallengeInvalid("43 characters of base64url")
@@ -59,7 +59,7 @@ def parse_code_challenge(text: str | None) -> str | None:
 
 
 def _can_be_read(name: str) -> bool:
-    """Tell whether there is something to see, of the height of a line."""
+    """Tell whether a name has a visible character and no stacked marks."""
     kinds = [unicodedata.category(char)[0] for char in name]
     seen = any(
         kind in "LNPS" and char not in BLANK
@@ -70,14 +70,14 @@ def _can_be_read(name: str) -> bool:
 
 
 def make_user_code() -> str:
-    """Return a code that a person compares at a glance, such as `WDJB-MJHT`."""
+    """Return a code that a person can compare, such as `WDJB-MJHT`."""
     letters = [secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)]
     half = CODE_LENGTH // 2
     return f"{''.join(letters[:half])}-{''.join(letters[half:])}"
 
 
 def is_proof(verifier: str | None, challenge: str | None) -> bool:
-    """Tell whether a verifier is that of the challenge, if there was one."""
+    """Tell whether the verifier matches the challenge; True without a challenge."""
     if challenge is None:
         return True
     if verifier is None or not verifier.isascii():
