@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.atproto.errors import AtprotoError
+from app.atproto.errors import AtprotoError, ClientBusy
+from app.failures.failure import report
 from app.failures.messages import MESSAGES
 from app.failures.table import TABLE
 from app.flows.errors import FlowError
@@ -102,3 +103,12 @@ def test_unlisted_exception_is_internal() -> None:
     row = row_for(ZeroDivisionError())
 
     assert (row.code, row.status) == ("internal", 500)
+
+
+def test_busy_process_is_503_with_retry_after() -> None:
+    error = ClientBusy("name lookups")
+
+    failure = report(error, TABLE[ClientBusy], during="POST /auth/login", platform="P")
+
+    assert (failure.status, failure.message.code) == (503, "service_unavailable")
+    assert failure.retry_after == 2

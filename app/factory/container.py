@@ -114,8 +114,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
     """
     settings = settings or Settings.from_environment(os.environ)
     _configure_log(settings)
-    lab_or_public = NetworkPolicy.lab() if settings.lab_network else NetworkPolicy()
-    policy = replace(lab_or_public, denied=settings.egress_deny)
+    policy = network_policy(settings)
     outside = outside or _open_outside(settings, policy)
     stores = _open_stores(settings, outside.clock)
     rings = _open_rings(settings, stores, outside)
@@ -150,6 +149,12 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
             "keys": partial(_require_keys, settings, rings),
         },
     )
+
+
+def network_policy(settings: Settings) -> NetworkPolicy:
+    """Return which hosts and addresses outgoing requests may reach."""
+    policy = NetworkPolicy.lab() if settings.lab_network else NetworkPolicy()
+    return replace(policy, denied=settings.egress_deny)
 
 
 def _configure_log(settings: Settings) -> None:

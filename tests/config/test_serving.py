@@ -6,7 +6,9 @@ from ipaddress import ip_network
 
 import pytest
 
+from app.atproto.errors import UnsafeURL
 from app.config import Address
+from app.factory.container import network_policy
 from tests.config.reading import LABORATORY, PRODUCTION, read, refusal
 
 
@@ -117,6 +119,14 @@ def test_egress_deny_is_a_list_of_networks():
         ip_network("198.51.100.7/32"),
     )
     assert read().egress_deny == ()
+
+
+def test_egress_deny_is_part_of_the_network_policy():
+    policy = network_policy(read(EGRESS_DENY="93.184.215.0/24"))
+
+    with pytest.raises(UnsafeURL, match="denied"):
+        policy.check_address("93.184.215.14")
+    policy.check_address("1.1.1.1")
 
 
 @pytest.mark.parametrize("text", ["203.0.113.7/24", "platform.internal", "1.2.3.4/33"])
