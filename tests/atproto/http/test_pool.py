@@ -17,7 +17,13 @@ from threading import Barrier, Event
 
 import pytest
 
-from app.atproto.errors import ClientBusy, HostUnknown, HostUnreachable, UnsafeURL
+from app.atproto.errors import (
+    ClientBusy,
+    HostUnknown,
+    HostUnreachable,
+    ServerInvalid,
+    UnsafeURL,
+)
 from app.atproto.http.client import NetworkPolicy
 from app.atproto.http.dialer import Dialer, TimedResolver
 from app.atproto.http.exceptions import ConnectFailed
@@ -29,6 +35,7 @@ from tests.fakes.hostile import (
     HostileServer,
     SilentServer,
     drips,
+    floods,
     hangs_up,
     head,
     says,
@@ -350,6 +357,18 @@ def test_a_bundle_that_requests_would_look_for_is_not_needed(authority, monkeypa
     tls = authority.context_for(HOST)
     with HostileServer(says(), tls=tls) as server, trusting(authority) as door:
         assert door.get(server, scheme="https").status == 200
+
+
+def test_body_in_one_byte_tls_records_is_refused(authority):
+    flood = floods(head(Content_Length="9999999"), b"x", megabytes=1)
+    with (
+        HostileServer(flood, tls=authority.context_for(HOST)) as server,
+        trusting(authority) as door,
+        pytest.raises(ServerInvalid, match="small pieces"),
+    ):
+        door.get(server, scheme="https", limit=1_000_000)
+
+    assert not flood.is_complete
 
 
 HANDSHAKE = b"\x16\x03\x03\x40\x00"  # the beginning of a long handshake record
