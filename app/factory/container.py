@@ -102,6 +102,8 @@ class Parts:
     client: OAuthClient
     client_document: Callable[[str], Mapping[str, Any]]
     """From the path of a client metadata document to the document."""
+    is_known: Callable[[str], bool]
+    """Whether SIGNUP_HOSTS names a host, or people have sessions there."""
     checks: Mapping[str, Callable[[], None]]
     """The readiness checks; a check raises when its part cannot serve."""
 
@@ -143,6 +145,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
                 limits=limits, is_known=partial(_is_known, settings, stores)
             ),
         ),
+        is_known=partial(_is_known, settings, stores),
         client_document=lambda path: metadata(path).document(),
         checks={
             "database": stores.database.ping,

@@ -10,6 +10,7 @@ from app.atproto.syntax.identifier import parse_identifier
 from app.flows import UseCases
 from app.flows.callback import FinishLogin
 from app.flows.callback_replay import ReplayCallback
+from app.flows.client_refusals import ClientRefusals
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.devices import Devices
 from app.flows.login import LOGINS_AT_ONCE, StartLogin
@@ -73,7 +74,9 @@ def open_use_cases(parts: Parts) -> UseCases:
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
     )
     permissions = Permissions(scope=settings.scope, declared=settings.declared_scope)
+    refusals = ClientRefusals(is_known=parts.is_known, clock=clock)
     start_login = StartLogin(
+        refusals=refusals,
         client=client,
         limits=limits,
         sessions=stores.sessions,
@@ -92,6 +95,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         permissions=permissions,
         start_login=start_login,
         finish_login=FinishLogin(
+            refusals=refusals,
             client=client,
             sessions=stores.sessions,
             native_logins=stores.native_logins,
@@ -167,6 +171,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             clock=clock,
         ),
         call_pds=CallPds(
+            refusals=refusals,
             identify=identify,
             client=client,
             allowed=settings.xrpc_allow,

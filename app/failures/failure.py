@@ -95,8 +95,5 @@ def _log(
     values = (during, row.code, reference, reason)
     if row.code == "internal":
         log.error(line, *values, exc_info=error)
-    elif isinstance(error, atproto.ClientRefused):
-        # Alert: our metadata, our keys or our clock may be at fault (requirement 10.3).
-        log.error(line, *values)
     else:
         log.info(line, *values)

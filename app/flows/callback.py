@@ -15,6 +15,7 @@ from app.atproto.http.client import Deadline
 from app.atproto.records import OAuthSession
 from app.atproto.scopes.scope import ScopeSet
 
+from .client_refusals import ClientRefusals
 from .destination import Destination, destination_of
 from .logout import EndSession
 from .native.callback import HoldForApp
@@ -65,6 +66,7 @@ class FinishLogin:
     sign_in: SignIn
     hold_for_app: HoldForApp
     ending: EndSession
+    refusals: ClientRefusals
     max_sessions: int
     clock: Callable[[], float]
 
@@ -109,11 +111,12 @@ class FinishLogin:
         self, parameters: Sequence[tuple[str, str]], browser_secrets: Collection[str]
     ) -> Completed:
         try:
-            return self.client.callback(
-                parameters,
-                browser_secrets=browser_secrets,
-                deadline=Deadline.after(CALLBACK_BUDGET),
-            )
+            with self.refusals.watched():
+                return self.client.callback(
+                    parameters,
+                    browser_secrets=browser_secrets,
+                    deadline=Deadline.after(CALLBACK_BUDGET),
+                )
         except AccessDenied as error:
             # A denial at the host is one for the app. After any other failure the
             # person may follow the app's link again.

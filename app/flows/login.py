@@ -15,6 +15,7 @@ from app.atproto.client import OAuthClient
 from app.atproto.http.client import Deadline
 from app.atproto.syntax.identifier import Identifier
 
+from .client_refusals import ClientRefusals
 from .concurrency import ConcurrencyLimit
 from .destination import Destination
 from .errors import PromptRefused
@@ -58,6 +59,7 @@ class StartLogin:
     read_identifier: Callable[[str], Identifier]
     signup_hosts: Collection[str]
     concurrency: ConcurrencyLimit
+    refusals: ClientRefusals
 
     def start(
         self,
@@ -93,7 +95,7 @@ class StartLogin:
             destination, scope=asked, upgrades=replaced.sid if replaced else ""
         )
         secret = secret or secrets.token_urlsafe(32)
-        with self.concurrency.hold(), login_from(network):
+        with self.concurrency.hold(), self.refusals.watched(), login_from(network):
             authorization = self.client.authorize(
                 identifier,
                 scope=self.permissions.to_ask(asked, _granted_to(replaced)),

@@ -8,6 +8,7 @@ import pytest
 
 from app.atproto.errors import AccessDenied, HostUnreachable
 from app.flows.callback import FinishLogin, ScopeUpgradeSuperseded
+from app.flows.client_refusals import ClientRefusals
 from app.flows.destination import Destination
 from app.flows.errors import AccountDisabled, NativeLoginClosed
 from app.flows.native.callback import HoldForApp
@@ -21,6 +22,7 @@ GRANT = (ALICE, "grant-1")
 @pytest.fixture
 def finish_login(client, sessions, users, logins, tokens, ending, audit, clock):
     return FinishLogin(
+        refusals=ClientRefusals(is_known=lambda _host: True, clock=lambda: 0.0),
         client=client,
         sessions=sessions,
         native_logins=logins,

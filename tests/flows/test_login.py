@@ -6,6 +6,7 @@ import pytest
 
 from app.atproto.errors import IdentifierInvalid
 from app.atproto.syntax.identifier import parse_identifier
+from app.flows.client_refusals import ClientRefusals
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.destination import Destination
 from app.flows.errors import PromptRefused, ScopeRefused, TooManyRequests
@@ -20,6 +21,7 @@ HOST = "https://pds.test"
 @pytest.fixture
 def start_login(client, limits, sessions):
     return StartLogin(
+        refusals=ClientRefusals(is_known=lambda _host: True, clock=lambda: 0.0),
         client=client,
         limits=limits,
         sessions=sessions,

@@ -429,13 +429,22 @@ def test_host_with_open_circuit_returns_retry_after(
     assert isinstance(browser.opens_login().tries(ALICE), AtHost)
 
 
-def test_server_that_refuses_our_client_is_logged_as_error(
-    service: Service, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("known", [True, False])
+def test_refusal_of_our_client_is_an_alert_where_people_have_signed_in(
+    open_service: Callable[..., Service],
+    caplog: pytest.LogCaptureFixture,
+    *,
+    known: bool,
 ) -> None:
-    """10.3: our own metadata may be at fault."""
+    """Requirement 10.3: our metadata may be at fault; but strangers ring no pager."""
+    service = open_service(signup_hosts=())
+    if known:
+        service.browser().signs_in(BOB, username="bob")
     a_server_that_refuses_us(Scene(service, service.browser(), "text/html"))
 
-    assert any(record.levelno >= logging.ERROR for record in caplog.records)
+    alerts = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert bool(alerts) is known
+    assert "refused this client" in caplog.text
 
 
 def test_error_description_of_a_host_is_not_shown(

@@ -19,6 +19,7 @@ from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded, printab
 from app.atproto.http.types import Deadline, Response, Upload
 from app.atproto.syntax.foreign_json import parse_json
 from app.atproto.syntax.grammar import Did, host_of
+from app.flows.client_refusals import ClientRefusals
 from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import (
     CallMalformed,
@@ -84,6 +85,7 @@ class CallPds:
     pds_of: Callable[[Did, str], str]
     """From an OAuth session to the host of its PDS, "" if there is none."""
     spool: Spool
+    refusals: ClientRefusals
     audit: CallAudit
 
     def authenticate(self, tokens: Collection[str], *, network: str) -> Identified:
@@ -186,16 +188,17 @@ class PdsCall:
         self._kept.enter_context(self.flow.concurrency_of_pds.hold(host))
         self._is_sent = True
         try:
-            return live.request(
-                call.verb,
-                f"/xrpc/{call.nsid}",
-                params=call.params,
-                headers=_headers(headers, self.admitted),
-                body=body,
-                sink=sink,
-                deadline=Deadline.after(_budget(call, body)),
-                limit=max(self.flow.max_blob, self.flow.max_json),
-            )
+            with self.flow.refusals.watched():
+                return live.request(
+                    call.verb,
+                    f"/xrpc/{call.nsid}",
+                    params=call.params,
+                    headers=_headers(headers, self.admitted),
+                    body=body,
+                    sink=sink,
+                    deadline=Deadline.after(_budget(call, body)),
+                    limit=max(self.flow.max_blob, self.flow.max_json),
+                )
         except HostFailing as error:  # a refresh came first and was refused with 429
             if error.status != 429:
                 raise
