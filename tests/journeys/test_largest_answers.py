@@ -55,10 +55,17 @@ def mallory(world: World) -> Person:
     return person
 
 
+MINUTES = {"cache_entries", "callback_answers"}
+"""Tables whose rows go within minutes; they have bounds of their own."""
+
+
 def stored_bytes(service: Service) -> int:
-    """Return the bytes of all values in all tables."""
+    """Return the bytes of all values in the tables whose rows stay."""
+    tables = service.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    names = {table for (table,) in tables}
+    assert names > MINUTES
     total = 0
-    for (table,) in service.rows("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+    for table in sorted(names - MINUTES):
         columns = [row[1] for row in service.rows(f"PRAGMA table_info({table})")]
         length = " + ".join(
             f"coalesce(length(CAST({name} AS BLOB)), 0)" for name in columns
@@ -104,11 +111,9 @@ def test_login_beside_the_largest_answers_is_whole(
 def test_login_with_the_largest_answers_leaves_few_rows(
     service: Service, world: World, mallory: Person
 ) -> None:
-    """What is cached goes with its five minutes and is not counted."""
     before = stored_bytes(service)
     browser = service.browser()
     browser.signs_in(mallory.handle)
-    service.rows("DELETE FROM cache_entries")
 
     assert stored_bytes(service) - before < ROWS_LIMIT
 
@@ -118,7 +123,6 @@ def test_begun_login_with_the_largest_answers_leaves_few_rows(
 ) -> None:
     before = stored_bytes(service)
     at_host = service.browser().opens_login().types(mallory.handle)
-    service.rows("DELETE FROM cache_entries")
 
     assert isinstance(at_host, AtHost)
     assert stored_bytes(service) - before < ROWS_LIMIT
