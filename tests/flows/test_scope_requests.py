@@ -47,7 +47,7 @@ def test_a_permission_goes_out_as_the_narrowest_that_is_declared(
         ("atproto transition:generic", "atproto account:email"),
     ],
 )  # fmt: skip
-def test_what_is_held_rides_along_as_far_as_it_may_still_be_asked(
+def test_to_ask_keeps_the_held_scope_that_is_still_declared(
     permissions: Permissions, held: str, sent: str
 ) -> None:
     """8.9, 8.10: a permission set comes back as what is in it."""
@@ -55,7 +55,7 @@ def test_what_is_held_rides_along_as_far_as_it_may_still_be_asked(
 
 
 @pytest.mark.parametrize("scope", ["repo:", "identity:*", "transition:generic", " "])
-def test_what_is_beyond_the_most_is_refused(
+def test_parse_beyond_scope_max_raises_scope_refused(
     permissions: Permissions, scope: str
 ) -> None:
     with pytest.raises(ScopeRefused):

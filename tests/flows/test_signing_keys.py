@@ -156,7 +156,7 @@ def test_a_key_of_the_other_ring_does_not_count(prepare, keys):
     assert prepare("platform", "ES256") is not None
 
 
-def test_who_is_second_to_make_the_first_key_makes_none(prepare, keys, audit):
+def test_second_process_adds_no_first_key(prepare, keys, audit):
     keys.meanwhile = [stored("first")]
 
     assert prepare("platform", "ES256") is None
@@ -253,7 +253,7 @@ def test_white_space_around_a_key_does_no_harm():
         pem_of(key("own"), BestAvailableEncryption(b"passphrase")),
     ],
 )
-def test_what_is_no_private_key_is_refused(raw):
+def test_parse_signing_key_without_a_private_key_is_refused(raw):
     with pytest.raises(SigningKeyRefused):
         parse_signing_key(raw)
 

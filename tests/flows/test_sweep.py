@@ -171,7 +171,7 @@ def test_a_session_is_kept_while_a_token_of_it_may_live(sweep, expired, clock):
     }
 
 
-def test_others_get_their_turn_between_two_steps(sweep, expired, pauses):
+def test_sweep_pauses_between_two_steps(sweep, expired, pauses):
     expired.rows = {"cache_entries": 6}
 
     sweep.run()
@@ -180,15 +180,13 @@ def test_others_get_their_turn_between_two_steps(sweep, expired, pauses):
     assert all(0 < pause <= 0.1 for pause in pauses)
 
 
-def test_one_run_ends_even_when_rows_come_faster_than_they_go(sweep, expired):
+def test_run_ends_after_max_steps(sweep, expired):
     expired.rows = {"cache_entries": 2 * MAX_STEPS + 2}
 
     assert sweep.run().cache_entries == 2 * MAX_STEPS
 
 
-def test_grants_without_a_session_are_given_back_to_their_host(
-    sweep, expired, revoked, clock
-):
+def test_grants_without_a_session_are_revoked(sweep, expired, revoked, clock):
     expired.grants = [grant("alice"), grant("bob")]
 
     sweep.run()
@@ -201,9 +199,7 @@ def test_grants_without_a_session_are_given_back_to_their_host(
     }
 
 
-def test_a_sweep_leaves_everything_to_the_one_that_is_running(
-    sweep, expired, lease, clock
-):
+def test_run_while_another_sweep_runs_returns_none(sweep, expired, lease, clock):
     expired.rows = {"cache_entries": 2}
     lease.take("another node", until=clock() + 1, now=clock())
 

@@ -72,7 +72,7 @@ def test_parsed_username_follows_the_grammar(text):
         ("a" * 33, "too_long"),
     ],
 )
-def test_what_breaks_the_grammar_is_refused_with_its_reason(text, reason):
+def test_parse_username_returns_the_reason_of_a_refusal(text, reason):
     with pytest.raises(UsernameInvalid) as refused:
         parse_username(text)
 
@@ -152,7 +152,7 @@ def test_names_that_could_pass_for_the_platform_are_kept_back(name):
 @pytest.mark.parametrize(
     "name", ["ADMIN", "adm1n", "4dmin", "ad-min", "adrnin", "r00t", "log-in", "l0g1n"]
 )
-def test_what_looks_like_a_reserved_name_is_kept_back_too(name):
+def test_look_alike_of_a_reserved_name_is_reserved(name):
     with pytest.raises(UsernameReserved):
         RULES.parse(name)
 

@@ -18,7 +18,7 @@ def elsewhere(database, clock):
     return SqlCache(database, clock)
 
 
-def test_what_one_process_learned_another_knows(cache, elsewhere):
+def test_value_of_one_process_is_read_by_another(cache, elsewhere):
     cache.put("document", "{}", lifetime=300)
 
     assert elsewhere.get("document") == "{}"
@@ -41,7 +41,7 @@ def test_a_newer_value_reaches_another_process_within_seconds(cache, elsewhere, 
     assert elsewhere.get("nonce") == "new"
 
 
-def test_what_one_process_forgot_another_forgets_within_seconds(
+def test_deleted_value_is_gone_in_another_process_within_seconds(
     cache, elsewhere, clock
 ):
     cache.put("identity", "{}", lifetime=300)

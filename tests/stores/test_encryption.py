@@ -94,7 +94,7 @@ def test_a_cut_value_does_not_open(length):
         cipher.decrypt(cipher.encrypt("canary", aad=HERE)[:length], aad=HERE)
 
 
-def test_what_does_not_open_is_an_outage_to_the_flows_not_an_absence():
+def test_decryption_failed_is_a_storage_failure():
     assert issubclass(DecryptionFailed, StorageFailed)
 
 

@@ -66,7 +66,7 @@ def test_release_of_another_holders_lease_changes_nothing(lease, clock):
 
 
 @pytest.mark.process
-def test_of_two_processes_that_sweep_at_once_one_does_it(database, database_url):
+def test_two_sweeps_at_once_one_runs(database, database_url):
     with database.write() as connection:
         connection.execute(
             text("INSERT INTO cache_entries VALUES (:key, '', 0)"),

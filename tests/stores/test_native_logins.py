@@ -88,7 +88,7 @@ def test_letting_an_app_in_hands_the_session_over(logins, sessions, waiting, clo
     assert handed_over.app_name == "Sketch"
 
 
-def test_what_the_browser_held_opens_nothing_afterwards(
+def test_browser_secret_after_complete_opens_no_session(
     logins, sessions, waiting, clock
 ):
     logins.complete("login-1", session=let_in(clock), now=clock())

@@ -45,7 +45,7 @@ def test_a_session_is_leased_once_however_many_race_for_it(
     assert sorted(one for lot in leased for one in lot) == sorted(sessions)
 
 
-def test_of_two_people_racing_for_a_username_one_gets_it(database, database_url):
+def test_two_people_racing_for_a_username_one_gets_it(database, database_url):
     names = race(racers.sign_up, database_url, [(ALICE, "alice"), (BOB, "a1ice")])
 
     users = SqlUsers(database)

@@ -60,7 +60,7 @@ def test_ending_one_session_leaves_the_others(sessions, clock):
     assert sessions.by_secret("other") == session(sid="sid-2")
 
 
-def test_what_expired_or_never_was_cannot_be_ended(sessions, clock):
+def test_end_of_an_expired_or_unknown_session_returns_false(sessions, clock):
     sessions.add(session(expires_at=clock()), secret=SECRET)
 
     assert sessions.end("sid-1", clock()) is False

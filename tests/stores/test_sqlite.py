@@ -161,6 +161,6 @@ def test_a_file_that_others_turn_to_wal_is_waited_for(code):
     assert connection.refusals == []
 
 
-def test_what_waiting_does_not_mend_is_said_at_once():
+def test_error_other_than_busy_is_raised_at_once():
     with pytest.raises(sqlite3.OperationalError, match="refused"):
         sqlite.begin_log(Refusing(sqlite3.SQLITE_READONLY, times=1))

@@ -42,7 +42,7 @@ def test_a_did_that_has_an_account_keeps_its_first_name(users):
     assert users.taken(["allce-z"]) == frozenset()
 
 
-def test_of_some_skeletons_the_taken_ones_are_told(users):
+def test_taken_returns_the_taken_skeletons(users):
     users.add(user(), skeleton="allce")
     users.add(user(did=BOB, username="bob"), skeleton="bob")
 
