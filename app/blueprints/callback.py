@@ -123,7 +123,7 @@ def callback() -> Response:
     if answered is not None:
         return _replayed(answered)
     g.callback_secret = secret
-    finished = flows().finish_login.finish(
+    finished = flows().finish_login(
         list(request.args.items(multi=True)),
         browser_secrets=cookies.flow_secrets(),
         device=printable(request.headers.get("User-Agent")),

@@ -115,7 +115,7 @@ def submit() -> Response:
 
 def begin(destination: Destination) -> Response:
     """Begin a login and redirect the browser, with the flow's cookie, to the host."""
-    started = flows().start_login.start(
+    started = flows().start_login(
         destination,
         address=request.remote_addr or "",
         replaces=cookies.session_secret(),

@@ -43,7 +43,7 @@ def submit() -> Response:
 
 
 def _sign_out(return_to: str, *, is_kept: bool = False) -> Response:
-    revocation = flows().logout.logout(
+    revocation = flows().logout(
         secret=cookies.session_secret(),
         token=next(iter(cookies.platform_tokens()), None),
     )

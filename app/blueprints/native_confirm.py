@@ -41,7 +41,7 @@ def show_again(failure: Failure) -> Response | str:
 @access("link")
 def follow() -> Response:
     """Send the browser that followed an app's link to the person's host."""
-    started = flows().open_native.open(
+    started = flows().open_native(
         request.args.get("login", ""), address=request.remote_addr or ""
     )
     response = see_other(started.url)

@@ -42,5 +42,5 @@ def end() -> Response:
     /auth/logout.
     """
     network = network_of(request.remote_addr or "")
-    flows().logout_by_token.logout(bearer_token(), network=network)
+    flows().logout_by_token(bearer_token(), network=network)
     return Response(status=204)

@@ -70,7 +70,7 @@ class FinishLogin:
     max_sessions: int
     clock: Callable[[], float]
 
-    def finish(
+    def __call__(
         self,
         parameters: Sequence[tuple[str, str]],
         *,

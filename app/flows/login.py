@@ -61,7 +61,7 @@ class StartLogin:
     concurrency: ConcurrencyLimit
     refusals: ClientRefusals
 
-    def start(
+    def __call__(
         self,
         destination: Destination,
         *,

@@ -90,7 +90,7 @@ class Logout:
     verifier: TokenVerifier
     ending: EndSession
 
-    def logout(self, *, secret: str | None, token: str | None) -> Revocation | None:
+    def __call__(self, *, secret: str | None, token: str | None) -> Revocation | None:
         """End the session of a browser; no error if there is none.
 
         `secret` is from the session cookie; without it the platform token's `sid`
@@ -119,7 +119,7 @@ class LogoutByToken:
     ending: EndSession
     rates: RateLimit
 
-    def logout(self, token: str | None, *, network: str) -> None:
+    def __call__(self, token: str | None, *, network: str) -> None:
         """End the session of a token; invalid tokens count against the network.
 
         A session that has ended is an error here, so that an app learns that its token

@@ -59,7 +59,7 @@ def finish(finish_login, client):
     def call(granted=None, *, replaces=None, **destination):
         client.granted = granted or oauth_session()
         client.app_state = Destination(**destination).pack()
-        return finish_login.finish(
+        return finish_login(
             [], browser_secrets=["flow"], device="Firefox", replaces=replaces
         )
 

@@ -34,7 +34,7 @@ def start_login(client, limits, sessions):
 
 
 def test_start_pushes_the_destination_and_a_new_secret(start_login, client, limits):
-    started = start_login.start(
+    started = start_login(
         Destination(identifier="alice.test", return_to="/next"), address=PHONE
     )
 
@@ -47,7 +47,7 @@ def test_start_pushes_the_destination_and_a_new_secret(start_login, client, limi
 
 def test_start_counts_the_address_before_it_reads_the_identifier(start_login, limits):
     with pytest.raises(IdentifierInvalid):
-        start_login.start(Destination(identifier="not a handle"), address=PHONE)
+        start_login(Destination(identifier="not a handle"), address=PHONE)
 
     assert limits.hits == [("address", PHONE)]
 
@@ -56,7 +56,7 @@ def test_start_above_the_rate_limit_pushes_nothing(start_login, limits, client):
     limits.refusal = TooManyRequests("address", retry_after=3)
 
     with pytest.raises(TooManyRequests):
-        start_login.start(Destination(identifier="alice.test"), address=PHONE)
+        start_login(Destination(identifier="alice.test"), address=PHONE)
 
     assert client.pushed == []
 
@@ -66,13 +66,13 @@ def test_start_with_a_refused_prompt_raises_prompt_refused(start_login, prompt):
     asked = Destination(identifier="alice.test", prompt=prompt)
 
     with pytest.raises(PromptRefused):
-        start_login.start(asked, address=PHONE)
+        start_login(asked, address=PHONE)
 
 
 def test_start_with_create_at_a_signup_host_pushes_the_prompt(start_login, client):
     asked = Destination(identifier=HOST, prompt="create")
 
-    start_login.start(asked, address=PHONE)
+    start_login(asked, address=PHONE)
 
     assert client.pushed[0]["prompt"] == "create"
 
@@ -81,7 +81,7 @@ def test_start_with_a_scope_beyond_scope_max_raises_scope_refused(start_login):
     asked = Destination(identifier="alice.test", scope="repo:app.test.record")
 
     with pytest.raises(ScopeRefused):
-        start_login.start(asked, address=PHONE)
+        start_login(asked, address=PHONE)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_start_asks_for_the_granted_scope_of_the_same_person(
     held = session(did=did, handle=None, scope="atproto account:email")
     sessions.add(held, secret="cookie")
 
-    start_login.start(Destination(identifier=ALICE), address=PHONE, replaces="cookie")
+    start_login(Destination(identifier=ALICE), address=PHONE, replaces="cookie")
 
     [pushed] = client.pushed
     assert Destination.unpack(pushed["app_state"]).upgrades == upgrades
@@ -103,6 +103,6 @@ def test_start_asks_for_the_granted_scope_of_the_same_person(
 
 def test_start_while_too_many_logins_wait_raises_too_many_requests(start_login, client):
     with start_login.concurrency.hold(), pytest.raises(TooManyRequests):
-        start_login.start(Destination(identifier="alice.test"), address=PHONE)
+        start_login(Destination(identifier="alice.test"), address=PHONE)
 
     assert client.pushed == []

@@ -43,7 +43,7 @@ def signed_in(sessions):
 def test_logout_ends_the_session_and_revokes_its_grant(
     logout, sessions, client, audit, secret, token
 ):
-    revocation = logout.logout(secret=secret, token=token)
+    revocation = logout(secret=secret, token=token)
 
     assert revocation == Revocation(issuer="https://auth.test", is_asked=True)
 
@@ -54,7 +54,7 @@ def test_logout_ends_the_session_and_revokes_its_grant(
 
 @pytest.mark.parametrize("token", [None, "garbage", f"{ALICE} unknown"])
 def test_logout_without_a_session_ends_nothing(logout, client, token):
-    assert logout.logout(secret="unknown", token=token) is None
+    assert logout(secret="unknown", token=token) is None
 
     assert client.revoked == []
 
@@ -62,7 +62,7 @@ def test_logout_without_a_session_ends_nothing(logout, client, token):
 def test_logout_by_token_ends_the_session_of_the_token(
     logout_by_token, sessions, limits
 ):
-    logout_by_token.logout(f"{ALICE} sid-1", network="203.0.113.7")
+    logout_by_token(f"{ALICE} sid-1", network="203.0.113.7")
 
     assert sessions.get("sid-1") is None
     assert limits.hits == []
@@ -76,7 +76,7 @@ def test_logout_by_an_invalid_token_counts_against_the_network(
     logout_by_token, limits, token, error
 ):
     with pytest.raises(error):
-        logout_by_token.logout(token, network="203.0.113.7")
+        logout_by_token(token, network="203.0.113.7")
 
     assert limits.hits == [("token", "203.0.113.7")]
 

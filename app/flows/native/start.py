@@ -78,7 +78,7 @@ class StartNativeLogin:
         challenge = parse_code_challenge(code_challenge)
         await_secret = secrets.token_urlsafe(32)
         login_id = sha256_hex(await_secret)
-        started = self.starting.start(
+        started = self.starting(
             Destination(identifier=identifier, native=login_id), address=address
         )
         now = self.clock()

@@ -26,7 +26,7 @@ class FakeStart:
     asked: list[dict[str, object]] = field(default_factory=list)
     refusal: Exception | None = None
 
-    def start(self, destination, **asked):
+    def __call__(self, destination, **asked):
         if self.refusal:
             raise self.refusal
         self.asked.append({"destination": destination, **asked})
