@@ -147,7 +147,10 @@ def _laboratory(
         yield laboratory
     finally:
         browser.close()
-    assert laboratory.leaks() == []
+    try:
+        assert laboratory.leaks() == []
+    finally:
+        laboratory.vault.database.close()
 
 
 def _launch(playwright: Playwright, home: Path) -> Browser:
