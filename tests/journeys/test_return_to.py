@@ -17,7 +17,7 @@ from tests.web.hostile_targets import SIX
 ALICE = "alice.skyhost.social"
 
 GOOD = [
-    ("/", f"{HOME}/"),
+    ("/", f"{HOME}/auth/account"),
     ("/auth/session", f"{HOME}/auth/session"),
     ("/auth/account?tab=devices#one", f"{HOME}/auth/account?tab=devices#one"),
     ("/x/../auth/session", None),

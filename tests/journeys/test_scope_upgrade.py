@@ -480,7 +480,7 @@ def test_what_is_asked_survives_errors_and_retries(
 
 
 def test_what_is_asked_survives_forgetting_an_account(alice: Browser) -> None:
-    alice.signs_out()
+    alice.posts("/auth/logout", {"keep": "1"})
     page = asks(alice, TRACK)
 
     page = page.presses(forget=alice.world.alice.did)
