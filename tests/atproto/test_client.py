@@ -26,7 +26,7 @@ REVOKE = f"{ENTRYWAY}/oauth/revoke"
 
 
 def test_a_login_makes_a_session(library: Library, world: World) -> None:
-    """6.7, 6.10, 6.17: what was granted, and what it is bound to."""
+    """Requirements 6.7, 6.10, 6.17: what was granted, and what it is bound to."""
     session = library.logs_in(ALICE, app_state="to the garden")
 
     assert session.did == world.alice.did
@@ -43,7 +43,9 @@ def test_a_login_makes_a_session(library: Library, world: World) -> None:
 def test_a_warm_callback_costs_one_request(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.9, 6.14: the evidence of the login's start is minutes old; it serves."""
+    """Requirements 6.9, 6.14: the evidence of the login's start is minutes old; it
+    serves.
+    """
     url = library.approved(ALICE)
     network.forget()
 
@@ -55,7 +57,7 @@ def test_a_warm_callback_costs_one_request(
 def test_the_exchange_repeats_what_was_pushed(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.7: golden body; same kid, same DPoP key as PAR."""
+    """Requirement 6.7: golden body; same kid, same DPoP key as PAR."""
     library.logs_in(ALICE)
 
     push, exchange = (
@@ -79,7 +81,7 @@ def test_the_exchange_repeats_what_was_pushed(
 def test_login_with_undeclared_redirect_uri_is_not_begun(
     library: Library, network: FakeNetwork
 ) -> None:
-    """3.16: the host would refuse it, later and in its own words."""
+    """Requirement 3.16: the host would refuse it, later and in its own words."""
     with pytest.raises(ClientMetadataInvalid, match="not declared"):
         library.begins(ALICE, redirect_uri=f"{CALLBACK}/elsewhere")
 
@@ -94,7 +96,7 @@ def test_callback_returns_the_app_state(library: Library) -> None:
 
 
 def test_no_token_shows_in_the_repr_of_a_session(library: Library) -> None:
-    """9.22: nor a key, nor a nonce."""
+    """Requirement 9.22: nor a key, nor a nonce."""
     session = library.logs_in(ALICE)
 
     for secret in (session.access_token, session.refresh_token, session.as_nonce):
@@ -104,7 +106,9 @@ def test_no_token_shows_in_the_repr_of_a_session(library: Library) -> None:
 def test_two_devices_of_one_person_are_two_sessions(
     library: Library, world: World
 ) -> None:
-    """6.19: keyed by DID and session id; the second does not end the first."""
+    """Requirement 6.19: keyed by DID and session id; the second does not end the
+    first.
+    """
     first, second = library.logs_in(ALICE), library.logs_in(ALICE)
 
     assert first.session_id != second.session_id
@@ -112,7 +116,7 @@ def test_two_devices_of_one_person_are_two_sessions(
 
 
 def test_a_did_whose_handle_is_dead_signs_in(library: Library, world: World) -> None:
-    """1.22: a missing handle does not stop a start from the DID."""
+    """Requirement 1.22: a missing handle does not stop a start from the DID."""
     world.home(ALICE).did = None
 
     session = library.logs_in(world.alice.did, account=ALICE)
@@ -122,7 +126,7 @@ def test_a_did_whose_handle_is_dead_signs_in(library: Library, world: World) -> 
 
 
 def test_a_did_web_signs_in(library: Library, world: World) -> None:
-    """1.10: the other method."""
+    """Requirement 1.10: the other method."""
     did = "did:web:carol.coffee"
     carol = world.settle("carol.coffee", world.skyhost, did=did)
 
@@ -133,7 +137,9 @@ def test_a_did_web_signs_in(library: Library, world: World) -> None:
 def test_login_to_did_web_of_a_test_network_returns_session(
     world: World, start: str
 ) -> None:
-    """2.14: a `.test` name is public in a laboratory, at the callback too."""
+    """Requirement 2.14: a `.test` name is public in a laboratory, at the callback
+    too.
+    """
     library = Library(world, policy=NetworkPolicy(allow_test_names=True))
     world.settle("lab.test", world.skyhost, did="did:web:lab.test")
     identifier = parse_identifier(start, allow_test=True)
@@ -161,11 +167,11 @@ def test_subject_with_test_name_is_refused_outside_a_test_network(
     assert library.nothing_lives()
 
 
-# --- revocation (7.19) ----------------------------------------------------------------
+# --- revocation (requirement 7.19) ----------------------------------------------------
 def test_revoke_ends_the_session_here_and_at_its_host(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """7.19: both tokens, each with proof and authentication."""
+    """Requirement 7.19: both tokens, each with proof and authentication."""
     session = library.logs_in(ALICE)
     world.clock.advance(400)
 
@@ -194,7 +200,7 @@ def test_revoke_ends_the_session_here_and_at_its_host(
 def test_revoke_deletes_the_session_for_any_answer_of_the_host(
     library: Library, network: FakeNetwork, fault: Any
 ) -> None:
-    """7.19: local logout does not depend on anybody."""
+    """Requirement 7.19: local logout does not depend on anybody."""
     session = library.logs_in(ALICE)
     network.lay(REVOKE, fault)
 
@@ -206,7 +212,7 @@ def test_revoke_deletes_the_session_for_any_answer_of_the_host(
 def test_revoke_without_revocation_endpoint_returns_not_asked(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """7.19: just delete."""
+    """Requirement 7.19: just delete."""
     world.skyhost.server.lies.metadata["revocation_endpoint"] = REMOVED
     session = library.logs_in(ALICE)
 
@@ -222,7 +228,7 @@ def test_revoke_without_revocation_endpoint_returns_not_asked(
 def test_one_device_signs_out_and_the_other_stays(
     library: Library, world: World
 ) -> None:
-    """6.19."""
+    """Requirement 6.19."""
     here, there = library.logs_in(ALICE), library.logs_in(ALICE)
 
     library.client.revoke(here.did, here.session_id, deadline=library.deadline())
@@ -251,7 +257,7 @@ def test_sessions_are_records(library: Library) -> None:
 
 
 def test_former_keywords_of_the_browser_secret_warn_and_work(library: Library) -> None:
-    """9.12: for one release `binding` and `bindings` mean the same."""
+    """Requirement 9.12: for one release `binding` and `bindings` mean the same."""
     with pytest.warns(DeprecationWarning, match="'browser_secret'"):
         authorization = library.client.authorize(
             parse_identifier(ALICE),

@@ -123,7 +123,9 @@ def test_a_record_with_a_blob_is_written_listed_and_deleted(
 def test_every_call_goes_out_by_our_door_with_the_sessions_proof(
     sdk: Client, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """5.4, 5.5, 9.1: and with our name, not the SDK's (9.7)."""
+    """Requirements 5.4, 5.5, 9.1: and with our name, not the SDK's (requirement
+    9.7).
+    """
     sdk.com.atproto.server.get_session()
     create(sdk, session, title="x")
 
@@ -148,7 +150,7 @@ def test_the_account_is_known_without_a_request(
 def test_an_account_without_a_handle_has_the_marker_for_one(
     library: Library, world: World
 ) -> None:
-    """1.6: the SDK's model wants a handle."""
+    """Requirement 1.6: the SDK's model wants a handle."""
     world.publish(world.alice, world.skyhost, alsoKnownAs=[])
     session = library.logs_in(world.alice.did, scope=SCOPE)
 
@@ -158,7 +160,7 @@ def test_an_account_without_a_handle_has_the_marker_for_one(
 def test_a_token_that_is_due_is_refreshed_by_us(
     library: Library, world: World, network: FakeNetwork
 ) -> None:
-    """7.12: what the SDK thinks of tokens is never asked."""
+    """Requirement 7.12: what the SDK thinks of tokens is never asked."""
     world.skyhost.server.token_lifetime = 60
     sdk = opened(library, library.logs_in(ALICE, scope=SCOPE))
     world.clock.advance(55)
@@ -172,7 +174,7 @@ def test_a_token_that_is_due_is_refreshed_by_us(
 def test_a_refused_token_is_refreshed_once_and_the_body_goes_again(
     library: Library, sdk: Client, world: World, network: FakeNetwork
 ) -> None:
-    """7.14, 5.13."""
+    """Requirements 7.14, 5.13."""
     (grant,) = world.skyhost.server.grants.all
     grant.access_expires_at = 0.0
 
@@ -238,7 +240,7 @@ def test_sdk_call_with_timeout_uses_it(
 def test_an_answer_is_as_long_as_one_allows(
     library: Library, session: OAuthSession
 ) -> None:
-    """9.4."""
+    """Requirement 9.4."""
     with pytest.raises(ResponseTooLarge):
         opened(library, session, limit=10).com.atproto.server.get_session()
 
@@ -309,7 +311,7 @@ def test_an_error_that_names_none_brings_its_body(
 
 
 def test_a_missing_permission_is_named(sdk: Client, session: OAuthSession) -> None:
-    """8.11."""
+    """Requirement 8.11."""
     wanted = "repo:app.relay.playlist?action=create"
 
     with pytest.raises(ScopeMissing, match="permission that was not granted") as raised:
@@ -333,7 +335,7 @@ def test_the_end_of_the_session_is_said_in_our_words(
 def test_a_closed_account_and_an_outage_are_said_in_our_words(
     sdk: Client, session: OAuthSession, world: World, network: FakeNetwork
 ) -> None:
-    """7.21; and neither ends the session."""
+    """Requirement 7.21; and neither ends the session."""
     world.skyhost.pds.status_of[session.did] = "AccountDeactivated"
     with pytest.raises(AccountUnavailable):
         sdk.com.atproto.server.get_session()
@@ -348,7 +350,7 @@ def test_a_closed_account_and_an_outage_are_said_in_our_words(
 def test_an_answer_that_is_not_the_json_it_claims_to_be_is_refused(
     sdk: Client, network: FakeNetwork
 ) -> None:
-    """9.4."""
+    """Requirement 9.4."""
     lay(network, refuses(200, b'{"did": "a", "did": "b"}'))
 
     with pytest.raises(DocumentInvalid):

@@ -1,4 +1,6 @@
-"""Asking for more later, proved at the host: which grant still works (8.10)."""
+"""Asking for more later, proved at the host: which grant still works (requirement
+8.10).
+"""
 
 from __future__ import annotations
 

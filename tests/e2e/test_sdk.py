@@ -62,7 +62,7 @@ def test_a_track_with_its_sound_is_created_listed_and_deleted(
 def test_a_call_outside_the_grant_says_which_permission_is_missing(
     sdk: Client, session: OAuthSession
 ) -> None:
-    """8.11: and the session goes on."""
+    """Requirement 8.11: and the session goes on."""
     with pytest.raises(ScopeMissing) as missing:
         sdk.send_post("Hello")
 

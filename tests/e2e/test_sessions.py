@@ -62,7 +62,7 @@ def let_it_end(session: OAuthSession) -> None:
 def test_a_token_is_used_while_it_lives_and_replaced_once_when_it_ends(
     hasty: Network, relay: Relay, session: OAuthSession
 ) -> None:
-    """7.12."""
+    """Requirement 7.12."""
     for _ in range(5):
         assert relay.whoami(session) == session.did
     assert ledger_of(hasty, session).refreshes == 0
@@ -81,7 +81,7 @@ def test_a_token_is_used_while_it_lives_and_replaced_once_when_it_ends(
 def test_many_callers_of_an_expired_token_make_one_refresh(
     hasty: Network, relay: Relay, session: OAuthSession
 ) -> None:
-    """7.6."""
+    """Requirement 7.6."""
     let_it_end(session)
 
     with ThreadPoolExecutor(CALLERS) as pool:
@@ -94,7 +94,7 @@ def test_many_callers_of_an_expired_token_make_one_refresh(
 def test_a_host_that_is_down_costs_no_session(
     hasty: Network, relay: Relay, session: OAuthSession
 ) -> None:
-    """7.16, 7.17: said as it is, and over when the host is back."""
+    """Requirements 7.16, 7.17: said as it is, and over when the host is back."""
     let_it_end(session)
 
     with hasty.processes.without("pds"), pytest.raises(HostUnreachable):
@@ -123,7 +123,9 @@ def test_the_next_process_goes_on_with_what_the_last_one_stored(
 def test_a_nonce_that_one_process_learnt_serves_the_next(
     dev: Laboratory, tmp_path: Path
 ) -> None:
-    """5.7, 5.10: no challenge while the host takes it, which is a minute at least."""
+    """Requirements 5.7, 5.10: no challenge while the host takes it, which is a
+    minute at least.
+    """
     desk = Desk.at(dev.network, f"sqlite:///{tmp_path}/relay.db")
     with closing(Relay(desk)) as first:
         session = first.sign_in(dev.browser, dev.new_account())
@@ -138,7 +140,7 @@ def test_a_nonce_that_one_process_learnt_serves_the_next(
 def test_a_nonce_that_is_too_old_costs_one_more_request(
     relay: Relay, session: OAuthSession
 ) -> None:
-    """5.8: at the token endpoint it does not burn the refresh token."""
+    """Requirement 5.8: at the token endpoint it does not burn the refresh token."""
     let_it_end(session)
     relay.http.log.clear()
 
@@ -154,7 +156,7 @@ def test_a_nonce_that_is_too_old_costs_one_more_request(
 def test_ending_one_device_leaves_the_other(
     hasty: Network, relay: Relay, browser: Browser, account: Account
 ) -> None:
-    """6.19, 7.19: proved by the host's own table."""
+    """Requirements 6.19, 7.19: proved by the host's own table."""
     first, second = (relay.sign_in(browser, account) for _ in range(2))
     assert len(grants(hasty, account.did)) == 2
 
@@ -172,7 +174,9 @@ def test_ending_one_device_leaves_the_other(
 def test_a_grant_that_its_host_ended_is_said_to_be_over_once(
     hasty: Network, relay: Relay, browser: Browser, account: Account
 ) -> None:
-    """7.14, 7.17: another process revoked it, and this one still has the tokens."""
+    """Requirements 7.14, 7.17: another process revoked it, and this one still has
+    the tokens.
+    """
     session = relay.sign_in(browser, account)
     relay.client.revoke(session.did, session.session_id, deadline=Deadline.after(10))
     relay.sessions.put(session)

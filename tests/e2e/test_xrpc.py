@@ -103,7 +103,7 @@ def allowed(musician: Musician) -> Musician:
 
 
 def test_a_sibling_page_asks_for_a_permission_and_publishes(musician: Musician) -> None:
-    """8.11: refused by the real host first, and the way out leads there."""
+    """Requirement 8.11: refused by the real host first, and the way out leads there."""
     assert musician.publishes() == "permission_missing"
     musician.allows_it()
     uri = musician.publishes()
@@ -188,7 +188,7 @@ def test_what_is_not_named_never_reaches_the_host(allowed: Musician) -> None:
 
 
 def test_a_session_that_its_host_ended_is_connected_again(allowed: Musician) -> None:
-    """7.18: the platform's own sign-in is as good as before."""
+    """Requirement 7.18: the platform's own sign-in is as good as before."""
     [grant] = allowed.lab.vault.oauth_sessions(allowed.account.did)
     for _ in range(2):  # the host takes a refresh token that comes twice for a theft
         answer = try_refresh(allowed.lab, grant).json()

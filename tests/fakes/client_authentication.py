@@ -268,7 +268,9 @@ def _loopback(client_id: str) -> dict[str, Any]:
 
 
 def accepts_redirect(metadata: Mapping[str, Any], uri: str) -> bool:
-    """Compare exactly; a loopback URI without a port takes any (3.24, 3.30)."""
+    """Compare exactly; a loopback URI without a port takes any (requirements 3.24,
+    3.30).
+    """
     if uri in metadata["redirect_uris"]:
         return True
     asked = urlsplit(uri)

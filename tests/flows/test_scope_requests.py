@@ -32,7 +32,7 @@ def permissions() -> Permissions:
 def test_a_permission_goes_out_as_the_narrowest_that_is_declared(
     permissions: Permissions, asked: str, sent: str
 ) -> None:
-    """4.6: servers know the declared words and no others."""
+    """Requirement 4.6: servers know the declared words and no others."""
     assert permissions.to_ask(permissions.parse(asked)) == sent
 
 
@@ -50,7 +50,7 @@ def test_a_permission_goes_out_as_the_narrowest_that_is_declared(
 def test_to_ask_keeps_the_held_scope_that_is_still_declared(
     permissions: Permissions, held: str, sent: str
 ) -> None:
-    """8.9, 8.10: a permission set comes back as what is in it."""
+    """Requirements 8.9, 8.10: a permission set comes back as what is in it."""
     assert permissions.to_ask("", held) == sent
 
 
@@ -63,7 +63,9 @@ def test_parse_beyond_scope_max_raises_scope_refused(
 
 
 def test_a_coarse_word_does_not_stand_for_what_it_would_allow() -> None:
-    """8.6: it would have to be asked for, and is far more than was wanted."""
+    """Requirement 8.6: it would have to be asked for, and is far more than was
+    wanted.
+    """
     permissions = Permissions(scope="atproto", declared="atproto transition:generic")
 
     with pytest.raises(ScopeRefused):

@@ -113,7 +113,7 @@ def test_a_token_in_use_counts_as_use_of_its_session(
 def test_ending_a_device_leaves_the_others(
     laptop: Browser, phone: Browser, service: Service, world: World
 ) -> None:
-    """6.19, 6.15: and its grant is revoked at the host."""
+    """Requirements 6.19, 6.15: and its grant is revoked at the host."""
     page = ends(laptop, sid_of(phone))
 
     assert page.url == f"{HOME}/auth/account?ended=one"

@@ -54,7 +54,7 @@ def test_the_second_login_needs_no_username(service: Service, browser: Browser) 
 
 
 def test_two_devices_are_two_sessions(service: Service, browser: Browser) -> None:
-    """6.19: signing out on one leaves the other."""
+    """Requirement 6.19: signing out on one leaves the other."""
     browser.signs_in(ALICE, username="alice")
     other = service.browser()
     other.signs_in(ALICE)
@@ -118,7 +118,7 @@ def test_login_form_with_prompt_is_shown_while_signed_in(browser: Browser) -> No
 def test_signing_in_as_another_person_ends_the_first_session(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """6.17: a new session, and the grant of the old one is revoked."""
+    """Requirement 6.17: a new session, and the grant of the old one is revoked."""
     browser.signs_in(ALICE, username="alice")
     before = held_secret(browser)
 
@@ -132,7 +132,7 @@ def test_signing_in_as_another_person_ends_the_first_session(
 def test_login_replaces_a_session_cookie_planted_before(
     service: Service, browser: Browser
 ) -> None:
-    """6.17: no fixation; the attacker's session is not the victim's."""
+    """Requirement 6.17: no fixation; the attacker's session is not the victim's."""
     attacker = service.browser()
     attacker.signs_in(BOB, username="mallory")
     planted = held_secret(attacker)
@@ -164,7 +164,7 @@ def test_denied_login_shows_the_form_again(browser: Browser, world: World) -> No
 def test_another_account_than_the_typed_one_is_refused(
     browser: Browser, world: World
 ) -> None:
-    """6.11, 6.15: no session, no cookie, no living grant."""
+    """Requirements 6.11, 6.15: no session, no cookie, no living grant."""
     page = browser.opens_login().types(ALICE).approves(BOB)
 
     assert (page.status, page.error) == (403, "account_mismatch")
@@ -187,7 +187,7 @@ def test_a_failed_login_leaves_the_session_before_it(browser: Browser) -> None:
 def test_disabled_account_gets_account_disabled(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """Told so, and its grant is revoked (6.15)."""
+    """Told so, and its grant is revoked (requirement 6.15)."""
     browser.signs_in(ALICE, username="alice")
     service.rows("UPDATE users SET disabled_at = 1 WHERE did = ?", world.alice.did)
     other = service.browser()
@@ -203,7 +203,7 @@ def test_disabled_account_gets_account_disabled(
 def test_the_account_is_the_did_and_not_the_handle(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """1.30: a handle that moves to another person takes nothing along."""
+    """Requirement 1.30: a handle that moves to another person takes nothing along."""
     browser.signs_in(ALICE, username="alice")
     world.clock.advance(600)
     heir = world.settle(ALICE, world.skyhost, did="did:web:heir.coffee")
@@ -234,7 +234,9 @@ def test_a_renamed_account_is_shown_by_its_new_handle(
 def test_a_handle_that_moved_on_is_shown_no_longer(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """1.22, 1.30: at the next login it is not verified, so the token names none."""
+    """Requirements 1.22, 1.30: at the next login it is not verified, so the token
+    names none.
+    """
     browser.signs_in(ALICE, username="alice")
     world.clock.advance(600)
     world.home(ALICE).did = world.bob.did
@@ -248,7 +250,7 @@ def test_a_handle_that_moved_on_is_shown_no_longer(
 def test_an_account_whose_handle_is_dead_signs_in_by_did(
     browser: Browser, world: World
 ) -> None:
-    """1.22, 9.18: the page shows the DID."""
+    """Requirements 1.22, 9.18: the page shows the DID."""
     world.home(ALICE).did = None
 
     at_host = browser.opens_login().types(world.alice.did)
@@ -263,7 +265,7 @@ def test_an_account_whose_handle_is_dead_signs_in_by_did(
 def test_the_way_back_from_the_host_is_fast_and_leaks_nothing(
     browser: Browser,
 ) -> None:
-    """6.20: the callback's URL holds the code."""
+    """Requirement 6.20: the callback's URL holds the code."""
     callback = browser.opens_login().types(ALICE).answer()
 
     answer = browser.requests("GET", callback, site="cross-site")

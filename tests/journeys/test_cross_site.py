@@ -1,4 +1,6 @@
-"""Requests that other sites cause, forged names, security headers (9.8, 3.5)."""
+"""Requests that other sites cause, forged names, security headers (requirements
+9.8, 3.5).
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,7 @@ STRANGERS = [
 def test_form_post_from_another_site_is_refused_at_every_route(
     standing: Service, signed_in: Browser, stranger: dict[str, str]
 ) -> None:
-    """9.8: a sibling host's too, on every route that takes a POST."""
+    """Requirement 9.8: a sibling host's too, on every route that takes a POST."""
     standing.world.network.forget()
 
     for route in posting_routes(standing):
@@ -88,7 +90,7 @@ def test_form_post_from_another_site_is_refused_at_every_route(
     "origin", ["https://evil.cafe", "null", "https://app.platform.cafe", ""]
 )
 def test_an_old_browser_is_judged_by_its_origin(standing: Service, origin: str) -> None:
-    """9.8: without Sec-Fetch-Site nothing but our own origin will do."""
+    """Requirement 9.8: without Sec-Fetch-Site nothing but our own origin will do."""
     browser = standing.browser(fetch_metadata=False)
 
     for route in posting_routes(standing):
@@ -106,7 +108,7 @@ def test_an_old_browser_is_judged_by_its_origin(standing: Service, origin: str) 
 def test_a_post_that_says_nothing_about_its_origin_is_refused(
     standing: Service,
 ) -> None:
-    """9.8: fail closed."""
+    """Requirement 9.8: fail closed."""
     browser = standing.browser(fetch_metadata=False)
 
     for route in posting_routes(standing):
@@ -146,7 +148,9 @@ def all_of(answer: Answer) -> str:
 def test_a_forged_name_is_reflected_nowhere(
     standing: Service, host: str, header: str
 ) -> None:
-    """3.5, 3.31: absolute URLs come from settings; slash redirects included."""
+    """Requirements 3.5, 3.31: absolute URLs come from settings; slash redirects
+    included.
+    """
     browser = standing.browser()
     value = f"host={host}" if header == "Forwarded" else host
     odd = ["/auth//login", "//auth/login", "/auth/login/", "/auth", "/auth/login//"]
@@ -162,14 +166,16 @@ def test_a_forged_name_is_reflected_nowhere(
 def test_documents_are_the_same_under_any_name(
     standing: Service, path: str, host: str
 ) -> None:
-    """3.5: byte for byte."""
+    """Requirement 3.5: byte for byte."""
     assert standing.get(path, Host=host).body == standing.get(path).body
 
 
 def test_a_login_under_a_forged_name_keeps_our_own(
     standing: Service, visitor: Browser
 ) -> None:
-    """3.5, 3.31: client_id and redirect_uri do not move with the Host header."""
+    """Requirements 3.5, 3.31: client_id and redirect_uri do not move with the Host
+    header.
+    """
     answer = visitor.requests(
         "POST",
         f"{HOME}/auth/login",

@@ -42,7 +42,7 @@ def broken(service: Service) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_metadata_says_its_own_address(service: Service, path: str) -> None:
-    """3.1: `client_id` is the URL at which it lives, byte for byte."""
+    """Requirement 3.1: `client_id` is the URL at which it lives, byte for byte."""
     answer = service.get(path)
 
     assert answer.status == 200
@@ -52,7 +52,7 @@ def test_the_metadata_says_its_own_address(service: Service, path: str) -> None:
 
 
 def test_what_the_metadata_says(service: Service) -> None:
-    """3.6 to 3.10, 3.14 to 3.17."""
+    """Requirements 3.6 to 3.10, 3.14 to 3.17."""
     document = service.get("/oauth-client-metadata.json").json()
 
     (jwk,) = document.pop("jwks")["keys"]
@@ -98,7 +98,7 @@ def test_the_scope_of_the_metadata_is_what_we_ask(
 def test_a_narrower_grant_signs_in(
     open_service: Callable[..., Service], world: World
 ) -> None:
-    """6.16, 8.8: what was dropped is simply not there."""
+    """Requirements 6.16, 8.8: what was dropped is simply not there."""
     world.skyhost.server.lies.granted_scope = "atproto"
     browser = open_service(scope="atproto account:email").browser()
 
@@ -111,7 +111,9 @@ def test_a_narrower_grant_signs_in(
 def test_metadata_is_served_while_our_own_request_waits(
     service: Service, network: FakeNetwork
 ) -> None:
-    """3.13: the server asks us in the middle of PAR, and only then answers."""
+    """Requirement 3.13: the server asks us in the middle of PAR, and only then
+    answers.
+    """
     service.browser().opens_login().types(ALICE)
 
     urls = [(one.sender, one.url) for one in network.log]
@@ -166,7 +168,9 @@ def test_documents_and_tokens_are_served_while_a_host_is_slow(
 def test_documents_are_served_with_the_database_down(
     service: Service, path: str
 ) -> None:
-    """3.12: a running service goes on; hosts need the metadata for every refresh."""
+    """Requirement 3.12: a running service goes on; hosts need the metadata for
+    every refresh.
+    """
     before = service.get(path).body
     broken(service)
     service.world.clock.advance(3_600)
@@ -181,7 +185,7 @@ def test_documents_are_served_with_the_database_down(
 def test_a_worker_that_was_never_asked_serves_them_too(
     service: Service, path: str
 ) -> None:
-    """3.12: what a worker needs is in its memory from its start."""
+    """Requirement 3.12: what a worker needs is in its memory from its start."""
     warm_up(service.app)
     broken(service)
 
@@ -227,7 +231,7 @@ def test_database_outage_keeps_sessions_signed_in(
 def test_grant_that_cannot_be_stored_is_revoked(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """6.15: the database fails between the code and the session."""
+    """Requirement 6.15: the database fails between the code and the session."""
     at_host = browser.opens_login().types(ALICE)
     service.rows("ALTER TABLE sessions RENAME TO gone")
 
@@ -269,7 +273,9 @@ def test_our_own_metadata_names_issuer_and_keys(service: Service) -> None:
 def test_loopback_development_signs_in_without_key_or_domain(
     open_service: Callable[..., Service], network: FakeNetwork
 ) -> None:
-    """3.26 to 3.29: the id says everything, nothing is fetched, no assertion."""
+    """Requirements 3.26 to 3.29: the id says everything, nothing is fetched, no
+    assertion.
+    """
     browser = open_service(loopback=True).browser()
 
     arrived = browser.signs_in(ALICE, username="alice")
@@ -285,7 +291,9 @@ def test_loopback_development_signs_in_without_key_or_domain(
 def test_loopback_development_signs_in_on_ipv6_alike(
     open_service: Callable[..., Service], network: FakeNetwork
 ) -> None:
-    """3.26 to 3.28: bound to [::1], and the browser stays there all the way."""
+    """Requirements 3.26 to 3.28: bound to [::1], and the browser stays there all
+    the way.
+    """
     service = open_service(loopback=True, bind=Address("::1", 8000))
     browser = service.browser()
 
@@ -314,7 +322,7 @@ def test_an_app_signs_in_on_ipv6_loopback(
 def test_localhost_in_development_redirects_to_127_0_0_1(
     open_service: Callable[..., Service],
 ) -> None:
-    """3.28: cookies of `localhost` would be missing at the callback."""
+    """Requirement 3.28: cookies of `localhost` would be missing at the callback."""
     browser = open_service(loopback=True).browser()
 
     answer = browser.requests(

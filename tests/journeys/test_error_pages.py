@@ -188,7 +188,9 @@ def another_browser(scene: Scene) -> Page:
 
 
 def a_host_whose_cookies_were_lost(scene: Scene) -> Page:
-    """9.21: the reference server says so in the description, and nowhere else."""
+    """Requirement 9.21: the reference server says so in the description, and
+    nowhere else.
+    """
     at_host = scene.begins()
     back = at_host.page.sends_back("invalid_request", "ERR_COOKIES_UNSUPPORTED")
     return scene.visits(back.url, site="cross-site")

@@ -175,7 +175,7 @@ def test_a_refusal_says_where_to_sign_in_for_proxies_that_pass_on_no_redirect(
 def test_no_proxy_header_makes_an_open_redirect(
     service: Service, original: str
 ) -> None:
-    """9.9."""
+    """Requirement 9.9."""
     answer = asks(
         service, None, "/auth/verify?redirect=1", **{"X-Original-URL": original}
     )

@@ -39,7 +39,9 @@ def calls(service: Service, live: LiveSession) -> str:
 def test_the_service_keeps_the_session_at_the_host_for_weeks(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """7.12: refreshed when it is used, by the service's own stores and keys."""
+    """Requirement 7.12: refreshed when it is used, by the service's own stores and
+    keys.
+    """
     for _ in range(3):
         world.clock.advance(5 * 86_400)
         assert calls(service, restored(service)) == world.alice.did
@@ -51,7 +53,7 @@ def test_the_service_keeps_the_session_at_the_host_for_weeks(
 def test_the_end_of_the_session_at_the_host_is_not_the_end_here(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """7.18, 7.21: the person stays signed in, and may sign in again."""
+    """Requirements 7.18, 7.21: the person stays signed in, and may sign in again."""
     live = restored(service)
     world.skyhost.server.grants.all[0].alive = False
     with pytest.raises(SessionEnded):
@@ -65,7 +67,7 @@ def test_the_end_of_the_session_at_the_host_is_not_the_end_here(
 def test_who_moved_signs_in_at_the_new_host_as_the_same_person(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """7.16: the platform account stays."""
+    """Requirement 7.16: the platform account stays."""
     live = restored(service)
     world.moves(world.alice, world.garden)
     world.clock.advance(3600)
@@ -84,7 +86,7 @@ def test_who_moved_signs_in_at_the_new_host_as_the_same_person(
 def test_a_second_device_is_a_second_session(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """6.19: the end of one leaves the other."""
+    """Requirement 6.19: the end of one leaves the other."""
     service.browser().signs_in(ALICE)
     first, second = restored(service, 0), restored(service, 1)
     alice.signs_out()
@@ -97,7 +99,7 @@ def test_a_second_device_is_a_second_session(
 def test_a_session_that_is_replaced_is_revoked_at_its_host(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """6.17: on the same device, after the new one is there."""
+    """Requirement 6.17: on the same device, after the new one is there."""
     alice.signs_in(ALICE, prompt="login")
 
     first, second = world.skyhost.server.grants.all

@@ -33,7 +33,7 @@ SIGNUP = f"{HOME}/auth/signup"
 def test_a_handle_is_understood_however_it_is_pasted(
     browser: Browser, world: World, typed: str
 ) -> None:
-    """1.2, UX rule 2."""
+    """Requirement 1.2, UX rule 2."""
     browser.signs_in(typed, username="alice")
 
     assert browser.visits("/auth/session").json["did"] == world.alice.did
@@ -46,14 +46,14 @@ def test_a_login_may_start_from_a_did(browser: Browser, world: World) -> None:
 
 
 def test_a_handle_found_by_dns_alone_signs_in(browser: Browser, world: World) -> None:
-    """1.11: one of the two methods is enough."""
+    """Requirement 1.11: one of the two methods is enough."""
     world.settle("dana.paints.ink", world.skyhost, txt=True, https=False)
 
     assert browser.signs_in("dana.paints.ink", username="dana").url == ACCOUNT
 
 
 def test_a_login_may_start_from_a_server(browser: Browser, world: World) -> None:
-    """2.10: who it is comes out at the end."""
+    """Requirement 2.10: who it is comes out at the end."""
     at_host = browser.opens_login().types(ENTRYWAY)
 
     assert at_host.approves(BOB).url == SIGNUP
@@ -82,7 +82,7 @@ def test_a_bare_name_is_completed(open_service: Callable[..., Service]) -> None:
 def test_login_with_create_prompt_signs_a_new_account_in(
     browser: Browser, world: World
 ) -> None:
-    """4.9: `prompt=create` at a host that is offered."""
+    """Requirement 4.9: `prompt=create` at a host that is offered."""
     at_host = browser.opens_login().presses(prompt="create", identifier=ENTRYWAY)
     assert isinstance(at_host, AtHost)
     assert at_host.page.request.form["prompt"] == "create"
@@ -188,7 +188,7 @@ def test_a_browser_too_old_for_fetch_metadata_signs_in(service: Service) -> None
 def test_invalid_identifier_is_refused_without_a_request(
     browser: Browser, network: FakeNetwork, typed: str
 ) -> None:
-    """1.3 to 1.10: the form again, filled in as before, and no request."""
+    """Requirements 1.3 to 1.10: the form again, filled in as before, and no request."""
     arrived = browser.opens_login().tries(typed)
 
     assert isinstance(arrived, Page)

@@ -1,4 +1,6 @@
-"""Signing out: here at once, at the host as far as it can be reached (7.19)."""
+"""Signing out: here at once, at the host as far as it can be reached (requirement
+7.19).
+"""
 
 from __future__ import annotations
 
@@ -156,7 +158,9 @@ def test_after_signing_out_one_can_sign_in_again(alice: Browser) -> None:
 def test_signing_out_where_the_client_key_has_gone(
     alice: Browser, service: Service, network: FakeNetwork
 ) -> None:
-    """7.4: nothing can be said to the host; the session ends here all the same."""
+    """Requirement 7.4: nothing can be said to the host; the session ends here all
+    the same.
+    """
     service.rows("UPDATE oauth_sessions SET client_kid = 'gone'")
     network.forget()
 
@@ -168,7 +172,9 @@ def test_signing_out_where_the_client_key_has_gone(
 def test_sign_out_at_host_without_revocation_says_that_access_stays(
     browser: Browser, world: World
 ) -> None:
-    """7.19: the server publishes no revocation_endpoint, so the grant goes on."""
+    """Requirement 7.19: the server publishes no revocation_endpoint, so the grant
+    goes on.
+    """
     world.skyhost.server.lies.metadata["revocation_endpoint"] = REMOVED
     browser.signs_in(ALICE, username="alice")
 

@@ -1,4 +1,6 @@
-"""DELETE /auth/session: an app, which holds nothing but its token, signs out (7.19)."""
+"""DELETE /auth/session: an app, which holds nothing but its token, signs out
+(requirement 7.19).
+"""
 
 from __future__ import annotations
 

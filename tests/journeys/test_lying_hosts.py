@@ -36,7 +36,7 @@ def nothing_is_kept(service: Service, browser: Browser) -> None:
 def test_callback_with_another_issuer_is_refused(
     service: Service, browser: Browser, network: FakeNetwork, iss: Any
 ) -> None:
-    """6.5: refused before the code goes anywhere."""
+    """Requirement 6.5: refused before the code goes anywhere."""
     service.world.skyhost.server.lies.callback_iss = iss
 
     page = browser.opens_login().types(ALICE).approves()
@@ -49,7 +49,9 @@ def test_callback_with_another_issuer_is_refused(
 def test_callback_that_mixes_up_two_servers_is_refused(
     service: Service, browser: Browser, network: FakeNetwork
 ) -> None:
-    """6.5, 9.16: the code of an honest server does not reach a dishonest one."""
+    """Requirements 6.5, 9.16: the code of an honest server does not reach a
+    dishonest one.
+    """
     honest = query_of(browser.opens_login().types(ALICE).answer())
     evil = query_of(browser.opens_login().types("rosies.garden").answer())
 
@@ -65,7 +67,7 @@ def test_callback_that_mixes_up_two_servers_is_refused(
 def test_callback_with_a_repeated_parameter_is_refused(
     service: Service, browser: Browser, network: FakeNetwork, name: str
 ) -> None:
-    """6.1."""
+    """Requirement 6.1."""
     service.world.skyhost.server.lies.callback_repeats = (name,)
 
     page = browser.opens_login().types(ALICE).approves()
@@ -78,7 +80,7 @@ def test_callback_with_a_repeated_parameter_is_refused(
 def test_token_answer_with_another_subject_is_refused(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """6.11, 6.15."""
+    """Requirements 6.11, 6.15."""
     world.skyhost.server.lies.subject = world.rosie.did
 
     page = browser.opens_login().types(ALICE).approves()
@@ -105,7 +107,9 @@ def test_server_start_with_a_foreign_subject_is_refused(
 def test_pds_that_names_a_foreign_server_is_refused(
     service: Service, browser: Browser, world: World
 ) -> None:
-    """2.9, 6.12: one's own PDS may name any server, and gains no account by it."""
+    """Requirements 2.9, 6.12: one's own PDS may name any server, and gains no
+    account by it.
+    """
     trap = world.add_host("trap.social", server="as.trap.social")
     world.settle("mallory.trap.social", trap)
     trap.pds.document["authorization_servers"] = [ENTRYWAY]
@@ -119,7 +123,7 @@ def test_pds_that_names_a_foreign_server_is_refused(
 def test_handle_that_names_a_foreign_account_is_refused(
     service: Service, browser: Browser, world: World, network: FakeNetwork
 ) -> None:
-    """1.21: the account does not claim it."""
+    """Requirement 1.21: the account does not claim it."""
     world.home("mallory.paints.ink").did = world.alice.did
 
     page = browser.opens_login().tries("mallory.paints.ink")
@@ -153,7 +157,7 @@ def test_malformed_token_answer_is_refused(
     status: int,
     code: str,
 ) -> None:
-    """6.8, 6.10, 9.5: and the next login goes through."""
+    """Requirements 6.8, 6.10, 9.5: and the next login goes through."""
     at_host = browser.opens_login().types(ALICE)
     network.lay(TOKEN, fault)
 
@@ -168,7 +172,7 @@ def test_malformed_token_answer_is_refused(
 def test_a_lost_token_answer_begins_again(
     service: Service, browser: Browser, network: FakeNetwork
 ) -> None:
-    """6.8: the code is not sent twice; the person starts over."""
+    """Requirement 6.8: the code is not sent twice; the person starts over."""
     at_host = browser.opens_login().types(ALICE)
     network.lay(TOKEN, faults.DropsAnswer(), times=1)
 
@@ -208,7 +212,7 @@ def test_a_slow_host_ends_in_time(
 def test_unsafe_authorization_endpoint_is_not_redirected_to(
     browser: Browser, world: World, endpoint: str
 ) -> None:
-    """9.10."""
+    """Requirement 9.10."""
     world.skyhost.server.lies.metadata["authorization_endpoint"] = endpoint
 
     page = browser.opens_login().tries(ALICE)
@@ -221,7 +225,7 @@ def test_unsafe_authorization_endpoint_is_not_redirected_to(
     "name", ["<script>alert(1)</script>", '"><img src=x>', "{{1337*1337}}"]
 )
 def test_what_was_typed_is_shown_as_text(browser: Browser, name: str) -> None:
-    """9.11."""
+    """Requirement 9.11."""
     page = browser.opens_login().tries(name)
 
     assert isinstance(page, Page)
@@ -243,7 +247,9 @@ def test_https_answer_is_used_while_dns_is_slow(browser: Browser, world: World) 
 def test_handle_with_two_answers_returns_the_did_of_dns(
     browser: Browser, world: World
 ) -> None:
-    """1.12: TXT says Bob, HTTPS says Alice; then the account decides (1.21)."""
+    """Requirement 1.12: TXT says Bob, HTTPS says Alice; then the account decides
+    (requirement 1.21).
+    """
     world.dns.records[f"_atproto.{ALICE}"] = [f"did={world.bob.did}"]
 
     page = browser.opens_login().tries(ALICE)
@@ -253,7 +259,7 @@ def test_handle_with_two_answers_returns_the_did_of_dns(
 
 
 def test_two_different_records_are_no_answer(browser: Browser, world: World) -> None:
-    """1.13: neither is picked; HTTPS may still say."""
+    """Requirement 1.13: neither is picked; HTTPS may still say."""
     name = f"_atproto.{ALICE}"
     world.dns.records[name] = [f"did={world.bob.did}", f"did={world.alice.did}"]
 
@@ -261,7 +267,7 @@ def test_two_different_records_are_no_answer(browser: Browser, world: World) -> 
 
 
 def test_a_failing_name_server_is_asked_again(browser: Browser, world: World) -> None:
-    """1.18: SERVFAIL is no absence, and is not remembered."""
+    """Requirement 1.18: SERVFAIL is no absence, and is not remembered."""
     world.settle("dana.paints.ink", world.skyhost, txt=True, https=False)
     world.dns.fails("_atproto.dana.paints.ink", "SERVFAIL")
     page = browser.opens_login().tries("dana.paints.ink")
@@ -274,7 +280,7 @@ def test_a_failing_name_server_is_asked_again(browser: Browser, world: World) ->
 def test_a_handle_that_was_just_repaired_is_found(
     browser: Browser, world: World
 ) -> None:
-    """1.20: an absence is not remembered for longer than a minute."""
+    """Requirement 1.20: an absence is not remembered for longer than a minute."""
     world.home("eva.paints.ink")
     page = browser.opens_login().tries("eva.paints.ink")
     assert isinstance(page, Page)

@@ -1,4 +1,6 @@
-"""An account that moved to another host: the same person here, and told so (7.16)."""
+"""An account that moved to another host: the same person here, and told so
+(requirement 7.16).
+"""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_the_header_names_the_key_by_its_thumbprint(
 def test_only_public_halves_of_the_platforms_keys_are_published(
     service: Service, prepared: Prepared
 ) -> None:
-    """Never the client's keys, never a private part (9.23)."""
+    """Never the client's keys, never a private part (requirement 9.23)."""
     jwks = service.get("/.well-known/jwks.json").json()
 
     assert [jwk["kty"] for jwk in jwks["keys"]] == ["RSA"]
@@ -108,7 +108,7 @@ def test_only_public_halves_of_the_platforms_keys_are_published(
 
 
 def test_no_token_of_the_host_is_in_ours(alice: Browser, world: World) -> None:
-    """7.22, 9.15: the cookie carries only ours."""
+    """Requirements 7.22, 9.15: the cookie carries only ours."""
     grant = world.skyhost.server.grants.alive(world.alice.did)[0]
     held = " ".join(cookie.value for cookie in alice.jar)
 
@@ -264,7 +264,9 @@ def test_a_token_ends_on_time(alice: Browser, service: Service, world: World) ->
 
 
 def test_cookies_in_production(alice: Browser, world: World) -> None:
-    """9.15: ours `__Host-`, the token for the parent domain; all bounded."""
+    """Requirement 9.15: ours `__Host-`, the token for the parent domain; all
+    bounded.
+    """
     token = cookie_of(alice)
     assert token.domain == "platform.cafe"
     assert not token.host_only
@@ -283,7 +285,7 @@ def test_cookies_in_production(alice: Browser, world: World) -> None:
 def test_a_flows_cookie_lives_as_long_as_the_flow(
     browser: Browser, world: World
 ) -> None:
-    """9.12, 9.13."""
+    """Requirements 9.12, 9.13."""
     browser.opens_login().types(ALICE)
 
     (flow,) = [cookie for cookie in browser.jar if "flow" in cookie.name]
@@ -297,7 +299,9 @@ def test_a_flows_cookie_lives_as_long_as_the_flow(
 def test_cookies_in_loopback_development(
     open_service: Callable[..., Service],
 ) -> None:
-    """9.15: no Secure and no prefix, or a browser would drop them over http."""
+    """Requirement 9.15: no Secure and no prefix, or a browser would drop them over
+    http.
+    """
     service = open_service(loopback=True)
     browser = service.browser()
 

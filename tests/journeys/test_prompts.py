@@ -1,4 +1,6 @@
-"""Asking the host for a certain page, and hosts that cannot show it (4.9, 4.10)."""
+"""Asking the host for a certain page, and hosts that cannot show it (requirements
+4.9, 4.10).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def goes_back(at_host: AtHost, error: str) -> Page | AtHost:
 def test_a_prompt_that_the_host_refuses_is_left_out_the_second_time(
     browser: Browser, network: FakeNetwork, error: str
 ) -> None:
-    """4.9, 4.10: and the login goes on as if it had never been asked for."""
+    """Requirements 4.9, 4.10: and the login goes on as if it had never been asked
+    for.
+    """
     at_host = asked(browser, "select_account")
 
     again = goes_back(at_host, error)
@@ -54,7 +58,7 @@ def test_a_prompt_that_the_host_refuses_is_left_out_the_second_time(
 def test_a_second_refusal_is_shown(
     browser: Browser, network: FakeNetwork, error: str
 ) -> None:
-    """4.10: no loop."""
+    """Requirement 4.10: no loop."""
     again = goes_back(asked(browser, "login"), error)
     assert isinstance(again, AtHost)
     network.forget()
@@ -69,7 +73,7 @@ def test_a_second_refusal_is_shown(
 def test_a_login_that_asked_for_nothing_is_not_tried_again(
     browser: Browser, network: FakeNetwork
 ) -> None:
-    """4.10: there is nothing to leave out."""
+    """Requirement 4.10: there is nothing to leave out."""
     at_host = browser.opens_login().types(ALICE)
     network.forget()
 
@@ -83,7 +87,7 @@ def test_a_login_that_asked_for_nothing_is_not_tried_again(
 def test_another_error_is_not_tried_again(
     browser: Browser, network: FakeNetwork
 ) -> None:
-    """4.10: only what leaving out the prompt may mend."""
+    """Requirement 4.10: only what leaving out the prompt may mend."""
     at_host = asked(browser, "login")
     network.forget()
 

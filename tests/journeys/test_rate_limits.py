@@ -1,4 +1,4 @@
-"""Limits on starting a login: per address, and per host that we would ask (9.6).
+"""Limits on starting a login: per address, per host that we ask (requirement 9.6).
 
 The windows are long, so that none of them ends in the middle of a test.
 """

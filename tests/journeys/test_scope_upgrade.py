@@ -1,4 +1,6 @@
-"""Ask little first, more later (8.10): a service sends people for a wider session."""
+"""Ask little first, more later (requirement 8.10): a service sends people for a
+wider session.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,7 @@ def token_of(browser: Browser) -> str:
 
 
 def test_the_metadata_declares_the_most_that_is_ever_asked(service: Service) -> None:
-    """4.6, 8.10."""
+    """Requirements 4.6, 8.10."""
     declared = service.get("/oauth-client-metadata.json").json()["scope"]
 
     assert set(declared.split()) == set(SCOPE_MAX.split())
@@ -122,7 +124,7 @@ def test_the_request_names_the_person_by_their_did(
 def test_the_wider_session_replaces_the_old_one(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """8.10, 6.15: and the old grant is revoked at the host."""
+    """Requirements 8.10, 6.15: and the old grant is revoked at the host."""
     old = token_of(alice)
 
     agrees(asks(alice, TRACK)).approves()
@@ -150,7 +152,7 @@ def test_the_old_session_stays_until_the_new_one_is_there(
 def test_a_second_permission_joins_the_first(
     alice: Browser, network: FakeNetwork
 ) -> None:
-    """8.10: an upgrade never narrows."""
+    """Requirement 8.10: an upgrade never narrows."""
     agrees(asks(alice, TRACK)).approves()
 
     page = asks(alice, "account:email")
@@ -164,7 +166,7 @@ def test_a_second_permission_joins_the_first(
 def test_a_part_of_a_permission_is_asked_for_as_the_metadata_spells_it(
     alice: Browser, network: FakeNetwork
 ) -> None:
-    """4.6: servers compare the words with those of the metadata."""
+    """Requirement 4.6: servers compare the words with those of the metadata."""
     page = asks(alice, f"{TRACK}?action=create")
 
     assert "add your public records of app.relay.track" in page.text
@@ -196,7 +198,7 @@ def test_a_visitor_who_is_not_signed_in_is_asked_for_all_at_once(
 def test_what_is_granted_in_any_spelling_is_not_asked_for_again(
     alice: Browser, world: World, network: FakeNetwork, spelling: str
 ) -> None:
-    """8.9."""
+    """Requirement 8.9."""
     world.skyhost.server.lies.granted_scope = spelling
     agrees(asks(alice, f"{TRACK} repo:app.relay.list")).approves()
     network.forget()
@@ -211,7 +213,7 @@ def test_what_is_granted_in_any_spelling_is_not_asked_for_again(
 def test_an_expanded_permission_set_is_granted(
     open_service: Callable[..., Service], world: World, network: FakeNetwork
 ) -> None:
-    """8.9: and asked for again as the set, when something joins it."""
+    """Requirement 8.9: and asked for again as the set, when something joins it."""
     include = "include:app.relay.authTracks"
     service = open_service(scope_max=f"atproto {include} account:email")
     world.skyhost.server.expands_include = {include: TRACK}
@@ -225,7 +227,9 @@ def test_an_expanded_permission_set_is_granted(
 
 
 def test_a_grant_of_less_than_was_asked_is_taken(alice: Browser, world: World) -> None:
-    """8.8: the person left something out; the service can see what there is."""
+    """Requirement 8.8: the person left something out; the service can see what
+    there is.
+    """
     world.skyhost.server.lies.granted_scope = f"atproto {TRACK}"
 
     arrived = agrees(asks(alice, f"{TRACK} account:email")).approves()
@@ -336,7 +340,9 @@ def test_declining_after_sign_out_does_not_sign_in(
 def test_of_two_upgrades_side_by_side_the_later_one_takes_nothing_away(
     alice: Browser, service: Service, world: World, network: FakeNetwork
 ) -> None:
-    """8.10: it was begun before the first permission was there, and does without."""
+    """Requirement 8.10: it was begun before the first permission was there, and
+    does without.
+    """
     first = agrees(asks(alice, TRACK))
     second = agrees(asks(alice, "account:email"))
     first.approves()
@@ -444,7 +450,7 @@ def test_scope_upgrade_with_a_foreign_return_to_is_refused(
 def test_another_site_cannot_press_the_button(
     alice: Browser, network: FakeNetwork
 ) -> None:
-    """9.8."""
+    """Requirement 9.8."""
     page = asks(alice, TRACK)
     network.forget()
 
@@ -513,7 +519,7 @@ def test_other_account_in_the_browser_is_asked_for_the_base_scope(
     assert pushed(network) == {"atproto"}
 
 
-# --- a session at the host that is over (7.18) ----------------------------------------
+# --- a session at the host that is over (requirement 7.18) ----------------------------
 
 
 @pytest.fixture
@@ -573,7 +579,7 @@ def test_reconnect_with_a_scope_asks_for_both(cut_off: Browser) -> None:
 def test_reconnecting_replaces_a_session_that_lives(
     alice: Browser, service: Service, world: World
 ) -> None:
-    """7.18: `prompt=login` always ends in a fresh session."""
+    """Requirement 7.18: `prompt=login` always ends in a fresh session."""
     page = alice.opens_login(
         prompt="login", identifier=world.alice.did, return_to=FORUM
     )

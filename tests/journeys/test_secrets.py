@@ -262,7 +262,7 @@ def test_the_log_of_a_full_run_holds_no_secret(
 
 
 def test_no_page_shows_a_token_of_the_host(run: Run, service: Service) -> None:
-    """7.22: not on a page, not in JSON, not in a cookie."""
+    """Requirement 7.22: not on a page, not in JSON, not in a cookie."""
     run.signs_up_and_on()
     browser = run.browsers[0]
     paths = ["/auth/account", "/auth/session", "/auth/login?prompt=login"]

@@ -1,4 +1,6 @@
-"""Other browsers, tabs side by side, and answers that come twice (9.12, 6.3)."""
+"""Other browsers, tabs side by side, and answers that come twice (requirements
+9.12, 6.3).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ SIGNUP = f"{HOME}/auth/signup"
 def test_a_login_finished_in_another_browser_is_refused(
     service: Service, browser: Browser, network: FakeNetwork
 ) -> None:
-    """9.12, 9.14: the state survives for the right one."""
+    """Requirements 9.12, 9.14: the state survives for the right one."""
     callback = browser.opens_login().types(ALICE).answer()
     other = service.browser()
 
@@ -31,7 +33,9 @@ def test_a_login_finished_in_another_browser_is_refused(
 def test_callback_of_another_browsers_login_returns_wrong_browser(
     service: Service, browser: Browser
 ) -> None:
-    """9.12, login CSRF: the attacker's callback does not sign the victim in."""
+    """Requirement 9.12, login CSRF: the attacker's callback does not sign the
+    victim in.
+    """
     attacker = service.browser()
     callback = attacker.opens_login().types(BOB).answer()
     browser.opens_login().types(ALICE)
@@ -45,7 +49,7 @@ def test_callback_of_another_browsers_login_returns_wrong_browser(
 def test_callback_by_a_link_scanner_keeps_the_auth_request(
     service: Service, browser: Browser
 ) -> None:
-    """6.3: a program without cookies follows the callback first."""
+    """Requirement 6.3: a program without cookies follows the callback first."""
     callback = browser.opens_login().types(ALICE).answer()
     service.get(callback.removeprefix(HOME))
 
@@ -53,7 +57,7 @@ def test_callback_by_a_link_scanner_keeps_the_auth_request(
 
 
 def test_two_tabs_side_by_side_both_arrive(browser: Browser) -> None:
-    """9.12: one cookie per flow; the first begun is finished last."""
+    """Requirement 9.12: one cookie per flow; the first begun is finished last."""
     browser.signs_in(ALICE, username="alice")
     first = browser.opens_login(prompt="login").types(ALICE)
     second = browser.opens_login(prompt="login").types(ALICE)
@@ -84,7 +88,7 @@ def test_the_secret_of_a_flow_leaves_with_the_flow(browser: Browser) -> None:
 def test_a_reload_of_the_callback_sends_the_signed_in_on(
     browser: Browser, network: FakeNetwork
 ) -> None:
-    """6.2, 6.8: and the code is not sent a second time."""
+    """Requirements 6.2, 6.8: and the code is not sent a second time."""
     browser.signs_in(ALICE, username="alice")
     callback = next(url for url in browser.trail if "/auth/callback" in url)
 
@@ -102,7 +106,7 @@ def test_a_reload_by_a_newcomer_leads_back_to_the_username(browser: Browser) -> 
 def test_a_used_callback_tells_a_stranger_to_begin_again(
     service: Service, browser: Browser
 ) -> None:
-    """6.3."""
+    """Requirement 6.3."""
     browser.signs_in(ALICE, username="alice")
     callback = next(url for url in browser.trail if "/auth/callback" in url)
 
@@ -114,7 +118,7 @@ def test_a_used_callback_tells_a_stranger_to_begin_again(
 def test_a_login_left_waiting_too_long_begins_again(
     browser: Browser, world: World
 ) -> None:
-    """4.19."""
+    """Requirement 4.19."""
     callback = browser.opens_login().types(ALICE).answer()
     world.clock.advance(3601)
 
@@ -126,7 +130,7 @@ def test_a_login_left_waiting_too_long_begins_again(
 def test_callback_after_half_an_hour_signs_in(
     browser: Browser, network: FakeNetwork, world: World
 ) -> None:
-    """6.13: the evidence is looked for again, and holds."""
+    """Requirement 6.13: the evidence is looked for again, and holds."""
     at_host = browser.opens_login().types(ALICE)
     world.clock.advance(1800)
 

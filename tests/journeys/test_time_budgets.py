@@ -77,7 +77,9 @@ def test_the_hops_of_a_login_share_one_budget(
 def test_the_hops_of_a_callback_share_one_budget(
     browser: Browser, world: World, stopwatch: Stopwatch, document: str
 ) -> None:
-    """The exchange and the whole proof; and after a refusal the revocation (6.15)."""
+    """The exchange and the whole proof; and after a refusal the revocation
+    (requirement 6.15).
+    """
     rogue = world.add_host("rogue.social")
     world.settle("mallory.rogue.social", rogue)
     rogue.server.lies.subject = world.alice.did
@@ -97,7 +99,7 @@ def test_the_hops_of_a_callback_share_one_budget(
 def test_ending_the_session_before_is_within_the_time_too(
     browser: Browser, stopwatch: Stopwatch
 ) -> None:
-    """6.17: its host may be another one, and slow."""
+    """Requirement 6.17: its host may be another one, and slow."""
     browser.signs_in(ALICE, username="alice")
     at_host = browser.opens_login(prompt="login").types(BOB)
     exchange, revocation = stopwatch.watches(TOKEN), stopwatch.watches(REVOKE)
@@ -111,7 +113,7 @@ def test_ending_the_session_before_is_within_the_time_too(
 def test_a_grant_that_we_cannot_keep_is_given_back_within_the_time(
     service: Service, browser: Browser, world: World, stopwatch: Stopwatch
 ) -> None:
-    """6.15: the account is shut, which we know only at the end."""
+    """Requirement 6.15: the account is shut, which we know only at the end."""
     browser.signs_in(ALICE, username="alice")
     browser.signs_out()
     at_host = browser.opens_login().types(ALICE)
@@ -128,7 +130,7 @@ def test_a_grant_that_we_cannot_keep_is_given_back_within_the_time(
 def test_signing_out_waits_for_the_host_within_the_time(
     browser: Browser, stopwatch: Stopwatch
 ) -> None:
-    """7.19."""
+    """Requirement 7.19."""
     browser.signs_in(ALICE, username="alice")
     given = stopwatch.watches(REVOKE)
 

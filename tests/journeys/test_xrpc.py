@@ -100,7 +100,7 @@ def test_a_blob_is_uploaded_as_what_it_is(caller: Caller) -> None:
 def test_a_body_goes_out_again_after_a_nonce_challenge_and_a_refresh(
     caller: Caller,
 ) -> None:
-    """5.13, 7.14: the whole of it, each time."""
+    """Requirements 5.13, 7.14: the whole of it, each time."""
     picture = bytes(range(256)) * 2_000
     caller.world.clock.advance(600)  # longer than a nonce is kept
     caller.world.skyhost.server.grants.all[0].access_expires_at = 0.0
@@ -538,7 +538,9 @@ def test_a_short_answer_keeps_no_place(caller: Caller) -> None:
 def test_a_dead_session_at_the_host_asks_to_reconnect_and_says_where(
     caller: Caller,
 ) -> None:
-    """7.18: the platform cookie is as good as before, and login works with it."""
+    """Requirement 7.18: the platform cookie is as good as before, and login works
+    with it.
+    """
     caller.world.skyhost.server.grants.all[0].alive = False
 
     dead = caller.gets(GET_SESSION)
@@ -556,7 +558,7 @@ def test_a_dead_session_at_the_host_asks_to_reconnect_and_says_where(
 def test_a_permission_that_is_missing_is_named_with_a_way_to_get_it(
     open_service: Callable[..., Service],
 ) -> None:
-    """8.11, 7.13: 403 is no reason to refresh."""
+    """Requirements 8.11, 7.13: 403 is no reason to refresh."""
     caller = opened(open_service, scope_max=f"{SCOPE} repo:app.relay.note")
     note = record_of(caller.did, collection="app.relay.note")
 
@@ -574,7 +576,7 @@ def test_a_permission_that_is_missing_is_named_with_a_way_to_get_it(
 def test_an_account_that_is_not_served_is_unavailable(
     caller: Caller, state: str
 ) -> None:
-    """7.21: no refresh, no end of the session, and the person stays."""
+    """Requirement 7.21: no refresh, no end of the session, and the person stays."""
     caller.world.skyhost.pds.status_of[caller.did] = state
 
     assert error_of(caller.gets(GET_SESSION)) == (403, "account_unavailable")

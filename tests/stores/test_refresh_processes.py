@@ -90,7 +90,9 @@ ENDED = ["after POST token", "before replace"]
 def test_after_a_crash_the_next_caller_goes_on(
     library: Library, seat: Seat, step: str
 ) -> None:
-    """7.6, 7.8: the lease of the dead ends, and the host was asked once at most."""
+    """Requirements 7.6, 7.8: the lease of the dead ends, and the host was asked
+    once at most.
+    """
     assert killed_at(step, seat)
 
     assert calls(library, seat) == seat.did
@@ -107,7 +109,9 @@ def test_after_a_crash_the_next_caller_goes_on(
 def test_a_crash_with_the_answer_in_hand_ends_the_session_on_both_sides(
     library: Library, seat: Seat, step: str
 ) -> None:
-    """7.7, 7.11: nothing can bring that answer back. Said once, with no loop."""
+    """Requirements 7.7, 7.11: nothing can bring that answer back. Said once, with
+    no loop.
+    """
     assert killed_at(step, seat)
 
     with pytest.raises(SessionEnded):
@@ -143,7 +147,7 @@ class TakesAMoment(Fault):
 def test_processes_and_threads_make_one_token_request_per_expiry(
     library: Library, seat: Seat
 ) -> None:
-    """7.6: and all of them get its outcome."""
+    """Requirement 7.6: and all of them get its outcome."""
     network = library.world.network
     network.lay(TOKEN, TakesAMoment())
     for round_ in range(EXPIRIES):

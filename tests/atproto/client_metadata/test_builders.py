@@ -58,7 +58,7 @@ def public(**changed: object) -> dict[str, Any]:
 
 
 def test_confidential_client_document_is_complete() -> None:
-    """3.6 to 3.8, 3.14, 3.15."""
+    """Requirements 3.6 to 3.8, 3.14, 3.15."""
     assert json.loads(json.dumps(confidential())) == {
         "client_id": CLIENT_ID,
         "application_type": "web",
@@ -76,7 +76,9 @@ def test_confidential_client_document_is_complete() -> None:
 
 
 def test_a_public_client_publishes_no_keys_and_no_algorithm() -> None:
-    """3.20; the method is always said, the default is one that servers refuse (3.7)."""
+    """Requirement 3.20; the method is always said, the default is one that servers
+    refuse (requirement 3.7).
+    """
     document = public()
 
     assert document["token_endpoint_auth_method"] == "none"
@@ -84,7 +86,7 @@ def test_a_public_client_publishes_no_keys_and_no_algorithm() -> None:
 
 
 def test_a_document_is_small() -> None:
-    """3.4: servers read 512 KB at most; ours fits in 8."""
+    """Requirement 3.4: servers read 512 KB at most; ours fits in 8."""
     assert len(json.dumps(confidential())) < 8192
 
 
@@ -92,7 +94,7 @@ def test_a_document_is_small() -> None:
 
 
 def test_a_loopback_client_id_says_scope_and_redirects() -> None:
-    """3.26 to 3.29."""
+    """Requirements 3.26 to 3.29."""
     uris = ["http://127.0.0.1:8000/auth/callback", "http://[::1]:8000/auth/callback"]
 
     metadata = build_loopback_client(
@@ -130,7 +132,7 @@ def test_a_loopback_client_id_says_scope_and_redirects() -> None:
     ],
 )
 def test_a_loopback_redirect_is_a_loopback_address_by_number(uri: str) -> None:
-    """3.28."""
+    """Requirement 3.28."""
     with pytest.raises(ClientMetadataInvalid):
         build_loopback_client(redirect_uris=[uri])
 
@@ -151,7 +153,7 @@ def native(*uris: str) -> ClientMetadata:
 
 
 def test_a_native_client_publishes_that_it_has_no_secret() -> None:
-    """3.21."""
+    """Requirement 3.21."""
     document = native("cafe.platform.app:/callback").document()
 
     assert document["application_type"] == "native"
@@ -160,7 +162,7 @@ def test_a_native_client_publishes_that_it_has_no_secret() -> None:
 
 
 def test_a_native_client_with_keys_is_refused() -> None:
-    """3.21: everybody has what is installed everywhere."""
+    """Requirement 3.21: everybody has what is installed everywhere."""
     document = confidential(
         application_type="native", redirect_uris=["http://127.0.0.1/callback"]
     )
@@ -181,7 +183,7 @@ def test_a_native_client_with_keys_is_refused() -> None:
     ],
 )
 def test_native_client_accepts_its_own_redirects(uri: str) -> None:
-    """3.22 to 3.24."""
+    """Requirements 3.22 to 3.24."""
     assert native(uri).redirect_uris == (uri,)
 
 
@@ -213,7 +215,7 @@ def test_native_client_accepts_its_own_redirects(uri: str) -> None:
     ],
 )
 def test_native_client_with_a_foreign_redirect_is_refused(uri: str) -> None:
-    """3.22 to 3.24; and the message says what would do."""
+    """Requirements 3.22 to 3.24; and the message says what would do."""
     with pytest.raises(ClientMetadataInvalid, match="redirect_uris"):
         native(uri)
 
@@ -251,7 +253,7 @@ def test_a_web_client_has_no_redirects_of_an_app() -> None:
 def test_is_redirect_accepts_declared_uris_only(
     declared: str, used: str, fits: bool
 ) -> None:
-    """3.16 and 3.24: byte for byte, but for the port of a listener."""
+    """Requirements 3.16 and 3.24: byte for byte, but for the port of a listener."""
     assert native(declared).is_redirect(used) is fits
 
 
@@ -377,7 +379,7 @@ def test_a_document_that_servers_take_is_taken(changed: dict[str, object]) -> No
 
 @pytest.mark.parametrize("uri", ["http://app.platform.cafe/jwks.json", "jwks.json", 7])
 def test_keys_are_fetched_over_https(uri: object) -> None:
-    """3.14."""
+    """Requirement 3.14."""
     with pytest.raises(ClientMetadataInvalid, match="jwks_uri must be"):
         validate_client_metadata(confidential(jwks=REMOVED, jwks_uri=uri))
 
@@ -404,7 +406,7 @@ def test_a_public_client_has_no_algorithm() -> None:
     ],
 )
 def test_a_key_that_servers_would_drop_is_refused(jwk: Any) -> None:
-    """3.17: they drop it without a word."""
+    """Requirement 3.17: they drop it without a word."""
     if isinstance(jwk, dict):
         jwk = {name: value for name, value in jwk.items() if value is not REMOVED}
 

@@ -1,4 +1,6 @@
-"""Keys: their public form, their names, their signatures (3.17, 3.18, RFC 7638)."""
+"""Keys: their public form, their names, their signatures (requirements 3.17, 3.18,
+RFC 7638).
+"""
 
 from __future__ import annotations
 
@@ -49,13 +51,13 @@ def pem(native: Any, format_: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_a_public_jwk_holds_no_private_member(alg: Algorithm) -> None:
-    """3.17."""
+    """Requirement 3.17."""
     for jwk in (KEYS[alg].public_jwk(), KEYS[alg].bare_jwk()):
         assert not PRIVATE_MEMBERS & set(jwk)
 
 
 def test_a_published_key_says_what_it_is_for() -> None:
-    """3.17: kid, alg and use; `key_ops` makes servers drop it."""
+    """Requirement 3.17: kid, alg and use; `key_ops` makes servers drop it."""
     key = KEYS["ES256"]
 
     jwk = key.public_jwk()
@@ -67,7 +69,7 @@ def test_a_published_key_says_what_it_is_for() -> None:
 
 
 def test_the_key_in_a_proof_is_bare() -> None:
-    """5.2."""
+    """Requirement 5.2."""
     assert set(KEYS["ES256"].bare_jwk()) == {"kty", "crv", "x", "y"}
 
 
@@ -350,7 +352,7 @@ def test_signature_verifies_with_the_published_key(alg: Algorithm) -> None:
 
 
 def test_an_ecdsa_signature_is_two_numbers_and_not_der() -> None:
-    """5.2: r || s, 64 bytes."""
+    """Requirement 5.2: r || s, 64 bytes."""
     key = KEYS["ES256"]
 
     signed, _, signature = key.sign({"a": 1}).rpartition(".")
@@ -375,7 +377,7 @@ def test_signing_changes_neither_claims_nor_headers() -> None:
 
 
 def test_the_newest_key_is_for_new_sessions_and_old_ones_keep_theirs() -> None:
-    """3.18."""
+    """Requirement 3.18."""
     new, old = SigningKey.generate("ES256"), SigningKey.generate("ES256")
 
     keys = ClientKeys([new, old])
@@ -386,7 +388,7 @@ def test_the_newest_key_is_for_new_sessions_and_old_ones_keep_theirs() -> None:
 
 
 def test_missing_client_key_raises_key_unavailable() -> None:
-    """7.4: signing with another one would end the session at its host."""
+    """Requirement 7.4: signing with another one would end the session at its host."""
     keys = ClientKeys([SigningKey.generate("ES256")])
 
     with pytest.raises(KeyUnavailable) as gone:
@@ -396,7 +398,7 @@ def test_missing_client_key_raises_key_unavailable() -> None:
 
 
 def test_an_announced_key_is_published_and_signs_nothing_yet() -> None:
-    """3.11: servers keep our keys for ten minutes."""
+    """Requirement 3.11: servers keep our keys for ten minutes."""
     current, coming = SigningKey.generate("ES256"), SigningKey.generate("ES256")
 
     keys = ClientKeys([current], announced=[coming])
@@ -408,7 +410,7 @@ def test_an_announced_key_is_published_and_signs_nothing_yet() -> None:
 
 
 def test_nothing_private_is_published() -> None:
-    """9.23."""
+    """Requirement 9.23."""
     keys = ClientKeys([SigningKey.generate("ES256")])
 
     for jwk in keys.public_jwks()["keys"]:
@@ -416,7 +418,7 @@ def test_nothing_private_is_published() -> None:
 
 
 def test_client_keys_are_for_es256_each_with_a_kid_of_its_own() -> None:
-    """3.15, 3.17."""
+    """Requirements 3.15, 3.17."""
     key = SigningKey.generate("ES256")
     namesake = SigningKey.generate("ES256", kid=key.kid)
 

@@ -1,4 +1,6 @@
-"""DPoP proofs, client assertions and PKCE (4.4, 4.11 to 4.14, 5.2 to 5.6)."""
+"""DPoP proofs, client assertions and PKCE (requirements 4.4, 4.11 to 4.14, 5.2 to
+5.6).
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,7 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def test_a_proof_carries_its_own_bare_key() -> None:
-    """5.2: and no kid, nor anything else."""
+    """Requirement 5.2: and no kid, nor anything else."""
     header = jwt.get_unverified_header(proof())
 
     assert header == {"typ": "dpop+jwt", "alg": "ES256", "jwk": KEY.bare_jwk()}
@@ -65,7 +67,7 @@ def test_a_proof_carries_its_own_bare_key() -> None:
 
 
 def test_first_proof_has_the_claims_of_rfc_9449() -> None:
-    """5.3, 5.6: §4.2 of it, these claims and no other."""
+    """Requirements 5.3, 5.6: §4.2 of it, these claims and no other."""
     said = claims(
         proof(
             url="https://server.example.com/token",
@@ -83,7 +85,7 @@ def test_first_proof_has_the_claims_of_rfc_9449() -> None:
 
 
 def test_a_proof_for_a_resource_carries_the_hash_of_the_token() -> None:
-    """5.5: §7.1 of RFC 9449."""
+    """Requirement 5.5: §7.1 of RFC 9449."""
     said = claims(
         proof(
             method="GET",
@@ -115,7 +117,7 @@ def test_proof_has_the_nonce_if_one_is_given() -> None:
 
 
 def test_no_two_proofs_are_alike() -> None:
-    """5.3: at least 96 random bits; a proof is never sent twice."""
+    """Requirement 5.3: at least 96 random bits; a proof is never sent twice."""
     names = [claims(proof())["jti"] for _ in range(50)]
 
     assert len(set(names)) == 50
@@ -141,13 +143,15 @@ def test_no_two_proofs_are_alike() -> None:
     ],
 )
 def test_the_target_is_the_url_without_query_and_fragment(url: str, htu: str) -> None:
-    """5.4."""
+    """Requirement 5.4."""
     assert target_uri(url) == htu
     assert claims(proof(url=url))["htu"] == htu
 
 
 def test_assertion_names_client_and_issuer() -> None:
-    """4.11, 4.12: backdated, because servers allow `iat` no second in their future."""
+    """Requirements 4.11, 4.12: backdated, because servers allow `iat` no second in
+    their future.
+    """
     token = assertion(jti="J1")
 
     assert jwt.get_unverified_header(token) == {
@@ -169,7 +173,9 @@ def test_assertion_names_client_and_issuer() -> None:
 def test_assertion_iat_is_in_the_past(
     ahead: float,
 ) -> None:
-    """4.12: as the reference server judges, which allows for no difference."""
+    """Requirement 4.12: as the reference server judges, which allows for no
+    difference.
+    """
     said = claims(assertion(now=NOW + ahead))
 
     assert 0 <= NOW - said["iat"] <= 60
@@ -177,12 +183,12 @@ def test_assertion_iat_is_in_the_past(
 
 
 def test_no_two_assertions_are_alike() -> None:
-    """4.13."""
+    """Requirement 4.13."""
     assert len({claims(assertion())["jti"] for _ in range(50)}) == 50
 
 
 def test_the_challenge_is_that_of_rfc_7636() -> None:
-    """4.4: appendix B."""
+    """Requirement 4.4: appendix B."""
     assert challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == (
         "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     )

@@ -66,7 +66,7 @@ def test_a_pds_names_its_one_authorization_server() -> None:
 def test_anything_but_one_authorization_server_is_refused(
     changed: dict[str, object],
 ) -> None:
-    """2.2."""
+    """Requirement 2.2."""
     with pytest.raises(DocumentInvalid):
         parse_protected_resource(resource(**changed), origin=PDS, policy=STRICT)
 
@@ -89,7 +89,7 @@ def test_anything_but_one_authorization_server_is_refused(
     ],
 )
 def test_issuer_that_is_not_a_bare_origin_is_refused(issuer: str) -> None:
-    """2.3."""
+    """Requirement 2.3."""
     document = resource(authorization_servers=[issuer])
 
     with pytest.raises(DocumentInvalid):
@@ -101,7 +101,7 @@ def test_issuer_that_is_not_a_bare_origin_is_refused(issuer: str) -> None:
     ["https://as.skyhost.social:8443", "https://as.local", "https://as.example.com"],
 )
 def test_issuer_at_unsafe_url_is_refused(issuer: str) -> None:
-    """9.1: a well-formed one, at another port or under a reserved name."""
+    """Requirement 9.1: a well-formed one, at another port or under a reserved name."""
     document = resource(authorization_servers=[issuer])
 
     with pytest.raises(UnsafeURL):
@@ -121,7 +121,7 @@ def test_a_test_network_has_issuers_of_its_own() -> None:
     "claimed", ["https://pds.other.social", PDS + "/", PDS.upper(), 7, None, REMOVED]
 )
 def test_the_document_of_another_resource_is_refused(claimed: object) -> None:
-    """2.4."""
+    """Requirement 2.4."""
     with pytest.raises(DocumentInvalid):
         parse_protected_resource(resource(resource=claimed), origin=PDS, policy=STRICT)
 
@@ -173,7 +173,7 @@ def refuses(**changed: object) -> None:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_each_list_must_contain_what_the_profile_needs(name: str) -> None:
-    """2.7: one row of the table at a time, one value at a time."""
+    """Requirement 2.7: one row of the table at a time, one value at a time."""
     for left_out in LISTS[name]:
         rest = [value for value in LISTS[name] if value != left_out]
         refuses(**{name: [*rest, "something else"]})
@@ -228,7 +228,7 @@ def test_metadata_that_allows_unregistered_request_uris_is_refused() -> None:
     ],
 )
 def test_an_endpoint_is_a_public_https_url(name: str, endpoint: object) -> None:
-    """2.8, 9.10."""
+    """Requirements 2.8, 9.10."""
     refuses(**{name: endpoint})
 
 
@@ -242,7 +242,7 @@ def test_revocation_is_optional() -> None:
 
 
 def test_an_endpoint_may_live_elsewhere_and_have_a_query() -> None:
-    """2.8."""
+    """Requirement 2.8."""
     endpoint = "https://login.other.social/authorize?tenant=7"
 
     assert parse(server(authorization_endpoint=endpoint)).authorization_endpoint == (
@@ -254,7 +254,7 @@ def test_an_endpoint_may_live_elsewhere_and_have_a_query() -> None:
     "claimed", [ISSUER + "/", "https://as.other.social", ISSUER.upper(), REMOVED, None]
 )
 def test_another_issuer_than_was_asked_is_refused(claimed: object) -> None:
-    """2.6: compared as strings."""
+    """Requirement 2.6: compared as strings."""
     refuses(issuer=claimed)
 
 
@@ -266,7 +266,7 @@ def test_an_optional_list_is_a_list_of_strings_when_it_is_there(name: str) -> No
 
 
 def test_pds_outside_the_protected_resources_is_refused() -> None:
-    """2.9."""
+    """Requirement 2.9."""
     listing = parse(server(protected_resources=[PDS, "https://pds.two.social"]))
 
     listing.require_protected_resource(PDS)

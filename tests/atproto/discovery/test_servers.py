@@ -38,7 +38,7 @@ def pushed(network: FakeNetwork) -> int:
 
 
 def test_an_account_is_followed_to_its_authorization_server(library: Library) -> None:
-    """2.1, 2.5: PDS, its resource document, the server it names."""
+    """Requirements 2.1, 2.5: PDS, its resource document, the server it names."""
     assert library.begins(ALICE).issuer == "https://as.skyhost.social"
 
 
@@ -67,7 +67,9 @@ def test_an_account_is_followed_to_its_authorization_server(library: Library) ->
 def test_metadata_answer_that_is_no_json_document_is_refused(
     library: Library, network: FakeNetwork, url: str, fault: Any
 ) -> None:
-    """2.1, 2.5, 9.5: exactly 200, no redirect, a JSON object of the right type."""
+    """Requirements 2.1, 2.5, 9.5: exactly 200, no redirect, a JSON object of the
+    right type.
+    """
     network.lay(url, fault)
 
     with pytest.raises(ServerInvalid):
@@ -78,7 +80,7 @@ def test_metadata_answer_that_is_no_json_document_is_refused(
 def test_redirects_of_documents_are_not_followed(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """2.1: a redirect to a perfect document is still a redirect."""
+    """Requirement 2.1: a redirect to a perfect document is still a redirect."""
     world.network.serve("mirror.skyhost.social", world.skyhost.pds)
     mirror = "https://mirror.skyhost.social/.well-known/oauth-protected-resource"
     network.lay(RESOURCE, faults.redirect(mirror))
@@ -91,7 +93,7 @@ def test_redirects_of_documents_are_not_followed(
 def test_a_parameter_of_the_content_type_is_allowed(
     library: Library, network: FakeNetwork
 ) -> None:
-    """2.1: `application/json; charset=utf-8` is JSON."""
+    """Requirement 2.1: `application/json; charset=utf-8` is JSON."""
     for url in (RESOURCE, SERVER):
         fault = faults.ChangesHeader("Content-Type", "Application/JSON; charset=utf-8")
         network.lay(url, fault)
@@ -115,7 +117,7 @@ def test_metadata_answer_of_a_failing_host_raises_host_failing(
 def test_an_oversized_document_is_cut_off(
     library: Library, network: FakeNetwork, url: str
 ) -> None:
-    """9.4: ten megabytes are not read to the end."""
+    """Requirement 9.4: ten megabytes are not read to the end."""
     network.lay(url, faults.Swells(10_000_000))
 
     with pytest.raises(ResponseTooLarge):
@@ -126,7 +128,7 @@ def test_an_oversized_document_is_cut_off(
 def test_a_slow_document_ends_with_the_time_allowed(
     library: Library, network: FakeNetwork, world: World, url: str
 ) -> None:
-    """9.3: one budget for the whole login, not one for each hop."""
+    """Requirement 9.3: one budget for the whole login, not one for each hop."""
     document = f"https://plc.directory/{world.alice.did}"
     network.lay(document, faults.Waits(world.clock, 6))
     network.lay(url, faults.Waits(world.clock, 60))
@@ -150,7 +152,9 @@ def test_a_slow_document_ends_with_the_time_allowed(
 def test_a_resource_without_exactly_one_server_is_refused(
     library: Library, network: FakeNetwork, world: World, servers: object
 ) -> None:
-    """2.2: not none, not two, not a bare string; the first is never simply taken."""
+    """Requirement 2.2: not none, not two, not a bare string; the first is never
+    simply taken.
+    """
     if isinstance(servers, list):
         servers = ["https://as.skyhost.social", "https://as.evil.social"][
             : len(servers)
@@ -183,7 +187,7 @@ def test_a_resource_without_exactly_one_server_is_refused(
 def test_an_issuer_that_is_not_a_bare_origin_is_refused(
     library: Library, network: FakeNetwork, world: World, issuer: object
 ) -> None:
-    """2.3, 9.2: and other ports than 443 are refused although legal."""
+    """Requirements 2.3, 9.2: and other ports than 443 are refused although legal."""
     world.skyhost.pds.document["authorization_servers"] = [issuer]
 
     with pytest.raises(ServerInvalid):
@@ -211,7 +215,7 @@ def test_an_issuer_that_is_not_a_bare_origin_is_refused(
 def test_server_at_private_address_is_not_contacted(
     library: Library, network: FakeNetwork, world: World, address: str
 ) -> None:
-    """9.1: the second hop is as hardened as the first."""
+    """Requirement 9.1: the second hop is as hardened as the first."""
     world.skyhost.pds.document["authorization_servers"] = [address]
 
     with pytest.raises(ServerInvalid):
@@ -223,7 +227,7 @@ def test_server_at_private_address_is_not_contacted(
 def test_the_document_of_another_resource_is_refused(
     library: Library, world: World, resource: object
 ) -> None:
-    """2.4: RFC 9728 §3.3."""
+    """Requirement 2.4: RFC 9728 §3.3."""
     world.skyhost.pds.document["resource"] = resource
 
     with pytest.raises(DocumentInvalid):
@@ -237,7 +241,7 @@ def test_the_document_of_another_resource_is_refused(
 def test_metadata_of_another_issuer_is_refused(
     library: Library, network: FakeNetwork, world: World, issuer: object
 ) -> None:
-    """2.6: RFC 8414 §3.3, compared as a string."""
+    """Requirement 2.6: RFC 8414 §3.3, compared as a string."""
     world.skyhost.server.lies.metadata["issuer"] = issuer
 
     with pytest.raises(DocumentInvalid):
@@ -288,7 +292,7 @@ BROKEN_FIELDS = [(name, value) for name, values in BROKEN.items() for value in v
 def test_metadata_with_a_broken_field_is_refused(
     library: Library, network: FakeNetwork, world: World, name: str, value: object
 ) -> None:
-    """2.7, 2.9: every row of the table, broken."""
+    """Requirements 2.7, 2.9: every row of the table, broken."""
     world.skyhost.server.lies.metadata[name] = value
 
     with pytest.raises(ServerInvalid):
@@ -313,7 +317,7 @@ def test_metadata_with_a_broken_field_is_refused(
 def test_metadata_may_lack_what_is_optional(
     library: Library, world: World, name: str, value: object
 ) -> None:
-    """2.7, 5.12: optional fields, and unknown ones."""
+    """Requirements 2.7, 5.12: optional fields, and unknown ones."""
     world.skyhost.server.lies.metadata[name] = value
 
     assert library.begins(ALICE).state
@@ -347,7 +351,7 @@ ENDPOINTS = [
 def test_endpoint_at_unsafe_url_is_refused(
     library: Library, network: FakeNetwork, world: World, name: str, url: str
 ) -> None:
-    """2.8, 9.1, 9.10: every endpoint, before it is used."""
+    """Requirements 2.8, 9.1, 9.10: every endpoint, before it is used."""
     world.skyhost.server.lies.metadata[name] = url
 
     with pytest.raises(ServerInvalid):
@@ -358,7 +362,9 @@ def test_endpoint_at_unsafe_url_is_refused(
 def test_endpoints_may_live_on_another_origin(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """2.8: the specification does not forbid it; nonces belong to that origin."""
+    """Requirement 2.8: the specification does not forbid it; nonces belong to that
+    origin.
+    """
     endpoint = "https://par.skyhost.social/oauth/par"
     network.serve("par.skyhost.social", world.skyhost.server)
     world.skyhost.server.lies.metadata["pushed_authorization_request_endpoint"] = (
@@ -373,7 +379,7 @@ def test_endpoints_may_live_on_another_origin(
 def test_a_query_of_the_authorization_endpoint_stays(
     library: Library, world: World
 ) -> None:
-    """2.8: ours is appended, not pasted on."""
+    """Requirement 2.8: ours is appended, not pasted on."""
     endpoint = "https://as.skyhost.social/oauth/authorize?lang=de&x=%20y"
     world.skyhost.server.lies.metadata["authorization_endpoint"] = endpoint
 
@@ -386,7 +392,7 @@ def test_a_query_of_the_authorization_endpoint_stays(
 def test_server_that_does_not_list_the_pds_is_refused(
     library: Library, world: World
 ) -> None:
-    """2.9: the server's own list says whose it is."""
+    """Requirement 2.9: the server's own list says whose it is."""
     stranger = world.add_host("stranger.social", server="as.stranger.social")
     stranger.pds.document["authorization_servers"] = ["https://rosies.garden"]
     world.settle("eve.stranger.social", stranger)
@@ -398,7 +404,7 @@ def test_server_that_does_not_list_the_pds_is_refused(
 def test_login_with_pds_url_begins_at_its_server(
     library: Library, world: World
 ) -> None:
-    """2.10: taken for a PDS first."""
+    """Requirement 2.10: taken for a PDS first."""
     assert library.begins("https://pds.skyhost.social").issuer == (
         "https://as.skyhost.social"
     )
@@ -407,7 +413,7 @@ def test_login_with_pds_url_begins_at_its_server(
 def test_login_with_authorization_server_url_begins_there(
     library: Library, network: FakeNetwork
 ) -> None:
-    """2.10: no resource document there, but a server's."""
+    """Requirement 2.10: no resource document there, but a server's."""
     assert library.begins("https://as.skyhost.social").issuer == (
         "https://as.skyhost.social"
     )
@@ -430,14 +436,14 @@ def test_login_with_authorization_server_url_begins_there(
 def test_a_typed_server_is_normalised_to_its_origin(
     library: Library, typed: str
 ) -> None:
-    """2.11: a slash more does not matter to a person."""
+    """Requirement 2.11: a slash more does not matter to a person."""
     assert library.begins(typed).issuer == "https://as.skyhost.social"
 
 
 def test_login_with_url_of_other_host_raises_host_without_oauth(
     library: Library, network: FakeNetwork
 ) -> None:
-    """2.12: of a server start."""
+    """Requirement 2.12: of a server start."""
     with pytest.raises(HostWithoutOAuth):
         library.begins(f"https://{ALICE}")
 
@@ -445,7 +451,7 @@ def test_login_with_url_of_other_host_raises_host_without_oauth(
 def test_pds_without_metadata_raises_host_without_oauth(
     library: Library, network: FakeNetwork
 ) -> None:
-    """2.12: the person is told; no other host is asked."""
+    """Requirement 2.12: the person is told; no other host is asked."""
     network.lay(RESOURCE, faults.missing())
 
     with pytest.raises(HostWithoutOAuth):
@@ -460,7 +466,7 @@ def test_pds_without_metadata_raises_host_without_oauth(
 def test_a_server_start_goes_on_when_its_pds_side_is_broken(
     library: Library, network: FakeNetwork
 ) -> None:
-    """2.10: what does not yield a server is asked whether it is one."""
+    """Requirement 2.10: what does not yield a server is asked whether it is one."""
     url = "https://as.skyhost.social/.well-known/oauth-protected-resource"
     network.lay(url, faults.a_page())
 
@@ -478,7 +484,7 @@ def test_login_with_url_of_host_that_is_down_raises_host_unreachable(
 
 
 def test_plain_http_is_refused(library: Library, network: FakeNetwork) -> None:
-    """2.14: outside of development."""
+    """Requirement 2.14: outside of development."""
     with pytest.raises((IdentifierInvalid, UnsafeURL)):
         library.begins("http://as.skyhost.social")
     assert network.sent() == []
@@ -487,7 +493,7 @@ def test_plain_http_is_refused(library: Library, network: FakeNetwork) -> None:
 def test_second_login_uses_cached_metadata(
     library: Library, network: FakeNetwork
 ) -> None:
-    """2.13, 1.28: within five minutes one request is enough."""
+    """Requirements 2.13, 1.28: within five minutes one request is enough."""
     library.begins(ALICE)
     network.forget()
 
@@ -499,7 +505,7 @@ def test_second_login_uses_cached_metadata(
 def test_cached_metadata_expires_after_minutes(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """2.13, 1.28: ten minutes later everything is looked at again."""
+    """Requirements 2.13, 1.28: ten minutes later everything is looked at again."""
     library.begins(ALICE)
     network.forget()
     world.clock.advance(600)
@@ -528,7 +534,9 @@ def test_invalid_metadata_is_not_cached(library: Library, network: FakeNetwork) 
 def test_identity_is_resolved_again_after_its_pds_failed(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """1.29: when its PDS fails, the account may have moved since we looked."""
+    """Requirement 1.29: when its PDS fails, the account may have moved since we
+    looked.
+    """
     network.unplug("pds.skyhost.social")
     with pytest.raises(HostUnreachable):
         library.begins(ALICE)

@@ -81,7 +81,7 @@ def test_the_path_is_requested_as_it_was_checked(door):
     assert server.requests[0].target == "/a/../b/%7Euser//c?x=%2F%7E"
 
 
-# --- who we are (9.7), and what we take from our surroundings (9.3) ---------------
+# --- who we are (requirement 9.7), and what we take from our surroundings (requirement
 
 
 def test_every_request_has_our_user_agent(door):
@@ -130,7 +130,7 @@ def test_cookies_are_not_kept(door):
     assert len(door.http._session.cookies) == 0  # nor may strangers fill our memory
 
 
-# --- where we go (9.2) ------------------------------------------------------------
+# --- where we go (requirement 9.2) ----------------------------------------------------
 
 
 def test_request_applies_the_url_policy():
@@ -290,7 +290,7 @@ def _redirect(**headers):
     return head(Location="/x", **headers).replace(b" 200 ", b" 302 ")
 
 
-# --- logs (9.22) ------------------------------------------------------------------
+# --- logs (requirement 9.22) ----------------------------------------------------------
 
 
 def test_logs_and_errors_contain_no_query_body_or_header(door, caplog):

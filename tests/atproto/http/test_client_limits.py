@@ -28,7 +28,7 @@ def door():
         yield door
 
 
-# --- how much we read (9.3, 9.4) --------------------------------------------------
+# --- how much we read (requirements 9.3, 9.4) -----------------------------------------
 
 
 def test_a_body_at_the_limit_is_read(door):
@@ -174,7 +174,7 @@ def test_html_page_read_as_json_raises_document_invalid(door):
         response.json_object()
 
 
-# --- how long we wait (9.3) -------------------------------------------------------
+# --- how long we wait (requirement 9.3) -----------------------------------------------
 
 
 @pytest.mark.parametrize(

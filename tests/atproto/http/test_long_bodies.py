@@ -130,7 +130,7 @@ def test_slow_response_into_a_sink_ends_with_the_deadline(door):
 
 
 def test_an_upload_whose_connection_breaks_is_not_sent_again(door):
-    """6.8: something may have been done with it."""
+    """Requirement 6.8: something may have been done with it."""
     upload = Upload(BytesIO(b"x" * 1_000), 1_000)
     with (
         HostileServer(hangs_up) as server,

@@ -397,7 +397,7 @@ def test_slow_response_in_tls_ends_with_the_deadline(authority):
     assert caught.value.sent
 
 
-# --- connections that serve again (6.8) -------------------------------------------
+# --- connections that serve again (requirement 6.8) -----------------------------------
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -1,4 +1,6 @@
-"""What DID documents say, and where they come from (1.10, 1.23 to 1.27)."""
+"""What DID documents say, and where they come from (requirements 1.10, 1.23 to
+1.27).
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ def test_a_document_names_handle_and_pds() -> None:
 
 @pytest.mark.parametrize("name", [DID + "x", DID.upper(), DID + "\n", None, 7, [DID]])
 def test_the_document_of_another_did_is_refused(name: object) -> None:
-    """1.23: byte for byte."""
+    """Requirement 1.23: byte for byte."""
     with pytest.raises(DocumentInvalid):
         parse(id=name)
 
@@ -80,7 +82,7 @@ def test_the_document_of_another_did_is_refused(name: object) -> None:
 def test_the_claimed_handle_is_the_first_well_formed_one(
     names: object, handle: str | None
 ) -> None:
-    """1.25: the rest is ignored, even if the first fails to resolve."""
+    """Requirement 1.25: the rest is ignored, even if the first fails to resolve."""
     expected = handle and f"{handle}.skyhost.social"
 
     assert parse(alsoKnownAs=names).claimed_handle == expected
@@ -88,7 +90,7 @@ def test_the_claimed_handle_is_the_first_well_formed_one(
 
 @pytest.mark.parametrize("name", ["#atproto_pds", f"{DID}#atproto_pds"])
 def test_both_spellings_of_the_service_id_are_known(name: str) -> None:
-    """1.26."""
+    """Requirement 1.26."""
     assert parse(service=[service(id=name)]).pds == PDS
 
 
@@ -112,7 +114,7 @@ def test_both_spellings_of_the_service_id_are_known(name: str) -> None:
     ],
 )
 def test_a_document_without_a_pds_is_refused(services: object) -> None:
-    """1.26."""
+    """Requirement 1.26."""
     with pytest.raises(DocumentInvalid, match="no PDS"):
         parse(service=services)
 
@@ -128,7 +130,7 @@ def test_the_first_of_two_pds_entries_counts() -> None:
 
 @pytest.mark.parametrize("endpoint", [f"{PDS}/", f"{PDS}:443", PDS.upper()])
 def test_a_pds_is_normalised_to_its_origin(endpoint: str) -> None:
-    """1.27."""
+    """Requirement 1.27."""
     assert parse(service=[service(serviceEndpoint=endpoint)]).pds == PDS
 
 
@@ -147,7 +149,7 @@ def test_a_pds_is_normalised_to_its_origin(endpoint: str) -> None:
     ],
 )
 def test_a_pds_that_is_no_public_origin_is_refused(endpoint: str) -> None:
-    """1.27."""
+    """Requirement 1.27."""
     with pytest.raises(DocumentInvalid, match="the PDS of"):
         parse(service=[service(serviceEndpoint=endpoint)])
 
@@ -196,7 +198,7 @@ def directory(world: World) -> Directory:
 
 
 def test_a_did_plc_is_asked_of_the_directory(directory: Directory) -> None:
-    """1.24."""
+    """Requirement 1.24."""
     assert directory.resolve().pds == PDS
 
     (sent,) = directory.world.network.sent()
@@ -206,7 +208,9 @@ def test_a_did_plc_is_asked_of_the_directory(directory: Directory) -> None:
 
 
 def test_a_did_web_is_asked_of_its_own_host(directory: Directory) -> None:
-    """1.10; and that host is counted, because a stranger chose it (9.6)."""
+    """Requirement 1.10; and that host is counted, because a stranger chose it
+    (requirement 9.6).
+    """
     assert directory.resolve(WEB).pds == PDS
 
     (sent,) = directory.world.network.sent()
@@ -224,7 +228,7 @@ def test_a_host_is_not_counted_twice_for_one_login(directory: Directory) -> None
 def test_did_unknown_to_its_directory_raises_account_not_found(
     directory: Directory, status: int
 ) -> None:
-    """1.24: never registered, or buried."""
+    """Requirement 1.24: never registered, or buried."""
     directory.world.network.lay(PLC_DOCUMENT, faults.Says(status, b"{}"))
 
     with pytest.raises(AccountNotFound) as failure:
@@ -245,7 +249,7 @@ def test_a_did_web_without_a_document_does_not_exist(directory: Directory) -> No
 def test_did_lookup_with_failing_directory_raises_host_failing(
     directory: Directory, did: Did, status: int
 ) -> None:
-    """1.24."""
+    """Requirement 1.24."""
     url = PLC_DOCUMENT if did == DID else "https://carol.dev/.well-known/did.json"
     directory.world.network.lay(url, faults.Says(status, b"<html>"))
 
@@ -268,7 +272,7 @@ def test_did_lookup_with_failing_directory_raises_host_failing(
 def test_did_lookup_without_an_answer_raises_host_unreachable(
     directory: Directory, fault: Any
 ) -> None:
-    """1.24: redirects are not followed."""
+    """Requirement 1.24: redirects are not followed."""
     directory.world.network.lay(PLC_DOCUMENT, fault)
 
     with pytest.raises(HostUnreachable):
@@ -290,7 +294,7 @@ def test_a_document_that_is_no_json_object_is_refused(
 def test_did_document_over_the_limit_raises_response_too_large(
     directory: Directory,
 ) -> None:
-    """9.4."""
+    """Requirement 9.4."""
     directory.world.network.lay(PLC_DOCUMENT, faults.Swells(100_001))
 
     with pytest.raises(ResponseTooLarge):

@@ -1,4 +1,4 @@
-"""TXT lookups, against a real name server on this machine (1.13, 1.18)."""
+"""TXT lookups, against a real name server on this machine (requirements 1.13, 1.18)."""
 
 from __future__ import annotations
 
@@ -116,7 +116,9 @@ def test_the_text_of_each_record_is_returned(server: NameServer) -> None:
 
 
 def test_txt_lookup_joins_the_strings_of_one_record(server: NameServer) -> None:
-    """1.13: and quotes, blanks and bytes beyond ASCII stay what they are."""
+    """Requirement 1.13: and quotes, blanks and bytes beyond ASCII stay what they
+    are.
+    """
     whole = f"did={DID}".encode()
     server.records[NAME] = [(whole[:9], whole[9:20], whole[20:]), (b'a "b', b" c\xe9")]
     lookup = DnsTxtLookup([server.serve()])
@@ -141,7 +143,7 @@ def test_a_name_without_txt_has_no_records(server: NameServer) -> None:
 def test_txt_lookup_asks_a_single_failing_server_twice(
     server: NameServer,
 ) -> None:
-    """1.18."""
+    """Requirement 1.18."""
     server.records[NAME] = [(f"did={DID}".encode(),)]
     server.failures = [RCODE.SERVFAIL]
     lookup = DnsTxtLookup([server.serve()])
@@ -152,7 +154,7 @@ def test_txt_lookup_asks_a_single_failing_server_twice(
 def test_txt_lookup_asks_the_next_server_after_a_failure(
     servers: list[NameServer],
 ) -> None:
-    """1.18."""
+    """Requirement 1.18."""
     failing, working = servers
     failing.failures = [RCODE.SERVFAIL] * 9
     working.records[NAME] = [(f"did={DID}".encode(),)]
@@ -179,7 +181,7 @@ def test_txt_lookup_asks_the_next_server_after_silence(
 def test_txt_lookup_with_failing_servers_raises_host_unreachable(
     servers: list[NameServer], rcode: int
 ) -> None:
-    """1.18."""
+    """Requirement 1.18."""
     for server in servers:
         server.failures = [rcode] * 9
     lookup = DnsTxtLookup([server.serve() for server in servers])

@@ -137,7 +137,7 @@ def resolve(
 
 
 def test_handle_with_txt_record_only_returns_its_did(web: Web, dns: Dns) -> None:
-    """1.11."""
+    """Requirement 1.11."""
     dns.records = [f"did={A}"]
 
     assert resolve(web, dns) == A
@@ -145,14 +145,14 @@ def test_handle_with_txt_record_only_returns_its_did(web: Web, dns: Dns) -> None
 
 
 def test_handle_with_https_only_returns_its_did(web: Web, dns: Dns) -> None:
-    """1.11."""
+    """Requirement 1.11."""
     web.says(A)
 
     assert resolve(web, dns) == A
 
 
 def test_handle_with_two_answers_returns_the_did_of_dns(web: Web, dns: Dns) -> None:
-    """1.12."""
+    """Requirement 1.12."""
     dns.records = [f"did={A}"]
     web.says(B)
 
@@ -162,7 +162,7 @@ def test_handle_with_two_answers_returns_the_did_of_dns(web: Web, dns: Dns) -> N
 def test_handle_with_later_dns_answer_returns_the_did_of_dns(
     web: Web, dns: Dns
 ) -> None:
-    """1.12: a valid HTTPS answer waits for it."""
+    """Requirement 1.12: a valid HTTPS answer waits for it."""
     dns.gate = threading.Event()
     dns.records = [f"did={A}"]
     web.says(B)
@@ -172,7 +172,9 @@ def test_handle_with_later_dns_answer_returns_the_did_of_dns(
 
 
 def test_handle_with_silent_dns_returns_the_did_of_https(web: Web, dns: Dns) -> None:
-    """1.12: a moment, and no more; DNS would say something else much later."""
+    """Requirement 1.12: a moment, and no more; DNS would say something else much
+    later.
+    """
     dns.gate = threading.Event()
     dns.records = [f"did={A}"]
     web.says(B)
@@ -221,7 +223,9 @@ def test_both_methods_start_together(web: Web, dns: Dns) -> None:
 def test_the_one_did_among_the_records_is_found(
     web: Web, dns: Dns, records: list[str]
 ) -> None:
-    """1.13: equal ones count as one; what does not start with did= is not meant."""
+    """Requirement 1.13: equal ones count as one; what does not start with did= is
+    not meant.
+    """
     dns.records = records
 
     assert resolve(web, dns) == A
@@ -238,7 +242,7 @@ def test_handle_with_two_txt_dids_returns_the_did_of_https(web: Web, dns: Dns) -
 def test_handle_with_two_txt_dids_only_raises_document_invalid(
     web: Web, dns: Dns
 ) -> None:
-    """1.13: a clear message, not "not found"."""
+    """Requirement 1.13: a clear message, not "not found"."""
     dns.records = [f"did={A}", f"did={B}"]
 
     with pytest.raises(DocumentInvalid, match="different accounts") as failure:
@@ -252,7 +256,7 @@ def test_handle_with_two_txt_dids_only_raises_document_invalid(
     [f" {A}", f"{A} ", A.upper(), A[:-1], "did:key:zQ3sh", "", "alice", A + "\n"],
 )
 def test_malformed_txt_record_is_not_repaired(web: Web, dns: Dns, value: str) -> None:
-    """1.13: an invalid one is as good as none."""
+    """Requirement 1.13: an invalid one is as good as none."""
     dns.records = [f"did={value}"]
 
     with pytest.raises(HandleNotFound):
@@ -262,7 +266,7 @@ def test_malformed_txt_record_is_not_repaired(web: Web, dns: Dns, value: str) ->
 def test_a_handle_too_long_for_the_prefix_is_asked_by_https_alone(
     web: Web, dns: Dns
 ) -> None:
-    """1.14."""
+    """Requirement 1.14."""
     longest = Handle(".".join(["a" * 61] * 3) + "." + "b" * 58)
     assert len(longest) == 244
     for handle in (longest, Handle("a" + longest)):
@@ -301,7 +305,7 @@ def test_handle_page_without_a_did_raises_handle_not_found(
 
 
 def test_the_host_is_asked_within_limits(web: Web, dns: Dns) -> None:
-    """1.16, 1.17."""
+    """Requirements 1.16, 1.17."""
     web.says(A)
 
     resolve(web, dns)
@@ -316,7 +320,7 @@ def test_the_host_is_asked_within_limits(web: Web, dns: Dns) -> None:
 
 
 def test_no_lookup_may_outlive_the_login(web: Web, dns: Dns) -> None:
-    """1.17: the login's own time limit holds where it is sooner."""
+    """Requirement 1.17: the login's own time limit holds where it is sooner."""
     web.says(A)
 
     resolve(web, dns, seconds=0.5)
@@ -325,7 +329,7 @@ def test_no_lookup_may_outlive_the_login(web: Web, dns: Dns) -> None:
     assert dns.asked[0][1] <= 0.5
 
 
-# --- no is not the same as no answer (1.18) -----------------------------------------
+# --- no is not the same as no answer (requirement 1.18) -------------------------------
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -446,7 +450,7 @@ def test_handle_lookup_with_programming_error_raises_it(web: Web, dns: Dns) -> N
     "handle", ["laptop.local", "x.onion", "handle.invalid", "a.internal", "a.test"]
 )
 def test_a_reserved_name_is_never_looked_up(web: Web, dns: Dns, handle: str) -> None:
-    """1.5, 1.6."""
+    """Requirements 1.5, 1.6."""
     counted: list[str] = []
 
     with pytest.raises(HandleNotFound):
@@ -483,7 +487,7 @@ def test_the_host_is_announced_before_it_is_asked(web: Web, dns: Dns) -> None:
 def test_a_hundred_lookups_share_a_bounded_number_of_threads(
     web: Web, dns: Dns
 ) -> None:
-    """9.6: and the waiting ones end with their own budget."""
+    """Requirement 9.6: and the waiting ones end with their own budget."""
     before = threading.active_count()
     web.gate, dns.gate = threading.Event(), threading.Event()
     busy = resolver(web, dns)

@@ -1,4 +1,4 @@
-"""Who an identifier stands for (1.20 to 1.22, 1.28 to 1.30)."""
+"""Who an identifier stands for (requirements 1.20 to 1.22, 1.28 to 1.30)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_resolve_of_handle_returns_the_account_that_claims_it(
 def test_handle_that_points_to_another_account_is_refused(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
-    """1.21: an attacker's domain, a victim's account."""
+    """Requirement 1.21: an attacker's domain, a victim's account."""
     world.dns.records["_atproto.attacker.dev"] = [f"did={alice.did}"]
 
     with pytest.raises(HandleMismatch) as failure:
@@ -111,7 +111,7 @@ def test_an_account_that_claims_no_handle_is_not_found_by_one(
 def test_only_the_first_claimed_handle_counts(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
-    """1.25: a second name of the same account does not resolve to it."""
+    """Requirement 1.25: a second name of the same account does not resolve to it."""
     world.publish(alice, world.skyhost, also=["at://second.dev"])
     world.dns.records["_atproto.second.dev"] = [f"did={alice.did}"]
 
@@ -147,7 +147,7 @@ def test_resolve_of_handle_with_unknown_did_raises_account_not_found(
 def test_a_well_known_page_may_redirect_on_the_open_network(
     resolver: Resolver, alice: Person, network: FakeNetwork
 ) -> None:
-    """1.16."""
+    """Requirement 1.16."""
     page = f"https://{alice.handle}/.well-known/atproto-did"
     network.serve("www.skyhost.social", resolver.world.home(alice.handle))
     network.lay(
@@ -171,7 +171,7 @@ def test_a_well_known_page_may_redirect_on_the_open_network(
 def test_handle_redirect_to_unsafe_url_is_refused(
     resolver: Resolver, alice: Person, network: FakeNetwork, target: str
 ) -> None:
-    """1.16: each hop is judged."""
+    """Requirement 1.16: each hop is judged."""
     page = f"https://{alice.handle}/.well-known/atproto-did"
     network.lay(page, faults.redirect(target))
 
@@ -184,7 +184,7 @@ def test_handle_redirect_to_unsafe_url_is_refused(
 def test_handle_redirects_over_the_limit_are_not_followed(
     resolver: Resolver, alice: Person, network: FakeNetwork
 ) -> None:
-    """1.16: three at most."""
+    """Requirement 1.16: three at most."""
     page = f"https://{alice.handle}/.well-known/atproto-did"
     network.lay(page, faults.redirect(page))
 
@@ -236,7 +236,7 @@ def test_handle_of_another_account_is_not_shown(
 def test_resolve_of_did_without_working_handle_returns_no_handle(
     resolver: Resolver, alice: Person, world: World, claim: list[str]
 ) -> None:
-    """1.22."""
+    """Requirement 1.22."""
     world.publish(alice, world.skyhost, alsoKnownAs=claim)
 
     found = resolver.did(alice.did)
@@ -247,7 +247,7 @@ def test_resolve_of_did_without_working_handle_returns_no_handle(
 def test_resolve_of_did_with_slow_handle_ends_at_the_naming_limit(
     resolver: Resolver, alice: Person, world: World, network: FakeNetwork
 ) -> None:
-    """1.22: bounded, in a login that has nine seconds."""
+    """Requirement 1.22: bounded, in a login that has nine seconds."""
     page = f"https://{alice.handle}/.well-known/atproto-did"
     network.lay(page, faults.Waits(world.clock, 60.0))
     began = world.clock()
@@ -264,7 +264,7 @@ def test_an_unknown_did_is_not_found(resolver: Resolver) -> None:
 def test_resolve_with_directory_down_raises_host_unreachable(
     resolver: Resolver, alice: Person, network: FakeNetwork
 ) -> None:
-    """1.24."""
+    """Requirement 1.24."""
     network.lay(f"https://{PLC}/{alice.did}", faults.bad_gateway())
 
     for ask in (resolver.did, resolver.handle):
@@ -299,7 +299,7 @@ def test_cached_identity_keeps_its_resolved_at(
 def test_an_account_that_moved_is_found_at_its_new_host_within_ten_minutes(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
-    """1.28."""
+    """Requirement 1.28."""
     resolver.handle(alice.handle)
     world.moves(alice, world.garden)
     assert resolver.handle(alice.handle).pds == world.skyhost.pds.origin
@@ -313,7 +313,7 @@ def test_an_account_that_moved_is_found_at_its_new_host_within_ten_minutes(
 def test_resolve_fresh_reads_no_cache_and_writes_it(
     resolver: Resolver, alice: Person, world: World, network: FakeNetwork
 ) -> None:
-    """6.14."""
+    """Requirement 6.14."""
     resolver.handle(alice.handle)
     world.moves(alice, world.garden)
 
@@ -326,7 +326,7 @@ def test_resolve_fresh_reads_no_cache_and_writes_it(
 def test_forgotten_identity_is_resolved_again(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
-    """1.29."""
+    """Requirement 1.29."""
     found = resolver.handle(alice.handle)
     world.moves(alice, world.garden)
 
@@ -349,7 +349,7 @@ def test_an_account_without_a_handle_can_be_forgotten_too(
 
 
 def test_handle_not_found_is_not_cached(resolver: Resolver, world: World) -> None:
-    """1.20: people mend their DNS and try again."""
+    """Requirement 1.20: people mend their DNS and try again."""
     world.home("carol.dev")
     with pytest.raises(HandleNotFound):
         resolver.handle("carol.dev")
@@ -384,7 +384,7 @@ def test_handle_mismatch_is_not_cached(
 def test_an_unverified_handle_is_tried_again_after_a_minute(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
-    """1.20."""
+    """Requirement 1.20."""
     world.home(alice.handle).did = None
     assert resolver.did(alice.did).handle is None
     world.home(alice.handle).did = alice.did
@@ -438,7 +438,7 @@ def test_malformed_cached_identity_is_resolved_again(
 def test_two_holders_of_one_handle_are_two_accounts(
     resolver: Resolver, world: World
 ) -> None:
-    """1.30."""
+    """Requirement 1.30."""
     first = world.settle("shop.dev", world.skyhost, txt=True, https=False)
     assert resolver.handle("shop.dev").did == first.did
     second = world.settle(
@@ -455,7 +455,7 @@ def test_two_holders_of_one_handle_are_two_accounts(
 def test_before_host_is_called_once_per_host(
     resolver: Resolver, alice: Person, world: World
 ) -> None:
-    """9.6: the directory is not among them."""
+    """Requirement 9.6: the directory is not among them."""
     world.settle("carol.dev", world.garden, did="did:web:carol.dev")
     world.settle("dave.dev", world.garden, did="did:web:dave.systems", txt=True)
 

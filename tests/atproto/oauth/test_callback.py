@@ -1,4 +1,6 @@
-"""Judging the answer to a request: strictly read, bound, from whom (6.1 to 6.6)."""
+"""Judging the answer to a request: strictly read, bound, from whom (requirements
+6.1 to 6.6).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ ENTRYWAY = "https://as.skyhost.social"
 def test_a_repeated_parameter_is_refused(
     library: Library, network: FakeNetwork, world: World, name: str
 ) -> None:
-    """6.1: which of two would be believed?"""
+    """Requirement 6.1: which of two would be believed?"""
     world.skyhost.server.lies.callback_repeats = (name,)
     url = library.approved(ALICE)
 
@@ -42,7 +44,7 @@ def test_a_repeated_parameter_is_refused(
 
 
 def test_a_repeated_error_is_refused(library: Library) -> None:
-    """6.1."""
+    """Requirement 6.1."""
     url = library.at_host(library.begins(ALICE)).denies().url
 
     with pytest.raises(CallbackMalformed):
@@ -50,7 +52,7 @@ def test_a_repeated_error_is_refused(library: Library) -> None:
 
 
 def test_a_signed_response_is_refused(library: Library, network: FakeNetwork) -> None:
-    """6.1: JARM is not part of the profile."""
+    """Requirement 6.1: JARM is not part of the profile."""
     url = library.approved(ALICE)
 
     with pytest.raises(CallbackMalformed):
@@ -76,7 +78,7 @@ def test_exactly_one_of_code_and_error_is_wanted(
 def test_an_unknown_state_is_refused(
     library: Library, network: FakeNetwork, state: object
 ) -> None:
-    """6.2."""
+    """Requirement 6.2."""
     url = library.approved(ALICE)
 
     with pytest.raises(StateUnknown):
@@ -87,7 +89,7 @@ def test_an_unknown_state_is_refused(
 def test_a_login_that_waited_an_hour_is_refused(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """4.19, 6.2."""
+    """Requirements 4.19, 6.2."""
     url = library.approved(ALICE)
     world.clock.advance(3600)
 
@@ -99,7 +101,9 @@ def test_a_login_that_waited_an_hour_is_refused(
 def test_callback_with_used_state_raises_state_unknown(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.3: the second callback finds nothing, and no code is sent again (6.8)."""
+    """Requirement 6.3: the second callback finds nothing, and no code is sent
+    again (requirement 6.8).
+    """
     url = library.approved(ALICE)
     library.finishes(url)
 
@@ -109,7 +113,7 @@ def test_callback_with_used_state_raises_state_unknown(
 
 
 def test_a_failed_callback_consumes_the_state(library: Library) -> None:
-    """6.3, 6.4: on errors too."""
+    """Requirements 6.3, 6.4: on errors too."""
     url = library.approved(ALICE)
     with pytest.raises(IssuerMismatch):
         library.finishes(bent(url, iss="https://as.evil.social"))
@@ -121,7 +125,7 @@ def test_a_failed_callback_consumes_the_state(library: Library) -> None:
 def test_two_concurrent_callbacks_finish_one_login(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.3: one token request, however they race."""
+    """Requirement 6.3: one token request, however they race."""
     url = library.approved(ALICE)
     outcomes: list[object] = []
     start = threading.Barrier(8)
@@ -149,7 +153,9 @@ def test_two_concurrent_callbacks_finish_one_login(
 def test_callback_of_another_browser_raises_mismatch_and_keeps_the_request(
     library: Library, network: FakeNetwork, held: Any
 ) -> None:
-    """9.12, 6.3: compared before the state is taken, so the right one still can."""
+    """Requirements 9.12, 6.3: compared before the state is taken, so the right one
+    still can.
+    """
     url = library.approved(ALICE)
 
     with pytest.raises(BrowserMismatch):
@@ -170,7 +176,7 @@ def test_the_hash_of_the_secret_is_not_the_secret(library: Library) -> None:
 def test_callback_with_one_matching_secret_of_several_finishes(
     library: Library,
 ) -> None:
-    """9.12: concurrent flows hold a secret each."""
+    """Requirement 9.12: concurrent flows hold a secret each."""
     url = library.approved(ALICE)
 
     assert library.finishes(
@@ -179,7 +185,9 @@ def test_callback_with_one_matching_secret_of_several_finishes(
 
 
 def test_an_unbound_flow_is_not_finished_by_a_browser(library: Library) -> None:
-    """9.12: a listener's flow and a browser's flow are not interchangeable."""
+    """Requirement 9.12: a listener's flow and a browser's flow are not
+    interchangeable.
+    """
     url = library.approved(ALICE, browser_secret=None)
 
     with pytest.raises(BrowserMismatch):
@@ -195,7 +203,7 @@ def test_an_unbound_flow_is_not_finished_by_a_browser(library: Library) -> None:
 def test_an_answer_of_another_issuer_is_refused(
     library: Library, network: FakeNetwork, world: World, iss: Any
 ) -> None:
-    """6.5, 9.16: missing or different; the code goes nowhere."""
+    """Requirements 6.5, 9.16: missing or different; the code goes nowhere."""
     world.skyhost.server.lies.callback_iss = iss
     url = library.approved(ALICE)
 
@@ -207,7 +215,9 @@ def test_an_answer_of_another_issuer_is_refused(
 def test_a_mix_up_of_two_servers_is_refused(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """6.5: a dishonest server answers with the state of an honest one's flow."""
+    """Requirement 6.5: a dishonest server answers with the state of an honest
+    one's flow.
+    """
     honest = library.approved(ALICE)
     code = query_of(library.approved("rosies.garden"))["code"]
 
@@ -219,7 +229,7 @@ def test_a_mix_up_of_two_servers_is_refused(
 def test_callback_error_of_another_issuer_raises_issuer_mismatch(
     library: Library,
 ) -> None:
-    """6.6: its content is not looked at."""
+    """Requirement 6.6: its content is not looked at."""
     url = library.at_host(library.begins(ALICE)).denies().url
 
     with pytest.raises(IssuerMismatch):
@@ -230,7 +240,7 @@ def test_callback_error_of_another_issuer_raises_issuer_mismatch(
 def test_what_was_known_of_an_account_is_looked_up_again_after_a_mismatch(
     library: Library, network: FakeNetwork, world: World, lie: str
 ) -> None:
-    """1.29: perhaps it was old; the next login asks everybody."""
+    """Requirement 1.29: perhaps it was old; the next login asks everybody."""
     liar = world.rosie.did if lie == "subject" else "https://as.elsewhere.social"
     setattr(world.skyhost.server.lies, lie, liar)
     url = library.approved(ALICE)
@@ -251,7 +261,7 @@ def test_what_was_known_of_an_account_is_looked_up_again_after_a_mismatch(
 def test_callback_with_access_denied_raises_access_denied(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.4: and it ends the flow."""
+    """Requirement 6.4: and it ends the flow."""
     url = library.at_host(library.begins(ALICE, app_state="here")).denies().url
 
     with pytest.raises(AccessDenied) as caught:
@@ -265,7 +275,7 @@ def test_callback_with_access_denied_raises_access_denied(
 def test_callback_error_with_unknown_state_raises_state_unknown(
     library: Library,
 ) -> None:
-    """6.4: state first, error afterwards."""
+    """Requirement 6.4: state first, error afterwards."""
     url = library.at_host(library.begins(ALICE)).denies().url
 
     with pytest.raises(StateUnknown):
@@ -273,7 +283,7 @@ def test_callback_error_with_unknown_state_raises_state_unknown(
 
 
 def test_other_errors_carry_a_harmless_code(library: Library, world: World) -> None:
-    """6.4, 9.11: cut short, visible ASCII."""
+    """Requirements 6.4, 9.11: cut short, visible ASCII."""
     world.skyhost.server.lies.callback_error = {
         "error": "strange\r\nInjected: header" + "\u202e" * 5_000,
         "description": "<script>alert(1)</script>\x1b[31m" + "x" * 5_000,

@@ -22,7 +22,9 @@ PAR = "https://as.skyhost.social/oauth/par"
 def test_a_first_request_is_answered_with_a_nonce_and_sent_again(
     library: Library, network: FakeNetwork
 ) -> None:
-    """5.8: once, with a new proof and a new assertion (4.13)."""
+    """Requirement 5.8: once, with a new proof and a new assertion (requirement
+    4.13).
+    """
     library.begins(ALICE)
 
     first, second = network.sent(path="/oauth/par")
@@ -36,7 +38,7 @@ def test_a_first_request_is_answered_with_a_nonce_and_sent_again(
 def test_a_known_nonce_saves_the_round_trip(
     library: Library, network: FakeNetwork
 ) -> None:
-    """5.10: shared by the sessions of one origin."""
+    """Requirement 5.10: shared by the sessions of one origin."""
     library.begins(ALICE)
     network.forget()
 
@@ -48,7 +50,7 @@ def test_a_known_nonce_saves_the_round_trip(
 def test_the_nonce_of_every_answer_is_used_next(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.7: of successes and of retried successes too."""
+    """Requirement 5.7: of successes and of retried successes too."""
     world.skyhost.server.nonces.rotates_every_answer = True
 
     library.logs_in(ALICE)
@@ -61,7 +63,7 @@ def test_the_nonce_of_every_answer_is_used_next(
 def test_the_nonce_of_a_refusal_is_used_next(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.7: errors carry nonces as well."""
+    """Requirement 5.7: errors carry nonces as well."""
     world.skyhost.server.nonces.rotates_every_answer = True
     url = library.approved(ALICE)
     world.skyhost.server.grants.end(url)
@@ -79,7 +81,9 @@ def test_the_nonce_of_a_refusal_is_used_next(
 def test_a_stale_nonce_costs_one_round_trip(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.10: at the token endpoint too, where the code is not burnt by it."""
+    """Requirement 5.10: at the token endpoint too, where the code is not burnt by
+    it.
+    """
     url = library.approved(ALICE)
     world.clock.advance(200)
 
@@ -90,7 +94,7 @@ def test_a_stale_nonce_costs_one_round_trip(
 def test_server_that_always_asks_for_another_nonce_is_asked_twice(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.8: no loop, though each answer brings a new nonce."""
+    """Requirement 5.8: no loop, though each answer brings a new nonce."""
     world.skyhost.server.nonces.rotates_every_answer = True
     world.skyhost.server.proofs.wants_another_nonce = True
 
@@ -102,7 +106,7 @@ def test_server_that_always_asks_for_another_nonce_is_asked_twice(
 def test_challenge_with_the_same_nonce_is_not_answered(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.8: what was refused a moment ago will be refused again."""
+    """Requirement 5.8: what was refused a moment ago will be refused again."""
     library.begins(ALICE)
     network.forget()
     world.skyhost.server.proofs.wants_another_nonce = True
@@ -116,7 +120,7 @@ def test_challenge_with_the_same_nonce_is_not_answered(
 def test_a_challenge_without_nonce_is_an_error_later_too(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.8: the nonce that we had is no answer to it."""
+    """Requirement 5.8: the nonce that we had is no answer to it."""
     library.begins(ALICE)
     network.forget()
     world.skyhost.server.proofs.wants_another_nonce = True
@@ -130,7 +134,7 @@ def test_a_challenge_without_nonce_is_an_error_later_too(
 def test_a_challenge_without_nonce_is_an_error(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.8: there is nothing to try again with."""
+    """Requirement 5.8: there is nothing to try again with."""
     world.skyhost.server.lies.forgets_nonce = True
 
     with pytest.raises(ServerInvalid):
@@ -147,7 +151,9 @@ def without_nonces(world: World) -> None:
 def test_login_at_server_without_nonces_returns_session(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.9: no request waits for a nonce, at PAR, token exchange and refresh."""
+    """Requirement 5.9: no request waits for a nonce, at PAR, token exchange and
+    refresh.
+    """
     without_nonces(world)
 
     session = library.logs_in(ALICE)
@@ -162,7 +168,7 @@ def test_login_at_server_without_nonces_returns_session(
 def test_server_without_nonces_is_logged_once(
     library: Library, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """5.9."""
+    """Requirement 5.9."""
     caplog.set_level("INFO")
     without_nonces(world)
 
@@ -175,7 +181,7 @@ def test_server_without_nonces_is_logged_once(
 def test_server_that_begins_to_send_nonces_is_followed(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.9."""
+    """Requirement 5.9."""
     without_nonces(world)
     url = library.approved(ALICE)
     world.skyhost.server.lies.forgets_nonce = False
@@ -190,7 +196,7 @@ def test_server_that_begins_to_send_nonces_is_followed(
 def test_nonce_older_than_five_minutes_is_not_sent(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.10: neither from the cache nor from the stored login or session."""
+    """Requirement 5.10: neither from the cache nor from the stored login or session."""
     page = library.at_host(library.begins(ALICE))
     world.clock.advance(301)
     network.forget()
@@ -226,7 +232,7 @@ class _Challenges(Fault):
 def test_a_challenge_in_the_other_form_is_understood(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.8: either form from either side."""
+    """Requirement 5.8: either form from either side."""
     network.lay(PAR, _Challenges(world.skyhost.server.nonces.current()))
 
     assert library.begins(ALICE).state
@@ -253,7 +259,7 @@ def test_malformed_nonce_is_not_used(
 def test_a_nonce_stays_with_its_origin(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.7: one server's nonce is not told to another."""
+    """Requirement 5.7: one server's nonce is not told to another."""
     library.begins(ALICE)
     library.begins("rosies.garden")
 
@@ -268,7 +274,9 @@ def test_a_nonce_stays_with_its_origin(
 def test_every_login_has_a_key_of_its_own(
     library: Library, network: FakeNetwork
 ) -> None:
-    """5.1: never shared, not even between two logins of one person; one per session."""
+    """Requirement 5.1: never shared, not even between two logins of one person;
+    one per session.
+    """
     first, second = library.logs_in(ALICE), library.logs_in(ALICE)
 
     assert first.dpop_key.thumbprint != second.dpop_key.thumbprint
@@ -279,7 +287,9 @@ def test_every_login_has_a_key_of_its_own(
 def test_proof_has_the_required_claims_only(
     library: Library, network: FakeNetwork
 ) -> None:
-    """5.2, 5.3, 5.5, 5.6: bare key, no `ath` at the authorization server, no `iss`."""
+    """Requirements 5.2, 5.3, 5.5, 5.6: bare key, no `ath` at the authorization
+    server, no `iss`.
+    """
     library.logs_in(ALICE)
 
     for sent in network.sent(method="POST"):
@@ -291,7 +301,7 @@ def test_proof_has_the_required_claims_only(
 def test_the_proofs_address_has_no_query(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """5.4: `htu` is the URL without query and fragment."""
+    """Requirement 5.4: `htu` is the URL without query and fragment."""
     lies = world.skyhost.server.lies
     lies.metadata["pushed_authorization_request_endpoint"] = f"{PAR}?tenant=1"
     with pytest.raises(ClientRefused):
@@ -306,7 +316,7 @@ def test_the_proofs_address_has_no_query(
 def test_a_clock_that_is_off_by_two_minutes_still_proves(
     world: World, skew: int
 ) -> None:
-    """5.11: the reference takes proofs from 190 s old to 180 s ahead.
+    """Requirement 5.11: the reference takes proofs from 190 s old to 180 s ahead.
 
     As a public client: assertions allow no future at all, which 4.12 has its own test.
     """
@@ -318,7 +328,9 @@ def test_a_clock_that_is_off_by_two_minutes_still_proves(
 def test_a_resource_server_accepts_the_sessions_key(
     library: Library, world: World
 ) -> None:
-    """5.1, 5.5: the key of the session is the one that its token is bound to."""
+    """Requirements 5.1, 5.5: the key of the session is the one that its token is
+    bound to.
+    """
     session = library.logs_in(ALICE)
     grant = world.skyhost.server.grants.of_access_token(session.access_token)
 
@@ -342,7 +354,7 @@ def test_a_resource_server_accepts_the_sessions_key(
 def test_par_answer_without_oauth_result_ends_the_login(
     library: Library, network: FakeNetwork, fault: Any, error: type[Exception]
 ) -> None:
-    """4.1, 9.5: HTML, redirects, outages; a form is sent nowhere else."""
+    """Requirements 4.1, 9.5: HTML, redirects, outages; a form is sent nowhere else."""
     network.lay(PAR, fault)
 
     with pytest.raises(error):
@@ -351,7 +363,9 @@ def test_par_answer_without_oauth_result_ends_the_login(
 
 
 def test_keys_are_p256_with_coordinates_of_full_width() -> None:
-    """5.2: one key in 128 has a leading zero byte; a strict server counts bytes."""
+    """Requirement 5.2: one key in 128 has a leading zero byte; a strict server
+    counts bytes.
+    """
     for _ in range(600):
         jwk = SigningKey.generate("ES256").public_jwk()
         assert (len(jwk["x"]), len(jwk["y"])) == (43, 43)

@@ -1,4 +1,6 @@
-"""Who signed in: the subject, and whose server may say so (6.11 to 6.14)."""
+"""Who signed in: the subject, and whose server may say so (requirements 6.11 to
+6.14).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ BOB = "bob.skyhost.social"
 def test_another_account_than_the_named_one_is_refused(
     library: Library, world: World
 ) -> None:
-    """6.11, 6.15: picked on the consent page; its tokens are revoked."""
+    """Requirements 6.11, 6.15: picked on the consent page; its tokens are revoked."""
     url = library.approved(ALICE, account=BOB)
 
     with pytest.raises(SubjectMismatch):
@@ -64,7 +66,7 @@ def test_a_rogue_server_cannot_claim_a_strangers_account(
 def test_login_at_a_server_is_verified_without_caches(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """6.12, 6.14: document, resource and metadata are fetched anew."""
+    """Requirements 6.12, 6.14: document, resource and metadata are fetched anew."""
     library.begins(ALICE)
     url = library.approved("https://as.skyhost.social", account=ALICE)
     network.forget()
@@ -81,7 +83,7 @@ def test_login_at_a_server_is_verified_without_caches(
 def test_a_server_start_of_an_account_that_has_moved_is_refused(
     library: Library, world: World
 ) -> None:
-    """6.12, 6.14: the cache still says that this server speaks for it."""
+    """Requirements 6.12, 6.14: the cache still says that this server speaks for it."""
     library.begins(ALICE)
     url = library.approved("https://as.skyhost.social", account=ALICE)
     world.moves(world.alice, world.garden)
@@ -94,7 +96,9 @@ def test_a_server_start_of_an_account_that_has_moved_is_refused(
 def test_an_account_that_moved_while_its_login_waited_is_refused(
     library: Library, world: World
 ) -> None:
-    """6.13: evidence older than ten minutes is looked for again, without caches."""
+    """Requirement 6.13: evidence older than ten minutes is looked for again,
+    without caches.
+    """
     authorization = library.begins(ALICE)
     page = library.at_host(authorization)
     world.clock.advance(601)
@@ -109,7 +113,9 @@ def test_an_account_that_moved_while_its_login_waited_is_refused(
 def test_login_with_old_verification_is_verified_again(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """6.13: and the session follows the account to another PDS of the same issuer."""
+    """Requirement 6.13: and the session follows the account to another PDS of the
+    same issuer.
+    """
     page = library.at_host(library.begins(ALICE))
     world.clock.advance(601)
     second = world.add_host("second.skyhost.social", server="as2.skyhost.social")
@@ -125,7 +131,9 @@ def test_login_with_old_verification_is_verified_again(
 def test_verification_with_directory_down_raises_host_unreachable(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """1.24, 6.15: the person is told to try later; nothing stays behind."""
+    """Requirements 1.24, 6.15: the person is told to try later; nothing stays
+    behind.
+    """
     url = library.approved("https://as.skyhost.social", account=ALICE)
     network.lay(f"https://plc.directory/{world.alice.did}", faults.bad_gateway())
 
@@ -137,7 +145,7 @@ def test_verification_with_directory_down_raises_host_unreachable(
 def test_verification_with_pds_without_metadata_raises_host_without_oauth(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.12: no document, no evidence."""
+    """Requirement 6.12: no document, no evidence."""
     url = library.approved("https://as.skyhost.social", account=ALICE)
     resource = "https://pds.skyhost.social/.well-known/oauth-protected-resource"
     network.lay(resource, faults.missing())
@@ -160,7 +168,9 @@ class _Holds(Fault):
 def test_verification_beside_slow_ones_is_not_delayed(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """6.14: a stranger may begin many logins whose account lives at a slow host."""
+    """Requirement 6.14: a stranger may begin many logins whose account lives at a
+    slow host.
+    """
     verifier = IssuerVerifier(discovery=library.discovery, clock=library.clock)
     gate = threading.Event()
     slow, other = _old_request(library, BOB), _old_request(library, ALICE)

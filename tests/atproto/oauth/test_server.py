@@ -36,7 +36,7 @@ def only_push(network: FakeNetwork) -> Any:
 def test_what_a_confidential_client_pushes(
     library: Library, network: FakeNetwork
 ) -> None:
-    """4.1, 4.2, 4.20: a form with these fields and no others."""
+    """Requirements 4.1, 4.2, 4.20: a form with these fields and no others."""
     library.begins(ALICE)
 
     sent = only_push(network)
@@ -64,7 +64,7 @@ def test_what_a_confidential_client_pushes(
 
 
 def test_a_public_client_sends_no_assertion(world: World, network: FakeNetwork) -> None:
-    """3.20, 3.29, 4.3: DPoP and PKCE all the same."""
+    """Requirements 3.20, 3.29, 4.3: DPoP and PKCE all the same."""
     library = Library(world, public=True)
 
     session = library.logs_in(ALICE)
@@ -77,7 +77,7 @@ def test_a_public_client_sends_no_assertion(world: World, network: FakeNetwork) 
 
 
 def test_what_the_assertion_says(library: Library, network: FakeNetwork) -> None:
-    """4.11, 4.12: for the issuer, dated back a little, for a minute."""
+    """Requirements 4.11, 4.12: for the issuer, dated back a little, for a minute."""
     library.begins(ALICE)
 
     sent = only_push(network)
@@ -94,7 +94,7 @@ def test_what_the_assertion_says(library: Library, network: FakeNetwork) -> None
 
 @pytest.mark.parametrize("skew", [2, -40])
 def test_an_assertion_of_a_clock_that_is_off_is_taken(world: World, skew: int) -> None:
-    """4.12: two seconds fast is not in the server's future."""
+    """Requirement 4.12: two seconds fast is not in the server's future."""
     library = Library(world, clock=world.clock.skewed(skew))
 
     assert library.begins(ALICE).state
@@ -103,7 +103,9 @@ def test_an_assertion_of_a_clock_that_is_off_is_taken(world: World, skew: int) -
 def test_every_request_has_an_assertion_of_its_own(
     library: Library, network: FakeNetwork
 ) -> None:
-    """4.13: at PAR, at its nonce retry, at the token endpoint, at revocation."""
+    """Requirement 4.13: at PAR, at its nonce retry, at the token endpoint, at
+    revocation.
+    """
     session = library.logs_in(ALICE)
     library.client.revoke(session.did, session.session_id, deadline=library.deadline())
 
@@ -116,7 +118,7 @@ def test_every_request_has_an_assertion_of_its_own(
 def test_the_client_key_and_the_dpop_key_differ(
     library: Library, network: FakeNetwork
 ) -> None:
-    """4.14: whether or not a server checks it."""
+    """Requirement 4.14: whether or not a server checks it."""
     library.begins(ALICE)
 
     jwk = only_push(network).proof_header["jwk"]
@@ -126,7 +128,7 @@ def test_the_client_key_and_the_dpop_key_differ(
 def test_the_verifier_is_fresh_and_fits_its_challenge(
     library: Library, network: FakeNetwork
 ) -> None:
-    """4.4: 43 to 128 characters, S256, never twice."""
+    """Requirement 4.4: 43 to 128 characters, S256, never twice."""
     for _ in range(3):
         library.begins(ALICE)
         request = library.states.last
@@ -138,7 +140,7 @@ def test_the_verifier_is_fresh_and_fits_its_challenge(
 
 
 def test_the_state_is_long_random_and_says_nothing(library: Library) -> None:
-    """4.5: at least 128 bits, unique, and no part of the session in it."""
+    """Requirement 4.5: at least 128 bits, unique, and no part of the session in it."""
     states = {library.begins(ALICE).state for _ in range(20)}
 
     assert len(states) == 20
@@ -152,7 +154,7 @@ def test_the_state_is_long_random_and_says_nothing(library: Library) -> None:
 def test_a_scope_that_may_not_be_asked_is_not_sent(
     library: Library, network: FakeNetwork, scope: str
 ) -> None:
-    """4.6, 8.1: within the metadata, with `atproto`, well formed."""
+    """Requirements 4.6, 8.1: within the metadata, with `atproto`, well formed."""
     with pytest.raises(ScopeInvalid):
         library.begins(ALICE, scope=scope)
     assert network.sent() == []
@@ -161,7 +163,7 @@ def test_a_scope_that_may_not_be_asked_is_not_sent(
 def test_a_wider_scope_within_the_metadata_is_sent(
     library: Library, network: FakeNetwork
 ) -> None:
-    """4.6: always sent, never left to a default."""
+    """Requirement 4.6: always sent, never left to a default."""
     library.begins(ALICE, scope="atproto transition:generic")
 
     assert only_push(network).form["scope"] == "atproto transition:generic"
@@ -177,7 +179,7 @@ def test_a_wider_scope_within_the_metadata_is_sent(
 def test_the_hint_is_what_was_typed_cleaned(
     library: Library, network: FakeNetwork, typed: str, hint: str
 ) -> None:
-    """4.7, 1.2."""
+    """Requirements 4.7, 1.2."""
     library.begins(typed)
 
     assert only_push(network).form["login_hint"] == hint
@@ -186,21 +188,21 @@ def test_the_hint_is_what_was_typed_cleaned(
 def test_a_typed_did_is_sent_as_the_hint(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """4.7: what the person typed, not the handle we found."""
+    """Requirement 4.7: what the person typed, not the handle we found."""
     library.begins(world.alice.did)
 
     assert only_push(network).form["login_hint"] == world.alice.did
 
 
 def test_a_server_start_gives_no_hint(library: Library, network: FakeNetwork) -> None:
-    """2.10, 4.7."""
+    """Requirements 2.10, 4.7."""
     library.begins("https://as.skyhost.social")
 
     assert "login_hint" not in only_push(network).form
 
 
 def test_a_second_redirect_uri_goes_through_a_whole_login(library: Library) -> None:
-    """4.8: the exchange repeats the one that was pushed."""
+    """Requirement 4.8: the exchange repeats the one that was pushed."""
     session = library.logs_in(ALICE, redirect_uri=CALLBACK + "/second")
 
     assert session.did
@@ -210,7 +212,7 @@ def test_a_second_redirect_uri_goes_through_a_whole_login(library: Library) -> N
 def test_a_prompt_that_the_server_knows_is_sent(
     library: Library, network: FakeNetwork, prompt: str
 ) -> None:
-    """4.9."""
+    """Requirement 4.9."""
     library.begins("https://as.skyhost.social", prompt=prompt)
 
     assert only_push(network).form["prompt"] == prompt
@@ -219,7 +221,7 @@ def test_a_prompt_that_the_server_knows_is_sent(
 def test_a_prompt_that_the_server_does_not_know_is_left_out(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """4.9: its metadata says which it knows."""
+    """Requirement 4.9: its metadata says which it knows."""
     world.skyhost.server.lies.metadata["prompt_values_supported"] = ["login"]
 
     library.begins("https://as.skyhost.social", prompt="create")
@@ -230,7 +232,9 @@ def test_a_prompt_that_the_server_does_not_know_is_left_out(
 def test_a_prompt_is_tried_once_where_nothing_is_said_about_it(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """4.9, section 10: refused, it is left out, with another challenge (4.4)."""
+    """Requirement 4.9, section 10: refused, it is left out, with another challenge
+    (requirement 4.4).
+    """
     world.skyhost.server.lies.metadata["prompt_values_supported"] = REMOVED
 
     library.begins("https://as.skyhost.social", prompt="create")
@@ -300,7 +304,7 @@ def test_refusals_are_told_apart_and_not_repeated(
 def test_an_incomplete_answer_to_a_push_is_refused(
     library: Library, network: FakeNetwork, fields: dict[str, object]
 ) -> None:
-    """4.15: RFC 9126 §2.2."""
+    """Requirement 4.15: RFC 9126 §2.2."""
     library.begins(ALICE)
     network.lay(PAR, faults.ChangesJSON(fields))
 
@@ -311,7 +315,7 @@ def test_an_incomplete_answer_to_a_push_is_refused(
 def test_a_push_answered_with_200_is_accepted(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """4.15: 201 is the rule."""
+    """Requirement 4.15: 201 is the rule."""
     library.begins(ALICE)
     nonce = world.skyhost.server.nonces.current()
     body = b'{"request_uri":"urn:x","expires_in":60}'
@@ -324,7 +328,7 @@ def test_a_push_answered_with_200_is_accepted(
 def test_an_oversized_answer_to_a_push_is_cut_off(
     library: Library, network: FakeNetwork
 ) -> None:
-    """9.4: token and PAR answers are small."""
+    """Requirement 9.4: token and PAR answers are small."""
     network.lay(PAR, faults.Swells(100_000))
 
     with pytest.raises(ResponseTooLarge):
@@ -334,7 +338,7 @@ def test_an_oversized_answer_to_a_push_is_cut_off(
 def test_the_browser_is_sent_with_two_parameters(
     library: Library, network: FakeNetwork
 ) -> None:
-    """4.16: the server's page refuses more; `at_host` opens it."""
+    """Requirement 4.16: the server's page refuses more; `at_host` opens it."""
     authorization = library.begins(ALICE)
 
     assert library.at_host(authorization).request.client_id == CLIENT_ID
@@ -343,7 +347,7 @@ def test_the_browser_is_sent_with_two_parameters(
 def test_nothing_is_kept_of_a_login_that_did_not_begin(
     library: Library, world: World
 ) -> None:
-    """4.18: the auth request is stored when the push has succeeded."""
+    """Requirement 4.18: the auth request is stored when the push has succeeded."""
     world.skyhost.server.lies.refuses["/oauth/par"] = Refusal("invalid_scope", "no")
 
     with pytest.raises(ClientRefused):
@@ -352,7 +356,7 @@ def test_nothing_is_kept_of_a_login_that_did_not_begin(
 
 
 def test_what_is_kept_of_a_login(library: Library, world: World) -> None:
-    """4.18: everything that the callback needs."""
+    """Requirement 4.18: everything that the callback needs."""
     library.begins(ALICE, app_state="return to the garden")
 
     kept = library.states.last
@@ -370,7 +374,7 @@ def test_what_is_kept_of_a_login(library: Library, world: World) -> None:
 
 
 def test_no_secret_shows_in_a_repr(library: Library) -> None:
-    """9.22: records end up in tracebacks."""
+    """Requirement 9.22: records end up in tracebacks."""
     authorization = library.begins(ALICE)
     kept = library.states.last
     shown = repr(kept) + repr(authorization)
@@ -388,7 +392,7 @@ def test_no_secret_shows_in_a_repr(library: Library) -> None:
 def test_our_metadata_is_fetched_while_we_wait(
     library: Library, network: FakeNetwork
 ) -> None:
-    """3.13: between our request and its answer the server comes to us."""
+    """Requirement 3.13: between our request and its answer the server comes to us."""
     library.begins(ALICE)
 
     urls = [one.url for one in network.log]
@@ -399,7 +403,9 @@ def test_our_metadata_is_fetched_while_we_wait(
 def test_the_target_host_is_counted_before_it_is_asked(
     world: World, network: FakeNetwork
 ) -> None:
-    """9.6: handle hosts and authorization servers; a refusal stops the request."""
+    """Requirement 9.6: handle hosts and authorization servers; a refusal stops the
+    request.
+    """
     asked: list[str] = []
     Library(world, before_host=asked.append).begins(ALICE)
 
@@ -437,7 +443,7 @@ def test_login_at_unreachable_server_raises_host_unreachable(
 def test_every_request_has_our_user_agent(
     library: Library, network: FakeNetwork
 ) -> None:
-    """9.7: with an address to complain at."""
+    """Requirement 9.7: with an address to complain at."""
     library.logs_in(ALICE)
 
     for sent in network.sent():

@@ -1,4 +1,6 @@
-"""Redeeming the code: once, for what was granted, with the same keys (6.7 to 6.16)."""
+"""Redeeming the code: once, for what was granted, with the same keys (requirements
+6.7 to 6.16).
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ REVOKE = f"{ENTRYWAY}/oauth/revoke"
 def test_code_with_lost_answer_is_not_sent_again(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """6.8: the code may have been used; sending it again would end the session."""
+    """Requirement 6.8: the code may have been used; sending it again would end the
+    session.
+    """
     url = library.approved(ALICE)
     network.lay(TOKEN, faults.DropsAnswer())
 
@@ -51,7 +55,7 @@ def test_code_with_lost_answer_is_not_sent_again(
 def test_code_with_slow_answer_is_not_sent_again(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """6.8: nor is one that came too late."""
+    """Requirement 6.8: nor is one that came too late."""
     url = library.approved(ALICE)
     network.lay(TOKEN, faults.Waits(world.clock, 60))
     began = world.clock.monotonic()
@@ -65,7 +69,9 @@ def test_code_with_slow_answer_is_not_sent_again(
 def test_an_unsent_code_is_sent_once_more(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.8: when the connection was never made, the code is as good as before."""
+    """Requirement 6.8: when the connection was never made, the code is as good as
+    before.
+    """
     url = library.approved(ALICE)
     network.lay(TOKEN, faults.Refuses(), times=1)
 
@@ -76,7 +82,7 @@ def test_an_unsent_code_is_sent_once_more(
 def test_a_server_that_stays_away_ends_the_login(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.8: one more try, not many."""
+    """Requirement 6.8: one more try, not many."""
     url = library.approved(ALICE)
     network.lay(TOKEN, faults.Refuses())
 
@@ -101,7 +107,7 @@ def test_a_server_that_stays_away_ends_the_login(
 def test_a_broken_answer_ends_the_login(
     library: Library, network: FakeNetwork, fault: Any, error: type[Exception]
 ) -> None:
-    """6.8, 9.5: read as what it is, and never repeated."""
+    """Requirements 6.8, 9.5: read as what it is, and never repeated."""
     url = library.approved(ALICE)
     network.lay(TOKEN, fault)
 
@@ -122,7 +128,9 @@ def test_code_refused_with_invalid_grant_raises_code_rejected(
 
 
 def test_a_code_of_another_login_is_refused(library: Library) -> None:
-    """4.4: PKCE ties the code to the verifier of its own flow (injection)."""
+    """Requirement 4.4: PKCE ties the code to the verifier of its own flow
+    (injection).
+    """
     stolen = query_of(library.approved(ALICE))["code"]
     url = library.approved(ALICE)
 
@@ -144,7 +152,9 @@ def test_a_refused_client_is_told_apart(library: Library, world: World) -> None:
 def test_the_code_goes_to_the_server_of_the_start(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """6.7, 9.16: the token endpoint is the stored one, not what metadata says now."""
+    """Requirements 6.7, 9.16: the token endpoint is the stored one, not what
+    metadata says now.
+    """
     page = library.at_host(library.begins(ALICE))
     world.clock.advance(301)  # the cache has expired
     world.skyhost.server.lies.metadata["token_endpoint"] = "https://evil.social/token"
@@ -186,7 +196,9 @@ def test_the_code_goes_to_the_server_of_the_start(
 def test_an_answer_that_lacks_something_is_refused(
     library: Library, network: FakeNetwork, fields: dict[str, object]
 ) -> None:
-    """6.10, 6.15: each field; and what came is revoked as far as it is known."""
+    """Requirements 6.10, 6.15: each field; and what came is revoked as far as it
+    is known.
+    """
     url = library.approved(ALICE)
     network.lay(TOKEN, faults.ChangesJSON(fields))
 
@@ -196,7 +208,7 @@ def test_an_answer_that_lacks_something_is_refused(
 
 
 def test_an_id_token_is_no_identity(library: Library, network: FakeNetwork) -> None:
-    """6.10: only `sub` is."""
+    """Requirement 6.10: only `sub` is."""
     url = library.approved(ALICE)
     fault = faults.ChangesJSON({"sub": REMOVED, "id_token": "ey.ey.ey"})
     network.lay(TOKEN, fault)
@@ -209,7 +221,7 @@ def test_an_id_token_is_no_identity(library: Library, network: FakeNetwork) -> N
 def test_the_token_type_is_compared_without_case(
     library: Library, network: FakeNetwork, kind: str
 ) -> None:
-    """6.10."""
+    """Requirement 6.10."""
     url = library.approved(ALICE)
     network.lay(TOKEN, faults.ChangesJSON({"token_type": kind}))
 
@@ -217,7 +229,9 @@ def test_the_token_type_is_compared_without_case(
 
 
 def test_less_than_was_asked_is_what_counts(library: Library, world: World) -> None:
-    """6.16, 8.8: a narrower grant signs in; the session says what it may."""
+    """Requirements 6.16, 8.8: a narrower grant signs in; the session says what it
+    may.
+    """
     world.skyhost.server.lies.granted_scope = "atproto"
 
     session = library.logs_in(ALICE, scope="atproto transition:generic")
@@ -226,7 +240,7 @@ def test_less_than_was_asked_is_what_counts(library: Library, world: World) -> N
 
 
 def test_an_expanded_permission_set_is_taken_as_granted(world: World) -> None:
-    """8.9: `include:` comes back as what it stands for."""
+    """Requirement 8.9: `include:` comes back as what it stands for."""
     include = "include:social.skyhost.notes"
     expanded = "repo:social.skyhost.note rpc?lxm=social.skyhost.list&aud=*"
     world.skyhost.server.expands_include[include] = expanded
@@ -239,14 +253,14 @@ def test_an_expanded_permission_set_is_taken_as_granted(world: World) -> None:
 
 @pytest.mark.parametrize("lifetime", [30, 3600])
 def test_any_lifetime_is_taken(library: Library, world: World, lifetime: int) -> None:
-    """7.2: not hard-coded."""
+    """Requirement 7.2: not hard-coded."""
     world.skyhost.server.token_lifetime = lifetime
 
     assert library.logs_in(ALICE).expires_at == world.clock() + lifetime
 
 
 def test_a_server_that_says_no_lifetime(library: Library, network: FakeNetwork) -> None:
-    """7.1: then 401s will tell."""
+    """Requirement 7.1: then 401s will tell."""
     network.lay(TOKEN, faults.ChangesJSON({"expires_in": REMOVED}))
 
     assert library.logs_in(ALICE).expires_at is None
@@ -255,7 +269,7 @@ def test_a_server_that_says_no_lifetime(library: Library, network: FakeNetwork) 
 def test_a_session_without_refresh_token(
     library: Library, network: FakeNetwork
 ) -> None:
-    """7.5: it lives until its access token ends."""
+    """Requirement 7.5: it lives until its access token ends."""
     network.lay(TOKEN, faults.ChangesJSON({"refresh_token": REMOVED}))
 
     assert library.logs_in(ALICE).refresh_token is None
@@ -265,7 +279,7 @@ def test_a_session_without_refresh_token(
 def test_a_flow_keeps_its_client_key_when_a_newer_one_comes(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """3.18, 7.3: PAR and exchange are signed by the same key."""
+    """Requirements 3.18, 7.3: PAR and exchange are signed by the same key."""
     url = library.approved(ALICE)
     old = library.keys[0]
     library.keys.insert(0, SigningKey.generate("ES256"))
@@ -281,7 +295,7 @@ def test_a_flow_keeps_its_client_key_when_a_newer_one_comes(
 def test_a_flow_whose_client_key_is_gone_sends_nothing(
     library: Library, network: FakeNetwork
 ) -> None:
-    """7.4: another key would end the session at the host."""
+    """Requirement 7.4: another key would end the session at the host."""
     url = library.approved(ALICE)
     library.keys[:] = [SigningKey.generate("ES256")]
 
@@ -293,7 +307,7 @@ def test_a_flow_whose_client_key_is_gone_sends_nothing(
 def test_a_kid_that_names_another_key_now_is_gone(
     library: Library, network: FakeNetwork
 ) -> None:
-    """7.3: kid, algorithm and thumbprint are all compared by the server."""
+    """Requirement 7.3: kid, algorithm and thumbprint are all compared by the server."""
     session = library.logs_in(ALICE)
     kid = library.keys[0].kid
     library.keys[:] = [SigningKey.generate("ES256", kid=kid)]
@@ -324,7 +338,7 @@ def test_tokens_that_cannot_be_stored_are_revoked(
 def test_a_refusal_survives_a_host_that_cannot_be_reached(
     library: Library, network: FakeNetwork
 ) -> None:
-    """6.15: best effort; the reason that counts is the first."""
+    """Requirement 6.15: best effort; the reason that counts is the first."""
     url = library.approved(ALICE, account=BOB)
     network.lay(REVOKE, faults.Refuses())
 
@@ -335,7 +349,7 @@ def test_a_refusal_survives_a_host_that_cannot_be_reached(
 def test_failed_login_without_revocation_endpoint_sends_no_revocation(
     library: Library, world: World
 ) -> None:
-    """7.19: no endpoint, nothing to ask."""
+    """Requirement 7.19: no endpoint, nothing to ask."""
     world.skyhost.server.lies.metadata["revocation_endpoint"] = REMOVED
     url = library.approved(ALICE, account=BOB)
 
@@ -350,7 +364,7 @@ def test_failed_login_without_revocation_endpoint_sends_no_revocation(
 def test_token_longer_than_8_kb_ends_the_login(
     library: Library, network: FakeNetwork, field: str
 ) -> None:
-    """9.4: a stored session stays small; one of 8 KB is taken."""
+    """Requirement 9.4: a stored session stays small; one of 8 KB is taken."""
     url = library.approved(ALICE)
     network.lay(TOKEN, faults.ChangesJSON({field: "x" * 8_193}), times=1)
 
@@ -413,7 +427,7 @@ def test_granted_scope_over_the_limits_keeps_the_known_one_at_a_refresh(
 def test_granted_words_that_were_not_asked_for_are_dropped(
     world: World, asked: str, granted: str, kept: str
 ) -> None:
-    """H2: unless a requested permission set may contain them (8.9)."""
+    """H2: unless a requested permission set may contain them (requirement 8.9)."""
     library = Library(world, scope=asked)
     world.skyhost.server.lies.granted_scope = granted
 

@@ -152,7 +152,7 @@ def test_spellings_of_one_permission_are_equal(first: str, second: str) -> None:
 def test_permission_is_written_in_the_form_servers_read(
     permission: Permission, text: str
 ) -> None:
-    """8.2: a number sign is always escaped."""
+    """Requirement 8.2: a number sign is always escaped."""
     assert str(permission) == text
     assert Permission.parse(text) == permission
 

@@ -1,4 +1,6 @@
-"""The scope parameter: its form (8.1), and what it allows (8.2 to 8.9)."""
+"""The scope parameter: its form (requirement 8.1), and what it allows
+(requirements 8.2 to 8.9).
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("first", SPELLINGS)
 @pytest.mark.parametrize("second", SPELLINGS)
 def test_spellings_of_one_grant_allow_the_same(first: str, second: str) -> None:
-    """8.9: split, merged, normalised, in any order."""
+    """Requirement 8.9: split, merged, normalised, in any order."""
     assert ScopeSet.parse(first).is_same_as(ScopeSet.parse(second))
     assert ScopeSet.parse(first).missing(second) == ()
 
@@ -167,7 +169,7 @@ def test_missing_returns_the_words_to_request(
 
 
 def test_missing_returns_declined_permissions_only() -> None:
-    """8.7: the user may untick the email address."""
+    """Requirement 8.7: the user may untick the email address."""
     granted = ScopeSet.parse("atproto repo:app.relay.track")
 
     assert granted.missing("atproto account:email repo:app.relay.track") == (
@@ -176,7 +178,7 @@ def test_missing_returns_declined_permissions_only() -> None:
 
 
 def test_unknown_word_is_kept_and_allows_nothing() -> None:
-    """8.8: servers know more, or less, than we do."""
+    """Requirement 8.8: servers know more, or less, than we do."""
     granted = ScopeSet.parse("atproto space:app.relay.room repo:app.relay.*")
 
     assert not granted.permissions
@@ -185,7 +187,7 @@ def test_unknown_word_is_kept_and_allows_nothing() -> None:
     assert granted.is_same_as(ScopeSet.parse(str(granted)))
 
 
-# --- the coarse words (8.6) -------------------------------------------------------
+# --- the coarse words (requirement 8.6) -----------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_transition_words_allow_what_app_passwords_did(
     assert ScopeSet.parse(f"atproto {scope}").allows(wanted) is allowed
 
 
-# --- permission sets (8.4, 8.9) ---------------------------------------------------
+# --- permission sets (requirements 8.4, 8.9) ------------------------------------------
 
 
 def test_permission_set_may_allow_permissions_of_its_group() -> None:

@@ -109,7 +109,7 @@ def test_a_fresh_token_is_used_as_it_is(
 def test_a_token_is_replaced_shortly_before_it_ends(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.12: and not again once that is done."""
+    """Requirement 7.12: and not again once that is done."""
     ages(library, LIFETIME - 5)
 
     renewed = current(library, session)
@@ -122,7 +122,7 @@ def test_a_token_is_replaced_shortly_before_it_ends(
 def test_tokens_of_an_hour_are_replaced_ten_to_forty_seconds_early(
     library: Library, network: FakeNetwork, world: World
 ) -> None:
-    """7.12: the moment is spread, so that not all sessions wake at once."""
+    """Requirement 7.12: the moment is spread, so that not all sessions wake at once."""
     world.skyhost.server.token_lifetime = 3600
     session = library.logs_in(ALICE)
     ages(library, 3600 - 41)
@@ -137,7 +137,7 @@ def test_tokens_of_an_hour_are_replaced_ten_to_forty_seconds_early(
 def test_tokens_of_seconds_are_not_replaced_at_every_use(
     library: Library, world: World, network: FakeNetwork
 ) -> None:
-    """7.2: any lifetime works."""
+    """Requirement 7.2: any lifetime works."""
     world.skyhost.server.token_lifetime = 8
     session = library.logs_in(ALICE)
     ages(library, 5)
@@ -148,7 +148,7 @@ def test_tokens_of_seconds_are_not_replaced_at_every_use(
 def test_a_token_without_an_announced_end_waits_for_a_refusal(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.1: `expires_in` may be absent."""
+    """Requirement 7.1: `expires_in` may be absent."""
     network.lay(TOKEN, faults.ChangesJSON({"expires_in": REMOVED}))
     renewed = current(library, session, rejected=session.access_token)
     ages(library, 1_000_000)
@@ -160,7 +160,7 @@ def test_a_token_without_an_announced_end_waits_for_a_refusal(
 def test_a_refused_token_is_replaced_though_it_is_not_due(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.12: the PDS knows better."""
+    """Requirement 7.12: the PDS knows better."""
     renewed = current(library, session, rejected=session.access_token)
 
     assert renewed.access_token != session.access_token
@@ -183,7 +183,9 @@ def test_call_with_older_rejected_token_returns_the_newer_one(
 def test_a_refresh_says_what_the_login_said(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.3: same client, same client key, same DPoP key; no `ath` (5.5)."""
+    """Requirement 7.3: same client, same client key, same DPoP key; no `ath`
+    (requirement 5.5).
+    """
     current(library, session, rejected=session.access_token)
 
     (sent,) = network.sent(path="/oauth/token")
@@ -203,7 +205,9 @@ def test_a_refresh_says_what_the_login_said(
 def test_an_old_session_signs_with_the_key_of_its_login(
     library: Library, session: OAuthSession
 ) -> None:
-    """7.3: after a newer key has become the first; the fake ends it otherwise."""
+    """Requirement 7.3: after a newer key has become the first; the fake ends it
+    otherwise.
+    """
     library.keys.insert(0, SigningKey.generate("ES256"))
 
     renewed = current(library, session, rejected=session.access_token)
@@ -215,7 +219,7 @@ def test_an_old_session_signs_with_the_key_of_its_login(
 def test_a_public_client_refreshes_without_an_assertion(
     world: World, network: FakeNetwork
 ) -> None:
-    """7.3: `none` stays `none`."""
+    """Requirement 7.3: `none` stays `none`."""
     library = Library(world, public=True)
     session = library.logs_in(ALICE)
     network.forget()
@@ -230,7 +234,7 @@ def test_a_public_client_refreshes_without_an_assertion(
 def test_both_tokens_are_replaced_in_the_same_row(
     library: Library, session: OAuthSession, world: World
 ) -> None:
-    """7.5, 7.8: nothing of the session's identity changes with them."""
+    """Requirements 7.5, 7.8: nothing of the session's identity changes with them."""
     ages(library)
 
     renewed = current(library, session)
@@ -251,7 +255,9 @@ def test_both_tokens_are_replaced_in_the_same_row(
 def test_the_issuer_is_verified_before_the_token_is_sent(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.10, 7.15: without caches, though the login has just filled them."""
+    """Requirements 7.10, 7.15: without caches, though the login has just filled
+    them.
+    """
     current(library, session, rejected=session.access_token)
 
     first, *beside, last = (one.url for one in network.sent())
@@ -262,7 +268,7 @@ def test_the_issuer_is_verified_before_the_token_is_sent(
 def test_a_changed_scope_is_stored(
     library: Library, session: OAuthSession, world: World
 ) -> None:
-    """8.5: permission sets change, and grants with them."""
+    """Requirement 8.5: permission sets change, and grants with them."""
     world.skyhost.server.lies.granted_scope = "atproto repo:app.relay.track"
 
     renewed = current(library, session, rejected=session.access_token)
@@ -273,7 +279,7 @@ def test_a_changed_scope_is_stored(
 def test_refresh_answer_without_refresh_token_is_stored_as_the_last(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.5: used to its very end, then the person signs in again."""
+    """Requirement 7.5: used to its very end, then the person signs in again."""
     network.lay(TOKEN, faults.ChangesJSON({"refresh_token": REMOVED}))
     last = current(library, session, rejected=session.access_token)
     ages(library, LIFETIME - 1)
@@ -310,7 +316,7 @@ def test_refresh_answer_without_refresh_token_is_stored_as_the_last(
 def test_new_refresh_token_of_an_odd_answer_is_stored(
     library: Library, session: OAuthSession, network: FakeNetwork, oddity: Any
 ) -> None:
-    """7.8: the pair first, opinions later."""
+    """Requirement 7.8: the pair first, opinions later."""
     network.lay(TOKEN, faults.ChangesJSON(oddity), times=1)
 
     renewed = current(library, session, rejected=session.access_token)
@@ -338,7 +344,7 @@ def test_an_answer_for_another_account_ends_the_session(
 def test_an_answer_without_nonce_is_stored_and_noted(
     library: Library, session: OAuthSession, world: World, caplog: Any
 ) -> None:
-    """5.9: dropping a rotated token would end the session."""
+    """Requirement 5.9: dropping a rotated token would end the session."""
     world.skyhost.server.lies.forgets_nonce = True
 
     with caplog.at_level(logging.INFO):
@@ -351,7 +357,9 @@ def test_an_answer_without_nonce_is_stored_and_noted(
 def test_a_nonce_that_cannot_be_kept_costs_no_tokens(
     library: Library, session: OAuthSession, monkeypatch: Any, caplog: Any
 ) -> None:
-    """7.8: the answer that brought the nonce holds the only copy of the new pair."""
+    """Requirement 7.8: the answer that brought the nonce holds the only copy of
+    the new pair.
+    """
     library.cache.delete(f"nonce:{ENTRYWAY}")
     monkeypatch.setattr(library.cache, "put", fails_for_nonces(library.cache.put))
 
@@ -379,7 +387,7 @@ def fails_for_nonces(put: Any) -> Any:
 def test_twenty_threads_make_one_token_request(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.6."""
+    """Requirement 7.6."""
     ages(library)
     together = threading.Barrier(20)
 
@@ -406,7 +414,7 @@ def lease_elsewhere(library: Library, session: OAuthSession) -> None:
 def test_second_caller_waits_for_the_tokens_of_the_first(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.6: and sends nothing."""
+    """Requirement 7.6: and sends nothing."""
     ages(library)
     lease_elsewhere(library, session)
     theirs = replace(
@@ -454,7 +462,7 @@ def test_the_row_is_read_again_under_the_lease(
 def test_a_holder_that_died_is_passed_over_when_its_lease_ends(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.6: it had sent nothing, so the session goes on."""
+    """Requirement 7.6: it had sent nothing, so the session goes on."""
     ages(library)
     lease_elsewhere(library, session)
     began = library.clock()
@@ -469,7 +477,7 @@ def test_a_holder_that_died_is_passed_over_when_its_lease_ends(
 def test_session_of_holder_that_died_with_the_answer_ends_as_revoked(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.7: the host forgives nothing; the next caller learns it, once."""
+    """Requirement 7.7: the host forgives nothing; the next caller learns it, once."""
     ages(library)
     lease_elsewhere(library, session)
     grant_of(library).spent.add(str(session.refresh_token))
@@ -558,7 +566,7 @@ def test_refresh_after_suspension_beyond_the_budget_sends_nothing(
     assert stored(library, session) == session
 
 
-# --- what ends a session, and what does not (7.17) ------------------------------------
+# --- what ends a session, and what does not (requirement 7.17) ------------------------
 
 KEEPS: dict[str, tuple[str, Callable[[], Fault]]] = {
     "connection refused": (TOKEN, faults.Refuses),
@@ -596,7 +604,7 @@ NOTHING_ARRIVES = {"PLC", "PDS", "met"}
 def test_trouble_keeps_the_session(
     library: Library, session: OAuthSession, network: FakeNetwork, trouble: str
 ) -> None:
-    """7.16, 7.17, 10.1: try later, with the same tokens."""
+    """Requirements 7.16, 7.17, 10.1: try later, with the same tokens."""
     url, fault = KEEPS[trouble]
     url = url.replace("*", session.did)
     network.lay(url, fault())
@@ -627,7 +635,9 @@ def test_refresh_refused_in_own_words_returns_refused_and_keeps_the_session(
     status: int,
     words: str,
 ) -> None:
-    """7.17: the server is asked again after five minutes, and may then agree."""
+    """Requirement 7.17: the server is asked again after five minutes, and may then
+    agree.
+    """
     network.lay(TOKEN, says(status, words))
 
     for _ in range(3):
@@ -652,7 +662,7 @@ def test_refresh_refused_in_own_words_returns_refused_and_keeps_the_session(
 def test_refresh_refused_in_own_words_for_a_day_ends_the_session(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.17."""
+    """Requirement 7.17."""
     network.lay(TOKEN, says(400, "Session expired"))
     for seconds in (86_399, 300):
         with pytest.raises(SessionEnded):
@@ -669,7 +679,7 @@ def test_refresh_refused_in_own_words_for_a_day_ends_the_session(
 def test_refresh_refused_in_own_words_keeps_a_valid_token(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.17: the access token was neither refused nor has it expired."""
+    """Requirement 7.17: the access token was neither refused nor has it expired."""
     network.lay(TOKEN, says(400, "Session expired"))
     ages(library, LIFETIME - 5)
 
@@ -701,7 +711,7 @@ def test_a_refusal_of_the_client_is_an_alert(
 def test_a_refused_refresh_ends_the_session(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.17: `invalid_grant`; asked once, and never again."""
+    """Requirement 7.17: `invalid_grant`; asked once, and never again."""
     grant_of(library).alive = False
 
     with pytest.raises(SessionEnded) as ended:
@@ -729,7 +739,7 @@ def test_session_with_missing_client_key_ends_without_a_request(
 def test_session_with_reused_key_id_ends_without_a_request(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.3, 7.4: the thumbprint is compared as well."""
+    """Requirements 7.3, 7.4: the thumbprint is compared as well."""
     library.keys[:] = [SigningKey.generate("ES256", kid=session.client_kid)]
 
     with pytest.raises(SessionEnded) as ended:
@@ -742,7 +752,9 @@ def test_session_with_reused_key_id_ends_without_a_request(
 def test_a_logout_during_the_refresh_wins(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.17: the pair that comes too late is revoked, and makes no row (7.8)."""
+    """Requirement 7.17: the pair that comes too late is revoked, and makes no row
+    (requirement 7.8).
+    """
 
     class LogsOut(Fault):
         def after(self, answer: Answer, sent: Sent, timeout: float) -> Answer:
@@ -759,13 +771,15 @@ def test_a_logout_during_the_refresh_wins(
     assert not grant_of(library).alive
 
 
-# --- a move (7.15, 7.16) --------------------------------------------------------------
+# --- a move (requirements 7.15, 7.16) -------------------------------------------------
 
 
 def test_a_move_behind_the_same_issuer_takes_the_session_along(
     library: Library, session: OAuthSession, world: World, network: FakeNetwork
 ) -> None:
-    """7.15: the PDS is another from now on, and its nonce is not the old one's."""
+    """Requirement 7.15: the PDS is another from now on, and its nonce is not the
+    old one's.
+    """
     server = world.skyhost.server
     origin = "https://pds-2.skyhost.social"
     pds = FakePds(origin, server, clock=world.clock, handles=world.handles)
@@ -783,7 +797,7 @@ def test_a_move_behind_the_same_issuer_takes_the_session_along(
 def test_a_move_to_another_issuer_ends_the_session(
     library: Library, session: OAuthSession, world: World, network: FakeNetwork
 ) -> None:
-    """7.16: no refresh at the old server; it is told to end what it has."""
+    """Requirement 7.16: no refresh at the old server; it is told to end what it has."""
     world.moves(world.alice, world.garden)
 
     with pytest.raises(SessionEnded) as ended:
@@ -799,7 +813,7 @@ def test_a_move_to_another_issuer_ends_the_session(
 def test_after_a_move_the_account_signs_in_at_its_new_host_at_once(
     library: Library, session: OAuthSession, world: World
 ) -> None:
-    """1.29: what was remembered of the old host is forgotten."""
+    """Requirement 1.29: what was remembered of the old host is forgotten."""
     world.moves(world.alice, world.garden)
     with pytest.raises(SessionEnded):
         current(library, session, rejected=session.access_token)
@@ -808,7 +822,7 @@ def test_after_a_move_the_account_signs_in_at_its_new_host_at_once(
 
 
 def test_a_refresh_is_not_counted_as_a_login(world: World) -> None:
-    """9.6: limits are for what strangers make us ask."""
+    """Requirement 9.6: limits are for what strangers make us ask."""
     world.settle("web.skyhost.social", world.skyhost, did="did:web:home.elsewhere.cafe")
     heard: list[str] = []
     library = Library(world, before_host=heard.append)
@@ -823,13 +837,13 @@ def test_a_refresh_is_not_counted_as_a_login(world: World) -> None:
     assert heard == []
 
 
-# --- a lost answer (7.11) -------------------------------------------------------------
+# --- a lost answer (requirement 7.11) -------------------------------------------------
 
 
 def test_refresh_with_lost_answer_ends_the_session_as_lost(
     library: Library, session: OAuthSession, network: FakeNetwork, caplog: Any
 ) -> None:
-    """7.11: the same token once more; nothing is lost by trying."""
+    """Requirement 7.11: the same token once more; nothing is lost by trying."""
     network.lay(TOKEN, faults.DropsAnswer(), times=1)
 
     with pytest.raises(SessionEnded) as ended:
@@ -866,7 +880,7 @@ def test_refresh_that_did_not_arrive_is_sent_once_more(
 def test_refresh_without_two_answers_keeps_the_session(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.11: two requests, no loop; the session is kept."""
+    """Requirement 7.11: two requests, no loop; the session is kept."""
     network.lay(TOKEN, faults.bad_gateway())
 
     with pytest.raises(HostFailing):
@@ -879,7 +893,7 @@ def test_refresh_without_two_answers_keeps_the_session(
 def test_refresh_answered_with_429_is_not_sent_again(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.17: 429 is an answer."""
+    """Requirement 7.17: 429 is an answer."""
     network.lay(TOKEN, faults.too_many())
 
     with pytest.raises(HostFailing):
@@ -891,7 +905,7 @@ def test_refresh_answered_with_429_is_not_sent_again(
 def test_a_slow_answer_is_waited_for(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.11: an answer that is not waited for is a lost one."""
+    """Requirement 7.11: an answer that is not waited for is a lost one."""
     network.lay(TOKEN, faults.Waits(library.world.clock, 12.0))
 
     current(library, session, rejected=session.access_token)
@@ -899,7 +913,7 @@ def test_a_slow_answer_is_waited_for(
     assert refreshes(network) == 1
 
 
-# --- the commit (7.8, 7.9) ------------------------------------------------------------
+# --- the commit (requirements 7.8, 7.9) -----------------------------------------------
 
 
 class Unwritable(MemorySessionStore):
@@ -926,7 +940,7 @@ def unwritable(world: World) -> Library:
 
 
 def test_a_commit_that_fails_is_tried_again(unwritable: Library) -> None:
-    """7.9: the new pair is all that is left."""
+    """Requirement 7.9: the new pair is all that is left."""
     session = unwritable.logs_in(ALICE)
     unwritable.sessions.failures = 3
 
@@ -939,7 +953,7 @@ def test_a_commit_that_fails_is_tried_again(unwritable: Library) -> None:
 def test_a_commit_that_failed_for_good_leaves_no_token_alive(
     unwritable: Library, network: FakeNetwork
 ) -> None:
-    """7.9: revoked at the host, dead here, said honestly."""
+    """Requirement 7.9: revoked at the host, dead here, said honestly."""
     session = unwritable.logs_in(ALICE)
     unwritable.sessions.failures = 100
 
@@ -952,7 +966,7 @@ def test_a_commit_that_failed_for_good_leaves_no_token_alive(
 
 
 def test_a_commit_whose_confirmation_is_lost_counts(unwritable: Library) -> None:
-    """7.9: the row is looked at before anything is revoked."""
+    """Requirement 7.9: the row is looked at before anything is revoked."""
     session = unwritable.logs_in(ALICE)
     unwritable.sessions.failures, unwritable.sessions.arrives = 1, True
 
@@ -965,7 +979,7 @@ def test_a_commit_whose_confirmation_is_lost_counts(unwritable: Library) -> None
 def test_a_commit_counts_that_was_done_for_a_host_that_keeps_refresh_tokens(
     unwritable: Library, network: FakeNetwork
 ) -> None:
-    """7.5 has hosts replace both. Where one does not, the access token tells."""
+    """Requirement 7.5 has hosts replace both. Where one does not, the access token tells."""
     session = unwritable.logs_in(ALICE)
     unwritable.sessions.failures, unwritable.sessions.arrives = 1, True
     network.lay(TOKEN, faults.ChangesJSON({"refresh_token": session.refresh_token}))
@@ -1005,7 +1019,7 @@ def test_lease_that_cannot_be_released_is_logged(
 def test_session_end_that_cannot_be_stored_raises_session_ended(
     world: World, network: FakeNetwork, caplog: Any
 ) -> None:
-    """7.17: its tokens are dead, and the next caller hears it again."""
+    """Requirement 7.17: its tokens are dead, and the next caller hears it again."""
     library = Library(world, sessions=Failing())
     session = library.logs_in(ALICE)
     grant_of(library).alive = False
@@ -1057,7 +1071,7 @@ def test_programming_error_during_refresh_releases_the_lease(
 
 
 def test_another_device_is_another_session(library: Library) -> None:
-    """6.19: the end of one leaves the other."""
+    """Requirement 6.19: the end of one leaves the other."""
     phone, laptop = library.logs_in(ALICE), library.logs_in(ALICE)
     first, second = library.world.skyhost.server.grants.all
     first.alive = False
@@ -1073,7 +1087,7 @@ def test_another_device_is_another_session(library: Library) -> None:
 def test_no_token_is_logged(
     library: Library, session: OAuthSession, network: FakeNetwork, caplog: Any
 ) -> None:
-    """9.22: not when it goes well, and not when it does not."""
+    """Requirement 9.22: not when it goes well, and not when it does not."""
     caplog.set_level(logging.DEBUG)
     network.lay(TOKEN, faults.bad_gateway(), times=2)
     with pytest.raises(HostUnreachable):

@@ -94,7 +94,9 @@ def refuses(status: int, error: str, message: str = "", **headers: str) -> fault
 def test_a_call_arrives_with_the_sessions_proof(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """5.4 to 5.6: the claims are these and no others; the fake verifies them."""
+    """Requirements 5.4 to 5.6: the claims are these and no others; the fake
+    verifies them.
+    """
     response = calls(library, live, params={"limit": "5", "q": "a b&c"})
 
     (sent,) = network.sent()
@@ -158,13 +160,13 @@ def test_request_with_reserved_header_raises_value_error(
     assert network.sent() == []
 
 
-# --- nonces (5.7, 5.8) ----------------------------------------------------------------
+# --- nonces (requirements 5.7, 5.8) ---------------------------------------------------
 
 
 def test_the_first_call_learns_the_nonce_and_the_next_ones_know_it(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """5.7: though this PDS has another one after every answer."""
+    """Requirement 5.7: though this PDS has another one after every answer."""
     network.forget()
     live = library.client.restore(session.did, session.session_id)
 
@@ -177,7 +179,7 @@ def test_the_first_call_learns_the_nonce_and_the_next_ones_know_it(
 def test_the_nonce_of_one_server_is_not_told_to_another(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """5.7: kept by origin."""
+    """Requirement 5.7: kept by origin."""
     live = library.client.restore(session.did, session.session_id)
     calls(library, live)
     live.refresh(deadline=library.deadline())
@@ -196,7 +198,7 @@ def test_the_nonce_of_one_server_is_not_told_to_another(
 def test_a_body_goes_out_again_byte_for_byte(
     library: Library, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """5.13, 5.8: with a new proof, after a nonce challenge."""
+    """Requirements 5.13, 5.8: with a new proof, after a nonce challenge."""
     network.forget()
     live = library.client.restore(session.did, session.session_id)
 
@@ -210,7 +212,7 @@ def test_a_body_goes_out_again_byte_for_byte(
 def test_pds_that_always_asks_for_another_nonce_causes_no_refresh(
     library: Library, live: LiveSession, world: World, network: FakeNetwork
 ) -> None:
-    """5.8, 7.13."""
+    """Requirements 5.8, 7.13."""
     world.skyhost.pds.proofs.wants_another_nonce = True
 
     with pytest.raises(ServerInvalid):
@@ -218,13 +220,13 @@ def test_pds_that_always_asks_for_another_nonce_causes_no_refresh(
     assert counts(network) == (2, 0)
 
 
-# --- a refused token (7.12, 7.14) -----------------------------------------------------
+# --- a refused token (requirements 7.12, 7.14) ----------------------------------------
 
 
 def test_a_refused_token_is_refreshed_and_the_call_made_again(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.14: once each; the hash is of the new token (5.5)."""
+    """Requirement 7.14: once each; the hash is of the new token (requirement 5.5)."""
     grant_of(library).access_expires_at = 0.0
 
     response = calls(library, live, "POST", UPLOAD_BLOB, body=b"blob")
@@ -240,7 +242,7 @@ def test_a_refused_token_is_refreshed_and_the_call_made_again(
 def test_a_token_that_is_due_is_refreshed_before_the_call(
     library: Library, world: World, network: FakeNetwork
 ) -> None:
-    """7.12: no refusal is waited for."""
+    """Requirement 7.12: no refusal is waited for."""
     world.skyhost.server.token_lifetime = 60
     session = library.logs_in(ALICE)
     live = library.client.restore(session.did, session.session_id)
@@ -260,7 +262,7 @@ def test_a_token_that_is_due_is_refreshed_before_the_call(
 def test_a_session_that_is_refused_even_after_a_refresh_is_dropped(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.14: two calls, one refresh, the end."""
+    """Requirement 7.14: two calls, one refresh, the end."""
     challenge = {"WWW-Authenticate": 'DPoP algs="ES256", error="invalid_token"'}
     network.lay(
         f"https://{PDS}{GET_SESSION}", refuses(401, "invalid_token", **challenge)
@@ -310,7 +312,7 @@ def test_either_form_of_a_refusal_is_understood(
 def test_other_refusals_cause_no_refresh(
     library: Library, live: LiveSession, network: FakeNetwork, answer: faults.Says
 ) -> None:
-    """7.13: the caller gets it as it is."""
+    """Requirement 7.13: the caller gets it as it is."""
     network.lay(f"https://{PDS}{GET_SESSION}", answer)
 
     assert calls(library, live).status == answer.status
@@ -320,7 +322,7 @@ def test_other_refusals_cause_no_refresh(
 def test_a_refresh_that_is_asked_for_is_one_even_when_it_is_due(
     library: Library, world: World, network: FakeNetwork
 ) -> None:
-    """7.12: each rotation is a chance to lose the session."""
+    """Requirement 7.12: each rotation is a chance to lose the session."""
     world.skyhost.server.token_lifetime = 60
     session = library.logs_in(ALICE)
     world.clock.advance(61)
@@ -336,7 +338,7 @@ def test_a_refresh_that_is_asked_for_is_one_even_when_it_is_due(
 def test_a_session_with_newer_tokens_is_not_dropped(
     library: Library, live: LiveSession, session: OAuthSession
 ) -> None:
-    """7.14: only what was refused is over."""
+    """Requirement 7.14: only what was refused is over."""
     newer = replace(session, access_token="newer")
     library.sessions.put(newer)
 
@@ -389,7 +391,7 @@ def test_tokens_replaced_during_the_call_keep_the_session(
 def test_a_call_follows_the_account_to_its_new_pds(
     library: Library, live: LiveSession, world: World, network: FakeNetwork
 ) -> None:
-    """7.15: the old PDS refuses, the refresh tells where to ask."""
+    """Requirement 7.15: the old PDS refuses, the refresh tells where to ask."""
     server = world.skyhost.server
     moved = FakePds(
         "https://pds-2.skyhost.social", server, clock=world.clock, handles=world.handles
@@ -406,7 +408,7 @@ def test_a_call_follows_the_account_to_its_new_pds(
     ]
 
 
-# --- permissions and accounts (8.11, 7.21) --------------------------------------------
+# --- permissions and accounts (requirements 8.11, 7.21) -------------------------------
 
 NAMES_IT = 'Missing required scope "repo:app.relay.track?action=create"'
 
@@ -414,7 +416,7 @@ NAMES_IT = 'Missing required scope "repo:app.relay.track?action=create"'
 def test_a_missing_permission_is_named(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """8.11: one request, no refresh, the session stays."""
+    """Requirement 8.11: one request, no refresh, the session stays."""
     network.lay(
         f"https://{PDS}{GET_SESSION}", refuses(403, "ScopeMissingError", NAMES_IT)
     )
@@ -461,7 +463,7 @@ def test_request_refused_in_words_of_another_make_raises_scope_missing(
     challenge: str,
     scope: str,
 ) -> None:
-    """8.11: cocoon does not quote the scope, cirrus sends no challenge."""
+    """Requirement 8.11: cocoon does not quote the scope, cirrus sends no challenge."""
     headers = {"WWW-Authenticate": challenge} if challenge else {}
     network.lay(f"https://{PDS}{GET_SESSION}", refuses(403, error, message, **headers))
 
@@ -494,7 +496,7 @@ def test_unavailable_account_keeps_its_session(
     network: FakeNetwork,
     state: str,
 ) -> None:
-    """7.21: said in the host's word; no refresh, and it may come back."""
+    """Requirement 7.21: said in the host's word; no refresh, and it may come back."""
     library.world.skyhost.pds.status_of[session.did] = state
 
     with pytest.raises(AccountUnavailable) as unavailable:
@@ -509,7 +511,7 @@ def test_unavailable_account_keeps_its_session(
 def test_a_taken_down_account_whose_challenge_says_invalid_token_is_kept(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.21: the body is the more exact."""
+    """Requirement 7.21: the body is the more exact."""
     challenge = {"WWW-Authenticate": 'DPoP error="invalid_token"'}
     network.lay(
         f"https://{PDS}{GET_SESSION}", refuses(401, "AccountTakedown", **challenge)
@@ -571,7 +573,7 @@ def test_a_refresh_can_be_asked_for(
 def test_a_pds_that_is_down_costs_no_refresh(
     library: Library, live: LiveSession, network: FakeNetwork
 ) -> None:
-    """7.17."""
+    """Requirement 7.17."""
     network.lay(f"https://{PDS}{GET_SESSION}", faults.Refuses())
 
     with pytest.raises(HostUnreachable):
@@ -582,7 +584,9 @@ def test_a_pds_that_is_down_costs_no_refresh(
 def test_a_call_does_not_wait_longer_than_its_deadline_for_a_refresh(
     library: Library, live: LiveSession, session: OAuthSession, network: FakeNetwork
 ) -> None:
-    """7.10: the refresh goes on without it, and may be over before we look."""
+    """Requirement 7.10: the refresh goes on without it, and may be over before we
+    look.
+    """
     library.world.clock.advance(3600)
 
     with pytest.raises((RefreshBusy, HostUnreachable)):

@@ -111,7 +111,7 @@ def test_handle_with_reserved_tld_is_not_resolvable(tld: str) -> None:
 
 
 def test_handle_invalid_is_not_resolvable() -> None:
-    """1.6."""
+    """Requirement 1.6."""
     assert not is_handle_resolvable(parse_handle("handle.invalid"))
 
 
@@ -183,7 +183,7 @@ def test_did_of_other_method_raises_did_method_unsupported(method: str) -> None:
     ],
 )
 def test_parse_did_refuses_impossible_did_plc(text: str) -> None:
-    """1.9."""
+    """Requirement 1.9."""
     with pytest.raises(IdentifierInvalid):
         parse_did(text)
 
@@ -207,7 +207,7 @@ def test_parse_did_refuses_impossible_did_plc(text: str) -> None:
     ],
 )
 def test_did_web_of_private_host_path_or_port_is_refused(text: str) -> None:
-    """1.10."""
+    """Requirement 1.10."""
     with pytest.raises(IdentifierInvalid):
         parse_did(text)
 
@@ -310,7 +310,7 @@ def test_parse_origin_refuses_hostile_urls(text: str) -> None:
     "rest", ["/x", "//", "/?", "?", "?a=b", "#", "#a", "/.well-known", "/%2e", "/\n"]
 )
 def test_path_after_origin_is_refused_and_cut_off_typed_url(rest: str) -> None:
-    """1.27, 2.11."""
+    """Requirements 1.27, 2.11."""
     with pytest.raises(IdentifierInvalid):
         parse_origin("https://pds.example.com" + rest)
 
@@ -331,7 +331,7 @@ def test_path_after_origin_is_refused_and_cut_off_typed_url(rest: str) -> None:
     ],
 )
 def test_development_accepts_hosts_without_public_names(text: str, origin: str) -> None:
-    """2.14: behind the switch alone."""
+    """Requirement 2.14: behind the switch alone."""
     assert parse_origin(text, allow_http=True) == origin
 
 

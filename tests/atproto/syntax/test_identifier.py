@@ -109,7 +109,7 @@ def test_pasted_text_with_did_is_read_as_did(text: str) -> None:
 
 
 def test_a_did_web_keeps_its_case() -> None:
-    """1.2: only handles are lower-cased."""
+    """Requirement 1.2: only handles are lower-cased."""
     assert parse_identifier("did:web:Alice.Example.COM").value == (
         "did:web:Alice.Example.COM"
     )
@@ -182,7 +182,7 @@ def test_bare_word_without_suffix_is_refused(
 def test_email_address_is_refused_with_suggested_handle(
     text: str, suggestion: str | None
 ) -> None:
-    """1.3: an error in the form, with a suggestion to confirm."""
+    """Requirement 1.3: an error in the form, with a suggestion to confirm."""
     with pytest.raises(IdentifierInvalid) as refusal:
         parse_identifier(text)
 
@@ -241,7 +241,7 @@ def test_other_text_is_refused_without_suggestion(text: str) -> None:
 
 
 def test_an_unsupported_method_is_named() -> None:
-    """1.8: not the same as invalid."""
+    """Requirement 1.8: not the same as invalid."""
     with pytest.raises(DidMethodUnsupported) as refusal:
         parse_identifier("did:key:zQ3shZc2QzApp2oymGvQbzP8eKheVshBHbU4ZYjeXqwSKEn6N")
 
@@ -269,7 +269,7 @@ def test_identifier_over_the_limit_is_refused() -> None:
 def test_test_network_accepts_test_names(
     text: str, kind: str | None, value: str
 ) -> None:
-    """1.5, 1.10, 2.14: behind the switches alone."""
+    """Requirements 1.5, 1.10, 2.14: behind the switches alone."""
     if kind is None:
         with pytest.raises(IdentifierInvalid) as refusal:
             parse_identifier(text, allow_http=True, allow_test=True)
