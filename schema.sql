@@ -77,13 +77,13 @@ CREATE TABLE IF NOT EXISTS oauth_sessions (
     created_at          BIGINT NOT NULL,
     refreshed_at        BIGINT NOT NULL,
     verified_at         BIGINT NOT NULL,
-    -- The process that refreshes the session now, and when its lease ends (7.6).
+    -- The process that refreshes the session now, and when its lease ends (requirement 7.6).
     lease_holder        TEXT,
     lease_until         BIGINT,
     -- Sweeps that tried to revoke the grant after its session had ended.
     sweep_runs          BIGINT,
     -- When the server first refused a refresh in words of its own, and when it is asked
-    -- again (7.17); NULL after a successful refresh.
+    -- again (requirement 7.17); NULL after a successful refresh.
     refused_at          BIGINT,
     retry_at            BIGINT,
     PRIMARY KEY (did, session_id)

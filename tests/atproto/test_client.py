@@ -43,9 +43,7 @@ def test_a_login_makes_a_session(library: Library, world: World) -> None:
 def test_a_warm_callback_costs_one_request(
     library: Library, network: FakeNetwork
 ) -> None:
-    """Requirements 6.9, 6.14: the evidence of the login's start is minutes old; it
-    serves.
-    """
+    """Requirements 6.9, 6.14: the verification of the start, minutes old, serves."""
     url = library.approved(ALICE)
     network.forget()
 

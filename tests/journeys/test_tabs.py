@@ -130,7 +130,7 @@ def test_a_login_left_waiting_too_long_begins_again(
 def test_callback_after_half_an_hour_signs_in(
     browser: Browser, network: FakeNetwork, world: World
 ) -> None:
-    """Requirement 6.13: the evidence is looked for again, and holds."""
+    """Requirement 6.13: the account is verified again, and it holds."""
     at_host = browser.opens_login().types(ALICE)
     world.clock.advance(1800)
 

@@ -96,7 +96,7 @@ def test_a_server_start_of_an_account_that_has_moved_is_refused(
 def test_an_account_that_moved_while_its_login_waited_is_refused(
     library: Library, world: World
 ) -> None:
-    """Requirement 6.13: evidence older than ten minutes is looked for again,
+    """Requirement 6.13: a verification older than ten minutes is made again,
     without caches.
     """
     authorization = library.begins(ALICE)
@@ -145,7 +145,7 @@ def test_verification_with_directory_down_raises_host_unreachable(
 def test_verification_with_pds_without_metadata_raises_host_without_oauth(
     library: Library, network: FakeNetwork
 ) -> None:
-    """Requirement 6.12: no document, no evidence."""
+    """Requirement 6.12: without a document nothing is verified."""
     url = library.approved("https://as.skyhost.social", account=ALICE)
     resource = "https://pds.skyhost.social/.well-known/oauth-protected-resource"
     network.lay(resource, faults.missing())

@@ -979,7 +979,7 @@ def test_a_commit_whose_confirmation_is_lost_counts(unwritable: Library) -> None
 def test_a_commit_counts_that_was_done_for_a_host_that_keeps_refresh_tokens(
     unwritable: Library, network: FakeNetwork
 ) -> None:
-    """Requirement 7.5 has hosts replace both. Where one does not, the access token tells."""
+    """Requirement 7.5: hosts replace both; if one does not, the access token tells."""
     session = unwritable.logs_in(ALICE)
     unwritable.sessions.failures, unwritable.sessions.arrives = 1, True
     network.lay(TOKEN, faults.ChangesJSON({"refresh_token": session.refresh_token}))

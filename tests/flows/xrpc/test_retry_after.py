@@ -37,20 +37,20 @@ def test_wait_of_reads_retry_after_and_ratelimit_reset(headers, seconds):
 )
 def test_pause_lasts_from_one_second_to_a_day(said, least, most):
     clock = FakeClock()
-    pauses = RetryAfter(cache=MemoryCache(clock), clock=clock)
+    retry_after = RetryAfter(cache=MemoryCache(clock), clock=clock)
 
-    assert least <= pauses.begin(ALICE, "GET", {"Retry-After": said}) <= most
+    assert least <= retry_after.begin(ALICE, "GET", {"Retry-After": said}) <= most
 
 
 def test_pause_ends_after_its_seconds():
     clock = FakeClock()
-    pauses = RetryAfter(cache=MemoryCache(clock), clock=clock)
-    pauses.begin(ALICE, "GET", {"Retry-After": "10"})
+    retry_after = RetryAfter(cache=MemoryCache(clock), clock=clock)
+    retry_after.begin(ALICE, "GET", {"Retry-After": "10"})
 
-    pauses.check(ALICE, "POST")
+    retry_after.check(ALICE, "POST")
     with pytest.raises(HostRateLimited) as limited:
-        pauses.check(ALICE, "GET")
+        retry_after.check(ALICE, "GET")
     clock.advance(10)
-    pauses.check(ALICE, "GET")
+    retry_after.check(ALICE, "GET")
 
     assert limited.value.retry_after == 10
