@@ -11,6 +11,7 @@ import pytest
 
 from app.atproto.client_metadata.builders import build_native_client
 from tests.atproto.terminal import Terminal
+from tests.fakes import faults
 from tests.fakes.consent import ConsentPage, SentBack
 from tests.fakes.directory import json_response
 from tests.fakes.world import World
@@ -300,6 +301,29 @@ def test_whoami_notices_that_the_host_ended_the_session(
     assert ended.code == 3
     assert ended.json["error"] == "not_signed_in"
     assert not terminal.sessions()
+
+
+def test_whoami_with_grant_refused_in_own_words_asks_to_sign_in_again(
+    terminal: Terminal, world: World
+) -> None:
+    """Requirement 7.17: exit code 3, and the session is kept for a day."""
+    terminal.signs_in(world.alice.handle)
+    for grant in world.skyhost.server.grants.all:
+        grant.alive = False
+    world.network.lay(
+        "https://as.skyhost.social/oauth/token",
+        faults.Says(
+            400,
+            b'{"error": "Session expired"}',
+            {"Content-Type": "application/json"},
+        ),
+    )
+
+    ended = terminal.runs("whoami", "--json")
+
+    assert ended.code == 3
+    assert ended.json["error"] == "not_signed_in"
+    assert terminal.sessions()
 
 
 def test_whoami_offline_sends_no_request(terminal: Terminal, world: World) -> None:

@@ -127,6 +127,18 @@ def test_code_refused_with_invalid_grant_raises_code_rejected(
         library.finishes(bent(url, code="cod-of-another-login"))
 
 
+@pytest.mark.parametrize("words", ["invalid_request", "Code expired"])
+def test_code_refused_in_own_words_raises_code_rejected(
+    library: Library, world: World, words: str
+) -> None:
+    """Requirement 7.17: such words mean the code, as they mean a refresh token."""
+    url = library.approved(ALICE)
+    world.skyhost.server.lies.refuses["/oauth/token"] = Refusal(words, "no such code")
+
+    with pytest.raises(CodeRejected):
+        library.finishes(url)
+
+
 def test_a_code_of_another_login_is_refused(library: Library) -> None:
     """Requirement 4.4: PKCE ties the code to the verifier of its own flow
     (injection).
