@@ -89,10 +89,12 @@ def platform_tokens() -> list[str]:
 
     A browser sends several cookies of one name when they were set for several domains
     or paths. A stale one may come first, so callers try each of them. The cookie's
-    former name counts as well: an upgrade signs no person out.
+    former name counts as well, because an upgrade signs no person out, but only beside
+    our session cookie: sibling hosts can set the former name and no `__Host-` cookie.
     """
     here, sent = site(), request.cookies
-    former = sent.getlist(here.former_cookie_name) if here.former_cookie_name else []
+    name = here.former_cookie_name
+    former = sent.getlist(name) if name is not None and session_secret() else []
     return [*sent.getlist(here.cookie_name), *former][:MOST_TOKENS]
 
 

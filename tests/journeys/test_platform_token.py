@@ -334,14 +334,28 @@ def test_token_in_a_cookie_of_the_former_name_is_accepted_and_replaced(
     browser = open_service(cookie_domain=None).browser()
     browser.signs_in(ALICE, username="alice")
     token = cookie_of(browser, HOST_COOKIE).value
-    browser.jar.clear()
+    browser.jar.receive(HOME, [f"{HOST_COOKIE}=; Path=/; Secure; Max-Age=0"])
     browser.jar.receive(HOME, [f"platform_token={token}; Path=/; Secure"])
 
     assert browser.visits("/auth/session").status == 200
-    browser.signs_in(ALICE)
+    browser.visits("/auth/login")
 
     assert cookie_of(browser, HOST_COOKIE).host_only
     assert browser.jar.get("platform_token") is None
+
+
+def test_token_in_a_cookie_of_the_former_name_is_ignored_without_a_session_cookie(
+    open_service: Callable[..., Service],
+) -> None:
+    """A sibling host can set the former name, and no `__Host-` cookie."""
+    service = open_service(cookie_domain=None)
+    attacker, visitor = service.browser(), service.browser()
+    attacker.signs_in(ALICE, username="alice")
+    token = cookie_of(attacker, HOST_COOKIE).value
+    visitor.jar.receive(HOME, [f"platform_token={token}; Path=/; Secure"])
+
+    assert visitor.visits("/auth/session").status == 401
+    assert visitor.visits("/auth/verify").status == 401
 
 
 def test_logout_deletes_a_cookie_of_the_former_name(
