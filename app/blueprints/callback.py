@@ -86,7 +86,7 @@ def _as_before(
 ) -> Response:
     """Redirect a person who denied; show the others what failed, and the way back."""
     if isinstance(failure.error, AccessDenied):
-        return redirect_signed_in(signed_in, destination.return_to)
+        return _stays(signed_in, destination.return_to)
     return Outcome(kind="upgrade", failure=failure, destination=destination).redirect()
 
 
@@ -95,8 +95,18 @@ def _unrecognised(failure: Failure) -> Response:
     if isinstance(failure.error, StateUnknown):
         signed_in = flows().renew(cookies.session_secret())
         if signed_in is not None:
-            return redirect_signed_in(signed_in, "")
+            return _stays(signed_in, "")
     return Outcome(kind="error", failure=failure).redirect()
+
+
+def _stays(signed_in: SignedIn, return_to: str) -> Response:
+    """Redirect with a fresh token, and end the flow.
+
+    Without the flow's cookie, the callback's URL gives no token after a sign-out.
+    """
+    response = redirect_signed_in(signed_in, return_to)
+    cookies.end_flow(response, state=request.args.get("state", ""))
+    return response
 
 
 def _deserves_another_try(error: Exception, destination: Destination) -> bool:

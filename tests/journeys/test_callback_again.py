@@ -15,6 +15,8 @@ from tests.fakes.network import Answer, Sent
 from tests.fakes.page import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.fakes.network import Network
     from tests.service import Service
 
@@ -160,6 +162,25 @@ def test_callback_that_is_loaded_ahead_uses_up_nothing(
     page = browser.visits(url, site="cross-site")
     assert (page.status, page.error) == (200, None)
     assert browser.is_signed_in()
+
+
+def test_failed_callback_asked_again_after_sign_out_sets_no_platform_token(
+    open_service: Callable[..., Service],
+) -> None:
+    """A denied scope upgrade renews the token of the session that stays."""
+    browser = open_service(scope_max="atproto account:email").browser()
+    browser.signs_in(ALICE, username="alice")
+    page = browser.opens_login(scope="account:email")
+    at_host = page.submits(page.forms[0])
+    assert isinstance(at_host, AtHost)
+    denied = at_host.page.denies().url
+    browser.visits(denied, site="cross-site")
+    assert browser.jar.get("platform_token") is not None
+    browser.signs_out()
+
+    browser.visits(denied, site="cross-site")
+
+    assert browser.jar.get("platform_token") is None
 
 
 # --- where the answer is --------------------------------------------------------------
