@@ -30,14 +30,21 @@ from tests.fakes.certificates import Authority
 from tests.fakes.clock import FakeClock
 from tests.fakes.consent import ConsentPage
 from tests.fakes.network import Answer, Sent
-from tests.fakes.world import PLC, World
+from tests.fakes.world import PLC, Host, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 HANDLES = [f"*.{name}" for name in ("skyhost.social", "people.cafe")]
-NAMES = ["as.skyhost.social", "pds.skyhost.social", PLC, "auth.platform.cafe", *HANDLES]
+NAMES = [
+    "as.skyhost.social",
+    "pds.skyhost.social",
+    "rosies.garden",
+    PLC,
+    "auth.platform.cafe",
+    *HANDLES,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,8 @@ class _Names(BaseResolver):
 def _serve(pipe: Connection, directory: Path, metadata: dict[str, Any]) -> None:
     world = World(_RealClock())
     world.network.serve("auth.platform.cafe", _static(metadata))
-    _suit_the_reference_client(world.skyhost.server)
+    for host in (world.skyhost, world.garden):
+        _suit_the_reference_client(host.server)
     authority = Authority(directory)
     everybody = _Everybody(world, authority.context_for(*NAMES))
     threading.Thread(target=everybody.serve_forever, daemon=True).start()
@@ -177,11 +185,14 @@ class _Orders:
         """Set how late answers and new connections are, in seconds."""
         self._everybody.pace.update(request=request, connection=connection)
 
-    def settle(self, *, handle: str, by: str) -> str:
-        """Create an account, found by `txt` or by `https`."""
-        person = self._world.settle(
-            handle, self._world.skyhost, txt=by == "txt", https=by == "https"
-        )
+    def settle(self, *, handle: str, by: str, host: str = "skyhost") -> str:
+        """Create an account, found by `txt` or by `https`.
+
+        `host` is `skyhost`, whose authorization server is another host than the PDS, or
+        `garden`, where both are one.
+        """
+        home: Host = getattr(self._world, host)
+        person = self._world.settle(handle, home, txt=by == "txt", https=by == "https")
         return person.did
 
     def approve(self, *, url: str) -> str:

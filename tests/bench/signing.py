@@ -57,6 +57,11 @@ def _print_steps(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> list[
             _sign_in(latchkey, hosts, by=by, cold=True) for _ in range(repetitions)
         ]
         _print(f"login, nothing known, handle by {by.upper()}", [a for a, _ in costs])
+    costs = [
+        _sign_in(latchkey, hosts, by="txt", host="garden", cold=True)
+        for _ in range(repetitions)
+    ]
+    _print("login, nothing known, the PDS authorizes", [a for a, _ in costs])
     new = [_sign_in(latchkey, hosts, by="txt") for _ in range(repetitions)]
     _print("login, new person on a known server", [login for login, _ in new])
     _print("callback", [callback for _, callback in new])
@@ -75,12 +80,13 @@ def _sign_in(
     hosts: Hosts,
     *,
     by: str,
+    host: str = "skyhost",
     cold: bool = False,
     known: bool = False,
 ) -> tuple[Cost, Cost]:
     """Sign in a new person, or the same person for the second time when `known`."""
     handle = next(NAMES)
-    hosts("settle", handle=handle, by=by)
+    hosts("settle", handle=handle, by=by, host=host)
     if cold:
         latchkey.forget_everything()
     if known:
