@@ -189,6 +189,20 @@ def test_a_handles_host_is_counted_too(
     assert len(world.network.sent(host="victim.paints.ink")) == 2
 
 
+def test_documents_fetched_ahead_count_against_the_share_of_a_network(
+    open_service: Callable[..., Service], world: World
+) -> None:
+    """Its metadata as an authorization server is fetched in another thread."""
+    service = open_service(rate_limit_login_per_host="16/year")
+    world.home("victim.cafe")
+    browser = service.browser()
+
+    arrived = [starts(browser, "https://victim.cafe") for _ in range(8)]
+
+    assert is_limited(arrived[-1])
+    assert len(world.network.sent(host="victim.cafe")) == 4
+
+
 @pytest.mark.parametrize("start", ["a DID", "a typed server"])
 def test_a_host_without_oauth_is_not_hammered_either(
     open_service: Callable[..., Service], world: World, start: str

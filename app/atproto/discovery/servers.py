@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -204,8 +205,14 @@ class ServerDiscovery:
         """Begin to fetch the metadata of the issuer that a PDS is expected to trust."""
         if not fresh and self._recall(issuer, AUTHORIZATION_SERVER) is not None:
             return None
+        # In a copy of the context, by which `before_host` may know who asks.
         fetched = self._pool.submit(
-            self._document, issuer, AUTHORIZATION_SERVER, deadline=deadline, fresh=fresh
+            copy_context().run,
+            self._document,
+            issuer,
+            AUTHORIZATION_SERVER,
+            deadline=deadline,
+            fresh=fresh,
         )
         return _Ahead(issuer, fetched)
 
