@@ -2,16 +2,19 @@
 
 `make test` leaves marked tests out, so an unmarked one would make it slow unnoticed.
 `sys.audit` reports `subprocess` and `os.fork`; multiprocessing's forkserver is not
-reported, so tests of tests/stores/racers.py carry the marker by agreement.
+reported, so tests of tests/stores/racers.py carry the marker by agreement. Tests
+outside tests/, such as the case of a bug report, are not held to it.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).resolve().parent
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 
 
@@ -26,7 +29,8 @@ class MarkedOnly:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Note the test while it and its fixtures run."""
         is_marked = item.get_closest_marker("process") is not None
-        self._refuses_for = None if is_marked else item.nodeid
+        is_ours = TESTS in item.path.parents
+        self._refuses_for = item.nodeid if is_ours and not is_marked else None
         try:
             return (yield)
         finally:
