@@ -151,6 +151,21 @@ def test_the_page_about_calls_knows_every_error_of_a_call() -> None:
     }
 
 
+@pytest.mark.parametrize("proxy", ["nginx", "Caddy", "Traefik", "Envoy"])
+def test_section_of_each_proxy_removes_headers_with_underscores(proxy: str) -> None:
+    """Frameworks read `X_Auth_Request_User` as the header that names the person."""
+    page = (ROOT / "docs/forward-auth.md").read_text(encoding="utf-8")
+    section = page.split(f"\n## {proxy}")[1].split("\n## ")[0]
+    removes = {
+        "nginx": "`underscores_in_headers on` is set: leave",
+        "Caddy": "request_header -X_Auth_Request_*",
+        "Traefik": 'X_Auth_Request_User: ""',
+        "Envoy": "REJECT_REQUEST",
+    }
+
+    assert removes[proxy] in section
+
+
 # --- the bounds ----------------------------------------------------------------------
 
 BOUND = re.compile(
