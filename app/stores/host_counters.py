@@ -18,6 +18,8 @@ from typing import Final
 
 from sqlalchemy import make_url
 
+from app.atproto.crypto.encoding import sha256_hex
+
 from .sqlite import begin_log, make_private
 
 MOST_KEYS: Final = 100_000
@@ -66,7 +68,7 @@ def counters_path(database_url: str) -> Path:
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         return Path(f"{url.database}.limits")
-    name = hashlib.sha256(database_url.encode()).hexdigest()[:16]
+    name = sha256_hex(database_url)[:16]
     return Path(tempfile.gettempdir(), f"latchkey-{os.getuid()}", f"{name}.limits")
 
 
