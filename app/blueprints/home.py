@@ -28,5 +28,10 @@ def show() -> Response:
 
 
 def _is_from_a_host() -> bool:
-    """Tell whether another site sent the browser here: no one typed the address."""
+    """Tell whether another site sent the browser here: no one typed the address.
+
+    An image on a page of a sibling host comes with our cookies, and is no visit.
+    """
+    if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        return False
     return request.headers.get("Sec-Fetch-Site") not in {"none", "same-origin"}

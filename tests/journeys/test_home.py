@@ -68,7 +68,12 @@ def test_home_after_a_denial_without_an_answer_denies_the_apps_login(
 
 @pytest.mark.parametrize(
     ("site", "headers"),
-    [("none", {}), ("same-origin", {}), ("cross-site", {"Sec-Purpose": "prefetch"})],
+    [
+        ("none", {}),
+        ("same-origin", {}),
+        ("cross-site", {"Sec-Purpose": "prefetch"}),
+        ("same-site", {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}),
+    ],
 )
 def test_home_that_no_host_sent_to_leaves_the_apps_login_open(
     app: App, service: Service, site: str, headers: dict[str, str]
