@@ -118,8 +118,10 @@ class HostCounters:
         """Return this process's connection: none may cross a fork."""
         if self._opened is not None and self._opened[0] == os.getpid():
             return self._opened[1]
-        # Not closed here: that would release locks of the parent.
-        self._abandoned.append(self._opened)
+        if self._opened is not None:
+            # Not closed here: that would release locks of the parent.
+            self._abandoned.append(self._opened)
+            self._opened = None
         _make_private_directory(self._path.parent)
         make_private(self._path)
         connection = sqlite3.connect(

@@ -132,3 +132,14 @@ def test_directory_that_others_can_write_is_refused(tmp_path, clock, monkeypatch
 
     with pytest.raises(PermissionError):
         HostCounters(apart, clock).hit("a", 1, MINUTE)
+
+
+def test_hits_on_a_file_that_cannot_be_opened_keep_nothing(path, clock):
+    path.mkdir()
+    counters = HostCounters(path, clock)
+
+    for _ in range(3):
+        with pytest.raises(OSError, match="no file"):
+            counters.hit("a", 1, MINUTE)
+
+    assert counters._abandoned == []
