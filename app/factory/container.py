@@ -36,17 +36,17 @@ from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
 from app.stores.callback_answers import SqlCallbackAnswers
-from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
-from app.stores.host_counters import HostCounters, counters_path
 from app.stores.keys import SqlSigningKeys
-from app.stores.known_hosts import SqlKnownHosts
 from app.stores.leases import SqlLease
 from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.native_logins import SqlNativeLogins
 from app.stores.oauth_sessions import SqlSessionStore
-from app.stores.rate_limits import LimitsCounters, RateLimits
+from app.stores.rates.host_counters import HostCounters, counters_path
+from app.stores.rates.known_hosts import SqlKnownHosts
+from app.stores.rates.rate_limits import LimitsCounters, RateLimits
 from app.stores.sessions import SqlSessions
+from app.stores.sql.database import Database, open_database
 from app.stores.sweep import SqlExpired
 from app.stores.users import SqlUsers
 from app.tokens.errors import SigningKeyMissing

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from app.atproto.syntax.grammar import Did
     from app.flows.ports import Audit
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 COLUMNS = ("id", "event", "did", "sid", "detail", "created_at")
 RECORD = text(insert_into("audit_events", COLUMNS))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
     from app.atproto.stores.protocols import StateStore
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
     from .encryption import Cipher
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
     from app.atproto.stores.protocols import Cache
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 log = logging.getLogger(__name__)
 

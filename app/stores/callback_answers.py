@@ -18,7 +18,7 @@ from .records import fetching
 
 if TYPE_CHECKING:
     from app.flows.ports import CallbackAnswers, CallbackTurn
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 TABLE: Final = "callback_answers"
 

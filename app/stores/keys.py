@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
     from app.flows.ports import Ring, SigningKeys
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
     from .encryption import Cipher
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 if TYPE_CHECKING:
     from app.flows.sweep import Lease
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 TAKE: Final = """
     INSERT INTO leases (name, holder, until) VALUES (:name, :holder, {now} + :seconds)

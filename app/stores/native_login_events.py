@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from app.flows.ports import NativeLoginEvents
-
-    from .database import Database, Listener
+    from app.stores.sql.database import Database, Listener
 
     Wake = Callable[[], None]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, TextClause, TextualSelect
 
     from app.flows.ports import NativeLogins, Session
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
     from .encryption import Cipher
 

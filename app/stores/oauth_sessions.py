@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from app.atproto.stores.protocols import SessionStore
     from app.atproto.syntax.grammar import Did
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
     from .encryption import Cipher
 

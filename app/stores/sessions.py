@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from app.atproto.syntax.grammar import Did
     from app.flows.ports import Sessions
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 JOINED = ("scope", "issuer")
 """Fields that are read from the OAuth session of the same row."""

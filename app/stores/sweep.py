@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.flows.sweep import Expired, Kind
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 LIMIT: Final = 500
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from app.atproto.syntax.grammar import Did, Handle
     from app.flows.ports import Users
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 COLUMNS = columns_of(User)
 GET = fetching(COLUMNS, "SELECT {columns} FROM users WHERE did = :did")

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.stores.auth_requests import PUT, TAKE, SqlStateStore
-from app.stores.database import open_database
 from app.stores.encryption import Cipher
+from app.stores.sql.database import open_database
 from tests.stores.samples import auth_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.atproto.records import AuthRequest
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 CYCLES = 300
 REPETITIONS = 15

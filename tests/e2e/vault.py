@@ -14,10 +14,10 @@ from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import OAuthSession
-from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.sql.database import Database, open_database
 from tests.lab.service import Service
 
 SESSIONS = "SELECT did, session_id FROM oauth_sessions WHERE did LIKE :did"

@@ -16,9 +16,9 @@ from app.atproto.crypto.encoding import sha256_hex
 from app.config import Settings
 from app.factory.web import create_app
 from app.flows.ports import NativeLogin
-from app.stores.database import open_database
 from app.stores.encryption import Cipher
 from app.stores.native_logins import DENY, SqlNativeLogins
+from app.stores.sql.database import open_database
 
 PATIENCE = 30.0
 LIFETIME = 1800

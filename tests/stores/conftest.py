@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.stores import postgresql as postgresql_dialect
-from app.stores.database import Database, open_database
 from app.stores.encryption import Cipher
+from app.stores.sql import postgresql as postgresql_dialect
+from app.stores.sql.database import Database, open_database
 from tests.stores.cluster import postgresql
 
 if TYPE_CHECKING:

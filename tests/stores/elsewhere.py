@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.http.types import Deadline
-from app.stores import postgresql
-from app.stores.database import open_database
 from app.stores.encryption import Cipher
 from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.sql import postgresql
+from app.stores.sql.database import open_database
 from tests.atproto.wired import Library
 from tests.fakes.clock import FakeClock
 from tests.fakes.directory import FakeDns
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from app.atproto.records import OAuthSession
     from app.atproto.syntax.grammar import Did
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
     from tests.fakes.network import Answer, Sent
     from tests.fakes.world import World
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from app.stores.database import Database
+    from app.stores.sql.database import Database
 
 ADD = text("INSERT INTO cache_entries VALUES (:key, '', 0)")
 

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import inspect
 
 from app.flows.errors import StorageFailed
-from app.stores.additions import ADDED
-from app.stores.database import open_database
 from app.stores.errors import DatabaseURLInvalid
+from app.stores.sql.additions import ADDED
+from app.stores.sql.database import open_database
 from tests.stores.entries import ADD, add, keys
 
 

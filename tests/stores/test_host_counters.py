@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.stores import host_counters as module
-from app.stores.host_counters import HostCounters, counters_path
+from app.stores.rates import host_counters as module
+from app.stores.rates.host_counters import HostCounters, counters_path
 from tests.fakes.clock import NOON, FakeClock
 
 MINUTE = 60

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from app.stores import postgresql
 from app.stores.leases import SqlLease
 from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.sql import postgresql
 from tests.stores.racers import race, sweep
 from tests.stores.samples import ALICE, oauth_session
 

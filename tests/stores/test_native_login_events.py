@@ -15,9 +15,9 @@ from sqlalchemy import text
 
 from app.flows.errors import StorageFailed
 from app.stores import native_login_events as module
-from app.stores.database import open_database
 from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.native_logins import SqlNativeLogins
+from app.stores.sql.database import open_database
 from tests.fakes.clock import NOON
 
 from .racers import await_all, deny_all, race_each
@@ -297,7 +297,7 @@ from gevent.event import Event
 from app.stores import native_login_events as module
 from app.stores.native_login_events import SqlNativeLoginEvents
 from app.stores.encryption import Cipher
-from app.stores.database import open_database
+from app.stores.sql.database import open_database
 from app.stores.native_logins import SqlNativeLogins
 from tests.stores.racers import SECRET_KEY
 module.POLL = 300.0

@@ -5,8 +5,8 @@ import sys
 import pytest
 from sqlalchemy import text
 
-from app.stores.database import open_database
 from app.stores.errors import DatabaseURLInvalid
+from app.stores.sql.database import open_database
 from tests.stores.entries import keys
 
 pytestmark = pytest.mark.process

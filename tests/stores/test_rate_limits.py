@@ -9,7 +9,7 @@ from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport
 
 from app.flows.errors import TooManyRequests
-from app.stores.rate_limits import LimitsCounters, RateLimits
+from app.stores.rates.rate_limits import LimitsCounters, RateLimits
 
 RATES = {"address": "3/hour", "host": "1/hour"}
 

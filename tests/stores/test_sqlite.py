@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import make_url
 
 from app.flows.errors import StorageFailed
-from app.stores import sqlite
-from app.stores.database import Database, open_database
 from app.stores.errors import DatabaseURLInvalid
+from app.stores.sql import sqlite
+from app.stores.sql.database import Database, open_database
 from tests.stores.entries import ADD, add, keys
 from tests.stores.racers import apply_schema, count_entries, race
 

@@ -35,7 +35,7 @@ import gevent.monkey
 gevent.monkey.patch_all()
 import sys, gevent
 from sqlalchemy import text
-from app.stores.database import open_database
+from app.stores.sql.database import open_database
 database = open_database(sys.argv[1])
 def write(name):
     for number in range(5):
@@ -65,7 +65,7 @@ def test_greenlets_that_switch_in_the_middle_of_a_write_do_not_lock_each_other_o
 FORK = """
 import os, sys
 from sqlalchemy import text
-from app.stores.database import open_database
+from app.stores.sql.database import open_database
 database = open_database(sys.argv[1])
 def inherited():
     with database.read() as connection:

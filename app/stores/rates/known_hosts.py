@@ -11,7 +11,7 @@ from app.atproto.stores.memory import MemoryCache
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .database import Database
+    from app.stores.sql.database import Database
 
 REMEMBERED: Final = 60.0
 """Seconds for which an answer is kept in memory."""

@@ -16,16 +16,16 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from app.flows.errors import StorageFailed
-from app.stores import postgresql, sqlite
-from app.stores.additions import add_missing_columns
 from app.stores.errors import DatabaseURLInvalid
+from app.stores.sql import postgresql, sqlite
+from app.stores.sql.additions import add_missing_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from sqlalchemy import URL, Connection, Engine
 
-SCHEMA = Path(__file__).parents[2] / "schema.sql"
+SCHEMA = Path(__file__).parents[3] / "schema.sql"
 WRITER_TIMEOUT = 5.0
 
 

@@ -19,8 +19,7 @@ from typing import Final
 from sqlalchemy import make_url
 
 from app.atproto.crypto.encoding import sha256_hex
-
-from .sqlite import begin_log, make_private
+from app.stores.sql.sqlite import begin_log, make_private
 
 MOST_KEYS: Final = 100_000
 """Counters that are kept, some 10 MB; above it those that end first are deleted."""

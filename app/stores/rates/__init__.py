@@ -1,0 +1,1 @@
+"""Rate limits: their counters, and the hosts that people sign in at."""

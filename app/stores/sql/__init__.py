@@ -1,0 +1,1 @@
+"""The database behind the stores: SQLite or PostgreSQL, its schema and transactions."""
