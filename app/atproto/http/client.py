@@ -25,6 +25,7 @@ from urllib.parse import urldefrag, urljoin
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.cookies import RequestsCookieJar
 from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 from urllib3.util import Retry, Timeout
@@ -46,6 +47,8 @@ from .url_policy import NetworkPolicy, SafeURL, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from urllib3 import HTTPConnectionPool
 
     from .dialer import Resolve
     from .types import Body
@@ -248,12 +251,36 @@ class _Session(HTTPSession):  # type: ignore[misc] # requests-hardened has no ty
         """Return nothing, see above."""
 
 
+class _NoCookies(RequestsCookieJar):
+    """The cookie jar of the session, which stays empty."""
+
+    def extract_cookies(self, *_: Any) -> None:
+        """Keep nothing, and do not parse it."""
+
+
 class _Adapter(HTTPAdapter):
     """Passes requests to our pools; the shared context verifies certificates."""
 
     def __init__(self, pools: Pools) -> None:
         super().__init__(max_retries=Retry(total=False))
-        self.poolmanager = pools
+        self.poolmanager = self._pools = pools
+
+    def get_connection_with_tls_context(
+        self, request: Any, *_: Any, **__: Any
+    ) -> HTTPConnectionPool:
+        """Return the pool of the host; there are no proxies and no other contexts."""
+        return self._pools.pool_of(request.url)
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Return the response; cookies and the encoding of a text are not looked for.
+
+        The headers are urllib3's, which are case-insensitive already.
+        """
+        response = requests.Response()
+        response.status_code, response.reason = resp.status, resp.reason
+        response.headers, response.raw = resp.headers, resp
+        response.url, response.request = req.url, req
+        return response
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
         """Do nothing: the context has loaded the CA bundle, once for the process.
@@ -278,7 +305,7 @@ def _open_session(adapter: BaseAdapter) -> _Session:
         )
     )
     session.trust_env = False  # no proxies, .netrc, REQUESTS_CA_BUNDLE
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.cookies = _NoCookies(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

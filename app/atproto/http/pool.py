@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import http.client
 import logging
+import queue
 import re
 import ssl
 import time
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from urllib3 import HTTPConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssltransport import SSLTransport
 
+from ..syntax.grammar import DEFAULT_PORTS
 from .exceptions import ConnectFailed, ConnectionStale
 from .limits import LimitedReader, Pace
 
@@ -142,6 +145,29 @@ class _TLSConnection(_Connection, HTTPSConnection):
         self.is_verified = True
 
 
+class _Slots(queue.LifoQueue[Any]):
+    """The free slots of a pool, all of them empty at first.
+
+    urllib3 puts them in one by one: 32 locks and notifications for each new host.
+    """
+
+    def _init(self, maxsize: int) -> None:
+        self.queue = [None] * maxsize
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put a connection back; an empty slot needs no place when all are there."""
+        if item is not None or len(self.queue) < self.maxsize:
+            super().put(item, block, timeout)
+
+
+class _Pool(HTTPConnectionPool):
+    QueueCls = _Slots
+
+
+class _TLSPool(HTTPSConnectionPool):
+    QueueCls = _Slots
+
+
 class Pools(PoolManager):
     """Connection pools by scheme, name and port, whose connections dial through us."""
 
@@ -150,6 +176,15 @@ class Pools(PoolManager):
             num_pools=POOLS, maxsize=CONNECTIONS_PER_HOST, ssl_context=context
         )
         self._dial = dial
+        self.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def pool_of(self, url: str) -> HTTPConnectionPool:
+        """Return the pool of a URL's host; all of them share one TLS context."""
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        key: Any = parts.scheme, parts.hostname, port
+        asked = {"scheme": parts.scheme, "host": parts.hostname, "port": port}
+        return self.connection_from_pool_key(key, {**self.connection_pool_kw, **asked})
 
     def _new_pool(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         pool = super()._new_pool(*args, **kwargs)

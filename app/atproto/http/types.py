@@ -77,7 +77,8 @@ class Response:
     url: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "headers", HTTPHeaderDict(self.headers))
+        if not isinstance(self.headers, HTTPHeaderDict):
+            object.__setattr__(self, "headers", HTTPHeaderDict(self.headers))
 
     @property
     def content_type(self) -> str:
