@@ -64,10 +64,9 @@ class SqlCallbackAnswers:
         if found:
             return "waits" if found[0].answer is None else "replay"
         with self._database.write(durable=False) as connection:
-            reserved = connection.execute(RESERVE, row).rowcount == 1
+            if connection.execute(RESERVE, row).rowcount == 1:
+                return "first"
             found = connection.execute(GET, {"id": row["id"], "now": row["now"]}).all()
-        if reserved:
-            return "first"
         return "waits" if found else "unknown"
 
     def keep(self, state: str, secret: str, answer: str, *, now: float) -> None:

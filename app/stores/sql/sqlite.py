@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from app.stores.errors import DatabaseURLInvalid
 
@@ -66,10 +66,15 @@ def begin(connection: Connection, *, durable: bool) -> None:
     another process wrote in between.
     """
     synchronous = "FULL" if durable else "NORMAL"
-    if connection.info.get("synchronous") != synchronous:
-        connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
-        connection.info["synchronous"] = synchronous
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # On the driver's connection: through SQLAlchemy these two take as long as a row.
+    driver: Any = connection.connection.driver_connection
+    try:
+        if connection.info.get("synchronous") != synchronous:
+            driver.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.info["synchronous"] = synchronous
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
 def lock_schema(_connection: Connection) -> None:
