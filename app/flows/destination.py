@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from app.atproto.errors import AtprotoError
 
@@ -34,7 +34,8 @@ class Destination:
         Empty fields are left out, so that a release that knows fewer fields can read
         most logins.
         """
-        given = {name: value for name, value in asdict(self).items() if value}
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: value for name, value in named.items() if value}
         return json.dumps(given, separators=(",", ":"))
 
     @classmethod

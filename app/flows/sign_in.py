@@ -71,7 +71,11 @@ class SignIn:
             self.users.note_sign_in(
                 granted.did, handle=granted.handle, issuer=granted.issuer, now=now
             )
-        signed_in = self.tokens.issue(session)
+        signed_in = (
+            SignedIn(session=session, user=None, token=None)
+            if user is None
+            else self.tokens.issue(session)
+        )
         self.sessions.add(session, secret=secret)
         self.audit.record("signed_in", now=now, did=session.did, sid=session.sid)
         log.info("login finished: %s from %s", granted.did, granted.issuer)

@@ -33,20 +33,28 @@ def content_security_policy(*, is_secure: bool) -> str:
 
 def set_headers(response: Response) -> Response:
     """Set what a view has not set itself."""
-    here = site()
-    headers = response.headers
-    headers.setdefault(
-        "Content-Security-Policy", content_security_policy(is_secure=here.is_secure)
-    )
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Referrer-Policy", _referrer_policy())
-    headers.setdefault("Permissions-Policy", PERMISSIONS)
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Cache-Control", "no-store")
-    if here.is_secure:
-        headers.setdefault("Strict-Transport-Security", HSTS)
+    present = {name.lower() for name, _ in response.headers}
+    for name, value in _standard_headers(is_secure=site().is_secure):
+        if name.lower() not in present:
+            response.headers.add(name, value)
+    if "referrer-policy" not in present:
+        response.headers.add("Referrer-Policy", _referrer_policy())
     return response
+
+
+@cache
+def _standard_headers(*, is_secure: bool) -> tuple[tuple[str, str], ...]:
+    """Return the headers that are the same on every response."""
+    secure = (("Strict-Transport-Security", HSTS),) if is_secure else ()
+    return (
+        ("Content-Security-Policy", content_security_policy(is_secure=is_secure)),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Permissions-Policy", PERMISSIONS),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+        *secure,
+    )
 
 
 def _referrer_policy() -> str:

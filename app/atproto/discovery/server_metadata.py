@@ -7,7 +7,7 @@ whose metadata breaks the profile in one field gets no authorization code from u
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from ..errors import DocumentInvalid, IdentifierInvalid
@@ -126,7 +126,7 @@ class AuthorizationServer:
 
     def document(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them, for `restore`."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def restore(cls, document: Mapping[str, Any]) -> Self:

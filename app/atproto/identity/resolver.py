@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
@@ -171,9 +171,16 @@ class IdentityResolver:
     def _remember(self, identity: Identity) -> None:
         lifetime = FRESH_FOR if identity.handle is not None else UNNAMED_FOR
         lifetime -= self._clock() - identity.resolved_at
+        entry = json.dumps(
+            {
+                "did": identity.did,
+                "handle": identity.handle,
+                "pds": identity.pds,
+                "resolved_at": identity.resolved_at,
+            }
+        )
         for name in (identity.did, identity.handle):
             if name is not None:
-                entry = json.dumps(asdict(identity))
                 self._cache.put(_key(name), entry, lifetime=lifetime)
 
     def _recall(self, identifier: Handle | Did) -> Identity | None:
