@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["create_app", "serve_rpc"]
+__all__ = ["create_app", "serve_rpc", "version"]
 
 
 def create_app(*arguments: Any, **options: Any) -> Any:
@@ -22,3 +22,10 @@ def serve_rpc() -> None:
     from app.factory.rpc import serve_rpc as serve
 
     serve()
+
+
+def version() -> str:
+    """Return the version of the service."""
+    from app.factory.rpc import version as read
+
+    return read()

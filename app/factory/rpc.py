@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from app.config import Settings, SettingsInvalid
+from app.config import VERSION, Settings, SettingsInvalid
 from app.rpc.listener import Listener
 from app.rpc.tls import Certificate, ListenerRefused
 
@@ -44,6 +44,11 @@ def serve_rpc() -> None:
         open_rpc().run()
     except (SettingsInvalid, ListenerRefused) as error:
         sys.exit(str(error))
+
+
+def version() -> str:
+    """Return the version of the service, for `python -m app.rpc --version`."""
+    return VERSION
 
 
 def _certificate(settings: Settings) -> Certificate | None:

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 import grpc
 import pytest
 
+from app.config import VERSION
 from app.rpc.listener import CannotListen
 from tests.rpc.running import ANSWERS_WITHIN
 from tests.rpc.test_health import AUTH, NOT_SERVING, check, health_pb2_grpc
@@ -119,6 +120,28 @@ def test_process_without_flask_serves(tmp_path: Path):
         state = check(health_pb2_grpc.HealthStub(channel), AUTH)
 
     assert state == NOT_SERVING  # `init` has not run here
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("--help", "Usage: python -m app.rpc"), ("--version", VERSION)]
+)
+def test_help_and_version_answer_and_start_no_listener(
+    tmp_path: Path, option: str, said: str
+):
+    """They need no setting."""
+    result = subprocess.run(
+        [sys.executable, "-m", "app.rpc", option],
+        cwd=ROOT,
+        env={"PATH": os.defpath, "LATCHKEY_RPC_BIND": f"unix:{tmp_path}/rpc.sock"},
+        capture_output=True,
+        text=True,
+        timeout=ENDS_WITHIN,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(said)
+    assert not (tmp_path / "rpc.sock").exists()
 
 
 def test_json_log_has_no_lines_of_the_grpc_core(tmp_path: Path):
