@@ -1,9 +1,10 @@
 """Signing keys as JWK and PEM: client keys, DPoP keys, and the platform's own.
 
-joserfc reads and writes JWKs and PyJWT signs; no other module uses them. A key is
-parsed once and the object kept, because parsing costs more than signing. A JWK is
-always exported from the key itself and not from what was imported, so its coordinates
-have their full width (RFC 7518 section 6.2.1.2).
+joserfc reads JWKs and PyJWT signs; no other module uses them. The JWK of an ES256 key
+is written here, because each login has one. A key is parsed once and the object kept,
+because parsing costs more than signing. A JWK is always exported from the key itself
+and not from what was imported, so its coordinates have their full width (RFC 7518
+section 6.2.1.2).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
 from ..errors import KeyUnavailable
-from .encoding import sha256_base64url
+from .encoding import base64url, sha256_base64url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,6 +40,8 @@ PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey
 
 RSA_BITS: Final = 2048
 """Minimum size of an RSA key, and the size of new ones (RFC 7518 section 3.3)."""
+
+P256_BYTES: Final = 32
 
 OWN_FORM: Final = frozenset({"kty", "crv", "x", "y", "d", "kid", "alg"})
 """The members that `private_jwk` gives an ES256 key."""
@@ -105,7 +108,7 @@ class SigningKey:
         native, alg = _usable(private)
         if kid is not None and (not isinstance(kid, str) or not kid):
             raise ValueError("the key's kid is not a name")
-        public = _wrapped(native).as_dict(private=False)
+        public = _public_jwk(native)
         thumbprint = _thumbprint(public)
         return cls(
             kid=kid or thumbprint,
@@ -129,8 +132,11 @@ class SigningKey:
 
     def private_jwk(self) -> dict[str, Any]:
         """Return the private key, for storage in encrypted form."""
-        private = _wrapped(self._native).as_dict(private=True)
-        return {**private, "kid": self.kid, "alg": self.alg}
+        named = {"kid": self.kid, "alg": self.alg}
+        if isinstance(self._native, EllipticCurvePrivateKey):
+            d = self._native.private_numbers().private_value
+            return {**self._public, "d": _coordinate(d), **named}
+        return {**_wrapped(self._native).as_dict(private=True), **named}
 
     def sign(
         self, claims: Mapping[str, Any], *, headers: Mapping[str, Any] | None = None
@@ -225,9 +231,21 @@ def _thumbprint(public: Mapping[str, Any]) -> str:
     return sha256_base64url(canonical)
 
 
-def _wrapped(native: PrivateKey) -> Key:
-    if isinstance(native, EllipticCurvePrivateKey):
-        return ECKey.import_key(native)
+def _public_jwk(native: PrivateKey) -> dict[str, Any]:
+    """Return the bare public JWK; of ES256, one is made for every login."""
+    if not isinstance(native, EllipticCurvePrivateKey):
+        return _wrapped(native).as_dict(private=False)
+    numbers = native.public_key().public_numbers()
+    x, y = _coordinate(numbers.x), _coordinate(numbers.y)
+    return {"crv": "P-256", "x": x, "y": y, "kty": "EC"}
+
+
+def _coordinate(number: int) -> str:
+    """Return a number of P-256 at its full width (RFC 7518 section 6.2.1.2)."""
+    return base64url(number.to_bytes(P256_BYTES))
+
+
+def _wrapped(native: RSAPrivateKey | Ed25519PrivateKey) -> Key:
     if isinstance(native, RSAPrivateKey):
         return RSAKey.import_key(native)
     return OKPKey.import_key(native)
