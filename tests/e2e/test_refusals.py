@@ -75,7 +75,7 @@ def test_a_login_begun_in_one_browser_cannot_be_finished_in_another(
 
         assert other.error == "wrong_browser"
         assert_signed_out(other)
-        callback = other.page.url
+        [callback] = [r.url for r in other.responses if "/auth/callback?" in r.url]
 
     # The answer was not used up: it is still good where the login began.
     visitor.page.goto(callback)
