@@ -273,9 +273,9 @@ def test_cost_of_foreign_text_grows_linearly(name: str, which: int) -> None:
 
 def test_quadratic_cost_is_noticed() -> None:
     def read(text: str) -> int:
-        return sum(text.count("b") for _ in text)
+        return sum(1 for first in text for second in text if first < second)
 
-    assert growth(read, many("a"), 2_000) > GROWTH_LIMIT
+    assert growth(read, many("a"), 100) > GROWTH_LIMIT
 
 
 def test_every_parser_of_foreign_text_is_measured() -> None:
