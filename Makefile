@@ -116,8 +116,9 @@ fix: $(TOOLS) ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 
 .PHONY: docs-config
-docs-config: $(RUNTIME) ## write .env.example and docs/configuration.md from the settings
+docs-config: $(RUNTIME) ## write .env.example, docs/configuration.md and docs/commands.md
 	@$(BIN)/python -m app.config.docs
+	@$(BIN)/python -m app.commands.docs
 
 .PHONY: proto
 proto: $(TOOLS) ## compile app/wire's .proto into the Python files beside it

@@ -1,21 +1,43 @@
-"""The operator's commands: `flask --app wsgi init | keys | sweep | config`.
+"""The operator's commands: `flask --app wsgi init | keys | sweep | config | ...`.
 
 One file for each noun. They run the same use cases and stores as the service.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import click
 from flask import Flask
 
 from . import config, init, keys, sweep
 from .administration import Administration
 
-__all__ = ["Administration", "init_app"]
+__all__ = ["Administration", "commands", "init_app"]
 
 
-def init_app(app: Flask, administration: Administration) -> None:
+def init_app(app: Flask, administration: Administration, version: str) -> None:
     """Register the commands with `flask --app wsgi`."""
-    app.cli.add_command(init.command(administration))
-    app.cli.add_command(sweep.command(administration))
-    app.cli.add_command(keys.group(administration))
-    app.cli.add_command(config.group(administration))
+    for command in commands(administration, version):
+        app.cli.add_command(command)
+
+
+def commands(administration: Administration, version: str) -> list[click.Command]:
+    """Return the commands by name; each one, and each of a group, has `--version`."""
+    top = [
+        config.group(administration),
+        init.command(administration),
+        keys.group(administration),
+        sweep.command(administration),
+    ]
+    for command in top:
+        for each in _with_subcommands(command):
+            click.version_option(version, message="Latchkey %(version)s")(each)
+    return top
+
+
+def _with_subcommands(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from _with_subcommands(each)

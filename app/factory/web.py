@@ -25,7 +25,7 @@ from app.blueprints import (
     well_known,
     xrpc,
 )
-from app.config import Settings
+from app.config import VERSION, Settings
 from app.web import access, errors, headers, templating
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
 from app.web.forwarded import Forwarded
@@ -80,7 +80,7 @@ def create_app(
             checks=parts.checks,
         ),
     )
-    commands.init_app(app, administration_of(parts))
+    commands.init_app(app, administration_of(parts), VERSION)
     return app
 
 
