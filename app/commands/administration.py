@@ -11,8 +11,8 @@ import click
 
 from app.atproto.crypto.keys import Algorithm
 from app.flows.errors import FlowError
+from app.flows.keys.rings import PrepareKeys
 from app.flows.ports import SigningKeys
-from app.flows.signing_keys import PrepareKeys
 from app.flows.sweep import Sweep
 
 Result = TypeVar("Result")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from app.flows.keys.rings import CLIENT_ALGORITHM
 from app.flows.ports import Ring, StoredKey
-from app.flows.signing_keys import CLIENT_ALGORITHM
 
 from .administration import Administration, in_one_line
 

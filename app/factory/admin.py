@@ -7,7 +7,7 @@ from typing import cast
 from app.atproto.crypto.keys import Algorithm
 from app.commands import Administration
 from app.config import Settings
-from app.flows.signing_keys import PrepareKeys
+from app.flows.keys.rings import PrepareKeys
 from app.flows.sweep import Sweep
 
 from .container import Parts

@@ -31,7 +31,7 @@ from app.atproto.open_client import open_client
 from app.atproto.syntax.grammar import host_of
 from app.config import Settings, keep_development_key
 from app.flows.host_limits import HostLimit
-from app.flows.signing_keys import KeyRings
+from app.flows.keys.rings import KeyRings
 from app.stores.audit import SqlAudit
 from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache

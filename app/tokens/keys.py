@@ -1,6 +1,6 @@
 """The key ring of the platform token: one key signs, all published keys verify.
 
-A ring is a snapshot and does not change; `app.flows.signing_keys` replaces it. The JOSE
+A ring is a snapshot and does not change; `app.flows.keys.rings` replaces it. The JOSE
 code of this package is here. A key verifies with its own algorithm only, so a token
 cannot choose its algorithm (RFC 8725 section 3.1).
 """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.flows.errors import UsernameTaken
-from app.flows.signing_keys import PrepareKeys
+from app.flows.keys.rings import PrepareKeys
 from app.flows.sweep import Sweep, Swept
 from app.stores import native_login_events
 from app.stores.audit import SqlAudit

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.atproto.crypto.keys import Algorithm, ClientKeys, SigningKey
+from app.flows.errors import SigningKeyRefused, StorageFailed
+from app.flows.ports import Audit, Ring, SigningKeys, StoredKey
 from app.tokens.errors import SigningKeyMissing
 from app.tokens.keys import KeyRing
-
-from .errors import SigningKeyRefused, StorageFailed
-from .ports import Audit, Ring, SigningKeys, StoredKey
 
 log = logging.getLogger(__name__)
 

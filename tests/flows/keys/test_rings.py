@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.errors import KeyUnavailable
 from app.flows.errors import SigningKeyRefused, StorageFailed
-from app.flows.ports import StoredKey
-from app.flows.signing_keys import (
+from app.flows.keys.rings import (
     RELOAD_EVERY,
     KeyRings,
     PrepareKeys,
     parse_signing_key,
 )
+from app.flows.ports import StoredKey
 from app.tokens.errors import SigningKeyMissing
 
 TOKEN_LIFETIME = 86_400.0

@@ -1,0 +1,1 @@
+"""Signing keys: the life of a key, what changes the rings, and the rings in memory."""
