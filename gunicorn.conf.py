@@ -120,7 +120,7 @@ timeout = 30
 graceful_timeout = 30
 keepalive = 5  # a restart waits for idle connections as well, so not for long
 
-# Only app.web.forwarded reads X-Forwarded-For, and it counts TRUSTED_PROXIES.
+# Only app.web.security.forwarded reads X-Forwarded-For, and it counts TRUSTED_PROXIES.
 forwarded_allow_ips = ""
 secure_scheme_headers = {}
 forwarder_headers = ""

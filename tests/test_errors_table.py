@@ -12,9 +12,9 @@ from app.failures.messages import MESSAGES
 from app.failures.table import TABLE
 from app.flows.errors import FlowError
 from app.tokens.errors import TokenError
-from app.web.access import CrossSite
 from app.web.errors import HTTP_CODES, OWN, row_for
 from app.web.return_to import ReturnToInvalid
+from app.web.security.access import CrossSite
 
 CONTRACT: dict[str, set[int]] = {
     "invalid_identifier": {400},

@@ -42,14 +42,14 @@ from app.blueprints.native_login import WAIT
 from app.blueprints.xrpc import _MEDIA_TYPE
 from app.flows.errors import FlowError
 from app.flows.native.app_identity import parse_app_name, parse_code_challenge
-from app.flows.usernames import parse_username
+from app.flows.people.usernames import parse_username
 from app.flows.xrpc.repo_writes import writes_of
 from app.flows.xrpc.retry_after import wait_of
 from app.tokens.errors import TokenError
 from app.tokens.keys import claimed_kid
-from app.web.forwarded import address_of
-from app.web.permission_text import in_words
+from app.web.pages.permission_text import in_words
 from app.web.return_to import LONGEST, ReturnPolicy, ReturnToInvalid
+from app.web.security.forwarded import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

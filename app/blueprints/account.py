@@ -7,14 +7,14 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from app.atproto.syntax.grammar import host_of
 from app.flows.errors import NotSignedIn
 from app.flows.ports import Session
-from app.flows.session import SignedIn
+from app.flows.sessions.session import SignedIn
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows
-from app.web.device_name import name_of
 from app.web.errors import Failure, error_page, shows_failure
-from app.web.permission_text import in_words
+from app.web.pages.device_name import name_of
+from app.web.pages.permission_text import in_words
 from app.web.responses import see_other
+from app.web.security.access import access
 
 from .logout import signed_out
 

@@ -15,17 +15,17 @@ from app.atproto.errors import (
     printable,
 )
 from app.atproto.syntax.grammar import host_of
-from app.flows.callback import LoginFinished, ScopeUpgradeSuperseded
-from app.flows.destination import Destination, destination_of
+from app.flows.callback.finish import LoginFinished, ScopeUpgradeSuperseded
 from app.flows.errors import NativeLoginClosed
-from app.flows.session import SignedIn
+from app.flows.login.destination import Destination, destination_of
+from app.flows.sessions.session import SignedIn
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows
 from app.web.errors import Failure, shows_failure
-from app.web.outcomes import Outcome
+from app.web.pages.outcomes import Outcome
+from app.web.pages.scope_upgrade import is_of
 from app.web.responses import redirect_signed_in, see_other
-from app.web.scope_upgrade import is_of
+from app.web.security.access import access
 
 from . import native_confirm
 from .login import begin

@@ -6,8 +6,8 @@ import logging
 
 from flask import Blueprint, Flask, Response, jsonify
 
-from app.web.access import access
 from app.web.context import context
+from app.web.security.access import access
 
 bp = Blueprint("health", __name__)
 

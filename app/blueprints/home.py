@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, url_for
 
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows
-from app.web.outcomes import Outcome
+from app.web.pages.outcomes import Outcome
 from app.web.responses import see_other
+from app.web.security.access import access
 
 bp = Blueprint("home", __name__)
 

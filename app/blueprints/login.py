@@ -5,18 +5,18 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.atproto.errors import HandleMismatch, IdentifierInvalid
-from app.flows.destination import Destination
 from app.flows.errors import ScopeRefused
+from app.flows.login.destination import Destination
 from app.flows.ports import User
-from app.flows.session import SignedIn
+from app.flows.sessions.session import SignedIn
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows, site
 from app.web.errors import Failure, shows_failure
+from app.web.pages.scope_upgrade import is_due, is_of, upgrade_page
 from app.web.redirect_loop import is_loop, loop_page, note_round
 from app.web.responses import redirect_signed_in, see_other
 from app.web.return_to import ReturnToInvalid
-from app.web.scope_upgrade import is_due, is_of, upgrade_page
+from app.web.security.access import access
 
 bp = Blueprint("login", __name__)
 

@@ -7,8 +7,8 @@ from flask import Blueprint, Response, make_response, render_template, request
 from app.atproto.client import Revocation
 from app.atproto.syntax.grammar import host_of
 from app.web import cookies
-from app.web.access import access, is_from_elsewhere
 from app.web.context import flows, site
+from app.web.security.access import access, is_from_elsewhere
 
 bp = Blueprint("logout", __name__)
 

@@ -15,16 +15,16 @@ from werkzeug.exceptions import BadRequest
 
 from app.atproto.errors import AccessDenied
 from app.failures.messages import NextStep
-from app.flows.callback import LoginFinished
+from app.flows.callback.finish import LoginFinished
 from app.flows.errors import NativeLoginClosed
 from app.flows.ports import NativeLogin, User
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows, site
 from app.web.cookies import NativeVisit
 from app.web.errors import Failure, error_page, shows_failure
-from app.web.outcomes import Kind, Outcome
+from app.web.pages.outcomes import Kind, Outcome
 from app.web.responses import see_other
+from app.web.security.access import access
 
 bp = Blueprint("native_confirm", __name__)
 

@@ -12,9 +12,9 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, request
 
 from app.flows.native.wait import NativeOutcome
-from app.web.access import access
 from app.web.context import flows
 from app.web.requests import BodyInvalid, json_object, text_of
+from app.web.security.access import access
 from app.web.sse import HEARTBEAT, Awaiting
 
 bp = Blueprint("native_login", __name__)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, render_template, url_for
 
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows
 from app.web.errors import error_page
-from app.web.outcomes import Outcome
+from app.web.pages.outcomes import Outcome
+from app.web.pages.scope_upgrade import upgrade_page
 from app.web.responses import see_other
-from app.web.scope_upgrade import upgrade_page
+from app.web.security.access import access
 
 from .login import login_page
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.flows.networks import network_of
+from app.flows.limits.networks import network_of
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows
 from app.web.requests import bearer_token
+from app.web.security.access import access
 
 bp = Blueprint("session", __name__)
 

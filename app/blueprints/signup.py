@@ -17,12 +17,12 @@ from app.flows.errors import (
     UsernameReserved,
     UsernameTaken,
 )
-from app.flows.signup import Newcomer
+from app.flows.people.signup import Newcomer
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
 from app.web.responses import redirect_signed_in, see_other
+from app.web.security.access import access
 
 from . import native_confirm
 

@@ -14,12 +14,12 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, redirect, request
 
 from app.flows.errors import NotSignedIn
-from app.flows.session import Identified
+from app.flows.sessions.session import Identified
 from app.web import cookies
-from app.web.access import access
 from app.web.context import flows, site
 from app.web.requests import bearer_token
 from app.web.return_to import ReturnToInvalid
+from app.web.security.access import access
 
 bp = Blueprint("verify", __name__)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.web.access import access
 from app.web.context import context, site
+from app.web.security.access import access
 
 bp = Blueprint("well_known", __name__)
 

@@ -22,15 +22,16 @@ from app.atproto.errors import ScopeMissing, SessionEnded, printable
 from app.atproto.http.types import Upload
 from app.failures import Failure
 from app.flows.errors import CallMalformed, CallTooLarge
-from app.flows.networks import network_of
+from app.flows.limits.networks import network_of
 from app.flows.xrpc.allow_list import JSON, Call
 from app.flows.xrpc.call import Answer, PdsCall
 from app.flows.xrpc.spool import IN_MEMORY
-from app.web import cookies, cors
-from app.web.access import access
+from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import adds_to_failure
 from app.web.requests import bearer_token
+from app.web.security import cors
+from app.web.security.access import access
 
 bp = Blueprint("xrpc", __name__)
 

@@ -30,25 +30,25 @@ from app.atproto.identity.dns import DnsTxtLookup, TxtLookup
 from app.atproto.open_client import open_client
 from app.atproto.syntax.grammar import host_of
 from app.config import Settings, keep_development_key
-from app.flows.host_limits import HostLimit
 from app.flows.keys.rings import KeyRings
-from app.stores.audit import SqlAudit
-from app.stores.auth_requests import SqlStateStore
+from app.flows.limits.host_limits import HostLimit
 from app.stores.cache import SqlCache
-from app.stores.callback_answers import SqlCallbackAnswers
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
-from app.stores.native_login_events import SqlNativeLoginEvents
-from app.stores.native_logins import SqlNativeLogins
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.logins.auth_requests import SqlStateStore
+from app.stores.logins.callback_answers import SqlCallbackAnswers
+from app.stores.logins.native_login_events import SqlNativeLoginEvents
+from app.stores.logins.native_logins import SqlNativeLogins
+from app.stores.people.audit import SqlAudit
+from app.stores.people.oauth_sessions import SqlSessionStore
+from app.stores.people.sessions import SqlSessions
+from app.stores.people.users import SqlUsers
 from app.stores.rates.host_counters import HostCounters, counters_path
 from app.stores.rates.known_hosts import SqlKnownHosts
 from app.stores.rates.rate_limits import LimitsCounters, RateLimits
-from app.stores.sessions import SqlSessions
 from app.stores.sql.database import Database, open_database
 from app.stores.sweep import SqlExpired
-from app.stores.users import SqlUsers
 from app.tokens.errors import SigningKeyMissing
 
 log = logging.getLogger(__name__)

@@ -8,23 +8,23 @@ from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did, host_of
 from app.atproto.syntax.identifier import parse_identifier
 from app.flows import UseCases
-from app.flows.callback import FinishLogin
-from app.flows.callback_replay import ReplayCallback
-from app.flows.client_refusals import ClientRefusals
-from app.flows.concurrency import ConcurrencyLimit
-from app.flows.devices import Devices
-from app.flows.login import LOGINS_AT_ONCE, StartLogin
-from app.flows.logout import EndSession, Logout, LogoutByToken
+from app.flows.callback.finish import FinishLogin
+from app.flows.callback.replay import ReplayCallback
+from app.flows.callback.sign_in import SignIn
+from app.flows.limits.concurrency import ConcurrencyLimit
+from app.flows.login.client_refusals import ClientRefusals
+from app.flows.login.scope_requests import Permissions
+from app.flows.login.start import LOGINS_AT_ONCE, StartLogin
 from app.flows.native.callback import HoldForApp
 from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
-from app.flows.scope_requests import Permissions
-from app.flows.session import Identify, IssueToken, RenewToken
-from app.flows.sign_in import SignIn
-from app.flows.signup import ChooseUsername
-from app.flows.usernames import Usernames
-from app.flows.verify import CACHE_ENTRIES, Verify
+from app.flows.people.signup import ChooseUsername
+from app.flows.people.usernames import Usernames
+from app.flows.sessions.devices import Devices
+from app.flows.sessions.logout import EndSession, Logout, LogoutByToken
+from app.flows.sessions.session import Identify, IssueToken, RenewToken
+from app.flows.sessions.verify import CACHE_ENTRIES, Verify
 from app.flows.xrpc.call import CallPds
 from app.flows.xrpc.call_audit import CallAudit
 from app.flows.xrpc.retry_after import RetryAfter

@@ -26,10 +26,12 @@ from app.blueprints import (
     xrpc,
 )
 from app.config import VERSION, Settings
-from app.web import access, errors, headers, templating
+from app.web import errors
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
-from app.web.forwarded import Forwarded
+from app.web.pages import templating
 from app.web.return_to import ReturnPolicy
+from app.web.security import access, headers
+from app.web.security.forwarded import Forwarded
 
 from .admin import administration_of
 from .container import Outside, open_parts

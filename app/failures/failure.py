@@ -10,7 +10,7 @@ from typing import Any
 
 from app.atproto import errors as atproto
 from app.atproto.syntax.grammar import host_of
-from app.flows.destination import destination_of
+from app.flows.login.destination import destination_of
 
 from .messages import Message, message_for
 from .table import Row

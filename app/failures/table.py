@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from app.atproto import errors as atproto
 from app.flows import errors as flow
-from app.flows.destination import destination_of
+from app.flows.login.destination import destination_of
 from app.tokens import errors as token
 
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .callback import FinishLogin
-from .callback_replay import ReplayCallback
-from .devices import Devices
-from .login import StartLogin
-from .logout import Logout, LogoutByToken
-from .native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
-from .native.start import StartNativeLogin
-from .native.wait import AwaitNativeLogin
-from .scope_requests import Permissions
-from .session import Identify, RenewToken
-from .signup import ChooseUsername
-from .verify import Verify
-from .xrpc.call import CallPds
+from app.flows.callback.finish import FinishLogin
+from app.flows.callback.replay import ReplayCallback
+from app.flows.login.scope_requests import Permissions
+from app.flows.login.start import StartLogin
+from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
+from app.flows.native.start import StartNativeLogin
+from app.flows.native.wait import AwaitNativeLogin
+from app.flows.people.signup import ChooseUsername
+from app.flows.sessions.devices import Devices
+from app.flows.sessions.logout import Logout, LogoutByToken
+from app.flows.sessions.session import Identify, RenewToken
+from app.flows.sessions.verify import Verify
+from app.flows.xrpc.call import CallPds
 
 __all__ = ["UseCases"]
 

@@ -32,7 +32,6 @@ from .errors import (
     SessionStoreFailed,
     TransportMissing,
 )
-from .http_transport import HttpTransport
 from .manager import AuthManager
 from .outcome import Backoff
 from .records import LoginStarted, NativeSession, SignedOut
@@ -40,7 +39,8 @@ from .stores.file_store import FileStore
 from .stores.keyring_store import KeyringStore
 from .stores.open_store import default_directory, open_store
 from .stores.store import MemoryStore, StateStore
-from .transport import Transport
+from .transports.http_transport import HttpTransport
+from .transports.transport import Transport
 from .waiting import Waiting
 
 __version__ = "0.1.0"

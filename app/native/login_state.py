@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .stores.store import StateStore
-    from .transport import Completed, Initiated
+    from .transports.transport import Completed, Initiated
     from .waiting import CheckStore, Waiters
 
 INITIATING: Final = 120

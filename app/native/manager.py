@@ -18,11 +18,18 @@ from typing import TYPE_CHECKING, Final
 from .browser import open_in_browser
 from .clock import Clock, Expiry
 from .errors import LoginDenied, LoginExpired, LoginRefused, SessionStoreFailed
-from .http_transport import HttpTransport
 from .login_state import Logins, StoredState
 from .outcome import Backoff, OutcomeFetcher
 from .records import LoginStarted, NativeSession, SignedOut
-from .transport import Claim, Completed, Denied, Initiation, call_within, end_session
+from .transports.http_transport import HttpTransport
+from .transports.transport import (
+    Claim,
+    Completed,
+    Denied,
+    Initiation,
+    call_within,
+    end_session,
+)
 from .urls import parse_server_url
 from .waiting import Waiters, WaitOptions
 
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
 
     from .records import PendingLogin
     from .stores.store import StateStore
-    from .transport import Transport
+    from .transports.transport import Transport
     from .waiting import CheckStore, Waiter, Waiting
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import LoginExpired, LoginRefused, ServerUnreachable
-from .transport import Expired, Pending
+from .transports.transport import Expired, Pending
 
 if TYPE_CHECKING:
     from .clock import Expiry
-    from .connection import Connection
-    from .transport import Answer, Claim, Outcome, Transport
+    from .transports.connection import Connection
+    from .transports.transport import Answer, Claim, Outcome, Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .clock import Overtime, SleepWatch
-from .connection import Cancelled, Connection
 from .errors import AwaitTimedOut, LoginExpired
 from .records import NativeSession
+from .transports.connection import Cancelled, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .clock import Clock, Expiry
     from .errors import LoginEnded, NativeError
-    from .transport import Outcome
+    from .transports.transport import Outcome
 
 LOOK_EVERY: Final = 0.5
 """Seconds."""

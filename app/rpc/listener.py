@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection as reflection_service
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 
-from app.flows.login import LOGINS_AT_ONCE
+from app.flows.login.start import LOGINS_AT_ONCE
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc

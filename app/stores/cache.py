@@ -14,9 +14,8 @@ from sqlalchemy import text
 
 from app.atproto.stores.memory import MemoryCache
 from app.flows.errors import StorageFailed
-
-from .records import fetching
-from .row_bounds import RowBound
+from app.stores.sql.records import fetching
+from app.stores.sql.row_bounds import RowBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

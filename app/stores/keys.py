@@ -9,8 +9,13 @@ from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
 from app.flows.ports import StoredKey
-
-from .records import EncryptedFields, columns_of, fetching, insert_into, row_of
+from app.stores.sql.records import (
+    EncryptedFields,
+    columns_of,
+    fetching,
+    insert_into,
+    row_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

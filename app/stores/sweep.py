@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import TextClause, text
 
 from app.flows.sweep import Orphan
-
-from .records import fetching
-from .row_bounds import MOST, RowBound
+from app.stores.sql.records import fetching
+from app.stores.sql.row_bounds import MOST, RowBound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.errors import IdentifierInvalid, printable
 from app.atproto.syntax.foreign_json import parse_json
 from app.atproto.syntax.grammar import parse_did, parse_handle
-from app.flows.session import SignedIn
+from app.flows.sessions.session import SignedIn
 
 from .context import site
 

@@ -17,8 +17,8 @@ from werkzeug.exceptions import HTTPException
 from app import failures
 from app.atproto.errors import printable
 from app.failures import INTERNAL, Failure, Row, report
+from app.web.security.access import CrossSite, mark_of
 
-from .access import CrossSite, mark_of
 from .context import site
 from .requests import BodyInvalid
 from .return_to import ReturnToInvalid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, redirect, url_for
 
-from app.flows.session import SignedIn
+from app.flows.sessions.session import SignedIn
 
 from . import cookies
 from .context import site

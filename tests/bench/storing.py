@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.stores.auth_requests import PUT, TAKE, SqlStateStore
 from app.stores.encryption import Cipher
+from app.stores.logins.auth_requests import PUT, TAKE, SqlStateStore
 from app.stores.sql.database import open_database
 from tests.stores.samples import auth_request
 

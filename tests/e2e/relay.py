@@ -33,7 +33,7 @@ from app.atproto import (
 )
 from app.stores.cache import SqlCache
 from app.stores.encryption import Cipher
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.sql.database import Database, open_database
 from tests.e2e import host
 from tests.lab.network import Account, Network

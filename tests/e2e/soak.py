@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from app.atproto import AtprotoError, Deadline, LiveSession, OAuthSession, Response
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.people.oauth_sessions import SqlSessionStore
 from tests.e2e.relay import GET_SESSION, TRACK, Desk, Relay
 
 PROCESSES = 3

@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from app.native import AuthManager, LoginDenied, MemoryStore
-from app.native.grpc_transport import GrpcTransport
+from app.native.transports.grpc_transport import GrpcTransport
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.listener import NAME
 from tests.e2e.visitor import Visitor

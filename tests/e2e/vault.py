@@ -16,7 +16,7 @@ from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import OAuthSession
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.sql.database import Database, open_database
 from tests.lab.service import Service
 

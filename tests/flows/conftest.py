@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.flows.logout import EndSession
-from app.flows.session import IssueToken
+from app.flows.sessions.logout import EndSession
+from app.flows.sessions.session import IssueToken
 from tests.flows.memory import (
     FakeClient,
     FakeIssuer,

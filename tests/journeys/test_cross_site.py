@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.web.access import MARK
+from app.web.security.access import MARK
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page
 from tests.service import HOME, Service

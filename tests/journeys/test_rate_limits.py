@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.flows.login import LOGINS_AT_ONCE
+from app.flows.login.start import LOGINS_AT_ONCE
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.directory import did_document
 from tests.fakes.page import Page

@@ -31,7 +31,7 @@ REFUSED = set(sys.argv[1:])
 sys.meta_path.insert(0, Refuser())
 import app.native as package
 for module in pkgutil.walk_packages(package.__path__, "app.native."):
-    if module.name.split(".")[2] not in {"__main__", "cli", "grpc_transport", "wire"}:
+    if not {"__main__", "cli", "grpc_transport", "wire"} & set(module.name.split(".")):
         importlib.import_module(module.name)
 print(*[name for name in sys.modules if name.startswith("app.")])
 try:

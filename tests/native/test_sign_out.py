@@ -14,7 +14,7 @@ from app.native import (
     SessionStoreFailed,
     SignedOut,
 )
-from app.native.grpc_transport import GrpcTransport
+from app.native.transports.grpc_transport import GrpcTransport
 from tests.native.grpc_server import FakeAuthService, serving
 
 LATE = Clock(wall=lambda: time.time() + 2 * 86_400)

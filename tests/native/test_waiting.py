@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.native.clock import Clock, Expiry, SleepWatch
-from app.native.connection import Cancelled, Connection
 from app.native.errors import (
     LoginDenied,
     LoginExpired,
@@ -20,7 +19,8 @@ from app.native.errors import (
 )
 from app.native.outcome import Backoff, OutcomeFetcher
 from app.native.records import PendingLogin
-from app.native.transport import Claim, Completed, Denied, Expired, Pending
+from app.native.transports.connection import Cancelled, Connection
+from app.native.transports.transport import Claim, Completed, Denied, Expired, Pending
 from app.native.waiting import Waiter, WaitOptions
 
 CLAIM = Claim(server_url="https://auth.example.org", session_id="s", verifier="v")

@@ -11,8 +11,8 @@ from pathlib import Path
 from flask import Flask, Response, render_template, request
 from jinja2 import StrictUndefined
 
-from app.web.headers import content_security_policy
-from app.web.templating import prepare
+from app.web.pages.templating import prepare
+from app.web.security.headers import content_security_policy
 from tests.pages.samples import everything
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.native import AuthManager, Backoff, LoginDenied, LoginRefused, MemoryStore
-from app.native.grpc_transport import GrpcTransport
+from app.native.transports.grpc_transport import GrpcTransport
 from tests.rpc.test_journeys import ALICE, decides
 
 if TYPE_CHECKING:

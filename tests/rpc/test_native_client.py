@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.native import AuthManager, LoginDenied, LoginExpired, LoginRefused, MemoryStore
-from app.native.grpc_transport import GrpcTransport
-from app.native.transport import Claim
+from app.native.transports.grpc_transport import GrpcTransport
+from app.native.transports.transport import Claim
 from tests.fakes.app import App, confirms
 
 if TYPE_CHECKING:

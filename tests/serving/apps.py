@@ -17,7 +17,7 @@ from app.config import Settings
 from app.factory.web import create_app
 from app.flows.ports import NativeLogin
 from app.stores.encryption import Cipher
-from app.stores.native_logins import DENY, SqlNativeLogins
+from app.stores.logins.native_logins import DENY, SqlNativeLogins
 from app.stores.sql.database import open_database
 
 PATIENCE = 30.0

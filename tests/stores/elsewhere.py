@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.http.types import Deadline
 from app.stores.encryption import Cipher
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.sql import postgresql
 from app.stores.sql.database import open_database
 from tests.atproto.wired import Library

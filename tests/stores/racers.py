@@ -17,18 +17,18 @@ from sqlalchemy import text
 from app.flows.errors import UsernameTaken
 from app.flows.keys.rings import PrepareKeys
 from app.flows.sweep import Sweep, Swept
-from app.stores import native_login_events
-from app.stores.audit import SqlAudit
-from app.stores.auth_requests import SqlStateStore
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
-from app.stores.native_login_events import SqlNativeLoginEvents
-from app.stores.native_logins import SqlNativeLogins
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.logins import native_login_events
+from app.stores.logins.auth_requests import SqlStateStore
+from app.stores.logins.native_login_events import SqlNativeLoginEvents
+from app.stores.logins.native_logins import SqlNativeLogins
+from app.stores.people.audit import SqlAudit
+from app.stores.people.oauth_sessions import SqlSessionStore
+from app.stores.people.users import SqlUsers
 from app.stores.sql.database import Database, open_database
 from app.stores.sweep import SqlExpired
-from app.stores.users import SqlUsers
 from tests.fakes.clock import NOON, FakeClock
 from tests.stores.samples import ALICE, user
 

@@ -8,9 +8,9 @@ import pytest
 
 from app.atproto.stores.files import FileSessionStore, FileStateStore
 from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
-from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import SqlCache
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.logins.auth_requests import SqlStateStore
+from app.stores.people.oauth_sessions import SqlSessionStore
 from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
 

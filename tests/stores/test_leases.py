@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app.stores.leases import SqlLease
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.sql import postgresql
 from tests.stores.racers import race, sweep
 from tests.stores.samples import ALICE, oauth_session

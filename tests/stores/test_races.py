@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.stores.auth_requests import SqlStateStore
 from app.stores.keys import SqlSigningKeys
-from app.stores.oauth_sessions import SqlSessionStore
-from app.stores.users import SqlUsers
+from app.stores.logins.auth_requests import SqlStateStore
+from app.stores.people.oauth_sessions import SqlSessionStore
+from app.stores.people.users import SqlUsers
 from tests.stores import racers
 from tests.stores.racers import race
 from tests.stores.samples import ALICE, BOB, auth_request, oauth_session

@@ -15,7 +15,7 @@ import pytest
 
 from app.atproto.errors import SessionEnded
 from app.atproto.records import OAuthSession
-from app.stores.oauth_sessions import SqlSessionStore
+from app.stores.people.oauth_sessions import SqlSessionStore
 from tests.atproto.wired import Library
 from tests.fakes.network import Fault, Sent
 from tests.fakes.pds import GET_SESSION

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select, table, text
 
-from app.stores.audit import SqlAudit
-from app.stores.auth_requests import SqlStateStore
 from app.stores.cache import LONGEST_VALUE, SqlCache
-from app.stores.native_logins import SqlNativeLogins
-from app.stores.oauth_sessions import SqlSessionStore
-from app.stores.row_bounds import MOST
-from app.stores.sessions import SqlSessions
+from app.stores.logins.auth_requests import SqlStateStore
+from app.stores.logins.native_logins import SqlNativeLogins
+from app.stores.people.audit import SqlAudit
+from app.stores.people.oauth_sessions import SqlSessionStore
+from app.stores.people.sessions import SqlSessions
+from app.stores.sql.row_bounds import MOST
 from app.stores.sweep import LIMIT, SqlExpired
 from tests.stores.samples import (
     ALICE,
@@ -219,7 +219,7 @@ def fill(database, cipher, clock, name, number):
 
 def test_store_enforces_its_bound_while_it_writes(database, cipher, clock, monkeypatch):
     monkeypatch.setitem(MOST, "oauth_auth_requests", 5)
-    monkeypatch.setattr("app.stores.row_bounds.EVERY", 10)
+    monkeypatch.setattr("app.stores.sql.row_bounds.EVERY", 10)
     states = SqlStateStore(database, cipher, clock)
     for number in range(20):
         states.put(auth_request(str(number), expires_at=clock() + 60 + number))

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.atproto.records import OAuthSession
-from app.flows.destination import Destination
 from app.flows.errors import NativeLoginClosed
+from app.flows.login.destination import Destination
 from app.flows.ports import NativeLogin, NativeLogins, Sessions, Users
-from app.flows.session import IssueToken, SignedIn, new_session
+from app.flows.sessions.session import IssueToken, SignedIn, new_session
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from app.flows.destination import Destination
 from app.flows.errors import NativeLoginClosed
-from app.flows.login import LoginStarted, StartLogin
-from app.flows.logout import EndSession
+from app.flows.login.destination import Destination
+from app.flows.login.start import LoginStarted, StartLogin
 from app.flows.ports import Audit, NativeLogin, NativeLogins, Session, Sessions, User
-from app.flows.session import IssueToken
+from app.flows.sessions.logout import EndSession
+from app.flows.sessions.session import IssueToken
 
 log = logging.getLogger(__name__)
 

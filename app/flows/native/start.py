@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.destination import Destination
-from app.flows.login import StartLogin
-from app.flows.networks import hit_networks, network_of
+from app.flows.limits.networks import hit_networks, network_of
+from app.flows.login.destination import Destination
+from app.flows.login.start import StartLogin
 from app.flows.ports import NativeLogin, NativeLogins
 
 from .app_identity import make_user_code, parse_app_name, parse_code_challenge

@@ -17,11 +17,11 @@ from typing import Literal
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.syntax.grammar import Did, Handle
-from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import NativeLoginUnknown, VerifierMismatch
-from app.flows.networks import network_of
+from app.flows.limits.concurrency import ConcurrencyLimit
+from app.flows.limits.networks import network_of
 from app.flows.ports import NativeLogin, NativeLoginEvents, NativeLogins, Sessions
-from app.flows.session import IssueToken
+from app.flows.sessions.session import IssueToken
 
 from .app_identity import is_proof
 

@@ -19,16 +19,16 @@ from app.atproto.errors import HostFailing, ServerInvalid, SessionEnded, printab
 from app.atproto.http.types import Deadline, Response, Upload
 from app.atproto.syntax.foreign_json import parse_json
 from app.atproto.syntax.grammar import Did, host_of
-from app.flows.client_refusals import ClientRefusals
-from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import (
     CallMalformed,
     HostRateLimited,
     NotSignedIn,
 )
-from app.flows.networks import hit_networks
+from app.flows.limits.concurrency import ConcurrencyLimit
+from app.flows.limits.networks import hit_networks
+from app.flows.login.client_refusals import ClientRefusals
 from app.flows.ports import RateLimit, Session
-from app.flows.session import Identified, Identify
+from app.flows.sessions.session import Identified, Identify
 from app.tokens.errors import TokenInvalid
 
 from .allow_list import JSON, UPLOAD_BLOB, Admitted, Call, XrpcAllowList

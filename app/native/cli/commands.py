@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AwaitTimedOut, NativeError
-from ..http_transport import HttpTransport
 from ..manager import AuthManager
 from ..stores.open_store import default_directory, open_store
+from ..transports.http_transport import HttpTransport
 from .exit_codes import Exit, exit_code
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..records import LoginStarted, NativeSession, SignedOut
     from ..stores.store import StateStore
-    from ..transport import Transport
+    from ..transports.transport import Transport
     from .arguments import Options
     from .terminal import Screen
 
@@ -128,7 +128,7 @@ def _store(options: Options) -> StateStore:
 def _transport(options: Options) -> Transport:
     if options.grpc is None:
         return HttpTransport(ca_bundle=options.ca_bundle)
-    from ..grpc_transport import GrpcTransport  # noqa: PLC0415 # only where it is chosen
+    from ..transports.grpc_transport import GrpcTransport  # noqa: PLC0415 # only where it is chosen
 
     tls = True if options.grpc_tls else None
     return GrpcTransport(options.grpc, tls=tls, ca_bundle=options.ca_bundle)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.concurrency import ConcurrencyLimit
 from app.flows.errors import AccountDisabled
-from app.flows.login import LoginStarted
+from app.flows.limits.concurrency import ConcurrencyLimit
+from app.flows.login.start import LoginStarted
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
-from app.flows.session import SignedIn
+from app.flows.sessions.session import SignedIn
 from tests.stores.samples import session, user
 
 HOME = "https://auth.platform.cafe"

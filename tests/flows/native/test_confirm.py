@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from app.flows.destination import Destination
 from app.flows.errors import AccountDisabled, NativeLoginClosed
+from app.flows.login.destination import Destination
 from app.flows.native.confirm import (
     PUSHED_LIFETIME,
     ConfirmNativeLogin,
     DenyByFlow,
     OpenNativeLogin,
 )
-from app.flows.session import IssueToken
+from app.flows.sessions.session import IssueToken
 from tests.flows.memory import FakeIssuer, MemorySessions
 from tests.flows.native.conftest import PHONE
 from tests.stores.samples import ALICE, session, user

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.destination import Destination
 from app.flows.errors import AppNameInvalid, CodeChallengeInvalid, TooManyRequests
+from app.flows.login.destination import Destination
 from app.flows.native.app_identity import CODE_ALPHABET
 from app.flows.native.start import NATIVE_LOGIN_LIFETIME
 

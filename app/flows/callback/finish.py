@@ -1,0 +1,168 @@
+"""Finish a login: GET /auth/callback, from the authorization response to a session.
+
+Nothing is stored and no cookie is set before the account is proved. What follows is
+`sign_in.py` for a browser and `native/callback.py` for an app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from app.atproto.client import Completed, OAuthClient
+from app.atproto.errors import AccessDenied
+from app.atproto.http.client import Deadline
+from app.atproto.records import OAuthSession
+from app.atproto.scopes.scope import ScopeSet
+from app.flows.login.client_refusals import ClientRefusals
+from app.flows.login.destination import Destination, destination_of
+from app.flows.native.callback import HoldForApp
+from app.flows.ports import NativeLogins, Session, Sessions
+from app.flows.sessions.logout import EndSession
+from app.flows.sessions.session import SignedIn
+
+from .sign_in import SignIn
+
+CALLBACK_BUDGET = 7.0
+"""Seconds for code exchange and issuer verification together (requirement 6.14)."""
+
+REVOCATION_BUDGET = 2.5
+"""Seconds for revoking a grant at the callback, which is answered within ten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFinished:
+    """An account is proved; `secret` is for the cookie of its session.
+
+    With `destination.native` the session is held for that app's login, and the browser
+    is not signed in. `moved_from` is the issuer of the sign-in before, if it differs.
+    """
+
+    signed_in: SignedIn
+    secret: str = field(repr=False)
+    issuer: str
+    destination: Destination
+    moved_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeUpgradeSuperseded:
+    """Another tab's scope upgrade finished first, and its session stays.
+
+    An upgrade never narrows what is granted (requirement 8.10). This one lacks a scope
+    that the other brought, so its own grant was revoked; the page may ask again.
+    """
+
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishLogin:
+    """GET /auth/callback: exchange the code, prove the account, sign in."""
+
+    client: OAuthClient
+    sessions: Sessions
+    native_logins: NativeLogins
+    sign_in: SignIn
+    hold_for_app: HoldForApp
+    ending: EndSession
+    refusals: ClientRefusals
+    max_sessions: int
+    clock: Callable[[], float]
+
+    def __call__(
+        self,
+        parameters: Sequence[tuple[str, str]],
+        *,
+        browser_secrets: Collection[str],
+        device: str,
+        replaces: str | None = None,
+    ) -> LoginFinished | ScopeUpgradeSuperseded:
+        """Return the new session, or why the present one stays.
+
+        `browser_secrets` are this browser's flow secrets, `device` is its name,
+        `replaces` is the secret of its present session, which ends.
+
+        Raises:
+            AtprotoError: the login failed; nothing was stored, no cookie is due.
+            AccountDisabled: the platform has disabled this account.
+            NativeLoginClosed: the app that started this login no longer waits.
+        """
+        completed = self._complete(parameters, browser_secrets)
+        granted = completed.session
+        destination = Destination.unpack(completed.app_state)
+        try:
+            previous = self.sessions.by_secret(replaces) if replaces else None
+            if _narrows(previous, granted, destination):
+                self._give_back(granted)
+                return ScopeUpgradeSuperseded(destination=destination)
+            finished = self._admit(granted, destination, device)
+        except BaseException:
+            self._give_back(granted)
+            raise
+        if previous is not None and not destination.native:
+            self.ending.end(
+                previous, reason="signed in again", budget=REVOCATION_BUDGET
+            )
+        self.ending.end_beyond(granted.did, self.max_sessions)
+        return finished
+
+    def _complete(
+        self, parameters: Sequence[tuple[str, str]], browser_secrets: Collection[str]
+    ) -> Completed:
+        try:
+            with self.refusals.watched():
+                return self.client.callback(
+                    parameters,
+                    browser_secrets=browser_secrets,
+                    deadline=Deadline.after(CALLBACK_BUDGET),
+                )
+        except AccessDenied as error:
+            # A denial at the host is one for the app. After any other failure the
+            # person may follow the app's link again.
+            if login_id := destination_of(error).native:
+                self.native_logins.deny(login_id, self.clock())
+            raise
+
+    def _admit(
+        self, granted: OAuthSession, destination: Destination, device: str
+    ) -> LoginFinished:
+        if destination.native:
+            held, secret = self.hold_for_app(granted, destination)
+            return LoginFinished(
+                signed_in=held,
+                secret=secret,
+                issuer=granted.issuer,
+                destination=destination,
+            )
+        entered = self.sign_in(granted, destination, device=device)
+        return LoginFinished(
+            signed_in=entered.signed_in,
+            secret=entered.secret,
+            issuer=granted.issuer,
+            destination=destination,
+            moved_from=entered.moved_from,
+        )
+
+    def _give_back(self, granted: OAuthSession) -> None:
+        """Revoke a grant that leads to no session (requirement 6.15)."""
+        self.client.revoke(
+            granted.did,
+            granted.session_id,
+            deadline=Deadline.after(REVOCATION_BUDGET),
+        )
+
+
+def _narrows(
+    previous: Session | None, granted: OAuthSession, destination: Destination
+) -> bool:
+    """Tell whether this scope upgrade lacks what another one has brought since.
+
+    A scope of its own session that the person has just deselected is not counted
+    (requirement 8.8).
+    """
+    if previous is None or previous.scope is None or previous.did != granted.did:
+        return False
+    if destination.upgrades in {"", previous.sid}:
+        return False
+    return bool(ScopeSet.parse(granted.scope).missing(previous.scope))

@@ -1,0 +1,1 @@
+"""Limits of calls: networks, hosts and concurrency."""

@@ -1,0 +1,1 @@
+"""Use cases that begin a login: prompt, destination and requested scope."""

@@ -1,0 +1,119 @@
+"""Sign up: a newcomer picks a username, once for each DID.
+
+Needs a session whose DID was proved at the callback. Two people who want one name race
+in the database, which gives it to the first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from app.flows.errors import NativeLoginClosed, NotSignedIn, SignupFinished
+from app.flows.login.destination import Destination
+from app.flows.ports import Audit, Session, Sessions, User, Users
+from app.flows.sessions.session import IssueToken, SignedIn
+
+from .usernames import Usernames
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """A proved account without a username, and a suggestion for one."""
+
+    session: Session
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignupDone:
+    """The newcomer has an account now; `destination` is where the login leads."""
+
+    signed_in: SignedIn
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseUsername:
+    """GET and POST /auth/signup."""
+
+    sessions: Sessions
+    users: Users
+    usernames: Usernames
+    tokens: IssueToken
+    audit: Audit
+    clock: Callable[[], float]
+    session_lifetime: float
+
+    def newcomer(self, secret: str | None, *, native: str = "") -> Newcomer:
+        """Return the session and a username that is free now.
+
+        `native` is the id of an app's login, if the sign-up is part of one.
+
+        Raises:
+            NotSignedIn: no live session; the DID has to be proved first.
+            NativeLoginClosed: no session is held for this app's login.
+            SignupFinished: this account has a username already.
+        """
+        session = self._session(secret, native)
+        if self.users.get(session.did) is not None:
+            raise SignupFinished(session.did)
+        return Newcomer(
+            session=session,
+            suggestion=self.usernames.suggest(session.handle, self.users.taken),
+        )
+
+    def choose(self, secret: str | None, typed: str, *, native: str = "") -> SignupDone:
+        """Create the account and issue its first token.
+
+        A repeated call of the same person returns the account that exists.
+
+        Raises:
+            NotSignedIn, NativeLoginClosed: as `newcomer` does.
+            UsernameInvalid, UsernameReserved, UsernameTaken: choose another.
+        """
+        session = self._session(secret, native)
+        destination = Destination.unpack(session.destination)
+        if self.users.get(session.did) is None:
+            self._add(session, typed)
+        if destination.native:  # the confirmation comes next
+            signed_in = self.tokens.account(session)
+        else:
+            signed_in = self.tokens.issue(self._finished(session))
+        return SignupDone(signed_in=signed_in, destination=destination)
+
+    def _add(self, session: Session, typed: str) -> None:
+        name = self.usernames.parse(typed)
+        now = self.clock()
+        user = User(
+            did=session.did,
+            handle=session.handle,
+            username=name.username,
+            created_at=now,
+            handle_checked_at=now,
+            issuer=session.issuer,
+        )
+        self.users.add(user, skeleton=name.skeleton)
+        self.audit.record("signed_up", now=now, did=session.did, sid=session.sid)
+        log.info("%s signed up", session.did)
+
+    def _finished(self, session: Session) -> Session:
+        if session.pending_for is None:  # a repeated call
+            return session
+        expires_at = self.clock() + self.session_lifetime
+        self.sessions.finish_signup(session.sid, expires_at=expires_at)
+        return replace(
+            session, pending_for=None, destination=None, expires_at=expires_at
+        )
+
+    def _session(self, secret: str | None, native: str) -> Session:
+        session = self.sessions.by_secret(secret) if secret else None
+        held_for = Destination.unpack(session.destination).native if session else ""
+        if session is not None and held_for == native:
+            return session
+        if native:
+            raise NativeLoginClosed("no session is held for this login")
+        raise NotSignedIn("sign-up needs a proved account")

@@ -1,0 +1,1 @@
+"""Use cases of a session: identify, verify, list devices, sign out."""

@@ -1,0 +1,189 @@
+"""The sign-in session of one person on one device, and its platform tokens.
+
+The session outlives the platform token and renews it without a visit to the person's
+host. Signing out ends it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from app.atproto.records import OAuthSession
+from app.flows.errors import AccountDisabled, NotSignedIn, StorageFailed
+from app.flows.ports import Session, Sessions, User, Users
+from app.tokens.errors import TokenInvalid
+from app.tokens.issuer import TokenIssuer
+from app.tokens.verifier import TokenVerifier, VerifiedClaims
+
+log = logging.getLogger(__name__)
+
+SEEN_INTERVAL = 600
+"""Seconds for which `seen_at` is not written again."""
+
+
+def new_session(
+    granted: OAuthSession, *, device: str, now: float, lifetime: float
+) -> Session:
+    """Return a session for an account that was just proved; it is not stored yet."""
+    return Session(
+        sid=secrets.token_urlsafe(16),
+        did=granted.did,
+        handle=granted.handle,
+        oauth_session_id=granted.session_id,
+        device=device,
+        granted_scope=granted.scope,
+        scope=granted.scope,
+        issuer=granted.issuer,
+        created_at=now,
+        seen_at=now,
+        expires_at=now + lifetime,
+    )
+
+
+def note_use(sessions: Sessions, sid: str, now: float) -> None:
+    """Set `seen_at`, best effort: a full disk does not fail the request."""
+    try:
+        sessions.touch(sid, now)
+    except StorageFailed as error:
+        log.warning("the use of a session is not noted: %s", error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A live session, its account, and a fresh token for the browser it is in.
+
+    A newcomer has no account yet. A session that an app waits for has no token.
+    """
+
+    session: Session
+    user: User | None
+    token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueToken:
+    """Issue the platform token of a session."""
+
+    users: Users
+    issuer: TokenIssuer
+
+    def account(self, session: Session) -> SignedIn:
+        """Return the session with its account, without a token.
+
+        Raises:
+            AccountDisabled: the platform has disabled this account.
+        """
+        user = self.users.get(session.did)
+        if user is not None and user.disabled_at is not None:
+            raise AccountDisabled(user.did)
+        return SignedIn(session=session, user=user, token=None)
+
+    def issue(self, session: Session) -> SignedIn:
+        """Return the session with its token; a newcomer has none yet.
+
+        Raises:
+            AccountDisabled: the platform has disabled this account.
+        """
+        user = self.account(session).user
+        if user is None:
+            return SignedIn(session=session, user=None, token=None)
+        token = self.issuer.issue(
+            did=user.did, sid=session.sid, handle=user.handle, username=user.username
+        )
+        return SignedIn(session=session, user=user, token=token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewToken:
+    """Issue a fresh token for a live session (GET /auth/login)."""
+
+    sessions: Sessions
+    tokens: IssueToken
+    clock: Callable[[], float]
+
+    def __call__(self, secret: str | None) -> SignedIn | None:
+        """Return the session of a cookie's secret with a fresh token, or None.
+
+        Raises:
+            AccountDisabled: the platform has disabled this account.
+        """
+        session = self.sessions.by_secret(secret) if secret else None
+        if session is None or session.pending_for == "native":
+            return None
+        note_use(self.sessions, session.sid, self.clock())
+        return self.tokens.issue(session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """The claims of a platform token, and the live session that its `sid` names."""
+
+    claims: VerifiedClaims
+    session: Session
+
+
+def named_by(
+    token: str | None, *, verifier: TokenVerifier, sessions: Sessions
+) -> Identified:
+    """Return the claims of a platform token and its live session.
+
+    Raises:
+        NotSignedIn: no token, or its session is unknown or ended.
+        TokenInvalid: not a token of this platform, or expired.
+    """
+    if not token:
+        raise NotSignedIn("no token")
+    claims = verifier.verify(token)
+    session = sessions.get(claims.sid)
+    if session is None or session.did != claims.did:
+        raise NotSignedIn("the session has ended")
+    return Identified(claims=claims, session=session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identify:
+    """GET /auth/session."""
+
+    verifier: TokenVerifier
+    sessions: Sessions
+    users: Users
+    clock: Callable[[], float]
+
+    def __call__(self, token: str | None) -> Identified:
+        """Return the claims of a platform token and its live session.
+
+        Raises:
+            NotSignedIn: no token, its session has ended, or the account is gone.
+            TokenInvalid: not a token of this platform, or expired.
+            AccountDisabled: the platform has disabled this account.
+        """
+        named = named_by(token, verifier=self.verifier, sessions=self.sessions)
+        user = self.users.get(named.claims.did)
+        if user is None:
+            raise NotSignedIn("the account is gone")
+        if user.disabled_at is not None:
+            raise AccountDisabled(user.did)
+        self._note_use(named.session)
+        return named
+
+    def first_of(self, tokens: Collection[str]) -> Identified:
+        """Return what the first valid one of several tokens names.
+
+        Raises what the call raises for the last token.
+        """
+        error: NotSignedIn | TokenInvalid = NotSignedIn("no token")
+        for token in tokens:
+            try:
+                return self(token)
+            except (NotSignedIn, TokenInvalid) as refused:
+                error = refused
+        raise error
+
+    def _note_use(self, session: Session) -> None:
+        """Note the use of a session by an app, which does not renew by cookie."""
+        now = self.clock()
+        if now - session.seen_at >= SEEN_INTERVAL:
+            note_use(self.sessions, session.sid, now)

@@ -1,0 +1,1 @@
+"""Transports: how the client asks the service, over HTTP or gRPC."""

@@ -1,0 +1,1 @@
+"""Stores of logins under way, of browsers and of apps."""

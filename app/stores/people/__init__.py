@@ -1,0 +1,1 @@
+"""Stores of accounts: users, sessions, OAuth sessions, audit events."""

@@ -1,0 +1,141 @@
+"""Sign-in sessions; of the cookie's secret only a hash is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from app.atproto.crypto.encoding import sha256_hex
+from app.flows.ports import Session
+from app.stores.sql.records import columns_of, fetching, insert_into, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import RowMapping, TextualSelect
+
+    from app.atproto.syntax.grammar import Did
+    from app.flows.ports import Sessions
+    from app.stores.sql.database import Database
+
+JOINED = ("scope", "issuer")
+"""Fields that are read from the OAuth session of the same row."""
+
+COLUMNS = columns_of(Session, without=JOINED)
+FETCHED = (
+    *(f"sessions.{name}" for name in COLUMNS),
+    *(f"grants.{name}" for name in JOINED),
+)
+ADD = text(insert_into("sessions", (*COLUMNS, "secret_hash")))
+SELECT = """
+    SELECT {columns} FROM sessions LEFT JOIN oauth_sessions AS grants
+      ON grants.did = sessions.did AND grants.session_id = oauth_session_id
+"""
+NATIVE: Final = '"native":'
+"""Part of a `destination` that release 0.1 wrote for an app's login."""
+
+LIVE = "ended_at IS NULL AND sessions.expires_at > :now"
+GET = fetching(FETCHED, f"{SELECT} WHERE sid = :sid AND {LIVE}")
+OF = fetching(
+    FETCHED,
+    f"{SELECT} WHERE sessions.did = :did AND {LIVE}"
+    " ORDER BY seen_at DESC, sessions.created_at DESC, sid",
+)
+BY_SECRET = fetching(FETCHED, f"{SELECT} WHERE secret_hash = :secret_hash AND {LIVE}")
+# The order is that of OF, and the limit only what SQLite's OFFSET needs.
+BEYOND = fetching(
+    ("sid",),
+    f"SELECT {{columns}} FROM sessions WHERE did = :did AND {LIVE}"  # noqa: S608
+    " ORDER BY seen_at DESC, created_at DESC, sid LIMIT 1000 OFFSET :most",
+)
+TOUCH = text("""
+    UPDATE sessions SET seen_at = :now
+    WHERE sid = :sid AND seen_at < :now AND ended_at IS NULL AND expires_at > :now
+""")
+END = text("""
+    UPDATE sessions SET ended_at = :now
+    WHERE sid = :sid AND ended_at IS NULL AND expires_at > :now
+""")
+FINISH_SIGNUP = text("""
+    UPDATE sessions
+    SET pending_for = NULL, destination = NULL, expires_at = :expires_at
+    WHERE sid = :sid
+""")
+
+
+class SqlSessions:
+    """Sign-in sessions in a table."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, session: Session, *, secret: str) -> None:
+        """Create the session; of the cookie's secret only a hash is stored."""
+        row = {**row_of(session), "secret_hash": sha256_hex(secret)}
+        with self._database.write() as connection:
+            connection.execute(ADD, row)
+
+    def by_secret(self, secret: str) -> Session | None:
+        """Return the session of a cookie, unless it is unknown, ended or expired."""
+        return self._live(BY_SECRET, secret_hash=sha256_hex(secret))
+
+    def get(self, sid: str) -> Session | None:
+        """Return the session, unless it is unknown, ended or expired."""
+        return self._live(GET, sid=sid)
+
+    def of(self, did: Did) -> Sequence[Session]:
+        """Return the account's live sessions, the last used first."""
+        with self._database.read() as connection:
+            result = connection.execute(OF, {"did": did, "now": int(self._clock())})
+            return [_session_of(row) for row in result.mappings()]
+
+    def beyond(self, did: Did, most: int) -> Sequence[str]:
+        """Return the sids of the live sessions after the `most` that were used last."""
+        wanted = {"did": did, "most": most, "now": int(self._clock())}
+        with self._database.read() as connection:
+            return connection.execute(BEYOND, wanted).scalars().all()
+
+    def touch(self, sid: str, now: float) -> None:
+        """Set `seen_at`, which never moves back."""
+        with self._database.write(durable=False) as connection:
+            connection.execute(TOUCH, {"sid": sid, "now": int(now)})
+
+    def end(self, sid: str, now: float) -> bool:
+        """End the session; True for the one caller that ended it."""
+        with self._database.write() as connection:
+            return connection.execute(END, {"sid": sid, "now": int(now)}).rowcount == 1
+
+    def finish_signup(self, sid: str, *, expires_at: float) -> None:
+        """Clear `pending_for` and `destination`: the newcomer has an account."""
+        with self._database.write() as connection:
+            connection.execute(
+                FINISH_SIGNUP, {"sid": sid, "expires_at": int(expires_at)}
+            )
+
+    def _live(self, statement: TextualSelect, **key: str) -> Session | None:
+        with self._database.read() as connection:
+            result = connection.execute(statement, {**key, "now": int(self._clock())})
+            row = result.mappings().one_or_none()
+        return None if row is None else _session_of(row)
+
+
+def _session_of(row: RowMapping) -> Session:
+    """Return the session of a row.
+
+    Release 0.1 writes and clears `destination` alone, also while both releases run
+    during an upgrade, so `pending_for` follows it where they differ.
+    """
+    values = dict(row)
+    if row["destination"] is None:
+        values["pending_for"] = None
+    elif row["pending_for"] is None:
+        values["pending_for"] = "native" if NATIVE in row["destination"] else "signup"
+    return Session(**values)
+
+
+if TYPE_CHECKING:
+
+    def _fits(sessions: SqlSessions) -> Sessions:
+        return sessions

@@ -1,0 +1,1 @@
+"""What pages show: templates, outcomes, permissions and device names in words."""

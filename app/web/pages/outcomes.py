@@ -1,0 +1,95 @@
+"""Outcome of a callback or an app's login, shown at /auth/result after a redirect.
+
+No page is answered at the callback's own URL: its code must not be reloaded, and its
+Referrer-Policy makes browsers send `Origin: null` with forms. What is to be shown waits
+in a cookie of this browser. It proves nothing: the page has text and links alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Self
+
+from flask import Response, url_for
+
+from app.atproto.syntax.foreign_json import parse_json
+from app.failures import Failure
+from app.failures.messages import Message, NextStep
+from app.flows.login.destination import Destination
+from app.web import cookies
+from app.web.responses import see_other
+
+Kind = Literal["error", "login", "upgrade", "allowed", "denied", "expired"]
+
+LONGEST = 3000
+"""Bytes of the cookie; a longer destination is left out, browsers take 4 KB."""
+
+
+class Shown(Exception):
+    """Stands for the error of a failure that was logged before the redirect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What /auth/result shows: a failure on some page, or the end of an app's login."""
+
+    kind: Kind
+    failure: Failure | None = None
+    destination: Destination = field(default=Destination())
+    app_name: str | None = None
+
+    def redirect(self) -> Response:
+        """Return the redirect to /auth/result, with this outcome in a cookie."""
+        text = self._packed()
+        if len(text) > LONGEST:
+            text = replace(self, destination=Destination())._packed()
+        response = see_other(url_for("result.show"))
+        cookies.set_outcome(response, text)
+        return response
+
+    def _packed(self) -> str:
+        said = self.failure and {
+            "message": asdict(self.failure.message),
+            "status": self.failure.status,
+            "reference": self.failure.reference,
+        }
+        document = {
+            "kind": self.kind,
+            "failure": said,
+            "destination": self.destination.pack(),
+            "app_name": self.app_name,
+        }
+        return base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
+
+    @classmethod
+    def of_request(cls) -> Self | None:
+        """Return the outcome that this browser carries; None without a readable one."""
+        try:
+            document = parse_json(base64.urlsafe_b64decode(cookies.outcome().encode()))
+            return cls._unpacked(document)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    @classmethod
+    def _unpacked(cls, document: dict[str, Any]) -> Self:
+        return cls(
+            kind=document["kind"],
+            failure=document["failure"] and _failure(document["failure"]),
+            destination=Destination.unpack(document["destination"]),
+            app_name=document["app_name"],
+        )
+
+
+def _failure(said: dict[str, Any]) -> Failure:
+    message = dict(said["message"])
+    step = NextStep(**message.pop("next_step"))
+    if not step.href.startswith(("/", "https://")):
+        raise ValueError("no link of ours")
+    return Failure(
+        error=Shown(),
+        message=Message(**message, next_step=step),
+        status=int(said["status"]),
+        reference=said["reference"],
+    )

@@ -1,0 +1,60 @@
+"""Jinja filters, and what every template gets: platform name, static file versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from jinja2 import Environment
+
+from app.web.context import site
+
+
+def iso_time(epoch: float) -> str:
+    """Write `2026-12-21T14:05:00Z`, for `<time datetime>`."""
+    return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def plain_time(epoch: float) -> str:
+    """Write `21 December 2026, 14:05 UTC`: we do not know the person's time zone."""
+    moment = datetime.fromtimestamp(int(epoch), UTC)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+FILTERS: dict[str, Callable[[float], str]] = {
+    "iso_time": iso_time,
+    "plain_time": plain_time,
+}
+
+
+def prepare(environment: Environment) -> None:
+    """Add our filters; lines with nothing but tags leave no empty lines."""
+    environment.filters.update(FILTERS)
+    environment.trim_blocks = environment.lstrip_blocks = True
+
+
+def init_app(app: Flask) -> None:
+    """Give every template the platform's name, and static files versioned addresses."""
+    version = _digest(Path(app.static_folder or ""))
+    prepare(app.jinja_env)
+
+    @app.context_processor
+    def name_the_platform() -> dict[str, str]:
+        return {"platform_name": site().platform_name}
+
+    @app.url_defaults
+    def name_the_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static":
+            values["v"] = version
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of all static files: caches keep them for long."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

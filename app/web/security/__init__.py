@@ -1,0 +1,1 @@
+"""Defences that every route has: access marks, CORS, headers, trusted proxies."""

@@ -1,0 +1,160 @@
+"""Access marks: which requests may reach a view, checked before the view runs.
+
+Every view has exactly one mark; making the application raises when one has none.
+
+`page`      a document that a person opens; changes nothing
+`form`      changes something: only our own pages may send it (requirement 9.8)
+`callback`  the answer of an authorization server, bound by state and cookie
+`link`      a link that works once: speculative loads are refused, as for `callback`
+`token`     JSON about the platform token that the request carries, with no CORS
+`program`   JSON for native apps: what a browser sends for a web page is refused
+`call`      goes to a PDS in a visitor's name: pages of the platform, or a Bearer token
+`document`  public and the same for everybody
+`probe`     for the operator's monitoring
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, cast, get_args
+
+from flask import Flask, Response, current_app, request
+
+from app.web.context import site
+
+from . import cors
+
+Mark = Literal[
+    "page",
+    "form",
+    "callback",
+    "link",
+    "token",
+    "program",
+    "call",
+    "document",
+    "probe",
+]
+View = TypeVar("View", bound=Callable[..., Any])
+
+MARK = "access_mark"
+
+READING: frozenset[Mark] = frozenset({"page", "callback", "link", "document", "probe"})
+"""Marks without a check, which therefore take no method that changes something."""
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CrossSite(Exception):
+    """A form that none of our pages sent, or a call of no page of the platform."""
+
+
+class Unmarked(Exception):
+    """A view without a mark, or with one that does not fit its methods: our mistake."""
+
+
+def access(mark: Mark) -> Callable[[View], View]:
+    """Mark a view; goes directly above `def`, below the route."""
+
+    def decorate(view: View) -> View:
+        setattr(view, MARK, mark)
+        return view
+
+    return decorate
+
+
+def mark_of(endpoint: str | None) -> Mark | None:
+    """Return the mark of the view of an endpoint; None when no route matched."""
+    view = current_app.view_functions.get(endpoint or "")
+    return getattr(view, MARK, None)
+
+
+def require_marks(app: Flask) -> None:
+    """Refuse an application with a view that any request could reach unchecked.
+
+    Raises:
+        Unmarked: names the route.
+    """
+    for rule in app.url_map.iter_rules():
+        mark = getattr(app.view_functions[rule.endpoint], MARK, None)
+        methods = rule.methods or set()
+        if mark not in get_args(Mark):
+            raise Unmarked(f"{rule.rule}: its view has no access mark")
+        if mark in READING and not methods <= SAFE:
+            raise Unmarked(f"{rule.rule}: {mark!r} takes no {sorted(methods - SAFE)}")
+
+
+def require_access() -> Response | None:
+    """Check the mark of the view, before anything of the request's body is read.
+
+    A speculative load of a GET that uses something up gets 503, and uses nothing up.
+
+    Raises:
+        CrossSite: the mark admits no such request.
+        Unmarked: the view was added after the application was made.
+    """
+    if request.endpoint is None:  # no route: 404 or 405
+        return None
+    mark = mark_of(request.endpoint)
+    if mark is None:
+        raise Unmarked(request.endpoint)
+    if mark == "form" and not _is_from_us():
+        raise CrossSite("a form that none of our pages sent")
+    if mark == "program" and _is_from_a_page():
+        raise CrossSite("a web page sent what only programs send")
+    if mark == "call" and cors.caller() is None:
+        raise CrossSite("a call that no page of the platform made")
+    if mark in {"callback", "link"} and is_speculative():
+        return Response(status=503)
+    return None
+
+
+def _is_from_us() -> bool:
+    """Tell whether one of our own pages sent this request.
+
+    Browsers say so in Sec-Fetch-Site, which no page can forge; those that do not, in
+    Origin. `null` is what our pages with `Referrer-Policy: no-referrer` send.
+    """
+    origin = request.headers.get("Origin")
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is None:
+        return origin == site().public_url
+    return fetch_site == "same-origin" and origin in {None, "null", site().public_url}
+
+
+def _is_from_a_page() -> bool:
+    """Tell whether a browser sent this request for a web page.
+
+    No page could read the answer (there is no CORS), but any page could use up the rate
+    limits of its visitors.
+    """
+    fetch_site = request.headers.get("Sec-Fetch-Site", "none")
+    return fetch_site != "none" or "Origin" in request.headers
+
+
+def is_from_elsewhere() -> bool:
+    """Tell whether another site caused this navigation, or may have (GET /auth/logout).
+
+    Speculative loads count as elsewhere: the person has not asked for anything yet.
+    """
+    if is_speculative():
+        return True
+    return request.headers.get("Sec-Fetch-Site") not in {"same-origin", "none"}
+
+
+def is_speculative() -> bool:
+    """Tell whether a browser prefetches or prerenders: no click has happened yet."""
+    names = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+    return any(request.headers.get(name) for name in names)
+
+
+def init_app(app: Flask) -> None:
+    """Require a mark on every view, and check it before every request.
+
+    Raises:
+        Unmarked: a view has no mark.
+    """
+    static = cast("Callable[..., Any]", app.view_functions["static"])
+    app.view_functions["static"] = access("document")(static)
+    require_marks(app)
+    app.before_request(require_access)
