@@ -2,7 +2,8 @@
 
 StoreError
 ├── DatabaseURLInvalid    DATABASE_URL names no database that we can open
-└── DecryptionFailed      an encrypted value that none of our keys decrypts
+├── DecryptionFailed      an encrypted value that none of our keys decrypts
+└── SchemaMismatch        another release made the tables, or there are none
 """
 
 from __future__ import annotations
@@ -16,3 +17,7 @@ class DatabaseURLInvalid(Exception):
 
 class DecryptionFailed(StorageFailed):
     """An encrypted value was changed or moved, or its key is not configured."""
+
+
+class SchemaMismatch(StorageFailed):
+    """The tables are not those of this release; says which command helps."""

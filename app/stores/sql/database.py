@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import make_url
@@ -18,14 +17,19 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from app.flows.errors import StorageFailed
 from app.stores.errors import DatabaseURLInvalid
 from app.stores.sql import postgresql, sqlite
-from app.stores.sql.additions import add_missing_columns
+from app.stores.sql.versions import (
+    create_schema,
+    require_current,
+    upgrade,
+    version_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Connection, Engine
 
-SCHEMA = Path(__file__).parents[3] / "schema.sql"
 WRITER_TIMEOUT = 5.0
 
 
@@ -59,6 +63,9 @@ class Dialect(Protocol):
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the commit."""
+
+    def migrating(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """Open a connection for a migration, which one process does at a time."""
 
     def notify(self, connection: Connection, channel: str, payload: str) -> None:
         """Tell the listeners of a channel when this transaction commits."""
@@ -121,13 +128,40 @@ class Database:
             connection.detach()  # closed in the end instead of given back
             yield self._dialect.listen(connection, channel)
 
-    def apply_schema(self) -> None:
-        """Create what is missing; safe to repeat, and for processes in a race."""
+    def apply_schema(self) -> bool:
+        """Create the tables of a new database; False if this release made them before.
+
+        Safe to repeat, and for processes in a race.
+
+        Raises:
+            SchemaMismatch: the tables are another release's.
+        """
         with self.write() as connection:
             self._dialect.lock_schema(connection)
-            for statement in _statements(SCHEMA.read_text()):
-                connection.exec_driver_sql(statement)
-            add_missing_columns(connection)
+            return create_schema(connection)
+
+    def schema_version(self) -> str | None:
+        """Return the release whose schema the tables have; None without tables."""
+        with self.read() as connection:
+            return version_of(connection)
+
+    def require_schema(self) -> None:
+        """Raise `SchemaMismatch` unless the tables are those of this release."""
+        with self.read() as connection:
+            require_current(connection)
+
+    def upgrade_schema(self, report: Callable[[str], None]) -> tuple[str | None, str]:
+        """Migrate to the schema of this release; `report` hears of each step.
+
+        Returns the versions before and after; None before is an empty database, which
+        stays empty. Other processes that migrate wait, and find it done. Interrupted,
+        it may run again.
+
+        Raises:
+            SchemaMismatch: a release that this one does not know made the tables.
+        """
+        with _translated(), self._dialect.migrating(self._engine) as connection:
+            return upgrade(connection, report)
 
     def ping(self) -> None:
         """Run a statement. Raises `StorageFailed` if the database does not answer."""
@@ -186,8 +220,3 @@ def _reason(error: SQLAlchemyError) -> str:
     # The first line only: PostgreSQL goes on with the values of the row.
     cause = error.orig if isinstance(error, DBAPIError) else error
     return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
-
-
-def _statements(schema: str) -> list[str]:
-    code = "\n".join(line.partition("--")[0] for line in schema.splitlines())
-    return [statement for part in code.split(";") if (statement := part.strip())]

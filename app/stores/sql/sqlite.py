@@ -12,7 +12,7 @@ import errno
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,14 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from app.stores.errors import DatabaseURLInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import URL, Connection
 
 ONE_WRITER = True
 NOW = ":now"
 BUSY_TIMEOUT = 5.0
+MIGRATION_TIMEOUT = 60.0
 OWNER_ONLY = 0o600
 LOOK_INTERVAL = 0.01
 LOOKS = 10
@@ -79,6 +80,27 @@ def begin(connection: Connection, *, durable: bool) -> None:
 
 def lock_schema(_connection: Connection) -> None:
     """Do nothing: the write lock covers the schema."""
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction for a migration: all of it, or nothing when interrupted."""
+    with engine.connect() as connection:
+        _begin_patiently(connection)
+        yield connection
+        connection.commit()
+
+
+def _begin_patiently(connection: Connection) -> None:
+    until = time.monotonic() + MIGRATION_TIMEOUT
+    while True:
+        try:
+            begin(connection, durable=True)
+        except OperationalError:
+            if time.monotonic() >= until:
+                raise
+        else:
+            return
 
 
 def notify(_connection: Connection, _channel: str, _payload: str) -> None:
