@@ -6,7 +6,7 @@ import logging
 
 from flask import Blueprint, Flask, Response, jsonify
 
-from app.web.context import context
+from app.web.context import context, site
 from app.web.security.access import access
 
 bp = Blueprint("health", __name__)
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 @access("probe")
 def alive() -> Response:
     """Answer as long as the process can answer anything."""
-    return jsonify(status="ok")
+    return jsonify(status="ok", version=site().version)
 
 
 @bp.get("/readyz")

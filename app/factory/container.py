@@ -149,6 +149,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
         client_document=lambda path: metadata(path).document(),
         checks={
             "database": stores.database.ping,
+            "schema": stores.database.require_schema,
             "keys": partial(_require_keys, settings, rings),
         },
     )

@@ -108,6 +108,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
     """Return what pages, cookies and redirects need to know."""
     return Site(
         public_url=settings.public_url,
+        version=VERSION,
         platform_name=settings.platform_name,
         is_secure=settings.is_secure,
         cookie_name=settings.cookie_name,

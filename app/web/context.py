@@ -39,6 +39,7 @@ class Site:
     """Facts about this deployment, from its settings and never from a request."""
 
     public_url: str
+    version: str
     platform_name: str
     is_secure: bool
     cookie_name: str
