@@ -29,12 +29,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from app.atproto.http.dialer import MAX_LOOKUPS
 from app.blueprints.health import warm_up
-from app.config import VERSION, Settings, SettingsInvalid
-from app.factory.start import require_schema
+from app.config import Settings, SettingsInvalid
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import TimedBody
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
-from app.stores.errors import SchemaMismatch
 from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, by default ten: ten silent name servers would
@@ -139,18 +137,9 @@ accesslog = "-"
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms'
 
 
-def on_starting(server):
-    """Refuse to start on a database with another schema; runs before the fork."""
-    if isinstance(server.app.wsgi(), Flask):
-        try:
-            require_schema(settings)
-        except SchemaMismatch as error:
-            sys.exit(str(error))
-
-
 def when_ready(server):
-    """Log the release and the address of the login page."""
-    server.log.info("Latchkey %s is ready: %s/auth/login", VERSION, settings.public_url)
+    """Log the address of the login page."""
+    server.log.info("Latchkey is ready: %s/auth/login", settings.public_url)
 
 
 def pre_fork(server, worker):

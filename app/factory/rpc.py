@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
 from app.config import VERSION, Settings, SettingsInvalid
 from app.rpc.listener import Listener
 from app.rpc.tls import Certificate, ListenerRefused
-from app.stores.errors import SchemaMismatch
 
 from .container import Outside, open_parts
-from .start import require_schema
 from .use_cases import open_use_cases
-
-log = logging.getLogger(__name__)
 
 UMASK = 0o007
 """As gunicorn.conf.py has it: a unix socket is for our own group."""
@@ -36,7 +31,7 @@ def open_rpc(
         certificate=_certificate(parts.settings),
         starting=use_cases.start_native,
         awaiting=use_cases.await_native,
-        checks=parts.checks,
+        checks=parts.readiness.checks,
         streams_per_address=parts.settings.native_streams_per_address,
         platform=parts.settings.platform_name,
     )
@@ -46,12 +41,8 @@ def serve_rpc() -> None:
     """Serve until SIGTERM; exit with the lines of the error when it cannot start."""
     os.umask(UMASK)
     try:
-        settings = Settings.from_environment()
-        listener = open_rpc(settings)
-        require_schema(settings)
-        log.info("Latchkey %s serves gRPC", VERSION)
-        listener.run()
-    except (SettingsInvalid, SchemaMismatch, ListenerRefused) as error:
+        open_rpc().run()
+    except (SettingsInvalid, ListenerRefused) as error:
         sys.exit(str(error))
 
 

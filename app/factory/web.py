@@ -79,7 +79,8 @@ def create_app(
         documents=Documents(
             client_metadata=parts.client_document,
             jwks=lambda: parts.rings.platform().jwks(),
-            checks=parts.checks,
+            readiness=parts.readiness,
+            version=VERSION,
         ),
     )
     commands.init_app(app, administration_of(parts), VERSION)
@@ -108,7 +109,6 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
     """Return what pages, cookies and redirects need to know."""
     return Site(
         public_url=settings.public_url,
-        version=VERSION,
         platform_name=settings.platform_name,
         is_secure=settings.is_secure,
         cookie_name=settings.cookie_name,

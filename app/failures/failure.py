@@ -10,6 +10,7 @@ from typing import Any
 
 from app.atproto import errors as atproto
 from app.atproto.syntax.grammar import host_of
+from app.flows.errors import StorageUnavailable
 from app.flows.login.destination import destination_of
 
 from .messages import Message, message_for
@@ -95,5 +96,9 @@ def _log(
     values = (during, row.code, reference, reason)
     if row.code == "internal":
         log.error(line, *values, exc_info=error)
+    elif isinstance(error, StorageUnavailable):
+        # One line: an outage fails many requests. The traceback is for us alone.
+        trace = error if log.isEnabledFor(logging.DEBUG) else None
+        log.error(line, *values, exc_info=trace)
     else:
         log.info(line, *values)

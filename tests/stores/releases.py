@@ -22,6 +22,7 @@ ALLOWED = {"status": "pending", "ring": "platform"}
 
 def create_first_release(database: Database) -> None:
     """Create the tables as `init` of release 0.1.0 did: without a version."""
+    database.make()
     with database.write() as connection:
         for statement in statements(Path(v0_1_0.SCHEMA).read_text()):
             connection.exec_driver_sql(statement)
@@ -29,6 +30,7 @@ def create_first_release(database: Database) -> None:
 
 def fill(database: Database) -> None:
     """Write a row with a value in each column into every table."""
+    database.make()
     with database.write() as connection:
         for table in _tables(connection):
             connection.execute(insert(table), {c.name: _value(c) for c in table.c})

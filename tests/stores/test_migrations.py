@@ -37,6 +37,7 @@ SIGN_IN = (
 @pytest.fixture
 def empty(database_url):
     opened = open_database(database_url)
+    opened.make()
     yield opened
     opened.close()
 

@@ -1,7 +1,8 @@
 """The database: one engine for SQLite or PostgreSQL, with bounded waits.
 
 Each statement of a read sees what is committed at that moment; a write is one
-transaction. Exceptions of SQLAlchemy become `StorageFailed` here. The statements are in
+transaction. Exceptions of SQLAlchemy become `StorageFailed` here, outages
+`StorageUnavailable`. The statements are in
 the stores.
 """
 
@@ -12,9 +13,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
-from app.flows.errors import StorageFailed
+from app.flows.errors import StorageFailed, StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 from app.stores.sql import postgresql, sqlite
 from app.stores.sql.versions import (
@@ -27,10 +35,13 @@ from app.stores.sql.versions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from sqlalchemy import URL, Connection, Engine
 
 WRITER_TIMEOUT = 5.0
+OWN_FAULTS = (DataError, IntegrityError, ProgrammingError)
+"""What a wrong statement raises; everything else is an outage."""
 
 
 class Listener(Protocol):
@@ -54,6 +65,12 @@ class Dialect(Protocol):
 
     def create(self, url: URL) -> Engine:
         """Make the engine with its pool."""
+
+    def path_of(self, url: URL) -> Path | None:
+        """Return the database's file; None when it is on a server."""
+
+    def make(self, url: URL) -> None:
+        """Make an empty database where the dialect can."""
 
     def reading(self, engine: Engine) -> Engine:
         """Return the engine whose statements each see the latest commits."""
@@ -82,9 +99,15 @@ class Database:
     ) -> None:
         self._writer_timeout = writer_timeout
         self._dialect = dialect
+        self._url = url
         self._engine = dialect.create(url)
         self._reader = dialect.reading(self._engine)
         self._writer = threading.Lock() if dialect.ONE_WRITER else None
+
+    @property
+    def path(self) -> Path | None:
+        """The database's file; None when it is on a server."""
+        return self._dialect.path_of(self._url)
 
     @property
     def now_sql(self) -> str:
@@ -128,6 +151,14 @@ class Database:
             connection.detach()  # closed in the end instead of given back
             yield self._dialect.listen(connection, channel)
 
+    def make(self) -> None:
+        """Make the empty file of a new database, if it is missing.
+
+        Nothing else makes it: a service that finds none has probably lost a volume, and
+        must not start an empty platform.
+        """
+        self._dialect.make(self._url)
+
     def apply_schema(self) -> bool:
         """Create the tables of a new database; False if this release made them before.
 
@@ -136,6 +167,7 @@ class Database:
         Raises:
             SchemaMismatch: the tables are another release's.
         """
+        self.make()
         with self.write() as connection:
             self._dialect.lock_schema(connection)
             return create_schema(connection)
@@ -181,7 +213,7 @@ class Database:
             yield
             return
         if not self._writer.acquire(timeout=self._writer_timeout):
-            raise StorageFailed("another writer of this process takes too long")
+            raise StorageUnavailable("another writer of this process takes too long")
         try:
             yield
         finally:
@@ -212,8 +244,10 @@ def open_database(url: str) -> Database:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except OWN_FAULTS as error:
         raise StorageFailed(_reason(error)) from error
+    except SQLAlchemyError as error:
+        raise StorageUnavailable(_reason(error)) from error
 
 
 def _reason(error: SQLAlchemyError) -> str:

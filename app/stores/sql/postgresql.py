@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, text
 
-from app.flows.errors import StorageFailed
+from app.flows.errors import StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ def create(url: URL) -> Engine:
         raise DatabaseURLInvalid("postgresql needs the extra `postgres`") from error
     event.listen(engine, "connect", _configure)
     return engine
+
+
+def path_of(_url: URL) -> None:
+    """Return None: the database is on a server."""
+
+
+def make(_url: URL) -> None:
+    """Do nothing: the server's administrator creates the database."""
 
 
 def reading(engine: Engine) -> Engine:
@@ -112,7 +120,7 @@ class Listener:
         try:
             arrived = list(driver.notifies(timeout=LISTEN_TIMEOUT, stop_after=1))
         except failure as error:
-            raise StorageFailed(f"{type(error).__name__}: {error}") from error
+            raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
         return [notification.payload for notification in arrived]
 
 
