@@ -76,7 +76,7 @@ class Logger(glogging.Logger):
         """Set up as usual, then filter, and write lines like the application's."""
         super().setup(cfg)
         self.error_log.addFilter(QueryFilter())
-        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+        for handler in self.error_log.handlers:
             handler.setFormatter(FORMATTER)
 
 
@@ -133,8 +133,7 @@ limit_request_field_size = 8190
 logger_class = Logger
 loglevel = settings.log_level
 errorlog = "-"
-accesslog = "-"
-access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms'
+accesslog = None  # app.web.request_log writes a line for each request
 
 
 def when_ready(server):

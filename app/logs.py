@@ -1,8 +1,9 @@
-"""Log formatters: one line for each event, as text or as JSON.
+"""Log formatters: one line for each event, as text or as JSON (docs/logs.md).
 
 The code that logs decides what is logged, and logs no secret (requirement 9.22). Here
 every character that is not printable is escaped, in messages and in tracebacks: foreign
-text starts no line, and sends no command to the terminal of its reader.
+text starts no line, and sends no command to the terminal of its reader. Each record
+gets the ids of its request from `telemetry.context`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,23 @@ import json
 import logging
 import re
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from app.telemetry import context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+IDS = ("request_id", "login_id", "did", "sid")
+"""Fields of every record of a request, where they are known."""
+
+FIELDS = (
+    *("method", "path", "status", "grpc_status", "ms", "address", "agent"),
+    *("code", "host", "error"),
+)
+"""Fields that a record may have of its own: `extra` of the call that logs."""
 
 # The path of an awaiting app has the secret in it with which the app gets its token.
 AWAITED = re.compile(r"(/auth/native/login/)[^/?\s'\"]+")
@@ -22,7 +37,7 @@ DELETE = "\x7f"  # the one control character that JSON leaves as it is
 
 # Libraries whose debug lines are noise or must not be written: urllib3 logs the path
 # and the query of each request.
-QUIET = ("urllib3", "requests", "dns", "sqlalchemy", "alembic")
+QUIET = ("urllib3", "requests", "dns", "sqlalchemy")
 
 
 class TextFormatter(logging.Formatter):
@@ -38,8 +53,9 @@ class TextFormatter(logging.Formatter):
         return "\n  ".join(map(escaped, lines))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - inherited
-        """Return one line, also for a message with line feeds."""
-        return escaped(super().formatMessage(record))
+        """Return one line, also for a message with line feeds, and the ids after it."""
+        ids = "".join(f" {name}={value}" for name, value in _ids())
+        return escaped(super().formatMessage(record) + ids)
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,12 +63,14 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the event as JSON."""
-        event = {
+        event: dict[str, Any] = {
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **dict(_ids()),
         }
+        event |= {name: record.__dict__[name] for name in FIELDS if _has(record, name)}
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
@@ -61,8 +79,10 @@ class JsonFormatter(logging.Formatter):
         return line.replace(DELETE, "\\u007f")
 
 
-def configure(*, level: str, style: Literal["text", "json"] | str) -> None:
-    """Log to standard error; a second call changes the level and the format only."""
+def configure(
+    *, level: str, style: Literal["text", "json"] | str, access: bool = True
+) -> None:
+    """Log to standard error; a second call changes level, format and access lines."""
     root = logging.getLogger()
     handler = next((h for h in root.handlers if h.name == "latchkey"), None)
     if handler is None:
@@ -71,8 +91,22 @@ def configure(*, level: str, style: Literal["text", "json"] | str) -> None:
         root.addHandler(handler)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter(TEXT))
     root.setLevel(level.upper())
+    logging.getLogger(context.ACCESS).disabled = not access
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _ids() -> Iterator[tuple[str, str]]:
+    """Yield the ids of the request under way that are known."""
+    record = context.current()
+    if record is not None:
+        for name in IDS:
+            if value := getattr(record, name):
+                yield name, value
+
+
+def _has(record: logging.LogRecord, name: str) -> bool:
+    return record.__dict__.get(name) not in {None, ""}
 
 
 def _without_secrets(text: str) -> str:

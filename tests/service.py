@@ -20,6 +20,7 @@ from app.atproto.http.url_policy import NetworkPolicy
 from app.config import Settings
 from app.factory.container import Outside
 from app.factory.web import create_app
+from app.telemetry.context import ACCESS
 from tests.fakes.browser import Browser
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from app.atproto.client import OAuthClient
-    from app.stores.sql.database import Database
     from tests.fakes.network import Answer
     from tests.fakes.world import World
 
@@ -166,15 +166,11 @@ def copied(prepared: Prepared, folder: Path, *, algorithm: str = "ES256") -> Pat
     return copy
 
 
-def database_of(app: Flask) -> Database:
-    """Return the database behind the stores of an application."""
-    readiness = app.extensions["latchkey"].documents.readiness
-    return readiness.checks["database"].__self__.database
-
-
 def close(app: Flask) -> None:
     """Close what the application keeps open."""
-    database_of(app).close()
+    database = app.extensions["latchkey"].documents.checks["database"].__self__
+    database.close()
+    logging.getLogger(ACCESS).disabled = False  # LOG_ACCESS=off is the process's
     root = logging.getLogger()
     for handler in [one for one in root.handlers if one.name == "latchkey"]:
         root.removeHandler(handler)

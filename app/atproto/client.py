@@ -26,6 +26,7 @@ from .errors import (
     StateUnknown,
     SubjectMismatch,
 )
+from .events import CallbackReceived, ignore
 from .oauth.authorization import (
     Authorization,
     authorization_url,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .crypto.keys import ClientKeys
     from .discovery.accounts import AccountLocation, Discovery
     from .discovery.servers import ServerLocation
+    from .events import Observer
     from .http.types import Deadline
     from .oauth.authorization import CallbackAnswer
     from .oauth.dpop import DPoPSender
@@ -125,7 +127,9 @@ class OAuthClient:
         sender: DPoPSender,
         clock: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
+        observe: Observer = ignore,
     ) -> None:
+        self._observe = observe
         self._metadata = metadata
         self._client_auth = ClientAuthProvider(keys)
         self._states = states
@@ -321,6 +325,8 @@ class OAuthClient:
         waiting = self._states.get(answer.state)
         if waiting is None:
             raise StateUnknown("no login waits for this state")
+        waited = self._clock() - waiting.created_at
+        self._observe(CallbackReceived(waiting.browser_secret_hash, waited))
         if not is_same_browser(waiting.browser_secret_hash, browser_secrets):
             raise BrowserMismatch("another browser began this login")
         request = self._states.take(answer.state)

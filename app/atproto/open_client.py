@@ -13,6 +13,7 @@ from .client_metadata.builders import ClientMetadata
 from .crypto.keys import ClientKeys
 from .discovery.accounts import Discovery
 from .discovery.servers import ServerDiscovery
+from .events import ignore
 from .http.url_policy import NetworkPolicy
 from .identity.dns import DnsTxtLookup
 from .identity.resolver import IdentityResolver
@@ -23,6 +24,7 @@ from .stores.memory import MemoryCache
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .events import Observer
     from .http.types import HTTP
     from .identity.dns import TxtLookup
     from .stores.protocols import Cache, SessionStore, StateStore
@@ -46,6 +48,7 @@ def open_client(
     own_origin: str | None = None,
     plc_url: str = PLC_DIRECTORY,
     before_host: Callable[[str], None] = lambda _host: None,
+    observe: Observer = ignore,
 ) -> OAuthClient:
     """Return an OAuth client; one instance may be used by all threads.
 
@@ -58,7 +61,8 @@ def open_client(
     is where a web client itself is served: no issuer, endpoint or PDS may be there.
     `before_host`
     is called with each host that an identifier makes us ask, and may raise to refuse
-    it, for a limit on requests.
+    it, for a limit on requests. `observe` is called with the events of `events.py`, for
+    a log and for metrics.
     """
     cache = MemoryCache(clock) if cache is None else cache
     discovery = open_discovery(
@@ -81,6 +85,7 @@ def open_client(
         agent=ServerAgent(sender, before_host=before_host),
         sender=sender,
         clock=clock,
+        observe=observe,
     )
 
 

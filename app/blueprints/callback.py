@@ -19,6 +19,7 @@ from app.flows.callback.finish import LoginFinished, ScopeUpgradeSuperseded
 from app.flows.errors import NativeLoginClosed
 from app.flows.login.destination import Destination, destination_of
 from app.flows.sessions.session import SignedIn
+from app.telemetry.context import bind_login
 from app.web import cookies
 from app.web.context import flows
 from app.web.errors import Failure, shows_failure
@@ -129,6 +130,7 @@ def callback() -> Response:
     """
     state = request.args.get("state", "")
     secret = cookies.flow_secret(state)
+    bind_login(secret)
     answered = flows().replay_callback.first_answer(state, secret)
     if answered is not None:
         return _replayed(answered)

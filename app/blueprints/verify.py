@@ -62,7 +62,10 @@ def _identified() -> Identified | None:
     A service may use Bearer tokens of its own, so here, and nowhere else, one that is
     not ours falls back to the cookie.
     """
-    return flows().verify.first_of((bearer_token(), *cookies.platform_tokens()))
+    for token in (bearer_token(), *cookies.platform_tokens()):
+        if (identified := flows().verify(token)) is not None:
+            return identified
+    return None
 
 
 def _passed(identified: Identified | None) -> Response:

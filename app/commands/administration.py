@@ -13,7 +13,6 @@ from app.atproto.crypto.keys import Algorithm
 from app.flows.errors import FlowError
 from app.flows.keys.rings import PrepareKeys
 from app.flows.ports import SigningKeys
-from app.flows.storage.upgrade import Schema, UpgradeSchema
 from app.flows.sweep import Sweep
 
 Result = TypeVar("Result")
@@ -23,8 +22,7 @@ Result = TypeVar("Result")
 class Administration:
     """The use cases, stores and plain values behind the commands."""
 
-    schema: Schema
-    upgrade_schema: UpgradeSchema
+    apply_schema: Callable[[], None]
     keys: SigningKeys
     prepare_keys: PrepareKeys
     sweep: Sweep

@@ -329,6 +329,10 @@ class Variables(BaseSettings):
     log_format: Annotated[str, one_of("text", "json")] = setting(
         "text", "Lines for people or for machines."
     )
+    log_access: Switch = setting(
+        "on",
+        "Logs one line for each request. Off: where the proxy logs them already.",
+    )
     ca_bundle: Certificates = setting(
         None,
         "Certificates (PEM) trusted for outgoing TLS, in place of the usual ones.",

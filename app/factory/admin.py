@@ -8,7 +8,6 @@ from app.atproto.crypto.keys import Algorithm
 from app.commands import Administration
 from app.config import Settings
 from app.flows.keys.rings import PrepareKeys
-from app.flows.storage.upgrade import UpgradeSchema
 from app.flows.sweep import Sweep
 
 from .container import Parts
@@ -20,10 +19,7 @@ def administration_of(parts: Parts) -> Administration:
     algorithm = settings.token_algorithm
     cookie_host = settings.cookie_domain or settings.host
     return Administration(
-        schema=stores.database,
-        upgrade_schema=UpgradeSchema(
-            schema=stores.database, audit=stores.audit, clock=clock
-        ),
+        apply_schema=stores.database.apply_schema,
         keys=stores.keys,
         prepare_keys=PrepareKeys(keys=stores.keys, audit=stores.audit, clock=clock),
         sweep=Sweep(

@@ -26,9 +26,10 @@ from app.blueprints import (
     xrpc,
 )
 from app.config import VERSION, Settings
-from app.web import errors
+from app.web import errors, request_log
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
 from app.web.pages import templating
+from app.web.request_log import RequestLog
 from app.web.return_to import ReturnPolicy
 from app.web.security import access, headers
 from app.web.security.forwarded import Forwarded
@@ -79,8 +80,7 @@ def create_app(
         documents=Documents(
             client_metadata=parts.client_document,
             jwks=lambda: parts.rings.platform().jwks(),
-            readiness=parts.readiness,
-            version=VERSION,
+            checks=parts.checks,
         ),
     )
     commands.init_app(app, administration_of(parts), VERSION)
@@ -97,11 +97,10 @@ def _open_flask(settings: Settings) -> Flask:
     app.url_map.strict_slashes = True
     for view in VIEWS:
         app.register_blueprint(view.bp)
-    for aspect in (headers, access, errors, templating):
+    for aspect in (request_log, headers, access, errors, templating):
         aspect.init_app(app)
-    app.wsgi_app = Forwarded(  # type: ignore[method-assign]
-        app.wsgi_app, trusted_proxies=settings.trusted_proxies
-    )
+    forwarded = Forwarded(app.wsgi_app, trusted_proxies=settings.trusted_proxies)
+    app.wsgi_app = RequestLog(forwarded)  # type: ignore[method-assign]
     return app
 
 

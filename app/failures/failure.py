@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from app.atproto import errors as atproto
 from app.atproto.syntax.grammar import host_of
-from app.flows.errors import StorageUnavailable
 from app.flows.login.destination import destination_of
+from app.telemetry import context as telemetry
 
 from .messages import Message, message_for
 from .table import Row
@@ -58,7 +57,7 @@ def report(
     `during` is what was asked of us, without a query string, a cookie or a form
     (requirement 9.22); `reason` stands in the log in place of the failure's own text.
     """
-    reference = secrets.token_hex(4)
+    reference = telemetry.reference()
     _log(error, row, during=during, reference=reference, reason=reason or error)
     destination = destination_of(error)
     message = message_for(
@@ -94,11 +93,17 @@ def _log(
 ) -> None:
     line = "%s: %s (%s): %s"
     values = (during, row.code, reference, reason)
+    fields = {"code": row.code, "host": _host_of(error), "error": str(reason)}
     if row.code == "internal":
-        log.error(line, *values, exc_info=error)
-    elif isinstance(error, StorageUnavailable):
-        # One line: an outage fails many requests. The traceback is for us alone.
-        trace = error if log.isEnabledFor(logging.DEBUG) else None
-        log.error(line, *values, exc_info=trace)
+        log.error(line, *values, exc_info=error, extra=fields)
     else:
-        log.info(line, *values)
+        log.info(line, *values, extra=fields)
+
+
+def _host_of(error: Exception) -> str:
+    """Return the host that failed, or that the login was asked of."""
+    host = getattr(error, "host", None)
+    if isinstance(host, str):
+        return host
+    issuer = error.issuer if isinstance(error, atproto.AtprotoError) else None
+    return host_of(issuer or "")

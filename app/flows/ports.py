@@ -92,6 +92,8 @@ class NativeLogin:
     opened_at: float | None = None
     decided_at: float | None = None
     acknowledged_at: float | None = None
+    log_id: str = ""
+    """The login_id of the log; not the key of the row."""
 
     def is_open(self, now: float) -> bool:
         """Tell whether the login can be decided: pending and not expired."""

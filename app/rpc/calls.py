@@ -17,8 +17,11 @@ from grpc import StatusCode, aio
 
 from app import failures
 from app.failures import Failure
+from app.telemetry.context import ACCESS, begin, entered
 
-log = logging.getLogger(__name__)
+access = logging.getLogger(ACCESS)
+
+REQUEST_ID = "x-request-id"
 
 Context: TypeAlias = aio.ServicerContext[Any, Any]
 
@@ -74,29 +77,80 @@ async def answering(
 
     The line has neither message nor metadata: both hold secrets (requirement 9.22).
     """
-    clock = asyncio.get_running_loop().time
-    began, status = clock(), StatusCode.OK
+    line = CallLine(context, method)
+    with entered(line.record):
+        context.set_trailing_metadata(line.metadata)
+        try:
+            async with _aborting(context, line, platform=platform):
+                yield
+        finally:
+            line.write()
+
+
+@asynccontextmanager
+async def _aborting(
+    context: Context, line: CallLine, *, platform: str
+) -> AsyncIterator[None]:
     try:
         yield
     except (asyncio.CancelledError, aio.InternalError):
         # The caller disconnected or its deadline passed; InternalError: while we wrote.
-        status = StatusCode.CANCELLED
+        line.status = StatusCode.CANCELLED
         raise
     except ShuttingDown:
-        status = StatusCode.UNAVAILABLE
+        line.status = StatusCode.UNAVAILABLE
         await context.abort(
-            status,
+            line.status,
             "This server is restarting. Try again.",
-            (("retry-after", str(RETRY_ENDING)),),
+            (("retry-after", str(RETRY_ENDING)), *line.metadata),
         )
     except Exception as error:  # noqa: BLE001 - named, logged and answered
         row = failures.row_for(error)
-        status = status_of(row.code, row.status)
-        failure = failures.report(error, row, during=method, platform=platform)
-        await context.abort(status, failure.message.text, metadata_of(failure))
-    finally:
-        spent = 1000 * (clock() - began)
-        log.info("%s %s %s %.0f ms", address_of(context), method, status.name, spent)
+        line.status = status_of(row.code, row.status)
+        failure = failures.report(error, row, during=line.method, platform=platform)
+        line.record.code = row.code
+        trailing = (*metadata_of(failure), *line.metadata)
+        await context.abort(line.status, failure.message.text, trailing)
+
+
+class CallLine:
+    """The log context of a call, and its line at the end."""
+
+    def __init__(self, context: Context, method: str) -> None:
+        self.record = begin(_request_id(context))
+        self.method = method
+        self.status = StatusCode.OK
+        self._address = address_of(context)
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The trailing metadata of every answer."""
+        return ((REQUEST_ID, self.record.request_id),)
+
+    def write(self) -> None:
+        """Write the line; health checks at debug."""
+        level = logging.DEBUG if self.method.startswith("Health/") else logging.INFO
+        fields = {
+            "method": "POST",
+            "path": self.method,
+            "grpc_status": self.status.name,
+            "ms": round(1000 * (self._clock() - self._began), 1),
+            "address": self._address,
+            "agent": "grpc",
+            "code": self.record.code,
+        }
+        line = "%(address)s %(path)s %(grpc_status)s %(ms).0f ms"
+        access.log(level, line, fields, extra=fields)
+
+
+def _request_id(context: Context) -> str | None:
+    """Return what the caller's metadata says, which may be anything."""
+    for name, value in context.invocation_metadata() or ():
+        if name == REQUEST_ID and isinstance(value, str):
+            return value
+    return None
 
 
 def status_of(code: str, http_status: int) -> StatusCode:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -175,4 +176,6 @@ def event_of(outcome: NativeOutcome) -> wire.AwaitLoginResponse:
 
 
 async def _on(threads: Executor, work: Callable[[], Result]) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(threads, work)
+    # In a copy of the context, so that the thread's log lines have the call's ids.
+    run = partial(copy_context().run, work)
+    return await asyncio.get_running_loop().run_in_executor(threads, run)

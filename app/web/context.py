@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import current_app
 
 from app.flows import UseCases
-from app.flows.readiness import Readiness
 
 from .return_to import ReturnPolicy
 
@@ -23,8 +22,8 @@ class Documents:
     client_metadata: Callable[[str], Mapping[str, Any]]
     """From the path of the document to the document."""
     jwks: Callable[[], Mapping[str, Any]]
-    readiness: Readiness
-    version: str
+    checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    """What /readyz asks; a check raises when its part cannot serve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

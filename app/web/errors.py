@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from app import failures
 from app.atproto.errors import printable
 from app.failures import INTERNAL, Failure, Row, report
+from app.telemetry import context as telemetry
 from app.web.security.access import CrossSite, mark_of
 
 from .context import site
@@ -93,6 +94,7 @@ def handle(error: Exception) -> Response:
     """Answer a request that failed."""
     failure = failure_of(error)
     g.failure_code = failure.message.code
+    telemetry.note_code(failure.message.code)
     if _wants_json():
         response = _json(failure)
     else:

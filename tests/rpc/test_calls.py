@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import grpc
 import pytest
 
 from app.rpc.calls import Context, address_of
 from app.wire.latchkey.v1 import auth_pb2
-from tests.rpc.running import ANSWERS_WITHIN, App
+from tests.rpc.running import ANSWERS_WITHIN, App, metadata_of
+from tests.telemetry.logged import Collector, collected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,3 +92,42 @@ def test_a_unix_socket_serves_as_well(
     running = listens(service, bind=f"unix:{tmp_path}/rpc.sock")
     with running.channel() as channel:
         assert App(channel).initiates("alice.skyhost.social").session_id
+
+
+def calls_of(log: Collector) -> list[dict[str, Any]]:
+    """Return the calls: the web application has lines in the same log."""
+    return [line for line in log.requests() if line["agent"] == "grpc"]
+
+
+def test_request_id_of_the_metadata_is_logged_and_returned(app: App):
+    request = auth_pb2.InitiateLoginRequest(identifier="alice.skyhost.social")
+
+    with collected() as log:
+        _, call = app.stub.InitiateLogin.with_call(
+            request, metadata=(("x-request-id", "of-the-app-1"),)
+        )
+
+    assert ("x-request-id", "of-the-app-1") in call.trailing_metadata()
+    assert [line["request_id"] for line in calls_of(log)] == ["of-the-app-1"]
+
+
+def test_refused_call_returns_a_request_id_of_our_own(app: App):
+    with collected() as log, pytest.raises(grpc.RpcError) as refused:
+        app.initiates("not a handle")
+
+    made = metadata_of(refused.value)["x-request-id"]
+    assert len(made) == 16
+    (line,) = calls_of(log)
+    assert (line["request_id"], line["code"]) == (made, "invalid_identifier")
+    assert line["grpc_status"] == "INVALID_ARGUMENT"
+
+
+def test_await_over_grpc_has_the_login_id_of_the_start(app: App, service: Service):
+    with collected() as log:
+        started = app.initiates("alice.skyhost.social")
+        service.rows("UPDATE native_logins SET status = 'denied', decided_at = 1")
+        app.is_told(started.session_id)
+
+    begun, awaited = calls_of(log)
+    assert begun["login_id"] == awaited["login_id"]
+    assert awaited["path"] == "AwaitLogin"

@@ -76,27 +76,16 @@ def test_no_query_string_is_logged(tmp_path: Path):
     log = server.log.read_text()
 
     assert b" 400 " in answer
-    assert '"GET /auth/callback" 200' in log
     assert "Error handling request GET /fail?..." in log
     assert "Invalid request" in log
     assert CANARY not in log
 
 
-def test_line_feed_in_path_starts_no_log_line(tmp_path: Path):
-    with serving("tests.serving.echo:app", tmp_path) as server:
-        server.get("/x%0Aforged")
-
-    log = server.log.read_text()
-
-    assert "forged" in log
-    assert not any(line.startswith("forged") for line in log.splitlines())
-
-
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_access_log_escapes_unprintable_characters(tmp_path: Path, style: str):
+def test_log_escapes_unprintable_characters(tmp_path: Path, style: str):
     settings = {"LATCHKEY_LOG_FORMAT": style}
     with serving("tests.serving.echo:app", tmp_path, **settings) as server:
-        server.get("/x%1B%5B2J%07%00%7F%C2%85%C2%9By")
+        server.send(b"GET /x\x1b[2J\x07\x7f\xc2\x85\xc2\x9by HTTP/9\r\n\r\n")
 
     log = server.log.read_bytes().decode("utf-8")
 

@@ -116,7 +116,7 @@ def test_access_log_of_streams_has_no_await_secret(tmp_path: Path, people: Peopl
 
     log = server.log.read_text()
 
-    assert '"GET /auth/native/login/.../await" 200' in log
-    assert '"GET /auth/native/login/.../await" 404' in log
+    assert "GET /auth/native/login/.../await 200" in log
+    assert "GET /auth/native/login/.../await 404" in log
     assert session_id not in log
     assert unknown not in log

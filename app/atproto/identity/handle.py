@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -148,10 +149,19 @@ class HandleResolver:
     def _start(self, handle: Handle, budget: Deadline) -> _Race:
         return _Race(
             handle=handle,
-            txt=self._lookups.submit(self._by_txt, handle, budget),
-            https=self._lookups.submit(self._by_https, handle, budget),
+            txt=self._begin(self._by_txt, handle, budget),
+            https=self._begin(self._by_https, handle, budget),
             budget=budget,
         )
+
+    def _begin(
+        self,
+        look_up: Callable[[Handle, Deadline], Did | None],
+        handle: Handle,
+        budget: Deadline,
+    ) -> Future[Did | None]:
+        """Look up on a thread, in the caller's context, for its log."""
+        return self._lookups.submit(copy_context().run, look_up, handle, budget)
 
     def _by_txt(self, handle: Handle, budget: Deadline) -> Did | None:
         """Return the DID in the handle's TXT record; None when there is none.

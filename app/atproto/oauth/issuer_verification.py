@@ -8,6 +8,7 @@ followed when a login begins, and again, without caches, when that result has gr
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from ..discovery.accounts import AccountLocation
@@ -58,7 +59,10 @@ class IssuerVerifier:
             verified: Future[AccountLocation] = Future()
             verified.set_result(account)
             return verified
-        return self._pool.submit(self._verify, account.did, request.issuer, deadline)
+        # In the caller's context, for its log.
+        return self._pool.submit(
+            copy_context().run, self._verify, account.did, request.issuer, deadline
+        )
 
     def finish(
         self,

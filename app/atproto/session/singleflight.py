@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class SingleFlight(Generic[T]):
                 return running
             # One thread per call: a slow host delays no call to another host.
             pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
-            begun = self._running[key] = pool.submit(work)
+            begun = self._running[key] = pool.submit(copy_context().run, work)
         begun.add_done_callback(lambda done: self._remove(key, done))
         pool.shutdown(wait=False)
         return begun

@@ -15,6 +15,7 @@ from app.atproto.records import OAuthSession
 from app.flows.login.destination import Destination
 from app.flows.ports import Audit, Sessions, User, Users
 from app.flows.sessions.session import IssueToken, SignedIn, new_session
+from app.telemetry.context import bind
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class SignIn:
             if user is None
             else self.tokens.issue(session)
         )
+        bind(did=session.did, sid=session.sid)
         self.sessions.add(session, secret=secret)
         self.audit.record("signed_in", now=now, did=session.did, sid=session.sid)
         log.info("login finished: %s from %s", granted.did, granted.issuer)

@@ -19,6 +19,7 @@ from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.limits.host_limits import login_from
 from app.flows.limits.networks import hit_networks, network_of
 from app.flows.ports import RateLimit, Session, Sessions
+from app.telemetry.context import bind_login
 
 from .client_refusals import ClientRefusals
 from .destination import Destination
@@ -85,6 +86,8 @@ class StartLogin:
             IdentifierInvalid: with a `suggestion` if there is one.
             AtprotoError: resolution, discovery or PAR failed.
         """
+        secret = secret or secrets.token_urlsafe(32)
+        bind_login(secret)
         network = network_of(address)
         hit_networks(self.limits, "address", network)
         identifier = self.read_identifier(destination.identifier)
@@ -94,7 +97,6 @@ class StartLogin:
         destination = replace(
             destination, scope=asked, upgrades=replaced.sid if replaced else ""
         )
-        secret = secret or secrets.token_urlsafe(32)
         with self.concurrency.hold(), self.refusals.watched(), login_from(network):
             authorization = self.client.authorize(
                 identifier,

@@ -16,6 +16,7 @@ from app.flows.errors import NativeLoginClosed
 from app.flows.login.destination import Destination
 from app.flows.ports import NativeLogin, NativeLogins, Sessions, Users
 from app.flows.sessions.session import IssueToken, SignedIn, new_session
+from app.telemetry.context import bind
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class HoldForApp:
             expires_at=login.expires_at,
         )
         held = self.tokens.account(session)
+        bind(did=session.did, sid=session.sid)
         self.sessions.add(session, secret=secret)
         log.info("native login %s: %s is proved", login.user_code, session.did)
         return held, secret
@@ -71,6 +73,8 @@ class HoldForApp:
 
     def _open_login(self, login_id: str, now: float) -> NativeLogin:
         login = self.native_logins.get(login_id)
+        if login is not None:
+            bind(login_id=login.log_id)
         if login is None or not login.is_open(now):
             raise NativeLoginClosed("the app no longer waits for this login")
         return login

@@ -17,6 +17,7 @@ from app.flows.login.start import LoginStarted, StartLogin
 from app.flows.ports import Audit, NativeLogin, NativeLogins, Session, Sessions, User
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken
+from app.telemetry.context import bind, bind_login
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class OpenNativeLogin:
             NativeLoginClosed: unknown, decided already, or expired.
             FlowError, AtprotoError: as `StartLogin` does.
         """
+        bind_login(secret)
         login = self.logins.by_open_secret(secret)
         now = self.clock()
         if login is None or not login.is_open(now):
@@ -74,6 +76,8 @@ class DenyByFlow:
         """Deny the open native logins of these flow secrets; True if there was one."""
         now = self.clock()
         found = [self.logins.by_open_secret(secret) for secret in secrets]
+        for login in found:
+            bind(login_id=login.log_id if login else "")
         denied = [self.logins.deny(login.login_id, now) for login in found if login]
         return any(denied)
 
@@ -115,6 +119,7 @@ class ConfirmNativeLogin:
             raise NativeLoginClosed("the login is decided or expired")
         if Destination.unpack(session.destination).native != login_id:
             raise NativeLoginClosed("the session is not for this login")
+        bind(login_id=login.log_id, did=session.did, sid=session.sid)
         user = self.tokens.account(session).user
         return AppQuestion(login=login, session=session, user=user)
 
@@ -167,6 +172,7 @@ class ConfirmNativeLogin:
 
     def _decided(self, login_id: str) -> NativeLogin | None:
         login = self.logins.get(login_id)
+        bind(login_id=login.log_id if login else "")
         return login if login is not None and login.status != "pending" else None
 
     def _as_decided(self, login_id: str) -> NativeLogin:

@@ -17,6 +17,7 @@ from app.flows.limits.networks import hit_networks, network_of
 from app.flows.login.destination import Destination
 from app.flows.login.start import StartLogin
 from app.flows.ports import NativeLogin, NativeLogins
+from app.telemetry.context import login_id_of
 
 from .app_identity import make_user_code, parse_app_name, parse_code_challenge
 
@@ -92,6 +93,7 @@ class StartNativeLogin:
             state=started.state,
             created_at=now,
             expires_at=now + NATIVE_LOGIN_LIFETIME,
+            log_id=login_id_of(started.secret),
         )
         self.logins.add(login, open_secret=started.secret)
         log.info("native login started: %s for %r", login.user_code, name)

@@ -22,6 +22,7 @@ from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.limits.networks import network_of
 from app.flows.ports import NativeLogin, NativeLoginEvents, NativeLogins, Sessions
 from app.flows.sessions.session import IssueToken
+from app.telemetry.context import bind
 
 from .app_identity import is_proof
 
@@ -155,6 +156,7 @@ class AwaitNativeLogin:
         login = self.logins.get(sha256_hex(await_secret))
         if login is None:
             raise NativeLoginUnknown("no native login has this secret")
+        bind(login_id=login.log_id, did=login.did or "", sid=login.sid or "")
         if not is_proof(code_verifier, login.code_challenge):
             raise VerifierMismatch("the verifier does not match the challenge")
         return login

@@ -12,6 +12,7 @@ from app.atproto.syntax.grammar import Did
 from app.flows.errors import NotSignedIn
 from app.flows.limits.networks import hit_networks
 from app.flows.ports import Audit, RateLimit, Session, Sessions
+from app.telemetry.context import bind
 from app.tokens.errors import TokenError, TokenInvalid
 from app.tokens.verifier import TokenVerifier
 
@@ -98,7 +99,10 @@ class Logout:
         """
         session = self.sessions.by_secret(secret) if secret else None
         session = session or self._named_by(token)
-        return self.ending.end(session, reason="logout") if session else None
+        if session is None:
+            return None
+        bind(did=session.did, sid=session.sid)
+        return self.ending.end(session, reason="logout")
 
     def _named_by(self, token: str | None) -> Session | None:
         if not token:

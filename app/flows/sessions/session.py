@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from app.atproto.records import OAuthSession
 from app.flows.errors import AccountDisabled, NotSignedIn, StorageFailed
 from app.flows.ports import Session, Sessions, User, Users
+from app.telemetry.context import bind
 from app.tokens.errors import TokenInvalid
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
@@ -113,6 +114,7 @@ class RenewToken:
         session = self.sessions.by_secret(secret) if secret else None
         if session is None or session.pending_for == "native":
             return None
+        bind(did=session.did, sid=session.sid)
         note_use(self.sessions, session.sid, self.clock())
         return self.tokens.issue(session)
 
@@ -137,6 +139,7 @@ def named_by(
     if not token:
         raise NotSignedIn("no token")
     claims = verifier.verify(token)
+    bind(did=claims.did, sid=claims.sid)
     session = sessions.get(claims.sid)
     if session is None or session.did != claims.did:
         raise NotSignedIn("the session has ended")

@@ -22,6 +22,7 @@ from app.stores.sql.records import (
     row_of,
 )
 from app.stores.sql.row_bounds import RowBound
+from app.telemetry.context import login_id_of_hash
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TextClause, TextualSelect
@@ -35,8 +36,11 @@ CHANNEL: Final = "native_logins"
 
 SECRETS: Final = ("identifier", "authorization_url", "state")
 
-COLUMNS = columns_of(NativeLogin, encrypted=SECRETS)
-ADD = text(insert_into("native_logins", (*COLUMNS, "open_hash")))
+COLUMNS = (
+    *columns_of(NativeLogin, encrypted=SECRETS, without=("log_id",)),
+    "open_hash",
+)
+ADD = text(insert_into("native_logins", COLUMNS))
 SELECT = "SELECT {columns} FROM native_logins"
 GET = fetching(COLUMNS, f"{SELECT} WHERE login_id = :key")
 BY_OPEN_SECRET = fetching(COLUMNS, f"{SELECT} WHERE open_hash = :key")
@@ -135,7 +139,9 @@ class SqlNativeLogins:
             row = connection.execute(statement, {"key": key}).mappings().one_or_none()
         if row is None:
             return None
-        return NativeLogin(**self._secrets.decrypt(row, row["login_id"]))
+        values = self._secrets.decrypt(row, row["login_id"])
+        log_id = login_id_of_hash(values.pop("open_hash"))
+        return NativeLogin(**values, log_id=log_id)
 
 
 def _updates_one(connection: Connection, statement: TextClause, **values: Any) -> bool:

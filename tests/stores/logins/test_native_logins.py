@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.flows.errors import StorageFailed
 from app.stores.logins.native_logins import SqlNativeLogins
 from app.stores.people.sessions import SqlSessions
+from app.telemetry.context import login_id_of
 from tests.stores.samples import ALICE, native_login, session
 
 OPEN_SECRET = "canary-open-secret"
@@ -43,9 +46,10 @@ def let_in(clock, **changes):
 
 def test_a_login_is_found_by_the_app_and_by_the_link(logins):
     logins.add(native_login(), open_secret=OPEN_SECRET)
+    added = replace(native_login(), log_id=login_id_of(OPEN_SECRET))
 
-    assert logins.get("login-1") == native_login()
-    assert logins.by_open_secret(OPEN_SECRET) == native_login()
+    assert logins.get("login-1") == added
+    assert logins.by_open_secret(OPEN_SECRET) == added
 
 
 def test_neither_the_id_nor_the_hash_serves_as_the_links_secret(logins, database):

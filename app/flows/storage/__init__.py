@@ -1,1 +1,0 @@
-"""Operator's work on the database as a whole: upgrade, backup, restore, copy."""

@@ -1,1 +1,0 @@
-"""The revisions, one file for each release that changed the schema."""

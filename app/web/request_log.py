@@ -1,0 +1,137 @@
+"""WSGI middleware: the log context of each request, X-Request-Id, and one access line.
+
+The line is written when the answer has been sent, so a stream has one as well. It names
+the route and no query: URLs of callbacks hold codes and states (requirement 9.22).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from flask import Flask, request
+
+from app.telemetry.context import ACCESS, LogContext, begin, current, entered
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(ACCESS)
+
+QUIET: Final = frozenset({"verify", "health"})
+"""Blueprints whose lines are logged at debug: machines ask there all the time."""
+
+LONGEST_PATH: Final = 200
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+PROGRAMS: Final = ("curl", "wget", "httpie", "python", "go-http-client", "okhttp")
+BOTS: Final = ("bot", "crawler", "spider")
+
+
+class RequestLog:
+    """Gives each request its log context, and writes its line at the end."""
+
+    def __init__(
+        self, app: WSGIApplication, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app = app
+        self._clock = clock
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        served = Served(environ, began=self._clock(), clock=self._clock)
+
+        def start(status: str, headers: Any, *more: Any) -> Any:
+            served.status = int(status[:3])
+            headers.append(("X-Request-Id", served.context.request_id))
+            return start_response(status, headers, *more)
+
+        with entered(served.context):
+            served.answer = self._app(environ, start)
+        return served
+
+
+class Served:
+    """The body of an answer; its parts are made within the request's log context."""
+
+    def __init__(
+        self, environ: WSGIEnvironment, *, began: float, clock: Callable[[], float]
+    ) -> None:
+        self.context: LogContext = begin(environ.get("HTTP_X_REQUEST_ID"))
+        self.status = 0
+        self.answer: Iterable[bytes] = ()
+        self._environ = environ
+        self._began = began
+        self._clock = clock
+
+    def __iter__(self) -> Iterator[bytes]:
+        parts = iter(self.answer)
+        while True:
+            with entered(self.context):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    def close(self) -> None:
+        """Close the answer and write the line."""
+        with entered(self.context):
+            close = getattr(self.answer, "close", None)
+            try:
+                if close is not None:
+                    close()
+            finally:
+                self._write()
+
+    def _write(self) -> None:
+        record, failed = self.context, self.status >= 500
+        level = logging.DEBUG if record.is_quiet and not failed else logging.INFO
+        if not log.isEnabledFor(level):
+            return
+        given = self._environ
+        method = given["REQUEST_METHOD"]
+        fields = {
+            "method": method if method in METHODS else "other",
+            "path": record.path or "/",
+            "status": self.status,
+            "ms": round(1000 * (self._clock() - self._began), 1),
+            "address": given.get("REMOTE_ADDR", ""),
+            "agent": agent_of(given.get("HTTP_USER_AGENT", "")),
+            "code": record.code,
+        }
+        line = "%(method)s %(path)s %(status)d %(ms).0f ms %(address)s %(agent)s"
+        if record.code:
+            line += " %(code)s"
+        log.log(level, line, fields, extra=fields)
+
+
+def agent_of(text: str) -> str:
+    """Return the class of a user agent; its own text is not logged."""
+    text = text[:LONGEST_PATH].lower()
+    if not text:
+        return "none"
+    if any(word in text for word in BOTS):
+        return "bot"
+    if text.startswith("mozilla/"):
+        return "browser"
+    return "program" if text.startswith(PROGRAMS) else "other"
+
+
+def note_route() -> None:
+    """Note the route of the request: its template, or the path that has none."""
+    record = current()
+    if record is None:
+        return
+    rule = request.url_rule
+    record.path = rule.rule if rule else quote(request.path[:LONGEST_PATH], safe="/")
+    record.is_quiet = request.blueprint in QUIET
+
+
+def init_app(app: Flask) -> None:
+    """Note each request's route before anything else looks at it."""
+    app.before_request(note_route)
