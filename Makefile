@@ -24,7 +24,8 @@ help: ## list the targets (this one)
 .PHONY: run
 run: $(RUNTIME) ## set up if needed and serve http://127.0.0.1:8000 (settings: .env)
 	@if [ -f .env ]; then set -a; . ./.env; set +a; fi; \
-	$(BIN)/flask --app wsgi init && exec $(BIN)/python -m gunicorn wsgi:app
+	$(BIN)/flask --app wsgi upgrade >/dev/null && $(BIN)/flask --app wsgi init && \
+	exec $(BIN)/python -m gunicorn wsgi:app
 
 .PHONY: lab
 lab: e2e-install ## the reference PDS, a PLC directory and two accounts beside the service

@@ -1,6 +1,6 @@
--- The one schema of Latchkey, inside what SQLite and PostgreSQL share. Applied at each
--- `init`: every statement may run again. Keys are text, times are epoch seconds. A
--- column that joins a table later is named in app/stores/additions.py as well.
+-- The schema of a new database, inside what SQLite and PostgreSQL share. Keys are text,
+-- times are epoch seconds. A change of it is made in app/stores/migrations as well; a
+-- test compares what both come to.
 -- A column named `secrets` is a JSON object encrypted with AES-256-GCM for its table and
 -- row (app/stores/encryption.py). A column named `..._hash` is a SHA-256 in hexadecimal of
 -- a random secret.
@@ -190,4 +190,10 @@ CREATE TABLE IF NOT EXISTS leases (
     holder TEXT   NOT NULL,
     -- When it ends if its holder has died.
     until  BIGINT NOT NULL
+);
+
+-- The release whose schema this is, as alembic records it.
+CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );

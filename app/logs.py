@@ -37,7 +37,7 @@ DELETE = "\x7f"  # the one control character that JSON leaves as it is
 
 # Libraries whose debug lines are noise or must not be written: urllib3 logs the path
 # and the query of each request.
-QUIET = ("urllib3", "requests", "dns", "sqlalchemy")
+QUIET = ("urllib3", "requests", "dns", "sqlalchemy", "alembic")
 
 
 class TextFormatter(logging.Formatter):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from app.atproto.client import OAuthClient
+    from app.stores.sql.database import Database
     from tests.fakes.network import Answer
     from tests.fakes.world import World
 
@@ -166,10 +167,15 @@ def copied(prepared: Prepared, folder: Path, *, algorithm: str = "ES256") -> Pat
     return copy
 
 
+def database_of(app: Flask) -> Database:
+    """Return the database behind the stores of an application."""
+    readiness = app.extensions["latchkey"].documents.readiness
+    return readiness.checks["database"].__self__.database
+
+
 def close(app: Flask) -> None:
     """Close what the application keeps open."""
-    database = app.extensions["latchkey"].documents.checks["database"].__self__
-    database.close()
+    database_of(app).close()
     logging.getLogger(ACCESS).disabled = False  # LOG_ACCESS=off is the process's
     root = logging.getLogger()
     for handler in [one for one in root.handlers if one.name == "latchkey"]:

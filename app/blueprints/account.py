@@ -16,7 +16,7 @@ from app.web.pages.permission_text import in_words
 from app.web.responses import see_other
 from app.web.security.access import access
 
-from .logout import signed_out
+from .logout import leave_browser, signed_out
 
 bp = Blueprint("account", __name__)
 
@@ -58,6 +58,7 @@ def submit() -> Response:
         return see_other(url_for("account.show", ended=OTHERS))
     ended = flows().devices.end(secret, sid)
     if ended.is_here:
+        leave_browser()
         return signed_out(ended.revocation)
     return see_other(url_for("account.show", ended="one"))
 

@@ -13,22 +13,31 @@ bp = Blueprint("health", __name__)
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER = "5"
+"""Seconds until the next probe; load balancers ask as often."""
+
 
 @bp.get("/healthz")
 @access("probe")
 def alive() -> Response:
-    """Answer as long as the process can answer anything."""
-    return jsonify(status="ok")
+    """Answer, with the version, as long as the process can answer anything."""
+    return jsonify(status="ok", version=context().documents.version)
 
 
 @bp.get("/readyz")
 @access("probe")
 def ready() -> tuple[Response, int]:
-    """Run the readiness checks; 503 names the ones that fail, without details."""
-    parts = {name: _state(name) for name in context().documents.checks}
+    """Return the state of each part; 503 when one fails. The log has the details."""
+    parts = context().documents.readiness.states()
     is_ready = all(state == "ok" for state in parts.values())
-    status = "ok" if is_ready else "unavailable"
-    return jsonify(status=status, checks=parts), 200 if is_ready else 503
+    response = jsonify(
+        status="ok" if is_ready else "unavailable",
+        version=context().documents.version,
+        checks=parts,
+    )
+    if not is_ready:
+        response.headers["Retry-After"] = RETRY_AFTER
+    return response, 200 if is_ready else 503
 
 
 def warm_up(app: Flask) -> None:
@@ -38,15 +47,6 @@ def warm_up(app: Flask) -> None:
     outage of the database (requirement 3.12). The log says what is missing.
     """
     with app.app_context():
-        parts = [name for name in context().documents.checks if _state(name) != "ok"]
-    if parts:
+        states = context().documents.readiness.states()
+    if "failing" in states.values():
         log.warning("a new deployment needs `flask --app wsgi init` first")
-
-
-def _state(name: str) -> str:
-    try:
-        context().documents.checks[name]()
-    except Exception as error:  # noqa: BLE001 - any failure means not ready
-        log.warning("not ready: %s: %s", name, error)
-        return "failing"
-    return "ok"

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    after_this_request,
+    make_response,
+    render_template,
+    request,
+)
 
 from app.atproto.client import Revocation
 from app.atproto.syntax.grammar import host_of
+from app.flows.errors import StorageFailed
 from app.web import cookies
 from app.web.context import flows, site
+from app.web.errors import Failure, error_page, shows_failure
 from app.web.security.access import access, is_from_elsewhere
 
 bp = Blueprint("logout", __name__)
 
 
+def show_unfinished(failure: Failure) -> str:
+    """Say that this browser is signed out while the session could not be ended."""
+    if not isinstance(failure.error, StorageFailed):
+        return error_page(failure)
+    return _signed_out_page(host=None, is_asked=False, return_to="", is_ended=False)
+
+
 @bp.get("/auth/logout")
+@shows_failure(show_unfinished)
 @access("page")
 def show() -> Response:
     """Sign out, or ask first when another site caused the navigation."""
     return_to = site().returns.parse(request.args.get("return_to"))
+    if not is_from_elsewhere():
+        return _sign_out(return_to)
     signed_in = flows().renew(cookies.session_secret())
-    if signed_in is None or not is_from_elsewhere():
+    if signed_in is None:
         return _sign_out(return_to)
     page = render_template(
         "logout.html",
@@ -35,6 +54,7 @@ def show() -> Response:
 
 
 @bp.post("/auth/logout")
+@shows_failure(show_unfinished)
 @access("form")
 def submit() -> Response:
     """Sign out here at once, and at the host if it answers."""
@@ -43,29 +63,50 @@ def submit() -> Response:
 
 
 def _sign_out(return_to: str, *, is_kept: bool = False) -> Response:
+    leave_browser(is_kept=is_kept)
     revocation = flows().logout(
         secret=cookies.session_secret(),
         token=next(iter(cookies.platform_tokens()), None),
     )
-    return signed_out(revocation, return_to, is_kept=is_kept)
+    return signed_out(revocation, return_to)
 
 
-def signed_out(
-    revocation: Revocation | None, return_to: str = "", *, is_kept: bool = False
-) -> Response:
-    """Clear the cookies and say what was done, here and at the host.
+def leave_browser(*, is_kept: bool = False) -> None:
+    """Clear the cookies in the answer of this request, also when the sign-out fails.
 
-    The account is also forgotten on this device unless it `is_kept`: others may use it.
+    With the database gone, the session cannot be ended, but this browser can be signed
+    out. The account is also forgotten on this device unless it `is_kept`: others may
+    use it.
     """
-    page = render_template(
+
+    def clear(response: Response) -> Response:
+        if not is_kept:
+            cookies.forget_signed_in(response)
+        cookies.clear_signed_in(response)
+        return response
+
+    after_this_request(clear)
+
+
+def signed_out(revocation: Revocation | None, return_to: str = "") -> Response:
+    """Say what was done, here and at the host."""
+    return make_response(
+        _signed_out_page(
+            host=host_of(revocation.issuer) if revocation else None,
+            is_asked=revocation is not None and revocation.is_asked,
+            return_to=return_to,
+        )
+    )
+
+
+def _signed_out_page(
+    *, host: str | None, is_asked: bool, return_to: str, is_ended: bool = True
+) -> str:
+    return render_template(
         "signed_out.html",
         page_title="Signed out",
-        host=host_of(revocation.issuer) if revocation else None,
-        is_asked=revocation is not None and revocation.is_asked,
+        host=host,
+        is_asked=is_asked,
+        is_ended=is_ended,
         return_to=return_to,
     )
-    response = make_response(page)
-    if not is_kept:
-        cookies.forget_signed_in(response)
-    cookies.clear_signed_in(response)
-    return response

@@ -62,10 +62,7 @@ def _identified() -> Identified | None:
     A service may use Bearer tokens of its own, so here, and nowhere else, one that is
     not ours falls back to the cookie.
     """
-    for token in (bearer_token(), *cookies.platform_tokens()):
-        if (identified := flows().verify(token)) is not None:
-            return identified
-    return None
+    return flows().verify.first_of((bearer_token(), *cookies.platform_tokens()))
 
 
 def _passed(identified: Identified | None) -> Response:

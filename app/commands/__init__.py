@@ -10,29 +10,31 @@ from collections.abc import Iterator
 import click
 from flask import Flask
 
-from . import config, init, keys, sweep
+from . import config, init, keys, sweep, upgrade, version
 from .administration import Administration
 
 __all__ = ["Administration", "commands", "init_app"]
 
 
-def init_app(app: Flask, administration: Administration, version: str) -> None:
+def init_app(app: Flask, administration: Administration, release: str) -> None:
     """Register the commands with `flask --app wsgi`."""
-    for command in commands(administration, version):
+    for command in commands(administration, release):
         app.cli.add_command(command)
 
 
-def commands(administration: Administration, version: str) -> list[click.Command]:
+def commands(administration: Administration, release: str) -> list[click.Command]:
     """Return the commands by name; each one, and each of a group, has `--version`."""
     top = [
         config.group(administration),
         init.command(administration),
         keys.group(administration),
         sweep.command(administration),
+        upgrade.command(administration),
+        version.command(administration, release),
     ]
     for command in top:
         for each in _with_subcommands(command):
-            click.version_option(version, message="Latchkey %(version)s")(each)
+            click.version_option(release, message="Latchkey %(version)s")(each)
     return top
 
 

@@ -13,6 +13,7 @@ from app.atproto.crypto.keys import Algorithm
 from app.flows.errors import FlowError
 from app.flows.keys.rings import PrepareKeys
 from app.flows.ports import SigningKeys
+from app.flows.storage.upgrade import Schema, UpgradeSchema
 from app.flows.sweep import Sweep
 
 Result = TypeVar("Result")
@@ -22,7 +23,8 @@ Result = TypeVar("Result")
 class Administration:
     """The use cases, stores and plain values behind the commands."""
 
-    apply_schema: Callable[[], None]
+    schema: Schema
+    upgrade_schema: UpgradeSchema
     keys: SigningKeys
     prepare_keys: PrepareKeys
     sweep: Sweep

@@ -41,7 +41,7 @@ def commands_page() -> str:
     # Making the commands reads nothing of the administration; running them does.
     administration = cast("Administration", None)
     parts = [_HEAD]
-    for command in commands(administration, version=""):
+    for command in commands(administration, release=""):
         parts += _sections(command, command.name or "")
     return "\n".join(parts)
 

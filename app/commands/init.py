@@ -18,15 +18,18 @@ def command(administration: Administration) -> click.Command:
 
     @click.command("init")
     def init() -> None:
-        """Create the schema and the first keys; safe to repeat."""
+        """Create the schema and the first keys; safe to repeat.
+
+        A database of an older release is refused: `upgrade` migrates it.
+        """
         in_one_line(partial(_initialise, administration))
 
     return init
 
 
 def _initialise(administration: Administration) -> None:
-    administration.apply_schema()
-    click.echo("schema: up to date")
+    is_new = administration.schema.apply_schema()
+    click.echo(f"schema: {'created' if is_new else 'up to date'}")
     if administration.platform_algorithm is not None:
         added = administration.prepare_keys.prepare(
             "platform",

@@ -8,6 +8,7 @@ from app.atproto.crypto.keys import Algorithm
 from app.commands import Administration
 from app.config import Settings
 from app.flows.keys.rings import PrepareKeys
+from app.flows.storage.upgrade import UpgradeSchema
 from app.flows.sweep import Sweep
 
 from .container import Parts
@@ -19,7 +20,10 @@ def administration_of(parts: Parts) -> Administration:
     algorithm = settings.token_algorithm
     cookie_host = settings.cookie_domain or settings.host
     return Administration(
-        apply_schema=stores.database.apply_schema,
+        schema=stores.database,
+        upgrade_schema=UpgradeSchema(
+            schema=stores.database, audit=stores.audit, clock=clock
+        ),
         keys=stores.keys,
         prepare_keys=PrepareKeys(keys=stores.keys, audit=stores.audit, clock=clock),
         sweep=Sweep(

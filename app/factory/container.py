@@ -30,11 +30,13 @@ from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.dns import DnsTxtLookup, TxtLookup
 from app.atproto.open_client import open_client
 from app.atproto.syntax.grammar import host_of
-from app.config import Settings, keep_development_key
+from app.config import Problem, Settings, SettingsInvalid, keep_development_key
 from app.flows.keys.rings import KeyRings
 from app.flows.limits.host_limits import HostLimit
+from app.flows.readiness import Readiness
 from app.stores.cache import SqlCache
 from app.stores.encryption import Cipher
+from app.stores.errors import DatabaseURLInvalid
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
 from app.stores.logins.auth_requests import SqlStateStore
@@ -49,6 +51,7 @@ from app.stores.rates.host_counters import HostCounters, counters_path
 from app.stores.rates.known_hosts import SqlKnownHosts
 from app.stores.rates.rate_limits import LimitsCounters, RateLimits
 from app.stores.sql.database import Database, open_database
+from app.stores.sql.health import DatabaseHealth
 from app.stores.sweep import SqlExpired
 from app.telemetry.context import bind, login_id_of_hash
 from app.tokens.errors import SigningKeyMissing
@@ -106,8 +109,7 @@ class Parts:
     """From the path of a client metadata document to the document."""
     is_known: Callable[[str], bool]
     """Whether SIGNUP_HOSTS names a host, or people have sessions there."""
-    checks: Mapping[str, Callable[[], None]]
-    """The readiness checks; a check raises when its part cannot serve."""
+    readiness: Readiness
 
 
 def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
@@ -150,10 +152,25 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
         ),
         is_known=partial(_is_known, settings, stores),
         client_document=lambda path: metadata(path).document(),
+        readiness=_open_readiness(
+            settings,
+            rings,
+            DatabaseHealth(database=stores.database, clock=outside.clock),
+        ),
+    )
+
+
+def _open_readiness(
+    settings: Settings, rings: KeyRings, health: DatabaseHealth
+) -> Readiness:
+    return Readiness(
         checks={
-            "database": stores.database.ping,
+            "database": health.check_write,
             "keys": partial(_require_keys, settings, rings),
+            "space": health.check_space,
+            "schema": health.database.require_schema,
         },
+        clock=health.clock,
     )
 
 
@@ -188,7 +205,7 @@ def _open_outside(settings: Settings, policy: NetworkPolicy) -> Outside:
 
 def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
     """Return the stores of this deployment; the database is not asked yet."""
-    database = open_database(settings.database_url)
+    database = _open_database(settings)
     secret_key = settings.secret_key or keep_development_key(VAR)
     cipher = Cipher(secret_key, settings.secret_key_fallbacks)
     return Stores(
@@ -207,6 +224,13 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         expired=SqlExpired(database),
         sweep_lease=SqlLease(database, "sweep"),
     )
+
+
+def _open_database(settings: Settings) -> Database:
+    try:
+        return open_database(settings.database_url)
+    except DatabaseURLInvalid as error:
+        raise SettingsInvalid([Problem("database_url", str(error))]) from error
 
 
 def _open_rings(settings: Settings, stores: Stores, outside: Outside) -> KeyRings:

@@ -31,7 +31,7 @@ def open_rpc(
         certificate=_certificate(parts.settings),
         starting=use_cases.start_native,
         awaiting=use_cases.await_native,
-        checks=parts.checks,
+        checks=parts.readiness.checks,
         streams_per_address=parts.settings.native_streams_per_address,
         platform=parts.settings.platform_name,
     )

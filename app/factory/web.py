@@ -80,7 +80,8 @@ def create_app(
         documents=Documents(
             client_metadata=parts.client_document,
             jwks=lambda: parts.rings.platform().jwks(),
-            checks=parts.checks,
+            readiness=parts.readiness,
+            version=VERSION,
         ),
     )
     commands.init_app(app, administration_of(parts), VERSION)

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.atproto import errors as atproto
 from app.atproto.syntax.grammar import host_of
+from app.flows.errors import StorageUnavailable
 from app.flows.login.destination import destination_of
 from app.telemetry import context as telemetry
 
@@ -96,6 +97,10 @@ def _log(
     fields = {"code": row.code, "host": _host_of(error), "error": str(reason)}
     if row.code == "internal":
         log.error(line, *values, exc_info=error, extra=fields)
+    elif isinstance(error, StorageUnavailable):
+        # One line: an outage fails many requests. The traceback is for us alone.
+        trace = error if log.isEnabledFor(logging.DEBUG) else None
+        log.error(line, *values, exc_info=trace, extra=fields)
     else:
         log.info(line, *values, extra=fields)
 

@@ -411,6 +411,12 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "Too many large files are on their way at this moment. Try again in {wait}.",
         TRY_AGAIN,
     ),
+    ("service_unavailable", "storage"): Row(
+        "{platform} has a problem on its side",
+        "It cannot read or store anything at this moment. That says nothing about your "
+        "account. Try again in {wait}.",
+        TRY_AGAIN,
+    ),
     ("internal", ""): Row(
         "Something broke on our side",
         "This is our fault, not yours. Try again in a moment. If it happens again, "

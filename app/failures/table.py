@@ -76,6 +76,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.ServiceBusy: Row("service_unavailable", 503, "call"),
     flow.SigningKeyRefused: Row("internal", 500),
     flow.StorageFailed: Row("internal", 500),
+    flow.StorageUnavailable: Row("service_unavailable", 503, "storage"),
     token.TokenInvalid: Row("not_signed_in", 401),
     token.TokenExpired: Row("not_signed_in", 401),
     token.SigningKeyMissing: Row("internal", 500),

@@ -21,7 +21,8 @@
     ├── HostRateLimited          a PDS asked us to wait; `retry_after` says for how long
     ├── ServiceBusy          this process has no room; `retry_after` says for how long
     ├── SigningKeyRefused    a key that cannot join its ring
-    └── StorageFailed        the database refused or did not answer: our own fault
+    └── StorageFailed        the database refused a statement: our own fault
+        └── StorageUnavailable  it is down, full, read-only, missing or damaged
 
 Failures of the protocol are `app.atproto.errors`, failures of the platform token
 `app.tokens.errors`. What people read about each is decided by the web layer.
@@ -164,3 +165,12 @@ class StorageFailed(FlowError):
 
     Says nothing about what is stored: a flow must not read it as "not found".
     """
+
+
+class StorageUnavailable(StorageFailed):
+    """The database is down, full, read-only, missing or damaged, or does not decrypt.
+
+    An operator corrects it, no change of ours: one line in the log, and 503.
+    """
+
+    retry_after = 10.0

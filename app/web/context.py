@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from flask import current_app
 
 from app.flows import UseCases
+from app.flows.readiness import Readiness
 
 from .return_to import ReturnPolicy
 
@@ -22,8 +23,8 @@ class Documents:
     client_metadata: Callable[[str], Mapping[str, Any]]
     """From the path of the document to the document."""
     jwks: Callable[[], Mapping[str, Any]]
-    checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
-    """What /readyz asks; a check raises when its part cannot serve."""
+    readiness: Readiness
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from tests.fakes.app import App, confirms
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.network import Answer, FakeNetwork, Fault, Sent
 from tests.fakes.world import THE_SERVER, World
-from tests.service import HOME, LOOPBACK, Service
+from tests.service import HOME, LOOPBACK, Service, database_of
 
 ALICE = "alice.skyhost.social"
 CLIENT_ID = f"{HOME}/oauth-client-metadata.json"
@@ -31,7 +31,7 @@ DOCUMENTS = [
 def broken(service: Service) -> None:
     """Break the database as thoroughly as a lost disk does."""
     path = Path(service.settings.database_url.removeprefix("sqlite:///"))
-    service.app.extensions["latchkey"].documents.checks["database"].__self__.close()
+    database_of(service.app).close()
     for one in path.parent.glob(path.name + "*"):
         one.unlink()
     path.mkdir()
@@ -195,6 +195,7 @@ def test_a_worker_that_was_never_asked_serves_them_too(
 def test_readiness_tells_what_is_missing(service: Service) -> None:
     assert service.get("/readyz").status == 200
     broken(service)
+    service.world.clock.advance(1)
 
     answer = service.get("/readyz")
 
@@ -206,24 +207,24 @@ def test_readiness_tells_what_is_missing(service: Service) -> None:
 def test_a_login_with_the_database_down_is_our_own_fault(
     service: Service, browser: Browser
 ) -> None:
-    """500, and never "account not found" or "signed out"."""
+    """503, and never "account not found" or "signed out"."""
     broken(service)
 
     page = browser.opens_login().tries(ALICE)
 
     assert not isinstance(page, AtHost)
-    assert (page.status, page.error) == (500, "internal")
+    assert (page.status, page.error) == (503, "service_unavailable")
 
 
 def test_database_outage_keeps_sessions_signed_in(
     service: Service, browser: Browser
 ) -> None:
-    """An outage is not an absence: cookies stay, the answer is 500."""
+    """An outage is not an absence: cookies stay, the answer is 503."""
     browser.signs_in(ALICE, username="alice")
     broken(service)
 
-    assert browser.visits("/auth/session").status == 500
-    assert browser.visits("/auth/account").status == 500
+    assert browser.visits("/auth/session").status == 503
+    assert browser.visits("/auth/account").status == 503
     assert browser.jar.get("platform_token")
     assert browser.jar.get("__Host-latchkey-session")
 
@@ -237,7 +238,7 @@ def test_grant_that_cannot_be_stored_is_revoked(
 
     page = at_host.approves()
 
-    assert (page.status, page.error) == (500, "internal")
+    assert (page.status, page.error) == (503, "service_unavailable")
     assert world.skyhost.server.grants.alive(world.alice.did) == []
     assert service.rows("SELECT * FROM oauth_sessions") == []
 

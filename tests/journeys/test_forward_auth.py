@@ -256,12 +256,56 @@ def test_a_token_that_was_seen_just_now_costs_no_look_at_the_database(
     assert asks(service, token + "x").status == 401
 
 
-def test_verify_during_a_database_outage_is_refused(
+def test_verify_of_an_unknown_token_during_an_outage_returns_503(
     alice: Browser, service: Service
 ) -> None:
     service.rows("ALTER TABLE sessions RENAME TO gone")
 
-    assert asks(service, token_of(alice)).status == 500
+    answer = asks(service, token_of(alice))
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "10"
+
+
+def test_verify_during_an_outage_passes_sessions_of_the_last_minute(
+    alice: Browser, service: Service, world: World
+) -> None:
+    token = token_of(alice)
+    assert asks(service, token).status == 200
+    service.rows("ALTER TABLE sessions RENAME TO gone")
+
+    world.clock.advance(59)
+    assert asks(service, token).status == 200
+    world.clock.advance(1)
+    assert asks(service, token).status == 503
+
+
+def test_verify_during_an_outage_refuses_a_session_that_was_seen_ended(
+    alice: Browser, service: Service, world: World
+) -> None:
+    """A refusal is remembered: the outage does not bring the session back."""
+    token = token_of(alice)
+    assert asks(service, token).status == 200
+    alice.signs_out()
+    world.clock.advance(6)
+    assert asks(service, token).status == 401
+    service.rows("ALTER TABLE sessions RENAME TO gone")
+
+    assert asks(service, token).status == 503
+
+
+def test_verify_during_an_outage_passes_a_known_cookie_behind_an_unknown_one(
+    alice: Browser, service: Service
+) -> None:
+    known = token_of(alice)
+    assert asks(service, known).status == 200
+    other = service.browser()
+    other.signs_in("bob.skyhost.social", username="bob")
+    service.rows("ALTER TABLE sessions RENAME TO gone")
+
+    cookies = f"platform_token={token_of(other)}; platform_token={known}"
+
+    assert asks(service, None, Cookie=cookies).status == 200
 
 
 # --- what proxies and browsers do -----------------------------------------------------

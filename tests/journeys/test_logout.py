@@ -212,3 +212,30 @@ def test_second_sign_out_forgets_no_other_account(browser: Browser) -> None:
 
     assert not remembers(browser)
     assert "rosies.garden" in browser.visits("/auth/login").text
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_sign_out_during_an_outage_clears_the_cookies_and_returns_503(
+    alice: Browser, service: Service, accept: str
+) -> None:
+    service.rows("ALTER TABLE sessions RENAME TO gone")
+
+    answer = alice.requests(
+        "POST", f"{HOME}/auth/logout", site="same-origin", accept=accept
+    )
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert alice.jar.get("platform_token") is None
+    assert alice.jar.get("__Host-latchkey-session") is None
+
+
+def test_sign_out_during_an_outage_says_that_the_session_is_not_ended(
+    alice: Browser, service: Service
+) -> None:
+    service.rows("ALTER TABLE sessions RENAME TO gone")
+
+    page = alice.signs_out()
+
+    assert page.status == 503
+    assert "itself is not ended yet" in page.text

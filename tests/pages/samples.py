@@ -204,6 +204,7 @@ def pages() -> Iterator[Sample]:
         "return_to": "",
         "host": "bsky.social",
         "is_asked": True,
+        "is_ended": True,
     }
     for cause in ("domain", "two_cookies", "no_cookie", "clock"):
         looping = LOOP | {"cause": cause}
@@ -218,6 +219,11 @@ def pages() -> Iterator[Sample]:
         name="signed-out-only-here",
         template="signed_out.html",
         context=left | {"host": None},
+    )
+    yield Sample(
+        name="signed-out-not-ended",
+        template="signed_out.html",
+        context=left | {"host": None, "is_ended": False},
     )
 
 
@@ -266,6 +272,7 @@ def long_names() -> Iterator[Sample]:
         "return_to": "",
         "host": LONG_HOST,
         "is_asked": True,
+        "is_ended": True,
     }
     yield Sample(name="long-signed-out", template="signed_out.html", context=left)
     error = said("account_mismatch", handle=LONG_HANDLE, host=LONG_HOST)

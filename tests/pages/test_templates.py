@@ -108,6 +108,7 @@ def test_an_error_tells_its_code_on_main_and_its_reference_in_words(read, name):
 # --- what comes from outside -------------------------------------------------------
 
 HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
+LEFT = {"host": HOSTILE, "is_ended": True}
 KNOWN = {"did": HOSTILE, "handle": None, "host": HOSTILE}
 STRANGE = LAPTOP | {"sid": HOSTILE, "name": HOSTILE, "may": [HOSTILE]}
 NOTICE = {
@@ -140,8 +141,8 @@ NOTICE = {
         ("confirm.html", CONFIRM | {"login": HOSTILE, "did": HOSTILE}),
         ("native_done.html", DONE | {"outcome": "denied", "app_name": HOSTILE}),
         ("logout.html", {"user": {"username": HOSTILE, "handle": HOSTILE}}),
-        ("signed_out.html", {"host": HOSTILE, "is_asked": True}),
-        ("signed_out.html", {"host": HOSTILE, "is_asked": False}),
+        ("signed_out.html", LEFT | {"is_asked": True}),
+        ("signed_out.html", LEFT | {"is_asked": False}),
     ],
 )  # fmt: skip
 def test_text_from_outside_is_escaped(template, changes):

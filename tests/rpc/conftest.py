@@ -28,7 +28,7 @@ def listens(world: World) -> Iterator[Callable[..., Running]]:
         listener = open_rpc(
             service.settings, outside=outside_of(world, service.settings)
         )
-        databases.append(listener.checks["database"].__self__)
+        databases.append(listener.checks["database"].__self__.database)
         chosen = {"bind": "127.0.0.1:0", "look_again": 0.05, **changes}
         running.append(Running(replace(listener, **chosen)))
         return running[-1]

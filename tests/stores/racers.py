@@ -159,6 +159,12 @@ def apply_schema(database: Database, _: object) -> bool:
     return True
 
 
+def upgrade_schema(database: Database, _: object) -> str | None:
+    """Migrate; return the version that this process found."""
+    before, _after = database.upgrade_schema(lambda _step: None)
+    return before
+
+
 def count_entries(database: Database, _: object) -> int:
     """Return how many cache entries this process sees."""
     with database.read() as connection:

@@ -1,19 +1,25 @@
 """Verify a platform token for a reverse proxy: GET /auth/verify (forward auth).
 
 Results are cached for 5 seconds by the token's hash, because a proxy asks on every
-request. Every node notices ended sessions and disabled accounts within that time.
+request. Every node notices ended sessions and disabled accounts within that time. While
+the database does not answer, a session that was live less than a minute ago passes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.stores.memory import MemoryCache
-from app.flows.errors import NotSignedIn
+from app.flows.errors import (
+    FlowError,
+    NotSignedIn,
+    StorageFailed,
+    StorageUnavailable,
+)
 from app.telemetry.context import bind
 from app.tokens.errors import TokenError
 
@@ -26,33 +32,110 @@ CACHE_LIFETIME: Final = 5.0
 
 CACHE_ENTRIES: Final = 10_000
 
+OUTAGE_LIFETIME: Final = 60.0
+"""Seconds for which a live session passes while the database does not answer."""
+
+ASK_AGAIN: Final = 5.0
+"""Seconds of an outage in which known sessions pass without asking the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A token that named a live session when the database was last asked."""
+
+    identified: Identified
+    asked_at: float
+
+
+@dataclass(slots=True)
+class _Outage:
+    """When the database is asked again after a failure."""
+
+    ask_at: float = 0.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verify:
     """GET /auth/verify."""
 
     identify: Identify
-    seen: MemoryCache[Identified]
+    seen: MemoryCache[Known]
     clock: Callable[[], float]
+    outage: _Outage = field(default_factory=_Outage, init=False)
+
+    def first_of(self, tokens: Collection[str | None]) -> Identified | None:
+        """Return what the first valid one of several tokens names, or None.
+
+        Raises:
+            AccountDisabled: the platform has disabled the account of one before it.
+            StorageUnavailable: the database does not answer, and none of them is known.
+        """
+        outage: StorageUnavailable | None = None
+        for token in tokens:
+            try:
+                if (identified := self(token)) is not None:
+                    return identified
+            except StorageUnavailable as error:
+                outage = error
+        if outage is not None:
+            raise outage
+        return None
 
     def __call__(self, token: str | None) -> Identified | None:
         """Return the claims and session of a token, or None if it is not valid.
 
         Raises:
             AccountDisabled: the platform has disabled this account.
+            StorageUnavailable: the database does not answer, and the token is not one
+                of a session that was live less than OUTAGE_LIFETIME ago.
         """
         if not token or not token.isascii():
             return None
         key = sha256_hex(token)
         known = self.seen.get(key)
-        if known is not None:
-            bind(did=known.claims.did, sid=known.claims.sid)
-            return known
+        if known is not None and self._passes(known):
+            _bind(known.identified)
+            return known.identified
+        try:
+            return self._ask(token, key)
+        except StorageFailed as error:
+            self._note_outage(error)
+            if known is None:
+                raise
+            _bind(known.identified)
+            return known.identified
+
+    def _passes(self, known: Known) -> bool:
+        now = self.clock()
+        is_fresh = 0 <= now - known.asked_at < CACHE_LIFETIME
+        return is_fresh or 0 < self.outage.ask_at - now <= ASK_AGAIN
+
+    def _ask(self, token: str, key: str) -> Identified | None:
+        """Ask the database; forget a token that is refused, an outage included."""
         try:
             identified = self.identify(token)
+        except StorageFailed:
+            raise
         except (NotSignedIn, TokenError) as error:
             log.debug("not verified: %s", error)
+            self.seen.delete(key)
             return None
-        left = identified.claims.expires_at - self.clock()
-        self.seen.put(key, identified, lifetime=min(CACHE_LIFETIME, left))
+        except FlowError:
+            self.seen.delete(key)
+            raise
+        now = self.clock()
+        left = identified.claims.expires_at - now
+        known = Known(identified, asked_at=now)
+        self.seen.put(key, known, lifetime=min(OUTAGE_LIFETIME, left))
+        self.outage.ask_at = 0.0
         return identified
+
+    def _note_outage(self, error: StorageFailed) -> None:
+        now = self.clock()
+        if not self.outage.ask_at:
+            log.error("verify: sessions of the last minute pass: %s", error)
+        self.outage.ask_at = now + ASK_AGAIN
+
+
+def _bind(identified: Identified) -> None:
+    bind(did=identified.claims.did, sid=identified.claims.sid)

@@ -1,7 +1,8 @@
 """The database: one engine for SQLite or PostgreSQL, with bounded waits.
 
 Each statement of a read sees what is committed at that moment; a write is one
-transaction. Exceptions of SQLAlchemy become `StorageFailed` here. The statements are in
+transaction. Exceptions of SQLAlchemy become `StorageFailed` here, outages
+`StorageUnavailable`. The statements are in
 the stores.
 """
 
@@ -9,24 +10,38 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
-from app.flows.errors import StorageFailed
+from app.flows.errors import StorageFailed, StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 from app.stores.sql import postgresql, sqlite
-from app.stores.sql.additions import add_missing_columns
+from app.stores.sql.versions import (
+    create_schema,
+    require_current,
+    upgrade,
+    version_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from sqlalchemy import URL, Connection, Engine
 
-SCHEMA = Path(__file__).parents[3] / "schema.sql"
 WRITER_TIMEOUT = 5.0
+OWN_FAULTS = (DataError, IntegrityError, ProgrammingError)
+"""What a wrong statement raises; everything else is an outage."""
 
 
 class Listener(Protocol):
@@ -51,6 +66,12 @@ class Dialect(Protocol):
     def create(self, url: URL) -> Engine:
         """Make the engine with its pool."""
 
+    def path_of(self, url: URL) -> Path | None:
+        """Return the database's file; None when it is on a server."""
+
+    def make(self, url: URL) -> None:
+        """Make an empty database where the dialect can."""
+
     def reading(self, engine: Engine) -> Engine:
         """Return the engine whose statements each see the latest commits."""
 
@@ -59,6 +80,9 @@ class Dialect(Protocol):
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the commit."""
+
+    def migrating(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """Open a connection for a migration, which one process does at a time."""
 
     def notify(self, connection: Connection, channel: str, payload: str) -> None:
         """Tell the listeners of a channel when this transaction commits."""
@@ -75,9 +99,15 @@ class Database:
     ) -> None:
         self._writer_timeout = writer_timeout
         self._dialect = dialect
+        self._url = url
         self._engine = dialect.create(url)
         self._reader = dialect.reading(self._engine)
         self._writer = threading.Lock() if dialect.ONE_WRITER else None
+
+    @property
+    def path(self) -> Path | None:
+        """The database's file; None when it is on a server."""
+        return self._dialect.path_of(self._url)
 
     @property
     def now_sql(self) -> str:
@@ -121,13 +151,49 @@ class Database:
             connection.detach()  # closed in the end instead of given back
             yield self._dialect.listen(connection, channel)
 
-    def apply_schema(self) -> None:
-        """Create what is missing; safe to repeat, and for processes in a race."""
+    def make(self) -> None:
+        """Make the empty file of a new database, if it is missing.
+
+        Nothing else makes it: a service that finds none has probably lost a volume, and
+        must not start an empty platform.
+        """
+        self._dialect.make(self._url)
+
+    def apply_schema(self) -> bool:
+        """Create the tables of a new database; False if this release made them before.
+
+        Safe to repeat, and for processes in a race.
+
+        Raises:
+            SchemaMismatch: the tables are another release's.
+        """
+        self.make()
         with self.write() as connection:
             self._dialect.lock_schema(connection)
-            for statement in _statements(SCHEMA.read_text()):
-                connection.exec_driver_sql(statement)
-            add_missing_columns(connection)
+            return create_schema(connection)
+
+    def schema_version(self) -> str | None:
+        """Return the release whose schema the tables have; None without tables."""
+        with self.read() as connection:
+            return version_of(connection)
+
+    def require_schema(self) -> None:
+        """Raise `SchemaMismatch` unless the tables are those of this release."""
+        with self.read() as connection:
+            require_current(connection)
+
+    def upgrade_schema(self, report: Callable[[str], None]) -> tuple[str | None, str]:
+        """Migrate to the schema of this release; `report` hears of each step.
+
+        Returns the versions before and after; None before is an empty database, which
+        stays empty. Other processes that migrate wait, and find it done. Interrupted,
+        it may run again.
+
+        Raises:
+            SchemaMismatch: a release that this one does not know made the tables.
+        """
+        with _translated(), self._dialect.migrating(self._engine) as connection:
+            return upgrade(connection, report)
 
     def ping(self) -> None:
         """Run a statement. Raises `StorageFailed` if the database does not answer."""
@@ -147,7 +213,7 @@ class Database:
             yield
             return
         if not self._writer.acquire(timeout=self._writer_timeout):
-            raise StorageFailed("another writer of this process takes too long")
+            raise StorageUnavailable("another writer of this process takes too long")
         try:
             yield
         finally:
@@ -178,16 +244,13 @@ def open_database(url: str) -> Database:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except OWN_FAULTS as error:
         raise StorageFailed(_reason(error)) from error
+    except SQLAlchemyError as error:
+        raise StorageUnavailable(_reason(error)) from error
 
 
 def _reason(error: SQLAlchemyError) -> str:
     # The first line only: PostgreSQL goes on with the values of the row.
     cause = error.orig if isinstance(error, DBAPIError) else error
     return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
-
-
-def _statements(schema: str) -> list[str]:
-    code = "\n".join(line.partition("--")[0] for line in schema.splitlines())
-    return [statement for part in code.split(";") if (statement := part.strip())]

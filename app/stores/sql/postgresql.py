@@ -6,15 +6,17 @@ worker. psycopg waits cooperatively under gevent.
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, text
 
-from app.flows.errors import StorageFailed
+from app.flows.errors import StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import URL, Connection
 
@@ -33,6 +35,8 @@ KEEPALIVE = {
 }
 NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 SCHEMA_LOCK = 0x1A7C4  # any number, the same on every node
+TRY_SCHEMA_LOCK = f"SELECT pg_try_advisory_lock({SCHEMA_LOCK})"
+TABLE_TIMEOUT = "1s"
 
 
 def create(url: URL) -> Engine:
@@ -55,6 +59,14 @@ def create(url: URL) -> Engine:
     return engine
 
 
+def path_of(_url: URL) -> None:
+    """Return None: the database is on a server."""
+
+
+def make(_url: URL) -> None:
+    """Do nothing: the server's administrator creates the database."""
+
+
 def reading(engine: Engine) -> Engine:
     """Return an engine on the same pool whose statements stand alone."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -69,6 +81,24 @@ def begin(connection: Connection, *, durable: bool) -> None:
 def lock_schema(connection: Connection) -> None:
     """Let one process at a time create tables: IF NOT EXISTS alone races."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """Open a connection whose statements stand alone, for one process at a time.
+
+    They may take as long as they need. A migration waits for a table a second at most,
+    because every statement of the service waits behind it.
+    """
+    with reading(engine).connect() as connection:
+        connection.detach()  # closed in the end, with its lock and its limits
+        connection.exec_driver_sql("SET SESSION statement_timeout = 0")
+        connection.exec_driver_sql(f"SET SESSION lock_timeout = '{TABLE_TIMEOUT}'")
+        # Asked again and again: a statement that waits for the lock would keep a
+        # snapshot, and CREATE INDEX CONCURRENTLY waits until that is gone.
+        while not connection.exec_driver_sql(TRY_SCHEMA_LOCK).scalar():
+            time.sleep(LISTEN_TIMEOUT)
+        yield connection
 
 
 def notify(connection: Connection, channel: str, payload: str) -> None:
@@ -90,7 +120,7 @@ class Listener:
         try:
             arrived = list(driver.notifies(timeout=LISTEN_TIMEOUT, stop_after=1))
         except failure as error:
-            raise StorageFailed(f"{type(error).__name__}: {error}") from error
+            raise StorageUnavailable(f"{type(error).__name__}: {error}") from error
         return [notification.payload for notification in arrived]
 
 

@@ -9,10 +9,12 @@ database): right for caches and sweeps, which only do their work again.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
+import stat
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,23 +24,35 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from app.stores.errors import DatabaseURLInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import URL, Connection
+
+log = logging.getLogger(__name__)
 
 ONE_WRITER = True
 NOW = ":now"
 BUSY_TIMEOUT = 5.0
+MIGRATION_TIMEOUT = 60.0
 OWNER_ONLY = 0o600
 LOOK_INTERVAL = 0.01
 LOOKS = 10
+DEVELOPMENT = Path("var")
+"""The directory of loopback development, made when it is missing."""
+
+NOT_USABLE = "no file that we may read and write"
 PRIMARY_CODE = 0xFF
 """The byte of an error code that says what kind it is; the others refine it."""
 
 
 def create(url: URL) -> Engine:
-    """Make the engine, and the file with its folder when they are missing."""
-    _make_file(url)
+    """Make the engine; the file is made by `make` alone.
+
+    Raises:
+        DatabaseURLInvalid: no file of ours can be at that path.
+    """
+    path = path_of(url)
+    _check_path(path)
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT},
@@ -51,7 +65,35 @@ def create(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _configure)
     event.listen(engine, "checkout", _ForkGuard().check)
+    same_file = _SameFile(path)
+    event.listen(engine, "do_connect", same_file.require)
+    event.listen(engine, "connect", same_file.remember)
+    event.listen(engine, "checkout", same_file.check)
     return engine
+
+
+def path_of(url: URL) -> Path:
+    """Return the database's file.
+
+    Raises:
+        DatabaseURLInvalid: the URL names none.
+    """
+    if not url.database or url.database.startswith((":", "file:")):
+        raise DatabaseURLInvalid("sqlite needs a file: processes share the database")
+    return Path(url.database)
+
+
+def make(url: URL) -> None:
+    """Make the file, if it is missing.
+
+    Raises:
+        DatabaseURLInvalid: it cannot be made.
+    """
+    path = path_of(url)
+    try:
+        make_private(path)
+    except OSError as error:
+        raise DatabaseURLInvalid(f"{path}: {error.strerror}") from error
 
 
 def reading(engine: Engine) -> Engine:
@@ -79,6 +121,27 @@ def begin(connection: Connection, *, durable: bool) -> None:
 
 def lock_schema(_connection: Connection) -> None:
     """Do nothing: the write lock covers the schema."""
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction for a migration: all of it, or nothing when interrupted."""
+    with engine.connect() as connection:
+        _begin_patiently(connection)
+        yield connection
+        connection.commit()
+
+
+def _begin_patiently(connection: Connection) -> None:
+    until = time.monotonic() + MIGRATION_TIMEOUT
+    while True:
+        try:
+            begin(connection, durable=True)
+        except OperationalError:
+            if time.monotonic() >= until:
+                raise
+        else:
+            return
 
 
 def notify(_connection: Connection, _channel: str, _payload: str) -> None:
@@ -111,15 +174,27 @@ class Listener:
 listen = Listener
 
 
-def _make_file(url: URL) -> None:
-    if not url.database or url.database.startswith((":", "file:")):
-        raise DatabaseURLInvalid("sqlite needs a file: processes share the database")
-    path = Path(url.database)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        make_private(path)
-    except OSError as error:
-        raise DatabaseURLInvalid(f"{path}: {error.strerror}") from error
+def _check_path(path: Path) -> None:
+    """Refuse a path that cannot be used, and warn about a directory open to all.
+
+    Only the directory of development is made. A missing one may be a volume that is
+    not mounted: a directory in its place would start an empty platform.
+    """
+    directory = path.parent
+    if directory == DEVELOPMENT:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    if not directory.is_dir():
+        raise DatabaseURLInvalid(
+            f"the directory {directory} does not exist; mount its volume, or make it"
+        )
+    if path.exists() and not _is_usable(path):
+        raise DatabaseURLInvalid(f"{path} is {NOT_USABLE}; correct its owner and mode")
+    if directory.stat().st_mode & stat.S_IWOTH:
+        log.warning(
+            "every user of this machine can write to %s, where the database is: "
+            "chmod o-w it",
+            directory,
+        )
 
 
 def make_private(path: Path) -> None:
@@ -131,8 +206,12 @@ def make_private(path: Path) -> None:
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
-    if not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
-        raise OSError(errno.EACCES, "no file that we may read and write")
+    if not _is_usable(path):
+        raise OSError(errno.EACCES, NOT_USABLE)
+
+
+def _is_usable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK | os.W_OK)
 
 
 def _configure(connection: Any, _record: object) -> None:
@@ -159,6 +238,41 @@ def begin_log(connection: Any) -> None:
             time.sleep(LOOK_INTERVAL)
         else:
             return
+
+
+class _SameFile:
+    """Keeps connections to the file that is at the path now.
+
+    A deleted file can still be read and written by those that have it open, and a
+    restart loses what they wrote.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def require(self, *_: object) -> None:
+        """Refuse to connect when there is no file; SQLite would make an empty one."""
+        if self._identity() is None:
+            raise sqlite3.OperationalError(
+                f"{self._path} does not exist: mount its volume or restore a backup; "
+                "`init` makes a new platform"
+            )
+
+    def remember(self, _connection: object, record: Any) -> None:
+        """Note which file a new connection has open."""
+        record.info["file"] = self._identity()
+
+    def check(self, _connection: object, record: Any, _proxy: object) -> None:
+        """Refuse a connection to a deleted file; the pool opens a new one."""
+        if record.info.get("file") != self._identity():
+            raise DisconnectionError(f"{self._path} was deleted or replaced")
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
 
 class _ForkGuard:

@@ -3,11 +3,9 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from sqlalchemy import inspect
 
 from app.flows.errors import StorageFailed
 from app.stores.errors import DatabaseURLInvalid
-from app.stores.sql.additions import ADDED
 from app.stores.sql.database import open_database
 from tests.stores.entries import ADD, add, keys
 
@@ -18,19 +16,6 @@ def test_the_schema_may_be_applied_again_and_keeps_what_is_there(database):
     database.apply_schema()
 
     assert keys(database) == {"kept"}
-
-
-def test_a_table_of_an_older_release_gets_the_columns_that_it_lacks(database):
-    with database.write() as connection:
-        for table, column, _ in ADDED:
-            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-
-    database.apply_schema()
-
-    with database.read() as connection:
-        for table, column, _ in ADDED:
-            found = {one["name"] for one in inspect(connection).get_columns(table)}
-            assert column in found
 
 
 def test_a_write_is_seen_by_the_next_read(database):

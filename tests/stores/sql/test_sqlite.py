@@ -7,7 +7,7 @@ import threading
 import pytest
 from sqlalchemy import make_url
 
-from app.flows.errors import StorageFailed
+from app.flows.errors import StorageFailed, StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 from app.stores.sql import sqlite
 from app.stores.sql.database import Database, open_database
@@ -35,14 +35,75 @@ def test_sqlite_waits_for_the_disk_where_it_matters(sqlite_database, order):
             assert pragma(connection, "synchronous") == expected
 
 
-def test_the_file_of_sqlite_is_private_and_its_folder_is_made(tmp_path):
-    file = tmp_path / "var" / "deep" / "latchkey.db"
-    database = open_database(f"sqlite:///{file}")
-    database.apply_schema()
-    modes = {stat.S_IMODE(made.stat().st_mode) for made in file.parent.iterdir()}
-    database.close()
+def test_the_files_of_sqlite_are_private(sqlite_database, tmp_path):
+    add(sqlite_database, "a row")
+
+    modes = {stat.S_IMODE(made.stat().st_mode) for made in tmp_path.iterdir()}
 
     assert modes == {0o600}
+
+
+def test_the_directory_of_development_is_made_private(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    open_database("sqlite:///var/latchkey.db")
+
+    assert stat.S_IMODE((tmp_path / "var").stat().st_mode) == 0o700
+
+
+def test_missing_directory_is_refused_and_not_made(tmp_path):
+    """An unmounted volume must not start an empty platform."""
+    with pytest.raises(DatabaseURLInvalid, match="does not exist; mount its volume"):
+        open_database(f"sqlite:///{tmp_path}/volume/latchkey.db")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_file_is_an_outage_and_not_made(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/latchkey.db")
+
+    with pytest.raises(StorageUnavailable, match="does not exist"):
+        database.ping()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_that_is_deleted_under_a_connection_is_an_outage(
+    sqlite_database, tmp_path
+):
+    add(sqlite_database, "before")
+    for file in tmp_path.iterdir():
+        file.unlink()
+
+    with pytest.raises(StorageUnavailable, match="does not exist"):
+        add(sqlite_database, "into a deleted file")
+
+
+def test_file_that_is_replaced_under_a_connection_is_opened_again(
+    sqlite_database, tmp_path
+):
+    add(sqlite_database, "before")
+    sqlite_database.close()
+    backup = (tmp_path / "latchkey.db").read_bytes()
+    add(sqlite_database, "after the backup")
+    for file in tmp_path.iterdir():
+        file.unlink()
+    (tmp_path / "latchkey.db").write_bytes(backup)
+
+    assert keys(sqlite_database) == {"before"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "warns"), [(0o777, True), (0o1777, True), (0o755, False)]
+)
+def test_directory_that_everyone_can_write_is_warned_about(
+    tmp_path, caplog, mode, warns
+):
+    tmp_path.chmod(mode)
+
+    open_database(f"sqlite:///{tmp_path}/latchkey.db")
+
+    assert ("every user of this machine can write" in caplog.text) is warns
 
 
 @pytest.mark.process

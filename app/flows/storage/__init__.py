@@ -1,0 +1,1 @@
+"""Operator's work on the database as a whole: upgrade, backup, restore, copy."""

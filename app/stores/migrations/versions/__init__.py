@@ -1,0 +1,1 @@
+"""The revisions, one file for each release that changed the schema."""

@@ -1,0 +1,39 @@
+"""Release 0.2.0: from the schema of 0.1.0 to the one in schema.sql."""
+
+from __future__ import annotations
+
+from app.stores.migrations.steps import add_column, create_index, execute
+
+revision = "0.2.0"
+down_revision = "0.1.0"
+
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS callback_answers (
+        id         TEXT   PRIMARY KEY,
+        answer     TEXT,
+        expires_at BIGINT NOT NULL
+    )
+    """,
+)
+COLUMNS = (
+    ("oauth_sessions", "sweep_runs", "BIGINT"),
+    ("oauth_sessions", "refused_at", "BIGINT"),
+    ("oauth_sessions", "retry_at", "BIGINT"),
+    ("sessions", "pending_for", "TEXT"),
+)
+INDEXES = (
+    ("callback_answers_by_expiry", "callback_answers (expires_at)"),
+    ("oauth_sessions_by_issuer", "oauth_sessions (issuer)"),
+    ("oauth_sessions_by_pds", "oauth_sessions (pds)"),
+)
+
+
+def upgrade() -> None:
+    """Add tables, then columns, then indexes."""
+    for statement in TABLES:
+        execute(statement)
+    for table, column, kind in COLUMNS:
+        add_column(table, column, kind)
+    for name, on in INDEXES:
+        create_index(name, on)

@@ -1,0 +1,72 @@
+"""Health of the database: whether it takes a write, and whether its disk has space."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+
+from app.flows.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from app.stores.sql.database import Database
+
+LEAST_BYTES: Final = 200_000_000
+"""Bytes that have to be free: a write-ahead log and a migration need room."""
+
+LEAST_SHARE: Final = 0.02
+"""The part of the file system that has to be free."""
+
+KEEP: Final = 3_600
+"""Seconds until the sweep deletes the row of the write check."""
+
+MARK = text("""
+    INSERT INTO cache_entries (key, value, expires_at)
+    VALUES ('readiness', '', :expires_at)
+    ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseHealth:
+    """The checks of the database behind the stores."""
+
+    database: Database
+    clock: Callable[[], float]
+    statvfs: Callable[[Path], Any] = field(default=os.statvfs)
+
+    def check_write(self) -> None:
+        """Write a row and commit it. Raises StorageFailed when that fails."""
+        with self.database.write(durable=False) as connection:
+            connection.execute(MARK, {"expires_at": int(self.clock()) + KEEP})
+
+    def check_space(self) -> None:
+        """Raise StorageUnavailable when the disk of a database file is nearly full.
+
+        No error for PostgreSQL, whose disk is another machine's.
+        """
+        path = self.database.path
+        if path is not None:
+            require_space(path.parent, self.statvfs)
+
+
+def require_space(directory: Path, statvfs: Callable[[Path], Any] = os.statvfs) -> None:
+    """Raise StorageUnavailable unless LEAST_BYTES and LEAST_SHARE are free."""
+    try:
+        status = statvfs(directory)
+    except OSError as error:
+        raise StorageUnavailable(f"{directory}: {error.strerror}") from error
+    free = status.f_bavail * status.f_frsize
+    share = status.f_bavail / status.f_blocks if status.f_blocks else 1.0
+    if free < LEAST_BYTES or share < LEAST_SHARE:
+        raise StorageUnavailable(
+            f"{free / 1e6:.0f} MB ({share:.1%}) free on {directory}; "
+            f"{LEAST_BYTES / 1e6:.0f} MB and {LEAST_SHARE:.0%} are needed"
+        )
+    if status.f_files and not status.f_favail:
+        raise StorageUnavailable(f"no free inode on {directory}")

@@ -1,0 +1,127 @@
+"""The version of the schema: create it, compare it, migrate it (alembic).
+
+The table `alembic_version` names the release whose schema a database has. Release 0.1.0
+wrote no version: tables without one are its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import inspect, text
+
+from app.stores.errors import SchemaMismatch
+
+from .statements import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import Connection
+
+SCHEMA = Path(__file__).parents[3] / "schema.sql"
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+FIRST: Final = "0.1.0"
+CURRENT: Final = "0.2.0"
+"""The newest revision in `migrations/versions`, and what schema.sql creates."""
+
+READ = text("SELECT version_num FROM alembic_version")
+STAMP = text("INSERT INTO alembic_version (version_num) VALUES (:version)")
+
+
+def version_of(connection: Connection) -> str | None:
+    """Return the release whose schema the database has; None when it has no tables."""
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" in tables and (found := connection.execute(READ).scalar()):
+        return str(found)
+    return FIRST if "users" in tables else None
+
+
+def create_schema(connection: Connection) -> bool:
+    """Create the tables of this release; False if they are there already.
+
+    Raises:
+        SchemaMismatch: the tables are another release's.
+    """
+    if version_of(connection) is not None:
+        require_current(connection)
+        return False
+    for statement in statements(SCHEMA.read_text(encoding="utf-8")):
+        connection.exec_driver_sql(statement)
+    connection.execute(STAMP, {"version": CURRENT})
+    return True
+
+
+def require_current(connection: Connection) -> None:
+    """Raise `SchemaMismatch` unless the database has the schema of this release."""
+    found = version_of(connection)
+    if found is None:
+        raise SchemaMismatch(
+            "the database has no tables yet: run `flask --app wsgi init`"
+        )
+    if found == CURRENT:
+        return
+    if found in _known():
+        raise SchemaMismatch(
+            f"the database has the schema of release {found}, this release needs "
+            f"{CURRENT}: run `flask --app wsgi upgrade`"
+        )
+    raise _unknown(found)
+
+
+def upgrade(
+    connection: Connection, report: Callable[[str], None]
+) -> tuple[str | None, str]:
+    """Run the revisions that are missing; return the versions before and after.
+
+    Raises:
+        SchemaMismatch: a release that this one does not know made the tables.
+    """
+    from alembic import command  # noqa: PLC0415 - a quarter second, needed here alone
+
+    found = version_of(connection)
+    if found is None or found == CURRENT:
+        return found, CURRENT
+    if found not in _known():
+        raise _unknown(found)
+    config = _config()
+    config.attributes |= {"connection": connection, "report": report}
+    if found == FIRST:
+        command.stamp(config, FIRST)
+    command.upgrade(config, CURRENT)
+    return found, CURRENT
+
+
+def _unknown(found: str) -> SchemaMismatch:
+    return SchemaMismatch(
+        f"the database has the schema of release {found}, which is newer than this "
+        f"release's ({CURRENT}): install that release, or `restore` a backup made "
+        "before it into an empty database"
+    )
+
+
+def newest() -> str | None:
+    """Return the newest revision of `migrations/versions`."""
+    return _scripts().get_current_head()
+
+
+def _known() -> set[str]:
+    return {each.revision for each in _scripts().walk_revisions()}
+
+
+def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
+
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - as above
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

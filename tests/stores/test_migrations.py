@@ -1,0 +1,246 @@
+"""Migrations bring the schema of each release to schema.sql, with the data in it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from app.flows.errors import StorageFailed
+from app.stores.errors import SchemaMismatch
+from app.stores.migrations import steps
+from app.stores.sql import versions
+from app.stores.sql.database import Database, open_database
+from tests.stores import racers
+from tests.stores.racers import race
+from tests.stores.releases import create_first_release, fill, rows, schema_of
+
+NEWER = text("UPDATE alembic_version SET version_num = '9.0.0'")
+# As release 0.1.0 writes them when a person signs in.
+SIGN_IN = (
+    """
+    INSERT INTO sessions
+        (sid, secret_hash, did, device, created_at, seen_at, expires_at)
+    VALUES ('{0}', 'hash-{0}', 'did:plc:a', 'a device', 1, 1, 2)
+    """,
+    "UPDATE users SET issuer = 'https://auth.test'",
+    """
+    INSERT INTO oauth_sessions
+        (did, session_id, issuer, pds, client_id, auth_method, scope, token_endpoint,
+         secrets, created_at, refreshed_at, verified_at)
+    VALUES ('did:plc:a', '{0}', 'i', 'p', 'c', 'none', 'atproto', 't', 's', 1, 1, 1)
+    """,
+)
+
+
+@pytest.fixture
+def empty(database_url):
+    opened = open_database(database_url)
+    opened.make()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def old(empty):
+    """A database of release 0.1.0 with a row in every table."""
+    create_first_release(empty)
+    fill(empty)
+    return empty
+
+
+def silent(_: str) -> None:
+    """Report nothing."""
+
+
+def expected(database: Database):
+    """Return the schema that schema.sql makes on the same kind of database."""
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        else:
+            names = connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+            )
+            for name in names.scalars().all():
+                connection.exec_driver_sql(f"DROP TABLE {name}")
+    assert database.apply_schema()
+    return schema_of(database)
+
+
+def sign_in(database: Database, sid: str) -> None:
+    """Write what a sign-in of release 0.1.0 writes."""
+    for statement in SIGN_IN:
+        with database.write() as connection:
+            connection.exec_driver_sql(statement.format(sid))
+
+
+def test_upgrade_of_release_0_1_0_makes_the_schema_of_schema_sql(old):
+    assert old.upgrade_schema(silent) == ("0.1.0", versions.CURRENT)
+
+    assert schema_of(old) == expected(old)
+
+
+def test_upgrade_keeps_every_row_of_every_table(old):
+    before = rows(old)
+    assert all(before.values())
+
+    old.upgrade_schema(silent)
+
+    assert {name: found for name, found in rows(old).items() if found} == before
+
+
+def test_newest_revision_is_the_version_of_schema_sql(empty):
+    empty.apply_schema()
+
+    assert empty.schema_version() == versions.CURRENT
+    assert versions.newest() == versions.CURRENT
+
+
+def test_upgrade_interrupted_at_any_step_may_run_again(old):
+    """What the steps before it did stays on PostgreSQL, and is undone on SQLite."""
+    seen: list[str] = []
+    while True:
+        try:
+            old.upgrade_schema(interrupted_after(seen))
+        except KeyboardInterrupt:
+            assert old.schema_version() == "0.1.0"
+        else:
+            break
+
+    assert len(seen) > 5
+    assert schema_of(old) == expected(old)
+
+
+def interrupted_after(seen: list[str]):
+    """Return a report that ends the upgrade at the first step that is not in `seen`."""
+
+    def report(step: str) -> None:
+        if step not in seen:
+            seen.append(step)
+            raise KeyboardInterrupt
+
+    return report
+
+
+def test_upgrade_in_several_processes_at_once_runs_once(old, database_url):
+    befores = race(racers.upgrade_schema, database_url, [None] * 4)
+
+    assert sorted(befores) == ["0.1.0", *[versions.CURRENT] * 3]
+    assert schema_of(old) == expected(old)
+
+
+def test_upgrade_of_an_empty_database_leaves_it_empty(empty):
+    assert empty.upgrade_schema(silent) == (None, versions.CURRENT)
+
+    assert empty.schema_version() is None
+
+
+def test_upgrade_of_a_current_database_changes_nothing(database):
+    assert database.upgrade_schema(silent) == (versions.CURRENT, versions.CURRENT)
+
+
+def test_an_empty_database_is_refused_and_init_named(empty):
+    with pytest.raises(SchemaMismatch, match=r"no tables yet: run .* init"):
+        empty.require_schema()
+
+
+def test_an_older_database_is_refused_and_upgrade_named(old):
+    for refuse in (old.require_schema, old.apply_schema):
+        with pytest.raises(SchemaMismatch, match=r"release 0\.1\.0, .* run .* upgrade"):
+            refuse()
+
+
+def test_a_newer_database_is_refused_by_everything(database):
+    with database.write() as connection:
+        connection.execute(NEWER)
+
+    for refuse in (
+        database.require_schema,
+        database.apply_schema,
+        lambda: database.upgrade_schema(silent),
+    ):
+        with pytest.raises(SchemaMismatch, match=r"release 9\.0\.0, which is newer"):
+            refuse()
+
+
+def test_a_current_database_is_accepted(database):
+    database.require_schema()
+
+
+@pytest.mark.process
+def test_sign_in_passes_between_all_steps_on_postgresql(postgres_url):
+    old = open_database(postgres_url)
+    create_first_release(old)
+    service = open_database(postgres_url)
+    steps_seen: list[str] = []
+
+    def report(step: str) -> None:
+        sign_in(service, f"during-{len(steps_seen)}")
+        steps_seen.append(step)
+
+    old.upgrade_schema(report)
+
+    assert len(rows(old)["sessions"]) == len(steps_seen) > 5
+    for each in (old, service):
+        each.close()
+
+
+def test_sign_in_waits_for_the_migration_on_sqlite_and_reads_do_not(sqlite_url):
+    old = open_database(sqlite_url)
+    create_first_release(old)
+    service = open_database(sqlite_url)
+    waiting: list[threading.Thread] = []
+
+    def report(_: str) -> None:
+        assert service.schema_version() == "0.1.0"
+        if not waiting:
+            waiting.append(threading.Thread(target=sign_in, args=(service, "one")))
+            waiting[0].start()
+
+    old.upgrade_schema(report)
+    waiting[0].join()
+
+    assert len(rows(old)["sessions"]) == 1
+    for each in (old, service):
+        each.close()
+
+
+@pytest.mark.process
+def test_a_table_that_stays_locked_ends_the_upgrade_which_may_run_again(
+    postgres_url, monkeypatch
+):
+    monkeypatch.setattr(steps, "TRIES", 2)
+    monkeypatch.setattr(steps, "PAUSE", 0.0)
+    old, service = open_database(postgres_url), open_database(postgres_url)
+    create_first_release(old)
+
+    with service.write() as connection:
+        connection.exec_driver_sql("LOCK TABLE sessions")
+        with pytest.raises(StorageFailed):
+            old.upgrade_schema(silent)
+
+    assert old.upgrade_schema(silent) == ("0.1.0", versions.CURRENT)
+    for each in (old, service):
+        each.close()
+
+
+@pytest.mark.process
+def test_an_index_that_an_interruption_left_invalid_is_built_again(postgres_url):
+    old = open_database(postgres_url)
+    create_first_release(old)
+    with old.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE INDEX oauth_sessions_by_pds ON oauth_sessions (pds)"
+        )
+        connection.exec_driver_sql(
+            "UPDATE pg_index SET indisvalid = false "
+            "WHERE indexrelid = 'oauth_sessions_by_pds'::regclass"
+        )
+
+    old.upgrade_schema(silent)
+
+    assert schema_of(old) == expected(old)
+    old.close()
