@@ -29,10 +29,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from app.atproto.http.dialer import MAX_LOOKUPS
 from app.blueprints.health import warm_up
-from app.config import Settings, SettingsInvalid
+from app.config import VERSION, Settings, SettingsInvalid
+from app.factory.start import require_schema
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import TimedBody
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
+from app.stores.errors import SchemaMismatch
 from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, by default ten: ten silent name servers would
@@ -136,9 +138,18 @@ errorlog = "-"
 accesslog = None  # app.web.request_log writes a line for each request
 
 
+def on_starting(server):
+    """Refuse to start on a database with another schema; runs before the fork."""
+    if isinstance(server.app.wsgi(), Flask):
+        try:
+            require_schema(settings)
+        except SchemaMismatch as error:
+            sys.exit(str(error))
+
+
 def when_ready(server):
-    """Log the address of the login page."""
-    server.log.info("Latchkey is ready: %s/auth/login", settings.public_url)
+    """Log the release and the address of the login page."""
+    server.log.info("Latchkey %s is ready: %s/auth/login", VERSION, settings.public_url)
 
 
 def pre_fork(server, worker):

@@ -6,7 +6,7 @@ import logging
 
 from flask import Blueprint, Flask, Response, jsonify
 
-from app.web.context import context
+from app.web.context import context, site
 from app.web.security.access import access
 
 bp = Blueprint("health", __name__)
@@ -21,7 +21,7 @@ RETRY_AFTER = "5"
 @access("probe")
 def alive() -> Response:
     """Answer, with the version, as long as the process can answer anything."""
-    return jsonify(status="ok", version=context().documents.version)
+    return jsonify(status="ok", version=site().version)
 
 
 @bp.get("/readyz")
@@ -32,7 +32,7 @@ def ready() -> tuple[Response, int]:
     is_ready = all(state == "ok" for state in parts.values())
     response = jsonify(
         status="ok" if is_ready else "unavailable",
-        version=context().documents.version,
+        version=site().version,
         checks=parts,
     )
     if not is_ready:

@@ -6,12 +6,17 @@ One file for each noun. They run the same use cases and stores as the service.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import wraps
+from typing import Any
 
 import click
 from flask import Flask
 
 from . import config, init, keys, sweep, upgrade, version
-from .administration import Administration
+from .administration import Administration, in_one_line
+
+ANY_SCHEMA = frozenset({"config", "doctor", "init", "upgrade", "version"})
+"""Commands that run on a database of any release, or on none."""
 
 __all__ = ["Administration", "commands", "init_app"]
 
@@ -35,7 +40,23 @@ def commands(administration: Administration, release: str) -> list[click.Command
     for command in top:
         for each in _with_subcommands(command):
             click.version_option(release, message="Latchkey %(version)s")(each)
+            if command.name not in ANY_SCHEMA:
+                _require_schema(each, administration)
     return top
+
+
+def _require_schema(command: click.Command, administration: Administration) -> None:
+    """Let a command run only on a database with the schema of this release."""
+    run = command.callback
+    if run is None:
+        return
+
+    @wraps(run)
+    def guarded(*args: Any, **options: Any) -> Any:
+        in_one_line(administration.schema.require_schema)
+        return run(*args, **options)
+
+    command.callback = guarded
 
 
 def _with_subcommands(command: click.Command) -> Iterator[click.Command]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 from app.config import VERSION, Settings, SettingsInvalid
 from app.rpc.listener import Listener
 from app.rpc.tls import Certificate, ListenerRefused
+from app.stores.errors import SchemaMismatch
 
 from .container import Outside, open_parts
+from .start import require_schema
 from .use_cases import open_use_cases
+
+log = logging.getLogger(__name__)
 
 UMASK = 0o007
 """As gunicorn.conf.py has it: a unix socket is for our own group."""
@@ -41,8 +46,12 @@ def serve_rpc() -> None:
     """Serve until SIGTERM; exit with the lines of the error when it cannot start."""
     os.umask(UMASK)
     try:
-        open_rpc().run()
-    except (SettingsInvalid, ListenerRefused) as error:
+        settings = Settings.from_environment()
+        listener = open_rpc(settings)
+        require_schema(settings)
+        log.info("Latchkey %s serves gRPC", VERSION)
+        listener.run()
+    except (SettingsInvalid, SchemaMismatch, ListenerRefused) as error:
         sys.exit(str(error))
 
 

@@ -81,7 +81,6 @@ def create_app(
             client_metadata=parts.client_document,
             jwks=lambda: parts.rings.platform().jwks(),
             readiness=parts.readiness,
-            version=VERSION,
         ),
     )
     commands.init_app(app, administration_of(parts), VERSION)
@@ -109,6 +108,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
     """Return what pages, cookies and redirects need to know."""
     return Site(
         public_url=settings.public_url,
+        version=VERSION,
         platform_name=settings.platform_name,
         is_secure=settings.is_secure,
         cookie_name=settings.cookie_name,

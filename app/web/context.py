@@ -24,7 +24,6 @@ class Documents:
     """From the path of the document to the document."""
     jwks: Callable[[], Mapping[str, Any]]
     readiness: Readiness
-    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +39,7 @@ class Site:
     """Facts about this deployment, from its settings and never from a request."""
 
     public_url: str
+    version: str
     platform_name: str
     is_secure: bool
     cookie_name: str

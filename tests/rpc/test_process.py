@@ -19,6 +19,7 @@ import pytest
 
 from app.config import VERSION
 from app.rpc.listener import CannotListen
+from app.stores.sql.database import open_database
 from tests.rpc.running import ANSWERS_WITHIN
 from tests.rpc.test_health import AUTH, NOT_SERVING, check, health_pb2_grpc
 from tests.rpc.test_tls import Files
@@ -36,7 +37,11 @@ ENDS_WITHIN = 60.0
 
 
 def start(folder: Path, log: IO[str], **settings: str) -> subprocess.Popen[str]:
-    """Start the listener with nothing but these settings in its environment."""
+    """Start the listener with nothing but these settings in its environment.
+
+    The database of the folder has tables, but no keys.
+    """
+    create_tables(folder)
     usual = {
         "PATH": os.defpath,
         "LATCHKEY_DATABASE_URL": f"sqlite:///{folder}/latchkey.db",
@@ -51,6 +56,12 @@ def start(folder: Path, log: IO[str], **settings: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def create_tables(folder: Path) -> None:
+    database = open_database(f"sqlite:///{folder}/latchkey.db")
+    database.apply_schema()
+    database.close()
 
 
 def ended(folder: Path, **settings: str) -> tuple[int, list[str]]:
@@ -189,3 +200,20 @@ def test_second_listener_on_an_address_raises_cannot_listen(
 
     with pytest.raises(CannotListen):
         listens(service, bind=first.target)
+
+
+def test_process_on_an_empty_database_exits_with_one_line(tmp_path: Path):
+    code, log = ended(tmp_path, LATCHKEY_DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
+
+    assert code == 1
+    assert log == ["the database has no tables yet: run `flask --app wsgi init`"]
+
+
+def test_process_logs_its_release(tmp_path: Path):
+    with (
+        serving(tmp_path),
+        grpc.insecure_channel(f"unix:{tmp_path}/rpc.sock") as channel,
+    ):
+        grpc.channel_ready_future(channel).result(ANSWERS_WITHIN)
+
+    assert f"Latchkey {VERSION} serves gRPC" in (tmp_path / "log").read_text()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from app.config import VERSION
+from app.stores.sql.database import open_database
 from tests.serving.server import Server, serving, start_gunicorn
 
 pytestmark = pytest.mark.process
@@ -93,28 +95,49 @@ def test_log_escapes_unprintable_characters(tmp_path: Path, style: str):
     assert all(line.isprintable() for line in log.removesuffix("\n").split("\n"))
 
 
-def test_worker_serves_after_fork_without_errors(tmp_path: Path):
-    """No thread and no connection, which a fork breaks, is made before the fork."""
-    settings = {
-        "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    """A database with tables and without keys."""
+    url = f"sqlite:///{tmp_path}/latchkey.db"
+    database = open_database(url)
+    database.apply_schema()
+    database.close()
+    return {
+        "LATCHKEY_DATABASE_URL": url,
         "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),
     }
+
+
+def changed(settings: dict[str, str], statement: str) -> None:
+    database = open_database(settings["LATCHKEY_DATABASE_URL"])
+    with database.write() as connection:
+        connection.exec_driver_sql(statement)
+    database.close()
+
+
+def ended(settings: dict[str, str], folder: Path) -> tuple[int, list[str]]:
+    """Start a gunicorn that ends by itself; return its status and its log."""
+    log = folder / "log"
+    with log.open("w") as output:
+        code = start_gunicorn("wsgi:app", settings, output).wait(30)
+    return code, log.read_text().splitlines()
+
+
+def test_worker_serves_after_fork_without_errors(tmp_path: Path, settings):
+    """No thread and no connection, which a fork breaks, is made before the fork."""
     with serving("wsgi:app", tmp_path, **settings) as server:
         answer = json.loads(server.get("/healthz"))
 
     log = server.log.read_text()
 
-    assert answer["status"] == "ok"
+    assert answer == {"status": "ok", "version": VERSION}
+    assert f"Latchkey {VERSION} is ready" in log
     assert "Booting worker" in log
     assert "Traceback" not in log
     assert " ERROR " not in log
 
 
-def test_worker_without_init_logs_what_is_missing(tmp_path: Path):
-    settings = {
-        "LATCHKEY_DATABASE_URL": f"sqlite:///{tmp_path}/latchkey.db",
-        "LATCHKEY_SECRET_KEY": secrets.token_urlsafe(32),
-    }
+def test_worker_without_keys_logs_what_is_missing(tmp_path: Path, settings):
     with serving("wsgi:app", tmp_path, **settings) as server:
         server.get("/healthz")
 
@@ -122,13 +145,46 @@ def test_worker_without_init_logs_what_is_missing(tmp_path: Path):
     assert "flask --app wsgi init" in server.log.read_text()
 
 
-def test_process_with_an_invalid_setting_exits_with_one_line(tmp_path: Path):
-    log = tmp_path / "log"
-    with log.open("w") as output:
-        process = start_gunicorn("wsgi:app", {"LATCHKEY_BIND": "here"}, output)
-        code = process.wait(30)
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("DELETE FROM alembic_version", "run `flask --app wsgi upgrade`"),
+        (
+            "UPDATE alembic_version SET version_num = '9.9'",
+            "release 9.9, which is newer",
+        ),
+        (None, "run `flask --app wsgi init`"),
+    ],
+)
+def test_service_on_another_schema_exits_with_one_line(
+    tmp_path: Path, settings, statement, reason
+):
+    if statement is None:
+        settings["LATCHKEY_DATABASE_URL"] = f"sqlite:///{tmp_path}/empty.db"
+    else:
+        changed(settings, statement)
+
+    code, log = ended(settings, tmp_path)
 
     assert code == 1
-    assert log.read_text().splitlines() == [
+    assert reason in log[-1]
+    assert "Traceback" not in "\n".join(log)
+    assert "Booting worker" not in "\n".join(log)
+
+
+def test_service_starts_while_the_database_is_down(tmp_path: Path):
+    down = {"LATCHKEY_DATABASE_URL": f"postgresql://unknown@/none?host={tmp_path}"}
+    down["LATCHKEY_SECRET_KEY"] = secrets.token_urlsafe(32)
+    with serving("wsgi:app", tmp_path, **down) as server:
+        assert json.loads(server.get("/healthz"))["status"] == "ok"
+
+    assert "the database does not answer" in server.log.read_text()
+
+
+def test_process_with_an_invalid_setting_exits_with_one_line(tmp_path: Path):
+    code, log = ended({"LATCHKEY_BIND": "here"}, tmp_path)
+
+    assert code == 1
+    assert log == [
         "LATCHKEY_BIND: 'here' is no IP address with a port, as in 127.0.0.1:8000"
     ]

@@ -1,6 +1,6 @@
 """What alembic runs for each command: the revisions, on the connection it is given.
 
-`app/stores/sql/upgrade.py` opens the connection and owns its transaction.
+`app/stores/sql/versions.py` opens the connection and owns its transaction.
 """
 
 from __future__ import annotations
