@@ -69,6 +69,6 @@ def _trouble(check: Callable[[], None]) -> str | None:
 def _log_change(name: str, before: State | None, trouble: str | None) -> None:
     """Log a part that begins to fail or works again, once and not at each probe."""
     if trouble is not None and before != "failing":
-        log.error("not ready: %s: %s", name, trouble)
+        log.warning("not ready: %s: %s", name, trouble)
     elif trouble is None and before == "failing":
         log.warning("ready again: %s", name)

@@ -203,6 +203,8 @@ def test_second_listener_on_an_address_raises_cannot_listen(
 
 
 def test_process_on_an_empty_database_exits_with_one_line(tmp_path: Path):
+    (tmp_path / "empty.db").touch()
+
     code, log = ended(tmp_path, LATCHKEY_DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
 
     assert code == 1

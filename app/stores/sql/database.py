@@ -23,9 +23,10 @@ from sqlalchemy.exc import (
 )
 
 from app.flows.errors import StorageFailed, StorageUnavailable
-from app.stores.errors import DatabaseURLInvalid
+from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
 from app.stores.sql import postgresql, sqlite
 from app.stores.sql.versions import (
+    CURRENT,
     create_schema,
     require_current,
     upgrade,
@@ -179,6 +180,8 @@ class Database:
 
     def require_schema(self) -> None:
         """Raise `SchemaMismatch` unless the tables are those of this release."""
+        if self._is_missing():
+            raise SchemaMismatch(f"{self.path} {sqlite.MISSING}")
         with self.read() as connection:
             require_current(connection)
 
@@ -192,8 +195,13 @@ class Database:
         Raises:
             SchemaMismatch: a release that this one does not know made the tables.
         """
+        if self._is_missing():
+            return None, CURRENT
         with _translated(), self._dialect.migrating(self._engine) as connection:
             return upgrade(connection, report)
+
+    def _is_missing(self) -> bool:
+        return self.path is not None and not self.path.exists()
 
     def ping(self) -> None:
         """Run a statement. Raises `StorageFailed` if the database does not answer."""

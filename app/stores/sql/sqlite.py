@@ -40,6 +40,10 @@ LOOKS = 10
 DEVELOPMENT = Path("var")
 """The directory of loopback development, made when it is missing."""
 
+MISSING = (
+    "does not exist: mount its volume or restore a backup; for a new platform run "
+    "`flask --app wsgi init`"
+)
 NOT_USABLE = "no file that we may read and write"
 PRIMARY_CODE = 0xFF
 """The byte of an error code that says what kind it is; the others refine it."""
@@ -253,10 +257,7 @@ class _SameFile:
     def require(self, *_: object) -> None:
         """Refuse to connect when there is no file; SQLite would make an empty one."""
         if self._identity() is None:
-            raise sqlite3.OperationalError(
-                f"{self._path} does not exist: mount its volume or restore a backup; "
-                "`init` makes a new platform"
-            )
+            raise sqlite3.OperationalError(f"{self._path} {MISSING}")
 
     def remember(self, _connection: object, record: Any) -> None:
         """Note which file a new connection has open."""
