@@ -132,10 +132,23 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
   --exclude-newer "$(COOLDOWN)" --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock"
 
+# Extras of the service, each with a lock of what it adds to requirements.txt.
+EXTRAS := postgres redis
+define EXTRA_PACKAGES
+import sys, tomllib
+with open("pyproject.toml", "rb") as file:
+    extras = tomllib.load(file)["project"]["optional-dependencies"]
+print(*extras[sys.argv[1]], sep="\n")
+endef
+export EXTRA_PACKAGES
+
 .PHONY: lock
 lock: ## recompile the hashed locks from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "uv is missing: pipx install uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml --output-file requirements.txt
+	for extra in $(EXTRAS); do \
+	  $(PYTHON) -c "$$EXTRA_PACKAGES" $$extra | $(COMPILE) --constraint requirements.txt \
+	    --output-file ansible/requirements-$$extra.txt - ; done
 	$(COMPILE) --group dev --constraint requirements.txt --output-file tests/requirements.txt
 	$(COMPILE) --group deploy --output-file ansible/requirements-deploy.txt
 	$(COMPILE) --group deploy-test --constraint ansible/requirements-deploy.txt \

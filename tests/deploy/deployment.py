@@ -38,13 +38,15 @@ class Deployment:
 @contextmanager
 def deployed(workplace: Path) -> Iterator[Deployment]:
     """Deploy to a fresh machine, and take it down afterwards, on failure too."""
-    with _machine(workplace) as machine:
+    key = make_ssh_key(workplace)
+    with started(workplace, "root", key) as machine:
         chosen = {
             "PUBLIC_URL": f"https://{HOST}",
             "PLATFORM_NAME": 'The "Platform" for $5, 100 %',
             "COOKIE_DOMAIN": "platform.internal",
         }
-        playbook = Playbook(workplace, machine, _checkout(workplace), chosen)
+        machines = {"machine-1": machine}
+        playbook = Playbook(workplace, machines, checkout(workplace), chosen)
         first = playbook.run()
         assert first.succeeded, first.output
         settings = machine.output("cat /etc/latchkey/latchkey.env")
@@ -52,14 +54,20 @@ def deployed(workplace: Path) -> Iterator[Deployment]:
 
 
 @contextmanager
-def _machine(workplace: Path) -> Iterator[Machine]:
+def started(
+    workplace: Path, name: str, public_key: str, address: str = ""
+) -> Iterator[Machine]:
+    """Make a machine, boot it, and remove it afterwards, on failure too."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    machine = Machine(CACHE / "root", HOST, workplace / "machine.log", CACHE / "pip")
-    with (CACHE / "lock").open("w") as lock:
+    log = workplace / f"{name}.log"
+    machine = Machine(CACHE / name, HOST, log, CACHE / "pip", address)
+    with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(machine.root, ignore_errors=True)
-        make_root(CACHE, machine.root)
-        machine.prepare(_make_ssh_key(workplace))
+        with (CACHE / "lock").open("w") as base:
+            fcntl.flock(base, fcntl.LOCK_EX)
+            make_root(CACHE, machine.root)
+        machine.prepare(public_key)
         try:
             machine.boot()
             yield machine
@@ -68,14 +76,15 @@ def _machine(workplace: Path) -> Iterator[Machine]:
             shutil.rmtree(machine.root)
 
 
-def _make_ssh_key(workplace: Path) -> str:
+def make_ssh_key(workplace: Path) -> str:
+    """Make the key that Ansible enters with; return its public half."""
     key = workplace / "ssh_key"
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
     subprocess.run(command, check=True)
     return key.with_suffix(".pub").read_text()
 
 
-def _checkout(workplace: Path) -> Path:
+def checkout(workplace: Path) -> Path:
     """Clone what is committed, so that a test may commit to it."""
     source = workplace / "source"
     subprocess.run(

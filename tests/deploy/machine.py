@@ -33,12 +33,14 @@ class Machine:
     host: str
     log: Path
     pip_cache: Path
+    address: str = ""
+    """Where its neighbours reach it, after `connect`."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _network: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def prepare(self, public_key: str) -> None:
         """Name the machine and let the holder of an SSH key in as root."""
-        (self.root / "etc/hostname").write_text("latchkey-test\n")
+        (self.root / "etc/hostname").write_text(f"{self.root.name}\n")
         (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost {self.host}\n")
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         (self.root / "etc/resolv.conf").write_text(f"nameserver {NAMESERVER}\n")
@@ -83,7 +85,7 @@ class Machine:
         self.boot()
 
     def run(
-        self, command: str, *, check: bool = True
+        self, command: str, *, check: bool = True, timeout: float = HALT_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         """Run a shell command in the machine, as root."""
         answer = subprocess.run(
@@ -91,7 +93,7 @@ class Machine:
             check=False,
             capture_output=True,
             text=True,
-            timeout=HALT_SECONDS,
+            timeout=timeout,
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"},
         )
@@ -115,6 +117,23 @@ class Machine:
         """Return the command that connects its two pipes to the machine's SSH port."""
         enter_network = ["nsenter", f"--target={self._leader()}", "--net", "--"]
         return shlex.join([*enter_network, "nc", "127.0.0.1", "22"])
+
+    def connect(self, neighbour: Machine) -> None:
+        """Join two running machines by a cable, each under its `address`."""
+        ends = {f"lk{each._leader()}": each for each in (self, neighbour)}
+        one, other = ends
+        _ip("link", "add", one, "type", "veth", "peer", "name", other)
+        for end, each in ends.items():
+            _ip("link", "set", end, "netns", str(each._leader()))
+            enter = ("nsenter", f"--target={each._leader()}", "--net", "--")
+            _ip("link", "set", end, "up", enter=enter)
+            each.add_address(each.address)
+
+    def add_address(self, address: str) -> None:
+        """Give the end of the cable a further address."""
+        leader = self._leader()
+        enter = ("nsenter", f"--target={leader}", "--net", "--")
+        _ip("address", "add", f"{address}/24", "dev", f"lk{leader}", enter=enter)
 
     def _leader(self) -> int:
         """Return the process that is number 1 in there."""
@@ -163,6 +182,10 @@ class Machine:
             self._network.terminate()
             self._network.wait(10)
             self._network = None
+
+
+def _ip(*arguments: str, enter: tuple[str, ...] = ()) -> None:
+    subprocess.run([*enter, "ip", *arguments], check=True)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import os
 import re
 import shlex
 import subprocess
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.deploy.machine import Machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = REPOSITORY / "var/deploy/venv/bin"
-RECAP = re.compile(r"^machine +: (?P<counts>.*)$", re.MULTILINE)
+RECAP = re.compile(r"^machine-\w+ +: (?P<counts>.*)$", re.MULTILINE)
 LONGEST_RUN = 900
 
 
@@ -23,7 +25,7 @@ class Run:
     """The result of one run of the playbook."""
 
     output: str
-    counts: dict[str, int]
+    counts: Mapping[str, int]
 
     @property
     def succeeded(self) -> bool:
@@ -42,10 +44,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Playbook:
-    """The playbook, its inventory and the checkout that it deploys."""
+    """The playbook, its inventory and the checkout that it deploys.
+
+    `machines` are named as the hosts of the inventory; of several the first has the
+    proxy, and each has an `address` for the others.
+    """
 
     workplace: Path
-    machine: Machine
+    machines: dict[str, Machine]
     source: Path
     settings: dict[str, str]
 
@@ -64,10 +70,12 @@ class Playbook:
             timeout=LONGEST_RUN,
             stdin=subprocess.DEVNULL,
         )
-        recap = RECAP.search(answer.stdout)
-        assert recap, answer.stdout + answer.stderr
-        counts = dict(pair.split("=") for pair in recap["counts"].split())
-        return Run(answer.stdout, {name: int(count) for name, count in counts.items()})
+        counts: Counter[str] = Counter()
+        for recap in RECAP.finditer(answer.stdout):
+            for name, _, count in (pair.partition("=") for pair in recap[1].split()):
+                counts[name] += int(count)
+        assert counts, answer.stdout + answer.stderr
+        return Run(answer.stdout, counts)
 
     def commit(self, path: str, content: str) -> str:
         """Commit one file to the checkout and return the name of that release."""
@@ -90,17 +98,29 @@ class Playbook:
         return answer.stdout.strip()
 
     def _inventory(self, version: str, settings: dict[str, str]) -> dict[str, object]:
-        options = [
-            "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
-            f"-o ProxyCommand={shlex.quote(self.machine.ssh_proxy())}",
-        ]
         variables = {
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(self.workplace / "ssh_key"),
-            "ansible_ssh_common_args": " ".join(options),
             "deploy_source": str(self.source),
             "deploy_version": version,
             "proxy_tls": "internal",
             "latchkey_settings": {**self.settings, **settings},
         }
-        return {"latchkey": {"hosts": {"machine": {}}, "vars": variables}}
+        hosts = {name: host_variables(each) for name, each in self.machines.items()}
+        proxy = dict(list(hosts.items())[:1]) if len(hosts) > 1 else {}
+        groups: dict[str, object] = {"latchkey": {"hosts": hosts}}
+        if proxy:
+            groups["latchkey_proxy"] = {"hosts": proxy}
+        return {"all": {"children": groups, "vars": variables}}
+
+
+def host_variables(machine: Machine) -> dict[str, str]:
+    """Return how Ansible reaches a machine, and where its neighbours do."""
+    options = [
+        "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+        f"-o ProxyCommand={shlex.quote(machine.ssh_proxy())}",
+    ]
+    variables = {"ansible_ssh_common_args": " ".join(options)}
+    if machine.address:
+        variables["latchkey_address"] = machine.address
+    return variables

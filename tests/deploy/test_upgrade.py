@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deploy.deployment import HOST, Deployment
+from tests.deploy.deployment import Deployment
+from tests.deploy.visitor import start_visitor, stop_visitor
 
 ACCEPTED = "/etc/latchkey/latchkey.env"
-# Asks through the proxy, again and again, until the file `stop` appears.
-VISITOR = f"""
-while [ ! -e /run/visitor/stop ]; do
-  curl --silent --insecure --max-time 30 --output /dev/null \\
-    --write-out '%{{http_code}}\\n' https://{HOST}/auth/login >> /run/visitor/seen
-done
-"""
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +29,11 @@ def test_upgrade_answers_every_request_and_keeps_keys(
     serve(deployment, older)
     secret = deployment.machine.output("sha256sum /etc/latchkey/secret_key")
     keys = deployment.public("/.well-known/jwks.json").json()
-    start_visitor(deployment)
+    start_visitor(deployment.machine)
 
     run = deployment.playbook.run(version=newer)
 
-    answers = stop_visitor(deployment)
+    answers = stop_visitor(deployment.machine)
     assert run.succeeded, run.output
     assert running_release(deployment) == newer != older
     assert len(answers) > 10
@@ -126,19 +120,3 @@ def running_release(deployment: Deployment) -> str:
     """Return the name of the release that the first process was started from."""
     process = deployment.machine.show("latchkey.service", "MainPID")
     return deployment.machine.output(f"basename $(readlink /proc/{process}/cwd)")
-
-
-def start_visitor(deployment: Deployment) -> None:
-    deployment.machine.run("rm -rf /run/visitor && mkdir /run/visitor")
-    (deployment.machine.root / "root/visitor").write_text(VISITOR)
-    deployment.machine.run(
-        "systemd-run --quiet --collect --unit=visitor --property=RuntimeMaxSec=600"
-        " sh /root/visitor"
-    )
-
-
-def stop_visitor(deployment: Deployment) -> list[str]:
-    deployment.machine.run("touch /run/visitor/stop")
-    is_over = "! systemctl is-active --quiet visitor"
-    deployment.machine.run(f"for _ in $(seq 60); do {is_over} && exit; sleep 1; done")
-    return deployment.machine.output("cat /run/visitor/seen").split()
