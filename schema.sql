@@ -184,6 +184,17 @@ CREATE TABLE IF NOT EXISTS cache_entries (
 );
 CREATE INDEX IF NOT EXISTS cache_entries_by_expiry ON cache_entries (expires_at);
 
+-- Rate limits, on PostgreSQL: the calls of a key in this period and the one before.
+CREATE TABLE IF NOT EXISTS rate_counters (
+    -- BLAKE2b of the kind of call and the address, host or account.
+    key        TEXT   PRIMARY KEY,
+    period     BIGINT NOT NULL,
+    this       BIGINT NOT NULL,
+    previous   BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS rate_counters_by_expiry ON rate_counters (expires_at);
+
 -- Work that one process of all nodes does at a time.
 CREATE TABLE IF NOT EXISTS leases (
     name   TEXT   PRIMARY KEY,

@@ -253,10 +253,10 @@ def missing_packages(
 ) -> Iterator[Problem]:
     """Yield what a chosen database or storage needs and is not installed."""
     if database_url.startswith("postgresql") and not is_installed("psycopg"):
-        reason = "PostgreSQL needs the package psycopg (extra `postgres`)"
+        reason = "PostgreSQL needs the packages of ansible/requirements-postgres.txt"
         yield Problem("database_url", reason)
     if rate_limit_storage.startswith("redis") and not is_installed("redis"):
-        reason = "Redis needs the package redis (extra `redis`)"
+        reason = "Redis needs the packages of ansible/requirements-redis.txt"
         yield Problem("rate_limit_storage", reason)
 
 

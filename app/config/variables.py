@@ -195,8 +195,8 @@ class Variables(BaseSettings):
     )
     rate_limit_storage: Annotated[str, parsed(types.storage_url)] = setting(
         "memory://",
-        "Where rate limits are counted: `memory://` for all processes of this host, "
-        "`redis://HOST:PORT/DB` when several hosts share them.",
+        "Where rate limits are counted: `memory://` in PostgreSQL for all nodes, or "
+        "for all processes of this host with SQLite; `redis://HOST:PORT/DB` in Redis.",
         secret=True,
     )
 

@@ -47,9 +47,10 @@ from app.stores.people.audit import SqlAudit
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
+from app.stores.rates.database_counters import DatabaseCounters
 from app.stores.rates.host_counters import HostCounters, counters_path
 from app.stores.rates.known_hosts import SqlKnownHosts
-from app.stores.rates.rate_limits import LimitsCounters, RateLimits
+from app.stores.rates.rate_limits import Counters, LimitsCounters, RateLimits
 from app.stores.sql.database import Database, open_database
 from app.stores.sql.health import DatabaseHealth
 from app.stores.sweep import SqlExpired
@@ -124,7 +125,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
     outside = outside or _open_outside(settings, policy)
     stores = _open_stores(settings, outside.clock)
     rings = _open_rings(settings, stores, outside)
-    limits = _open_limits(settings, outside)
+    limits = _open_limits(settings, stores.database, outside.clock)
     metadata = partial(_client_metadata, settings, rings)
     return Parts(
         settings=settings,
@@ -243,13 +244,11 @@ def _open_rings(settings: Settings, stores: Stores, outside: Outside) -> KeyRing
     )
 
 
-def _open_limits(settings: Settings, outside: Outside) -> RateLimits:
-    storage, clock = settings.rate_limit_storage, outside.clock
-    is_here = storage.startswith("memory://")
+def _open_limits(
+    settings: Settings, database: Database, clock: Callable[[], float]
+) -> RateLimits:
     return RateLimits(
-        HostCounters(counters_path(settings.database_url), clock)
-        if is_here
-        else LimitsCounters(storage, clock),
+        _open_counters(settings, database, clock),
         {
             "address": settings.rate_limit_login_per_address,
             "host": settings.rate_limit_login_per_host,
@@ -265,6 +264,16 @@ def _observe(event: Event) -> None:
     """Bind the login of a callback, also of one in another browser than its own."""
     if isinstance(event, CallbackReceived) and event.browser_secret_hash:
         bind(login_id=login_id_of_hash(event.browser_secret_hash))
+
+
+def _open_counters(
+    settings: Settings, database: Database, clock: Callable[[], float]
+) -> Counters:
+    if not settings.rate_limit_storage.startswith("memory://"):
+        return LimitsCounters(settings.rate_limit_storage, clock)
+    if settings.database_url.startswith("postgresql"):
+        return DatabaseCounters(database, clock)
+    return HostCounters(counters_path(settings.database_url), clock)
 
 
 def _is_known(settings: Settings, stores: Stores, host: str) -> bool:

@@ -142,11 +142,17 @@ def test_unknown_rate_limit_storage_is_refused():
     [
         (
             "redis",
-            "DATABASE_URL: PostgreSQL needs the package psycopg (extra `postgres`)",
+            (
+                "DATABASE_URL: PostgreSQL needs the packages of "
+                "ansible/requirements-postgres.txt"
+            ),
         ),
         (
             "psycopg",
-            "RATE_LIMIT_STORAGE: Redis needs the package redis (extra `redis`)",
+            (
+                "RATE_LIMIT_STORAGE: Redis needs the packages of "
+                "ansible/requirements-redis.txt"
+            ),
         ),
     ],
 )

@@ -7,7 +7,6 @@ or broken file loses counts and no sign-in.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import tempfile
@@ -19,6 +18,7 @@ from typing import Final
 from sqlalchemy import make_url
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.stores.rates.sliding_window import GET, HIT, Hit
 from app.stores.sql.sqlite import begin_log, make_private
 
 MOST_KEYS: Final = 100_000
@@ -30,30 +30,16 @@ CLEAN_EVERY: Final = 1_000
 LOCK_TIMEOUT: Final = 0.5
 """Seconds of waiting for another process's write, which takes microseconds."""
 
+TABLE: Final = "counters"
 CREATE: Final = """
     CREATE TABLE IF NOT EXISTS counters (
-        key        BLOB    PRIMARY KEY,
+        key        TEXT    PRIMARY KEY,
         period     INTEGER NOT NULL,
         this       INTEGER NOT NULL,
         previous   INTEGER NOT NULL,
         expires_at INTEGER NOT NULL
     ) WITHOUT ROWID
 """
-# `rest` is the part of the previous period that the sliding window still covers.
-HIT: Final = """
-    INSERT INTO counters VALUES (:key, :period, 1, 0, :expires_at)
-    ON CONFLICT (key) DO UPDATE SET
-        previous = CASE :period - period
-            WHEN 0 THEN previous WHEN 1 THEN this ELSE 0
-        END,
-        this = CASE period WHEN :period THEN this + 1 ELSE 1 END,
-        period = :period, expires_at = :expires_at
-    WHERE 1 + CASE :period - period
-        WHEN 0 THEN this + previous * :rest WHEN 1 THEN this * :rest ELSE 0
-    END <= :most
-    RETURNING 1
-"""
-GET: Final = "SELECT period, this, previous FROM counters WHERE key = :key"
 DELETE_ENDED: Final = "DELETE FROM counters WHERE expires_at <= ?"
 DELETE_FIRST: Final = """
     DELETE FROM counters WHERE key IN (
@@ -87,25 +73,14 @@ class HostCounters:
 
         Raises `sqlite3.Error` or `OSError` when the file cannot be used.
         """
-        now = self._clock()
-        period, elapsed = divmod(now, seconds)
-        values = {
-            "key": hashlib.blake2b(name.encode(), digest_size=16).digest(),
-            "period": int(period),
-            "rest": 1 - elapsed / seconds,
-            "most": most,
-            "expires_at": int((period + 2) * seconds),
-        }
+        hit = Hit(name, most, seconds, self._clock())
         with self._lock:
             connection = self._connection()
-            self._clean(connection, now)
-            if connection.execute(HIT, values).fetchall():
+            self._clean(connection, hit.now)
+            if connection.execute(HIT.format(table=TABLE), hit.values).fetchall():
                 return None
-            found = connection.execute(GET, values).fetchone() or (0, 0, 0)
-        this, previous = (
-            (found[1], found[2]) if found[0] == int(period) else (0, found[1])
-        )
-        return _wait(this, previous, most=most, elapsed=elapsed / seconds) * seconds
+            row = connection.execute(GET.format(table=TABLE), hit.values).fetchone()
+        return hit.wait(row or (0, 0, 0))
 
     def _clean(self, connection: sqlite3.Connection, now: float) -> None:
         self._calls += 1
@@ -143,16 +118,3 @@ def _make_private_directory(path: Path) -> None:
     is_temporary = path.parent == Path(tempfile.gettempdir())
     if is_temporary and (status.st_uid != os.getuid() or status.st_mode & 0o077):
         raise PermissionError(f"{path} is not private")
-
-
-def _wait(this: int, previous: int, *, most: int, elapsed: float) -> float:
-    """Return when one more call passes, in periods from now.
-
-    Within this period once enough of the previous one has left the window; otherwise
-    in the next period, whose previous one is this.
-    """
-    if this + 1 <= most and previous:
-        return max(0.0, 1 - (most - 1 - this) / previous - elapsed)
-    if this == 0 or most < 1:
-        return 1 - elapsed
-    return 2 - elapsed - min(1.0, (most - 1) / this)

@@ -1,8 +1,9 @@
-"""Rate limits: counted for all processes of this host, or in Redis for several hosts.
+"""Rate limits: counted for all processes of this host, or for all nodes.
 
 A sliding window: no double burst where two windows meet, and two counters for each key
 instead of a list of calls, so that many addresses take little memory. `memory://` is a
-file of counters (`host_counters.py`); everything else is the package `limits`.
+table of PostgreSQL (`database_counters.py`), or a file beside SQLite
+(`host_counters.py`); everything else is Redis, through the package `limits`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from app.flows.errors import TooManyRequests
+from app.flows.errors import StorageFailed, TooManyRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +98,7 @@ class RateLimits:
         counted = (f"{kind} {key}", most, rate.get_expiry())
         try:
             wait = self._shared.hit(*counted)
-        except (StorageError, sqlite3.Error, OSError) as error:
+        except (StorageError, StorageFailed, sqlite3.Error, OSError) as error:
             cause = error.storage_error if isinstance(error, StorageError) else error
             log.warning("rate limits are not shared: %s", type(cause))
             wait = self._own.hit(*counted)

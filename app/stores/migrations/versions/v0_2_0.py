@@ -15,6 +15,15 @@ TABLES = (
         expires_at BIGINT NOT NULL
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS rate_counters (
+        key        TEXT   PRIMARY KEY,
+        period     BIGINT NOT NULL,
+        this       BIGINT NOT NULL,
+        previous   BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL
+    )
+    """,
 )
 COLUMNS = (
     ("oauth_sessions", "sweep_runs", "BIGINT"),
@@ -24,6 +33,7 @@ COLUMNS = (
 )
 INDEXES = (
     ("callback_answers_by_expiry", "callback_answers (expires_at)"),
+    ("rate_counters_by_expiry", "rate_counters (expires_at)"),
     ("oauth_sessions_by_issuer", "oauth_sessions (issuer)"),
     ("oauth_sessions_by_pds", "oauth_sessions (pds)"),
 )
