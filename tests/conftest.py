@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from app.config import Settings
 from tests.fakes.world import World
 from tests.marked import MarkedOnly
-from tests.service import Service, close, copied, development, prepare, production
+from tests.service import Service, opening, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,19 +63,8 @@ def open_service(
     world: World, prepared: Prepared, tmp_path: Path
 ) -> Iterator[Callable[..., Service]]:
     """Open the application, with other settings than usual where a test says so."""
-    opened: list[Service] = []
-
-    def open_one(*, loopback: bool = False, **changes: Any) -> Service:
-        algorithm = changes.get("token_algorithm", "ES256")
-        database = copied(prepared, tmp_path, algorithm=algorithm)
-        usual = (development if loopback else production)(database)
-        settings = Settings(**{**usual, **changes})
-        opened.append(Service(world, settings, compiled=prepared.compiled))
-        return opened[-1]
-
-    yield open_one
-    for service in opened:
-        close(service.app)
+    with opening(world, prepared, tmp_path) as open_one:
+        yield open_one
 
 
 @pytest.fixture

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sqlite3
-from contextlib import closing
+import tempfile
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from jinja2 import FileSystemBytecodeCache
 from jwt.algorithms import ECAlgorithm
 
 from app.atproto.http.client import SafeHTTP
 from app.atproto.http.url_policy import NetworkPolicy
 from app.config import Settings
-from app.factory.container import Outside
-from app.factory.web import create_app
+from app.factory.container import Outside, open_parts
+from app.factory.web import create_app, install, open_flask
 from app.telemetry.context import ACCESS
 from tests.fakes.browser import Browser
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from flask import Flask
 
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 HOME = "https://auth.platform.cafe"
 LOOPBACK = "http://127.0.0.1:8000"
 SECRET_KEY = bytes(range(32))
+
+MEMORY = Path("/dev/shm")  # noqa: S108 # a file system, where there is one
+ROOM = 256 * 1024 * 1024
+
+_closed: list[Flask] = []
+"""Applications without parts: routes and templates are most of opening a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,6 @@ class Prepared:
     client_key: Path
     databases: Mapping[str, Path]
     """By the algorithm of the platform's key."""
-    compiled: Path
 
 
 def prepare(folder: Path) -> Prepared:
@@ -60,9 +66,7 @@ def prepare(folder: Path) -> Prepared:
         platform_key=folder / "platform.pem",
         client_key=folder / "client.jwk",
         databases={alg: folder / f"{alg}.db" for alg in ("ES256", "RS256")},
-        compiled=folder / "templates",
     )
-    prepared.compiled.mkdir()
     pem = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -114,13 +118,12 @@ def development(database: Path) -> dict[str, Any]:
 class Service:
     """A running Latchkey: its application, its place on the network, its browsers."""
 
-    def __init__(self, world: World, settings: Settings, *, compiled: Path) -> None:
+    def __init__(self, world: World, settings: Settings) -> None:
         self.world = world
         self.settings = settings
         self.home = settings.public_url
-        self.app = create_app(settings, outside=outside_of(world, settings))
-        # Templates are compiled once for all tests: that is most of opening a service.
-        self.app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
+        parts = open_parts(settings, outside_of(world, settings))
+        self.app = install(_closed.pop() if _closed else open_flask(), parts)
         world.network.serve(self.home.partition("//")[2], self.app)
 
     @property
@@ -159,6 +162,37 @@ def outside_of(world: World, settings: Settings) -> Outside:
     return Outside(http=http, txt=world.dns, clock=world.clock)
 
 
+@contextmanager
+def scratch(otherwise: Path) -> Iterator[Path]:
+    """Lend a folder for databases, in memory if possible: commits wait for disks."""
+    is_there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    if not is_there or shutil.disk_usage(MEMORY).free < ROOM:
+        yield otherwise
+        return
+    with tempfile.TemporaryDirectory(prefix="latchkey-", dir=MEMORY) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def opening(
+    world: World, prepared: Prepared, otherwise: Path
+) -> Iterator[Callable[..., Service]]:
+    """Lend a function that opens services with other settings than usual."""
+    opened: list[Service] = []
+
+    def open_one(*, loopback: bool = False, **changes: Any) -> Service:
+        algorithm = changes.get("token_algorithm", "ES256")
+        database = copied(prepared, folder, algorithm=algorithm)
+        usual = (development if loopback else production)(database)
+        opened.append(Service(world, Settings(**{**usual, **changes})))
+        return opened[-1]
+
+    with scratch(otherwise) as folder:
+        yield open_one
+        for service in opened:
+            close(service.app)
+
+
 def copied(prepared: Prepared, folder: Path, *, algorithm: str = "ES256") -> Path:
     """Return a database of one's own, as `init` leaves it."""
     database = prepared.databases.get(algorithm, prepared.databases["ES256"])
@@ -174,9 +208,11 @@ def database_of(app: Flask) -> Database:
 
 
 def close(app: Flask) -> None:
-    """Close what the application keeps open."""
+    """Close what the application keeps open, and keep it for the next service."""
     database_of(app).close()
     logging.getLogger(ACCESS).disabled = False  # LOG_ACCESS=off is the process's
     root = logging.getLogger()
     for handler in [one for one in root.handlers if one.name == "latchkey"]:
         root.removeHandler(handler)
+    vars(app).pop("wsgi_app")  # the layer of `install`
+    _closed.append(app)

@@ -35,7 +35,7 @@ from app.web.security import access, headers
 from app.web.security.forwarded import Forwarded
 
 from .admin import administration_of
-from .container import Outside, open_parts
+from .container import Outside, Parts, open_parts
 from .use_cases import open_use_cases
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -72,8 +72,13 @@ def create_app(
     Raises:
         SettingsInvalid: a setting is missing or wrong; says which and why.
     """
-    parts = open_parts(settings, outside)
-    app = _open_flask(parts.settings)
+    return install(open_flask(), open_parts(settings, outside))
+
+
+def install(app: Flask, parts: Parts) -> Flask:
+    """Put the parts of a deployment behind the routes of `open_flask`."""
+    forwarded = Forwarded(app.wsgi_app, trusted_proxies=parts.settings.trusted_proxies)
+    app.wsgi_app = RequestLog(forwarded)  # type: ignore[method-assign]
     app.extensions[EXTENSION] = Context(
         flows=open_use_cases(parts),
         site=_site_of(parts.settings, parts.outside.clock),
@@ -87,8 +92,8 @@ def create_app(
     return app
 
 
-def _open_flask(settings: Settings) -> Flask:
-    """Return the Flask application with its routes, still without its context."""
+def open_flask() -> Flask:
+    """Return a Flask application with the routes, which are the same everywhere."""
     app = Flask("app", template_folder=TEMPLATES, static_url_path="/auth/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_FORM
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_LIFETIME
@@ -99,8 +104,6 @@ def _open_flask(settings: Settings) -> Flask:
         app.register_blueprint(view.bp)
     for aspect in (request_log, headers, access, errors, templating):
         aspect.init_app(app)
-    forwarded = Forwarded(app.wsgi_app, trusted_proxies=settings.trusted_proxies)
-    app.wsgi_app = RequestLog(forwarded)  # type: ignore[method-assign]
     return app
 
 

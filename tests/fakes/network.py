@@ -142,9 +142,10 @@ class FakeNetwork(BaseAdapter):
         """Lay a fault over a URL (without query), for the next `times` requests."""
         self._faults.setdefault(url, []).append(_Laid(fault, times))
 
-    def mend(self, url: str) -> None:
-        """Take every fault off a URL."""
-        self._faults.pop(url, None)
+    def mend(self, url: str = "") -> None:
+        """Take every fault off a URL, or off all of them."""
+        for each in [url] if url else list(self._faults):
+            self._faults.pop(each, None)
 
     # --- what was asked -----------------------------------------------------------
 

@@ -6,27 +6,45 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.config import Settings
 from tests.fakes.browser import Browser
 from tests.fakes.world import World
-from tests.service import Service, close, copied, production
+from tests.journeys.calling import Caller, opened
+from tests.service import Service, opening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.service import Prepared
 
 
 @pytest.fixture(scope="module")
-def standing(
+def open_standing(
     prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+) -> Iterator[Callable[..., Service]]:
+    """Open an application for a module whose cases change nothing."""
+    folder = tmp_path_factory.mktemp("standing")
+    with opening(World(), prepared, folder) as open_one:
+        yield open_one
+
+
+@pytest.fixture(scope="module")
+def standing(open_standing: Callable[..., Service]) -> Service:
     """One application for a module whose cases change nothing."""
-    database = copied(prepared, tmp_path_factory.mktemp("standing"))
-    settings = Settings(**production(database))
-    service = Service(World(), settings, compiled=prepared.compiled)
-    yield service
-    close(service.app)
+    return open_standing()
+
+
+@pytest.fixture(scope="module")
+def _shared(open_standing: Callable[..., Service]) -> Caller:
+    return opened(open_standing, rate_limit_xrpc_per_session="100000/minute")
+
+
+@pytest.fixture
+def shared(_shared: Caller) -> Iterator[Caller]:
+    """A person whose calls change nothing that other cases would notice."""
+    network = _shared.world.network
+    network.forget()
+    yield _shared
+    network.mend()
 
 
 @pytest.fixture

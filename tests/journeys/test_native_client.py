@@ -190,7 +190,7 @@ def test_await_during_a_restart_returns_the_session(idle, open_app, world, prepa
                 break
             time.sleep(0.01)
 
-    again = Service(world, idle.settings, compiled=prepared.compiled)
+    again = Service(world, idle.settings)
     try:
         with served(again):
             decides(again, started, "allow")

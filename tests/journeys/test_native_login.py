@@ -40,7 +40,7 @@ def restarted(
     started: list[Service] = []
 
     def restart() -> Service:
-        started.append(Service(world, service.settings, compiled=prepared.compiled))
+        started.append(Service(world, service.settings))
         return started[-1]
 
     yield restart

@@ -48,6 +48,20 @@ def service(open_service: Callable[..., Service]) -> Service:
     return open_service(token_algorithm="RS256")
 
 
+@pytest.fixture(scope="module")
+def standing(open_standing: Callable[..., Service]) -> Service:
+    """The same for cases that change nothing."""
+    return open_standing(token_algorithm="RS256")
+
+
+@pytest.fixture(scope="module")
+def signed_in(standing: Service) -> Browser:
+    """Alice at that application."""
+    browser = standing.browser()
+    browser.signs_in(ALICE, username="alice")
+    return browser
+
+
 @pytest.fixture
 def alice(browser: Browser) -> Browser:
     browser.signs_in(ALICE, username="alice")
@@ -152,15 +166,16 @@ def test_who_am_i_by_cookie_and_by_header(
 def forged(service: Service, prepared: Prepared, **changes: Any) -> str:
     """Sign with the right key, and say something else."""
     now = int(service.world.clock())
+    did, sid = service.rows("SELECT did, sid FROM sessions")[0]
     claims = {
         "iss": HOME,
-        "sub": service.world.alice.did,
+        "sub": did,
         "aud": HOME,
         "iat": now,
         "nbf": now,
         "exp": now + 60,
         "jti": "x",
-        "sid": service.rows("SELECT sid FROM sessions")[0][0],
+        "sid": sid,
         "handle": None,
         "username": "alice",
     }
@@ -210,14 +225,14 @@ def test_a_token_of_the_right_make_is_taken(
     ids=str,
 )
 def test_a_token_that_we_would_not_make_is_refused(
-    alice: Browser, service: Service, prepared: Prepared, changes: dict[str, Any]
+    signed_in: Browser, standing: Service, prepared: Prepared, changes: dict[str, Any]
 ) -> None:
     """Exact algorithm, issuer, audience and type; a living session behind it."""
-    real = jwt.get_unverified_header(cookie_of(alice).value)
+    real = jwt.get_unverified_header(cookie_of(signed_in).value)
     headers = {"typ": real["typ"], **changes.get("headers", {})}
-    token = forged(service, prepared, **{**changes, "headers": headers})
+    token = forged(standing, prepared, **{**changes, "headers": headers})
 
-    answer = service.get("/auth/session", Authorization=f"Bearer {token}")
+    answer = standing.get("/auth/session", Authorization=f"Bearer {token}")
 
     assert answer.status == 401
     assert answer.json()["error"] == "not_signed_in"

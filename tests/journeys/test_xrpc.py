@@ -66,15 +66,19 @@ def error_of(answer: Any) -> tuple[int, str]:
 # --- what passes ----------------------------------------------------------------------
 
 
-def test_a_page_of_the_platform_calls_with_the_cookie_alone(caller: Caller) -> None:
-    answer = caller.gets(GET_SESSION)
+def test_a_page_of_the_platform_calls_with_the_cookie_alone(
+    shared: Caller,
+) -> None:
+    answer = shared.gets(GET_SESSION)
 
-    assert (answer.status, answer.json()["did"]) == (200, caller.did)
+    assert (answer.status, answer.json()["did"]) == (200, shared.did)
     assert answer.headers["Latchkey-Source"] == "pds"
 
 
-def test_a_program_calls_with_a_bearer_token_and_no_origin(caller: Caller) -> None:
-    assert caller.with_bearer(GET_SESSION).json()["did"] == caller.did
+def test_a_program_calls_with_a_bearer_token_and_no_origin(
+    shared: Caller,
+) -> None:
+    assert shared.with_bearer(GET_SESSION).json()["did"] == shared.did
 
 
 def test_a_record_is_written_in_the_persons_repository(caller: Caller) -> None:
@@ -112,29 +116,31 @@ def test_a_body_goes_out_again_after_a_nonce_challenge_and_a_refresh(
     assert len(caller.at_pds()) == 3
 
 
-def test_parameters_and_headers_that_mean_something_pass(caller: Caller) -> None:
-    caller.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
+def test_parameters_and_headers_that_mean_something_pass(
+    shared: Caller,
+) -> None:
+    shared.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
 
-    caller.gets(
+    shared.gets(
         PLAIN,
         {"Atproto-Accept-Labelers": "did:plc:x;redact", "Accept-Language": "de"},
         q="a b&c=d/../é",
     )
 
-    (sent,) = caller.at_pds()
+    (sent,) = shared.at_pds()
     assert sent.url == f"{PLAIN_URL}?q=a+b%26c%3Dd%2F..%2F%C3%A9"
     assert sent.headers["Atproto-Accept-Labelers"] == "did:plc:x;redact"
     assert sent.headers["Accept-Language"] == "de"
 
 
-def test_nothing_else_of_the_caller_reaches_the_pds(caller: Caller) -> None:
-    caller.gets(
+def test_nothing_else_of_the_caller_reaches_the_pds(shared: Caller) -> None:
+    shared.gets(
         GET_SESSION,
         {"X-Forwarded-For": "10.0.0.1", "DPoP": "eyJ", "X-Bsky-Topics": "a"},
     )
 
-    (sent,) = caller.at_pds()
-    assert caller.token not in str(sent)
+    (sent,) = shared.at_pds()
+    assert shared.token not in str(sent)
     assert set(sent.headers) == {
         *("Accept", "Accept-Encoding", "User-Agent", "DPoP", "Authorization")
     }
@@ -143,34 +149,36 @@ def test_nothing_else_of_the_caller_reaches_the_pds(caller: Caller) -> None:
 
 @pytest.mark.parametrize("value", ["\xa0de", "\x85", "\x1fde", "\x0bde", "d\xe9"])
 def test_a_header_that_cannot_be_sent_is_the_callers_fault_and_not_the_hosts(
-    caller: Caller, value: str
+    shared: Caller, value: str
 ) -> None:
     """Or three such calls would close the host to everybody for half a minute."""
     for _ in range(3):
-        refused = caller.gets(GET_SESSION, {"Accept-Language": value})
+        refused = shared.gets(GET_SESSION, {"Accept-Language": value})
         assert error_of(refused) == (400, "invalid_request")
 
-    assert caller.gets(GET_SESSION).status == 200
+    assert shared.gets(GET_SESSION).status == 200
 
 
-def test_a_call_is_forwarded_to_a_service_that_is_named(caller: Caller) -> None:
+def test_a_call_is_forwarded_to_a_service_that_is_named(
+    shared: Caller,
+) -> None:
     url = f"https://{PDS}/xrpc/{FEED}"
-    caller.world.network.lay(url, Says(200, b"{}", JSON))
+    shared.world.network.lay(url, Says(200, b"{}", JSON))
 
-    asked = caller.gets(FEED, {"Atproto-Proxy": APPVIEW})
-    filled_in = caller.gets(FEED)
+    asked = shared.gets(FEED, {"Atproto-Proxy": APPVIEW})
+    filled_in = shared.gets(FEED)
 
     assert (asked.status, filled_in.status) == (200, 200)
-    assert [one.headers["atproto-proxy"] for one in caller.at_pds()] == [APPVIEW] * 2
+    assert [one.headers["atproto-proxy"] for one in shared.at_pds()] == [APPVIEW] * 2
 
 
-def test_the_pds_is_no_open_proxy(caller: Caller) -> None:
+def test_the_pds_is_no_open_proxy(shared: Caller) -> None:
     evil = {"Atproto-Proxy": "did:web:evil.cafe#relay_appview"}
 
-    assert error_of(caller.gets(FEED, evil)) == (403, "call_not_allowed")
-    assert error_of(caller.gets(PLAIN, evil)) == (403, "call_not_allowed")
-    assert error_of(caller.gets(PLAIN, {"Atproto-Proxy": APPVIEW}))[0] == 403
-    assert caller.at_pds() == []
+    assert error_of(shared.gets(FEED, evil)) == (403, "call_not_allowed")
+    assert error_of(shared.gets(PLAIN, evil)) == (403, "call_not_allowed")
+    assert error_of(shared.gets(PLAIN, {"Atproto-Proxy": APPVIEW}))[0] == 403
+    assert shared.at_pds() == []
 
 
 # --- who may call ---------------------------------------------------------------------
@@ -192,14 +200,14 @@ def test_the_pds_is_no_open_proxy(caller: Caller) -> None:
     ],
 )
 def test_xrpc_from_a_foreign_origin_is_refused(
-    caller: Caller, method: str, origin: str
+    shared: Caller, method: str, origin: str
 ) -> None:
     """The cookie is there: the browser is one that attaches it to everything."""
-    answer = caller.calls(method, GET_SESSION, origin=origin, site="same-site")
+    answer = shared.calls(method, GET_SESSION, origin=origin, site="same-site")
 
     assert error_of(answer) == (403, "cross_site")
     assert "Access-Control-Allow-Origin" not in answer.headers
-    assert caller.at_pds() == []
+    assert shared.at_pds() == []
 
 
 @pytest.mark.parametrize(
@@ -214,21 +222,21 @@ def test_xrpc_from_a_foreign_origin_is_refused(
     ],
 )
 def test_xrpc_get_by_cookie_without_origin_needs_same_site(
-    caller: Caller, headers: dict[str, str], site: str
+    shared: Caller, headers: dict[str, str], site: str
 ) -> None:
-    answer = caller.calls("GET", GET_SESSION, origin=None, headers=headers, site=site)
+    answer = shared.calls("GET", GET_SESSION, origin=None, headers=headers, site=site)
 
     assert error_of(answer) == (403, "cross_site")
-    assert caller.at_pds() == []
+    assert shared.at_pds() == []
 
 
 def test_a_picture_in_a_page_of_the_platform_may_come_from_the_pds(
-    caller: Caller,
+    shared: Caller,
 ) -> None:
     page = {"Referer": f"{SIBLING}/album"}
 
-    theirs = caller.calls("GET", GET_SESSION, origin=None, headers=page)
-    ours = caller.calls("GET", GET_SESSION, origin=None, site="same-origin")
+    theirs = shared.calls("GET", GET_SESSION, origin=None, headers=page)
+    ours = shared.calls("GET", GET_SESSION, origin=None, site="same-origin")
 
     assert (theirs.status, ours.status) == (200, 200)
 
@@ -243,15 +251,15 @@ def test_a_picture_in_a_page_of_the_platform_may_come_from_the_pds(
     ],
 )
 def test_xrpc_get_with_unreadable_origin_headers_is_refused(
-    caller: Caller, headers: dict[str, str]
+    shared: Caller, headers: dict[str, str]
 ) -> None:
-    answer = caller.calls("GET", GET_SESSION, headers=headers, origin=None)
+    answer = shared.calls("GET", GET_SESSION, headers=headers, origin=None)
 
     assert error_of(answer) == (403, "cross_site")
 
 
-def test_xrpc_post_by_cookie_without_origin_is_refused(caller: Caller) -> None:
-    answer = caller.calls(
+def test_xrpc_post_by_cookie_without_origin_is_refused(shared: Caller) -> None:
+    answer = shared.calls(
         "POST", PLAIN, origin=None, headers={"Referer": f"{SIBLING}/"}, site="same-site"
     )
 
@@ -259,28 +267,28 @@ def test_xrpc_post_by_cookie_without_origin_is_refused(caller: Caller) -> None:
 
 
 def test_xrpc_with_a_wrong_bearer_ignores_the_cookie(
-    caller: Caller,
+    shared: Caller,
 ) -> None:
     for token in ("nonsense", ""):
         given = {"Authorization": f"Bearer {token}"}
-        answer = caller.calls("GET", GET_SESSION, headers=given, origin=None)
+        answer = shared.calls("GET", GET_SESSION, headers=given, origin=None)
 
         assert error_of(answer) == (401, "not_signed_in")
-    assert caller.at_pds() == []
+    assert shared.at_pds() == []
 
 
 @pytest.mark.parametrize(
     "origin", [SIBLING, "https://play.elsewhere.cafe", "https://auth.platform.cafe"]
 )
 def test_browsers_let_pages_of_the_platform_call_and_read(
-    caller: Caller, origin: str
+    shared: Caller, origin: str
 ) -> None:
     asked = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type",
     }
-    before = caller.calls("OPTIONS", CREATE, origin=origin, headers=asked)
-    after = caller.calls("GET", GET_SESSION, origin=origin)
+    before = shared.calls("OPTIONS", CREATE, origin=origin, headers=asked)
+    after = shared.calls("GET", GET_SESSION, origin=origin)
 
     assert before.status == 204
     assert before.headers["Access-Control-Allow-Methods"] == "GET, POST"
@@ -302,9 +310,9 @@ def test_a_page_of_the_platform_can_read_what_went_wrong(caller: Caller) -> None
     assert "Latchkey-Source" not in answer.headers
 
 
-def test_browsers_are_told_nothing_about_other_pages(caller: Caller) -> None:
+def test_browsers_are_told_nothing_about_other_pages(shared: Caller) -> None:
     for origin in ("https://evil.cafe", "null"):
-        before = caller.calls("OPTIONS", CREATE, origin=origin)
+        before = shared.calls("OPTIONS", CREATE, origin=origin)
 
         assert before.status == 403
         assert before.headers["Vary"] == "Origin"
@@ -318,16 +326,16 @@ def test_xrpc_after_sign_out_is_refused(caller: Caller) -> None:
     assert error_of(caller.with_bearer(GET_SESSION, token)) == (401, "not_signed_in")
 
 
-def test_other_methods_of_http_are_refused(caller: Caller) -> None:
-    assert caller.calls("DELETE", GET_SESSION).status == 405
-    assert caller.calls("PUT", GET_SESSION).status == 405
+def test_other_methods_of_http_are_refused(shared: Caller) -> None:
+    assert shared.calls("DELETE", GET_SESSION).status == 405
+    assert shared.calls("PUT", GET_SESSION).status == 405
 
 
 # --- what comes back ------------------------------------------------------------------
 
 
 def test_headers_that_help_come_back_and_those_that_harm_do_not(
-    caller: Caller,
+    shared: Caller,
 ) -> None:
     helpful = {
         "RateLimit-Limit": "3000",
@@ -351,9 +359,9 @@ def test_headers_that_help_come_back_and_those_that_harm_do_not(
         "Refresh": "0; url=https://evil.cafe",
     }
     said = Says(200, b"{}", {**JSON, **helpful, **harmful})
-    caller.world.network.lay(PLAIN_URL, said)
+    shared.world.network.lay(PLAIN_URL, said)
 
-    answer = caller.gets(PLAIN)
+    answer = shared.gets(PLAIN)
 
     assert {name: answer.headers[name] for name in helpful} == helpful
     assert answer.headers["Access-Control-Allow-Origin"] == SIBLING
@@ -371,12 +379,12 @@ def test_headers_that_help_come_back_and_those_that_harm_do_not(
     ["text/html", "image/svg+xml", "", "text/html\t;x", "a b", "x" * 999],
 )
 def test_html_of_a_pds_is_served_as_a_download_in_a_sandbox(
-    caller: Caller, status: int, content_type: str
+    shared: Caller, status: int, content_type: str
 ) -> None:
     said = Says(status, PAGE, {"Content-Type": content_type})
-    caller.world.network.lay(PLAIN_URL, said)
+    shared.world.network.lay(PLAIN_URL, said)
 
-    answer = caller.gets(PLAIN)
+    answer = shared.gets(PLAIN)
 
     assert (answer.status, answer.body) == (status, PAGE)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -391,25 +399,25 @@ def test_html_of_a_pds_is_served_as_a_download_in_a_sandbox(
     ["text/javascript", "application/x-javascript", "text/ecmascript", "text/css"],
 )
 def test_nothing_of_a_pds_is_a_script_of_our_origin(
-    caller: Caller, content_type: str
+    shared: Caller, content_type: str
 ) -> None:
     """A download disposition keeps no browser from running what a page refers to."""
     said = Says(200, b"alert(1)", {"Content-Type": content_type})
-    caller.world.network.lay(PLAIN_URL, said)
+    shared.world.network.lay(PLAIN_URL, said)
 
-    answer = caller.gets(PLAIN)
+    answer = shared.gets(PLAIN)
 
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_an_error_of_the_pds_comes_back_as_it_is_and_says_whose_it_is(
-    caller: Caller,
+    shared: Caller,
 ) -> None:
     body = b'{"error":"InvalidRequest","message":"no such thing"}'
-    caller.world.network.lay(PLAIN_URL, Says(400, body, JSON))
+    shared.world.network.lay(PLAIN_URL, Says(400, body, JSON))
 
-    answer = caller.gets(PLAIN)
+    answer = shared.gets(PLAIN)
 
     assert (answer.status, answer.body) == (400, body)
     assert answer.headers["Latchkey-Source"] == "pds"
@@ -603,21 +611,21 @@ def test_xrpc_with_an_unreachable_pds_returns_host_unreachable(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
-def test_redirect_of_a_pds_is_not_passed_on(caller: Caller, status: int) -> None:
-    caller.world.network.lay(PLAIN_URL, faults.redirect("https://evil.cafe/", status))
+def test_redirect_of_a_pds_is_not_passed_on(shared: Caller, status: int) -> None:
+    shared.world.network.lay(PLAIN_URL, faults.redirect("https://evil.cafe/", status))
 
-    answer = caller.gets(PLAIN)
+    answer = shared.gets(PLAIN)
 
     assert error_of(answer) == (502, "server_invalid")
     assert "Location" not in answer.headers
 
 
 @pytest.mark.parametrize("status", [101, 103, 199, 600, 999])
-def test_interim_status_of_a_pds_is_not_passed_on(caller: Caller, status: int) -> None:
+def test_interim_status_of_a_pds_is_not_passed_on(shared: Caller, status: int) -> None:
     """After a 1xx of ours, a proxy would take the next visitor's answer for this."""
-    caller.world.network.lay(PLAIN_URL, Says(status, b"", JSON))
+    shared.world.network.lay(PLAIN_URL, Says(status, b"", JSON))
 
-    assert error_of(caller.gets(PLAIN)) == (502, "server_invalid")
+    assert error_of(shared.gets(PLAIN)) == (502, "server_invalid")
 
 
 # --- hosts and callers that want less -------------------------------------------------

@@ -16,14 +16,11 @@ from tests.journeys.calling import (
     TRACK,
     UPLOAD,
     Caller,
-    opened,
     record_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.service import Service
+    pass
 
 NOTE = "app.relay.note"
 LIST = "com.atproto.repo.listRecords"
@@ -31,8 +28,8 @@ GET = "com.atproto.repo.getRecord"
 
 
 @pytest.fixture
-def caller(open_service: Callable[..., Service]) -> Caller:
-    return opened(open_service)
+def caller(shared: Caller) -> Caller:
+    return shared
 
 
 def is_refused(caller: Caller, answer: Any, status: int = 403) -> bool:
