@@ -214,10 +214,15 @@ class ResponseTooLarge(ServerInvalid):
 class ClientRefused(ServerInvalid):
     """The authorization server refuses this client: alert (requirement 10.3)."""
 
-    def __init__(self, host: str, code: str, description: str = "") -> None:
-        super().__init__(host, f"refused this client with {code!r}")
+    def __init__(
+        self, host: str, code: str, description: str = "", *, hint: str = ""
+    ) -> None:
+        """`hint` is for the log: what in our own machine may be the cause."""
+        reason = f"refused this client with {code!r}"
+        super().__init__(host, f"{reason}; {hint}" if hint else reason)
         self.code = code
         self.description = description
+        self.hint = hint
 
 
 class CallbackRejected(AtprotoError):

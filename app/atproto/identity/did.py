@@ -7,12 +7,14 @@ all clients see the same account in one document.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
     AccountNotFound,
     DocumentInvalid,
+    HostCircuitOpen,
     HostFailing,
     HostUnreachable,
     IdentifierInvalid,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..http.types import HTTP, Deadline, Response
+
+log = logging.getLogger(__name__)
 
 DOCUMENT_LIMIT: Final = 100_000
 """Bytes of a DID document (requirement 9.4)."""
@@ -78,6 +82,19 @@ class DidResolver:
         host = host_of(url)
         if did.startswith("did:web:") and host != counted:
             self.before_host(host)
+        try:
+            response = self._fetch(url, deadline)
+        except HostUnreachable as error:
+            self._warn_of_outage(did, error)
+            raise
+        if response.status in {404, 410}:
+            raise AccountNotFound(did)
+        document = response.json_object()
+        return parse_did_document(
+            document, did=did, host=host, allow_http=self.allow_http
+        )
+
+    def _fetch(self, url: str, deadline: Deadline) -> Response:
         response = self.http.request(
             "GET",
             url,
@@ -85,13 +102,18 @@ class DidResolver:
             deadline=deadline,
             limit=DOCUMENT_LIMIT,
         )
-        if response.status in {404, 410}:
-            raise AccountNotFound(did)
-        require_success(response)
-        document = response.json_object()
-        return parse_did_document(
-            document, did=did, host=host, allow_http=self.allow_http
-        )
+        if response.status not in {404, 410}:
+            require_success(response)
+        return response
+
+    def _warn_of_outage(self, did: Did, error: HostUnreachable) -> None:
+        """Log an outage of the PLC directory: it concerns nearly every account."""
+        if did.startswith("did:plc:") and not isinstance(error, HostCircuitOpen):
+            log.warning(
+                "the PLC directory does not answer, so accounts with a did:plc cannot "
+                "sign in: %s",
+                error,
+            )
 
     def _url(self, did: Did) -> str:
         if did.startswith("did:web:"):

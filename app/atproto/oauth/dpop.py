@@ -75,6 +75,10 @@ class DPoPSender:
         self._clock = clock
         self._without_nonces: set[str] = set()
 
+    def now(self) -> float:
+        """Return the time by which proofs are issued."""
+        return self._clock()
+
     def post(
         self,
         url: str,

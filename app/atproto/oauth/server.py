@@ -21,6 +21,7 @@ from ..errors import (
     RefreshRejected,
     ServerInvalid,
 )
+from ..http.date import clock_hint
 from ..syntax.grammar import host_of
 from .challenge import oauth_error
 
@@ -116,7 +117,7 @@ class ServerAgent:
             deadline=deadline,
         )
         if response.status not in {200, 201}:
-            raise _refusal(response)
+            raise _refusal(response, self._sender.now())
         document = response.json_object()
         request_uri, expires_in = (
             document.get("request_uri"),
@@ -164,7 +165,7 @@ class ServerAgent:
                 raise
             response, fresh = send()
         if response.status != 200:
-            refusal = _token_refusal(response)
+            refusal = _token_refusal(response, self._sender.now())
             if isinstance(refusal, RefreshRejected | GrantRefused):
                 raise CodeRejected(str(refusal)) from refusal
             raise refusal
@@ -199,7 +200,7 @@ class ServerAgent:
             timeout=REFRESH_TIMEOUT,
         )
         if response.status != 200:
-            raise _token_refusal(response)
+            raise _token_refusal(response, self._sender.now())
         return Answer(document=_tokens(response), nonce=fresh)
 
     def end(
@@ -271,20 +272,25 @@ def _tokens(response: Response) -> Mapping[str, Any]:
     return document
 
 
-def _token_refusal(response: Response) -> AtprotoError:
+def _token_refusal(response: Response, now: float) -> AtprotoError:
     """Return the exception for a refused token request (requirement 7.17)."""
-    refusal = _refusal(response)
+    refusal = _refusal(response, now)
     if not isinstance(refusal, ClientRefused):
         return refusal
     if refusal.code == "invalid_grant":
         return RefreshRejected(str(refusal))
     if refusal.code in OUR_FAULT or response.status not in {400, 401}:
         return refusal
-    return GrantRefused(refusal.host, refusal.code, refusal.description)
+    return GrantRefused(
+        refusal.host, refusal.code, refusal.description, hint=refusal.hint
+    )
 
 
-def _refusal(response: Response) -> AtprotoError:
-    """Return the exception for an unsuccessful answer (requirements, section 10)."""
+def _refusal(response: Response, now: float) -> AtprotoError:
+    """Return the exception for an unsuccessful answer (requirements, section 10).
+
+    A refusal says how wrong our clock is: "invalid_dpop_proof" alone does not.
+    """
     host = host_of(response.url)
     code, description = oauth_error(response)
     if response.status == 429 or response.status >= 500:
@@ -292,7 +298,9 @@ def _refusal(response: Response) -> AtprotoError:
     if code in {"server_error", "temporarily_unavailable"}:
         return HostFailing(host, response.status, headers=response.headers)
     if code:
-        return ClientRefused(host, code, description)
+        return ClientRefused(
+            host, code, description, hint=clock_hint(response.headers, now)
+        )
     if response.is_firewall_page:
         return HostUnreachable(host, "a firewall's page answered", sent=True)
     return ServerInvalid(host, f"answered {response.status} without an OAuth error")

@@ -113,7 +113,7 @@ class PrivateFile:
         """
         with _as_unusable(self._lock_path):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(_open_private(self._lock_path, os.O_RDWR | os.O_CREAT))
+            _make_lock(self._lock_path)
             lock = FileLock(self._lock_path, timeout=self._patience, mode=OWNER_ONLY)
             try:
                 lock.acquire(poll_interval=LOCK_POLL_SECONDS)
@@ -203,6 +203,27 @@ def _open_private(path: Path, flags: int) -> int:
         f"{path} is not yours alone: other users may have read what is in it. Remove it"
         f" and sign in again, or, if you alone use this machine, chmod 600 {path}"
     )
+
+
+def _make_lock(path: Path) -> None:
+    """Make the lock file, or correct the mode of ours.
+
+    It holds nothing that other users could have read, so a loose mode is repaired: a
+    refusal would keep a person from signing out.
+
+    Raises:
+        FileUnusable: not a plain file, or another user's.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, OWNER_ONLY)
+    try:
+        status = os.fstat(descriptor)
+        if _is_private(status):
+            return
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise FileUnusable(f"{path} is not yours: remove it")
+        os.fchmod(descriptor, OWNER_ONLY)
+    finally:
+        os.close(descriptor)
 
 
 def _is_private(status: os.stat_result) -> bool:

@@ -55,6 +55,7 @@ def create(url: URL) -> Engine:
         )
     except ModuleNotFoundError as error:
         raise DatabaseURLInvalid("postgresql needs the extra `postgres`") from error
+    event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _configure)
     return engine
 
@@ -92,6 +93,8 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     """
     with reading(engine).connect() as connection:
         connection.detach()  # closed in the end, with its lock and its limits
+        driver: Any = connection.connection.dbapi_connection
+        driver.wait_limit = None
         connection.exec_driver_sql("SET SESSION statement_timeout = 0")
         connection.exec_driver_sql(f"SET SESSION lock_timeout = '{TABLE_TIMEOUT}'")
         # Asked again and again: a statement that waits for the lock would keep a
@@ -125,6 +128,13 @@ class Listener:
 
 
 listen = Listener
+
+
+def _connect(_dialect: object, _record: object, cargs: Any, cparams: Any) -> Any:
+    """Open a connection that waits for its server for a limited time."""
+    from .bounded import BoundedConnection  # noqa: PLC0415 - psycopg is an extra
+
+    return BoundedConnection.connect(*cargs, **cparams)
 
 
 def _configure(connection: Any, _record: object) -> None:

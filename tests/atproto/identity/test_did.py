@@ -281,6 +281,31 @@ def test_did_lookup_without_an_answer_raises_host_unreachable(
     assert {sent.host for sent in directory.world.network.sent()} == {"plc.directory"}
 
 
+def test_outage_of_the_plc_directory_is_a_warning(
+    directory: Directory, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory.world.network.lay(PLC_DOCUMENT, faults.Says(503, b""))
+
+    with pytest.raises(HostUnreachable):
+        directory.resolve()
+
+    (warning,) = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert "the PLC directory does not answer" in warning.getMessage()
+
+
+def test_outage_of_the_host_of_a_did_web_is_no_warning(
+    directory: Directory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Any stranger may have such a host: it must not ring a pager."""
+    url = "https://carol.dev/.well-known/did.json"
+    directory.world.network.lay(url, faults.Says(503, b""))
+
+    with pytest.raises(HostUnreachable):
+        directory.resolve(WEB)
+
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b'"did"', b"{", b""])
 def test_a_document_that_is_no_json_object_is_refused(
     directory: Directory, body: bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.utils import formatdate
 from typing import Any
 
 import jwt
@@ -468,3 +469,27 @@ def test_response_mode_is_not_sent_where_it_is_not_supported(
     library.begins(ALICE)
 
     assert "response_mode" not in only_push(network).form
+
+
+@pytest.mark.parametrize(
+    ("skew", "words"),
+    [
+        (7200, "our clock is 7200 s ahead of its Date"),
+        (-7200, "7200 s behind"),
+        (0, ""),
+    ],
+)
+def test_refusal_says_how_wrong_our_clock_is(
+    world: World, network: FakeNetwork, skew: int, words: str
+) -> None:
+    """`invalid_dpop_proof` alone does not lead an operator to the clock."""
+    date = formatdate(world.clock(), usegmt=True)
+    refusal = faults.Says(400, b'{"error":"invalid_dpop_proof"}', {"Date": date})
+    network.lay(PAR, refusal)
+    library = Library(world, clock=world.clock.skewed(skew))
+
+    with pytest.raises(ClientRefused) as refused:
+        library.begins(ALICE)
+
+    assert words in str(refused.value)
+    assert bool(refused.value.hint) is bool(skew)

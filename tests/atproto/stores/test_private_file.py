@@ -112,11 +112,24 @@ def test_pipe_at_a_path_of_the_file_is_refused_without_waiting(path, name):
         write(path, secret=1)
 
 
-def test_lock_file_open_to_other_users_is_refused(path: Path) -> None:
+def test_lock_file_open_to_other_users_is_made_private(path: Path) -> None:
+    """It holds nothing: a refusal would only keep a person from signing out."""
     write(path, secret=1)
-    path.with_name("secrets.json.lock").chmod(0o666)
+    lock = path.with_name("secrets.json.lock")
+    lock.chmod(0o666)
 
-    with pytest.raises(FileUnusable, match="not yours alone"):
+    write(path, secret=2)
+
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+    assert JsonFile(path).read() == {"secret": 2}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away")
+def test_lock_file_of_another_user_is_refused(path: Path) -> None:
+    write(path, secret=1)
+    os.chown(path.with_name("secrets.json.lock"), 65534, 65534)
+
+    with pytest.raises(FileUnusable, match="is not yours: remove it"):
         write(path, secret=2)
 
 

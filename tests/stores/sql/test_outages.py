@@ -1,0 +1,72 @@
+"""PostgreSQL that is stopped in mid-work: an outage, in seconds and not for ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import make_url
+
+from app.flows.errors import StorageUnavailable
+from app.stores.sql.bounded import BoundedConnection
+from tests.stores.entries import add, keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.process
+
+
+def processes_of(url: str) -> list[int]:
+    """Return the server and its children, the server first."""
+    folder = Path(str(make_url(url).query["host"]))
+    pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+@contextmanager
+def stopped(url: str) -> Iterator[None]:
+    """Stop the server with all of its processes, as a machine that hangs."""
+    pids = processes_of(url)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_stopped_server_is_an_outage_and_works_again_afterwards(
+    postgres_database, postgres_url, monkeypatch
+):
+    monkeypatch.setattr(BoundedConnection, "wait_limit", 0.5)
+    add(postgres_database, "before")
+
+    with stopped(postgres_url):
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable):
+                keys(postgres_database)
+
+    monkeypatch.undo()
+    assert keys(postgres_database) == {"before"}
+
+
+def test_server_that_stops_in_a_transaction_is_an_outage(
+    postgres_database, postgres_url, monkeypatch
+):
+    monkeypatch.setattr(BoundedConnection, "wait_limit", 0.5)
+    with (
+        pytest.raises(StorageUnavailable, match="gave no answer"),
+        postgres_database.write() as connection,
+        stopped(postgres_url),
+    ):
+        connection.exec_driver_sql("SELECT 1")
+
+    monkeypatch.undo()
+    assert keys(postgres_database) == set()
