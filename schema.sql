@@ -162,6 +162,15 @@ CREATE TABLE IF NOT EXISTS signing_keys (
 CREATE UNIQUE INDEX IF NOT EXISTS signing_keys_one_of_each
     ON signing_keys (ring, alg, status) WHERE status <> 'retired';
 
+-- Keys that were deleted from a ring. A key never comes back: its file may still be named
+-- in the settings, and it may have leaked.
+CREATE TABLE IF NOT EXISTS former_keys (
+    -- Of the public key, RFC 7638.
+    thumbprint TEXT PRIMARY KEY,
+    ring       TEXT NOT NULL,
+    kid        TEXT NOT NULL
+);
+
 -- Events of accounts, sessions and keys; append-only.
 CREATE TABLE IF NOT EXISTS audit_events (
     -- Begins with the time in microseconds: sorts in the order of events.

@@ -24,6 +24,7 @@ from app.factory.container import Outside, open_parts
 from app.factory.web import create_app, install, open_flask
 from app.telemetry.context import ACCESS
 from tests.fakes.browser import Browser
+from tests.fakes.clock import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,6 +91,12 @@ def _initialise(prepared: Prepared, algorithm: str, **changes: Any) -> None:
     result = app.test_cli_runner().invoke(args=["init"])
     assert result.exit_code == 0, result.output
     close(app)
+    with closing(sqlite3.connect(prepared.databases[algorithm])) as connection:
+        # The keys are as old as a world is: `init` has looked at the real clock.
+        connection.execute(
+            "UPDATE signing_keys SET created_at = ?, activated_at = ?", [NOON, NOON]
+        )
+        connection.commit()
 
 
 def production(database: Path) -> dict[str, Any]:

@@ -9,10 +9,8 @@ from typing import TypeVar
 
 import click
 
-from app.atproto.crypto.keys import Algorithm
 from app.flows.errors import FlowError
-from app.flows.keys.rings import PrepareKeys
-from app.flows.ports import SigningKeys
+from app.flows.keys import KeyUseCases
 from app.flows.storage.upgrade import Schema, UpgradeSchema
 from app.flows.sweep import Sweep
 
@@ -25,13 +23,8 @@ class Administration:
 
     schema: Schema
     upgrade_schema: UpgradeSchema
-    keys: SigningKeys
-    prepare_keys: PrepareKeys
+    keys: KeyUseCases
     sweep: Sweep
-    platform_algorithm: Algorithm | None
-    """None when the token is signed with a shared secret."""
-    has_client_keys: bool
-    """False for the public client of loopback development."""
     signing_key_path: Path | None
     client_jwk_path: Path | None
     settings_summary: Sequence[str]

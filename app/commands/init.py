@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from app.flows.keys.rings import CLIENT_ALGORITHM
 from app.flows.ports import Ring, StoredKey
 
 from .administration import Administration, in_one_line
@@ -30,20 +29,17 @@ def command(administration: Administration) -> click.Command:
 def _initialise(administration: Administration) -> None:
     is_new = administration.schema.apply_schema()
     click.echo(f"schema: {'created' if is_new else 'up to date'}")
-    if administration.platform_algorithm is not None:
-        added = administration.prepare_keys.prepare(
-            "platform",
-            administration.platform_algorithm,
-            imported=_read(administration.signing_key_path),
+    paths: dict[Ring, Path | None] = {
+        "platform": administration.signing_key_path,
+        "client": administration.client_jwk_path,
+    }
+    for ring, algorithm in administration.keys.algorithms.items():
+        _report(
+            ring,
+            administration.keys.prepare.prepare(
+                ring, algorithm, imported=_read(paths[ring])
+            ),
         )
-        _report("platform", added)
-    if administration.has_client_keys:
-        added = administration.prepare_keys.prepare(
-            "client",
-            CLIENT_ALGORITHM,
-            imported=_read(administration.client_jwk_path),
-        )
-        _report("client", added)
 
 
 def _read(path: Path | None) -> bytes | None:

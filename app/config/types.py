@@ -64,6 +64,16 @@ def duration(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def rotation(text: str) -> int | None:
+    """Return the seconds after which a signing key is rotated; None for `off`."""
+    if text == "off":
+        return None
+    seconds = duration(text)
+    if seconds < _UNITS["d"]:
+        raise ValueError("must be off, or at least 1d")
+    return seconds
+
+
 def size(text: str) -> int:
     """Return bytes: a number and KB or MB."""
     match = _SIZE.fullmatch(text)

@@ -261,6 +261,12 @@ class Variables(BaseSettings):
         "A private P-256 key (PKCS#8 PEM or JWK) to import into the client's ring.",
         example="/etc/latchkey/client.jwk",
     )
+    key_rotation: Annotated[int | None, parsed(types.rotation)] = setting(
+        "off",
+        "How long a signing key signs before the sweep publishes the next one, such as "
+        "`90d`; at least a day. `off`: keys are rotated by command.",
+        example="90d",
+    )
 
     database_url: Annotated[str, parsed(types.database_url)] = setting(
         "sqlite:///var/latchkey.db",

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from app.atproto.crypto.keys import Algorithm
 from app.commands import Administration
 from app.config import Settings
-from app.flows.keys.rings import PrepareKeys
 from app.flows.storage.upgrade import UpgradeSchema
 from app.flows.sweep import Sweep
 
 from .container import Parts
+from .keys import open_key_use_cases
 
 
 def administration_of(parts: Parts) -> Administration:
     """Return what the operator's commands work with."""
     settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
+    keys = open_key_use_cases(parts)
     algorithm = settings.token_algorithm
     cookie_host = settings.cookie_domain or settings.host
     return Administration(
@@ -24,8 +22,7 @@ def administration_of(parts: Parts) -> Administration:
         upgrade_schema=UpgradeSchema(
             schema=stores.database, audit=stores.audit, clock=clock
         ),
-        keys=stores.keys,
-        prepare_keys=PrepareKeys(keys=stores.keys, audit=stores.audit, clock=clock),
+        keys=keys,
         sweep=Sweep(
             expired=stores.expired,
             lease=stores.sweep_lease,
@@ -34,11 +31,8 @@ def administration_of(parts: Parts) -> Administration:
             ),
             clock=clock,
             token_lifetime=settings.token_lifetime,
+            keep_keys=keys.upkeep,
         ),
-        platform_algorithm=None
-        if algorithm == "HS256"
-        else cast("Algorithm", algorithm),
-        has_client_keys=not settings.is_loopback_development,
         signing_key_path=settings.signing_key_path,
         client_jwk_path=settings.client_jwk_path,
         settings_summary=(

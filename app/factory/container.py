@@ -37,6 +37,7 @@ from app.flows.readiness import Readiness
 from app.stores.cache import SqlCache
 from app.stores.encryption import Cipher
 from app.stores.errors import DatabaseURLInvalid
+from app.stores.key_use import SqlKeyUse
 from app.stores.keys import SqlSigningKeys
 from app.stores.leases import SqlLease
 from app.stores.logins.auth_requests import SqlStateStore
@@ -90,6 +91,7 @@ class Stores:
     native_logins: SqlNativeLogins
     native_login_events: SqlNativeLoginEvents
     keys: SqlSigningKeys
+    key_use: SqlKeyUse
     audit: SqlAudit
     expired: SqlExpired
     sweep_lease: SqlLease
@@ -221,6 +223,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         native_logins=SqlNativeLogins(database, cipher),
         native_login_events=SqlNativeLoginEvents(database, clock),
         keys=SqlSigningKeys(database, cipher),
+        key_use=SqlKeyUse(database),
         audit=SqlAudit(database),
         expired=SqlExpired(database),
         sweep_lease=SqlLease(database, "sweep"),

@@ -56,6 +56,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         issuer=settings.public_url,
         audience=settings.token_audience,
         clock=clock,
+        reread=rings.reread_platform,
     )
     tokens = IssueToken(
         users=stores.users,

@@ -106,7 +106,7 @@ class StoredKey:
 
     A ring holds at most one active and one next key for each algorithm. A `next` key is
     published and does not sign yet, the `active` one signs, a `retired` one stays
-    published while a token that it signed may be valid.
+    published while something that it signed may be valid (`flows.keys.life_cycle`).
     """
 
     kid: str
@@ -244,8 +244,35 @@ class SigningKeys(Protocol):
     def list(self, ring: Ring) -> Sequence[StoredKey]:
         """Return the ring: active first, then next, then retired, newest first."""
 
-    def add(self, stored: StoredKey) -> bool:
-        """Create the key; False if its place in the ring or its key id is taken."""
+    def change(
+        self,
+        ring: Ring,
+        change: Callable[[Sequence[StoredKey]], Sequence[StoredKey]],
+    ) -> Sequence[StoredKey]:
+        """Replace the ring by what `change` returns for it, and return that.
+
+        One transaction; no other change of a ring runs meanwhile. A key that is left
+        out is deleted for good: raises `SigningKeyRefused` when it is added again. An
+        exception of `change` leaves the ring as it was.
+        """
+
+    def is_former(self, thumbprint: str) -> bool:
+        """Tell whether a key was in a ring and was deleted (RFC 7638 thumbprint)."""
+
+
+class KeyUse(Protocol):
+    """What the keys of the rings have signed: what ends when a key is dropped."""
+
+    def pinned_sessions(self) -> Mapping[str, int]:
+        """Return how many sessions at hosts are bound to each client key id."""
+
+    def pinned_logins(self) -> Mapping[str, int]:
+        """Return how many logins are under way with each client key id."""
+
+    def live_sessions(
+        self, *, begun_before: float, used_since: float, now: float
+    ) -> int:
+        """Count live sign-in sessions, each of which has at most one valid token."""
 
 
 class RateLimit(Protocol):

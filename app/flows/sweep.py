@@ -119,6 +119,8 @@ class Swept:
     cache_entries: int
     audit_events: int
     beyond_bounds: int
+    keys: int
+    """Signing keys that were added, that began to sign, or that were deleted."""
 
 
 @dataclass(slots=True)
@@ -154,6 +156,8 @@ class Sweep:
     """Deletes an OAuth session here and revokes it at its host, best effort."""
     clock: Callable[[], float]
     token_lifetime: float
+    keep_keys: Callable[[], int]
+    """Brings the key rings up to date; returns how many keys changed."""
     audit_lifetime: float = AUDIT_LIFETIME
     pause: Callable[[float], object] = time.sleep
 
@@ -181,6 +185,7 @@ class Sweep:
             return self._repeat(lambda: self.expired.delete(kind, before), turn)
 
         return Swept(
+            keys=self.keep_keys(),
             auth_requests=drain("auth_requests", now) + drain("callback_answers", now),
             sessions=drain("ended_sessions", tokens_gone)
             + drain("expired_sessions", tokens_gone),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
+from app.flows.errors import SigningKeyRefused
 from app.flows.ports import StoredKey
 from app.stores.sql.records import (
     EncryptedFields,
@@ -18,9 +19,9 @@ from app.stores.sql.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import Connection, RowMapping
 
     from app.flows.ports import Ring, SigningKeys
     from app.stores.sql.database import Database
@@ -36,8 +37,23 @@ LIST = fetching(
              created_at DESC, kid
     """,
 )
-# Either unique index may conflict: the place in the ring, or the key id.
-ADD = text(f"{insert_into('signing_keys', COLUMNS)} ON CONFLICT DO NOTHING")
+INSERT = text(insert_into("signing_keys", COLUMNS))
+UPDATE = text("""
+    UPDATE signing_keys
+    SET status = :status, activated_at = :activated_at, retired_at = :retired_at
+    WHERE ring = :ring AND kid = :kid
+""")
+DELETE = text("DELETE FROM signing_keys WHERE ring = :ring AND kid = :kid")
+REMEMBER = text("""
+    INSERT INTO former_keys (thumbprint, ring, kid) VALUES (:thumbprint, :ring, :kid)
+    ON CONFLICT (thumbprint) DO NOTHING
+""")
+IS_FORMER = text("SELECT 1 FROM former_keys WHERE thumbprint = :thumbprint")
+# PostgreSQL locks the row until the commit; SQLite has one writer in any case.
+LOCK = text("""
+    INSERT INTO leases (name, holder, until) VALUES ('keys', '', 0)
+    ON CONFLICT (name) DO UPDATE SET until = 0
+""")
 
 
 class SqlSigningKeys:
@@ -48,32 +64,89 @@ class SqlSigningKeys:
         self._secrets = EncryptedFields(cipher, "signing_keys", ("key",))
         # Rings are read every few seconds and parsing an RSA key takes tens of
         # milliseconds, so parsed keys are kept by their encrypted text.
-        self._parsed: dict[str, SigningKey] = {}
+        self._parsed: dict[Ring, dict[str, SigningKey]] = {}
         self._lock = threading.Lock()
 
     def list(self, ring: Ring) -> Sequence[StoredKey]:
         """Return the ring: active first, then next, then retired, newest first."""
         with self._database.read() as connection:
             rows = connection.execute(LIST, {"ring": ring}).mappings().all()
-        return [self._stored_key(row) for row in rows]
+        return self._stored_keys(ring, rows)
 
-    def add(self, stored: StoredKey) -> bool:
-        """Create the key; False if its place in the ring or its key id is taken."""
-        row = {**row_of(stored), "key": stored.key.private_jwk()}
-        row = self._secrets.encrypt(row, stored.ring, stored.kid)
+    def change(
+        self,
+        ring: Ring,
+        change: Callable[[Sequence[StoredKey]], Sequence[StoredKey]],
+    ) -> Sequence[StoredKey]:
+        """Replace the ring by what `change` returns for it, in one transaction."""
         with self._database.write() as connection:
-            return connection.execute(ADD, row).rowcount == 1
+            connection.execute(LOCK)
+            rows = connection.execute(LIST, {"ring": ring}).mappings().all()
+            before = self._stored_keys(ring, rows)
+            after = change(before)
+            self._replace(connection, before, after)
+        return after
 
-    def _stored_key(self, row: RowMapping) -> StoredKey:
-        fields = {name: row[name] for name in row if name != "secrets"}
-        return StoredKey(**fields, key=self._key(row))
+    def is_former(self, thumbprint: str) -> bool:
+        """Tell whether a key was in a ring and was deleted."""
+        with self._database.read() as connection:
+            return _is_former(connection, thumbprint)
 
-    def _key(self, row: RowMapping) -> SigningKey:
+    def _replace(
+        self,
+        connection: Connection,
+        before: Sequence[StoredKey],
+        after: Sequence[StoredKey],
+    ) -> None:
+        """Write the difference; places are freed before they are taken."""
+        known, kept = {key.kid: key for key in before}, {key.kid for key in after}
+        for key in before:
+            if key.kid not in kept:
+                self._delete(connection, key)
+        changed = [key for key in after if known.get(key.kid, key) != key]
+        for key in sorted(changed, key=lambda one: one.status != "retired"):
+            connection.execute(UPDATE, row_of(key))
+        for key in after:
+            if key.kid not in known:
+                self._insert(connection, key)
+
+    def _insert(self, connection: Connection, key: StoredKey) -> None:
+        if _is_former(connection, key.key.thumbprint):
+            raise SigningKeyRefused(
+                f"{key.kid} was deleted from a ring; a key never comes back"
+            )
+        row = {**row_of(key), "key": key.key.private_jwk()}
+        connection.execute(INSERT, self._secrets.encrypt(row, key.ring, key.kid))
+
+    def _delete(self, connection: Connection, key: StoredKey) -> None:
+        connection.execute(DELETE, {"ring": key.ring, "kid": key.kid})
+        former = {"ring": key.ring, "kid": key.kid, "thumbprint": key.key.thumbprint}
+        connection.execute(REMEMBER, former)
+
+    def _stored_keys(
+        self, ring: Ring, rows: Sequence[RowMapping]
+    ) -> Sequence[StoredKey]:
+        """Return the keys of rows; of others no private key stays in memory."""
         with self._lock:
-            if row["secrets"] not in self._parsed:
-                decrypted = self._secrets.decrypt(row, row["ring"], row["kid"])
-                self._parsed[row["secrets"]] = SigningKey.from_jwk(decrypted["key"])
-            return self._parsed[row["secrets"]]
+            parsed = self._parsed.get(ring, {})
+            keys = {row["secrets"]: self._key(row, parsed) for row in rows}
+            self._parsed[ring] = keys
+        return [_stored_key(row, keys[row["secrets"]]) for row in rows]
+
+    def _key(self, row: RowMapping, parsed: Mapping[str, SigningKey]) -> SigningKey:
+        if row["secrets"] in parsed:
+            return parsed[row["secrets"]]
+        decrypted = self._secrets.decrypt(row, row["ring"], row["kid"])
+        return SigningKey.from_jwk(decrypted["key"])
+
+
+def _stored_key(row: RowMapping, key: SigningKey) -> StoredKey:
+    fields = {name: row[name] for name in row if name != "secrets"}
+    return StoredKey(**fields, key=key)
+
+
+def _is_former(connection: Connection, thumbprint: str) -> bool:
+    return connection.execute(IS_FORMER, {"thumbprint": thumbprint}).first() is not None
 
 
 if TYPE_CHECKING:

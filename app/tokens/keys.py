@@ -128,6 +128,10 @@ class KeyRing:
         """Return the JWK set to publish: public parts with `use`, `alg` and `kid`."""
         return {"keys": [key.public_jwk() for key in self.published]}
 
+    def has(self, kid: str) -> bool:
+        """Tell whether tokens of this key id are verified."""
+        return kid in self._verifying
+
     def verifying(self, kid: str) -> VerifyingKey:
         """Return the key with this id.
 

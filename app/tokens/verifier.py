@@ -14,7 +14,7 @@ from typing import Any, Final
 from app.atproto.syntax.grammar import Did, Handle
 
 from .errors import TokenExpired, TokenInvalid
-from .keys import TYP, KeyRing, claimed_kid
+from .keys import TYP, KeyRing, VerifyingKey, claimed_kid
 
 MAX_LENGTH: Final = 8_192
 """Characters; a longer text is refused before it is parsed."""
@@ -48,6 +48,9 @@ class TokenVerifier:
     issuer: str
     audience: str
     clock: Callable[[], float]
+    reread: Callable[[], KeyRing] | None = None
+    """Reads the keys again when a token names a key that another node may just have
+    made; None: the ring is never behind."""
 
     def verify(self, token: str) -> VerifiedClaims:
         """Return the claims of a token; the caller checks that its session is live.
@@ -58,7 +61,7 @@ class TokenVerifier:
         """
         if len(token) > MAX_LENGTH or not token.isascii():
             raise TokenInvalid("not the form of a token")
-        header, payload = self.ring().verifying(claimed_kid(token)).open(token)
+        header, payload = self._key_of(token).open(token)
         if header.get("typ") != TYP:
             raise TokenInvalid("signed for another purpose (typ)")
         claims = _parse_claims(payload)
@@ -74,6 +77,13 @@ class TokenVerifier:
             expires_at=claims["exp"],
             jti=claims["jti"],
         )
+
+    def _key_of(self, token: str) -> VerifyingKey:
+        kid = claimed_kid(token)
+        ring = self.ring()
+        if self.reread is not None and not ring.has(kid):
+            ring = self.reread()
+        return ring.verifying(kid)
 
     def _check_times(self, claims: Mapping[str, Any]) -> None:
         now = self.clock()

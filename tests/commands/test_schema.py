@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 
 from app.commands import ANY_SCHEMA, commands
@@ -101,4 +102,11 @@ def test_commands_refuse_the_schema_of_another_release(run, path, name):
 def _arguments(command, subcommand):
     """Return a value for each argument that the command needs."""
     leaf = command.commands[subcommand] if subcommand else command
-    return ["1" for one in leaf.params if one.param_type_name == "argument"]
+    arguments = [one for one in leaf.params if one.param_type_name == "argument"]
+    return [_value(one.type) for one in arguments]
+
+
+def _value(kind):
+    if isinstance(kind, click.Choice):
+        return kind.choices[0]
+    return "-" if isinstance(kind, click.File) else "1"

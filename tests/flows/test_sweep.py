@@ -113,6 +113,7 @@ def sweep(expired, lease, revoked, pauses, clock):
         revoke=lambda did, session_id, _deadline: revoked.append((did, session_id)),
         clock=clock,
         token_lifetime=TOKEN_LIFETIME,
+        keep_keys=lambda: 2,
         audit_lifetime=AUDIT_LIFETIME,
         pause=pauses.append,
     )
@@ -140,6 +141,7 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         cache_entries=2,
         audit_events=1,
         beyond_bounds=7,
+        keys=2,
     )
     assert set(expired.rows.values()) == {0}
 
@@ -153,6 +155,7 @@ def test_a_sweep_of_nothing_deletes_nothing(sweep, pauses):
         cache_entries=0,
         audit_events=0,
         beyond_bounds=0,
+        keys=2,
     )
     assert pauses == []
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.flows.errors import UsernameTaken
-from app.flows.keys.rings import PrepareKeys
+from app.flows.keys.change import ChangeRing
+from app.flows.keys.prepare import PrepareKeys
 from app.flows.sweep import Sweep, Swept
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
@@ -111,9 +112,8 @@ def sign_up(database: Database, person: tuple[Did, str]) -> str:
 def make_first_key(database: Database, ring: Any) -> str | None:
     """Prepare a ring; return the id of the key that this process made."""
     keys = SqlSigningKeys(database, Cipher(SECRET_KEY))
-    made = PrepareKeys(keys=keys, audit=SqlAudit(database), clock=lambda: NOON).prepare(
-        ring, "ES256"
-    )
+    change = ChangeRing(keys=keys, audit=SqlAudit(database), clock=lambda: NOON)
+    made = PrepareKeys(change=change).prepare(ring, "ES256")
     return made and made.kid
 
 
@@ -149,6 +149,7 @@ def sweep(database: Database, pause: float) -> Swept | None:
         revoke=lambda did, session_id: None,
         clock=time.time,
         token_lifetime=0,
+        keep_keys=lambda: 0,
         pause=lambda _: time.sleep(pause),
     ).run()
 

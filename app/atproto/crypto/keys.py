@@ -154,8 +154,9 @@ class ClientKeys:
     """The keys with which this client authenticates, newest first (requirement 3.18).
 
     New sessions use the newest key; old sessions keep the key that they began with.
-    `announced` keys are published and not used yet: servers cache our keys, so a key is
-    published for a while before it signs (requirement 3.11).
+    `announced` keys are published and begin no session yet: servers cache our keys, so
+    a key is published for a while before it signs (requirement 3.11). They sign for
+    sessions that another node, which is a moment ahead, has begun with them.
     """
 
     def __init__(
@@ -168,8 +169,8 @@ class ClientKeys:
         """
         signing = tuple(keys)
         self._published = (*announced, *signing)
-        self._keys = {key.kid: key for key in signing}
-        if not signing or len({k.kid for k in self._published}) < len(self._published):
+        self._keys = {key.kid: key for key in (*signing, *self._published)}
+        if not signing or len(self._keys) < len(self._published):
             raise ValueError("client keys: at least one, and each kid once")
         if any(key.alg != "ES256" for key in self._published):
             raise ValueError("client keys are for ES256 (requirement 3.15)")

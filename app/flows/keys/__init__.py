@@ -1,1 +1,34 @@
-"""Signing keys: the life of a key, what changes the rings, and the rings in memory."""
+"""Signing keys: the life of a key, what changes the rings, and the rings in memory.
+
+`KeyUseCases` is what the operator's commands and the sweep get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.atproto.crypto.keys import Algorithm
+from app.flows.ports import Ring
+
+from .drop import DropKey
+from .listing import ListKeys
+from .prepare import PrepareKeys
+from .rotate import RotateKeys
+from .upkeep import KeyUpkeep
+
+__all__ = ["KeyUseCases"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUseCases:
+    """What can be done with the signing keys."""
+
+    algorithms: Mapping[Ring, Algorithm]
+    """The rings that this deployment signs with: none of them for tokens of HS256,
+    and none for the public client of loopback development."""
+    list: ListKeys
+    prepare: PrepareKeys
+    rotate: RotateKeys
+    drop: DropKey
+    upkeep: KeyUpkeep

@@ -1,125 +1,30 @@
-"""Signing keys: the two key rings, their first keys, and the snapshot in memory.
+"""The key rings in memory: `platform` signs platform tokens, `client` authenticates us.
 
-Each ring has next, active and retired keys: `platform` signs platform tokens, `client`
-authenticates us at authorization servers.
+Every process reads the rings again at least every RELOAD_EVERY seconds, so that a new
+key is used and a dropped one is gone everywhere without a restart.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.atproto.crypto.keys import Algorithm, ClientKeys, SigningKey
-from app.flows.errors import SigningKeyRefused, StorageFailed
-from app.flows.ports import Audit, Ring, SigningKeys, StoredKey
+from app.atproto.crypto.keys import ClientKeys, SigningKey
+from app.atproto.errors import KeyUnavailable
+from app.flows.errors import StorageFailed
+from app.flows.ports import SigningKeys, StoredKey
 from app.tokens.errors import SigningKeyMissing
 from app.tokens.keys import KeyRing
 
+from .life_cycle import CLIENT_ALGORITHM, RELOAD_EVERY, active, current, is_over
+
 log = logging.getLogger(__name__)
 
-RELOAD_EVERY: Final = 10.0
-"""Seconds after which every node has read a new key."""
-
-CLIENT_ALGORITHM: Final[Algorithm] = "ES256"
-"""The one algorithm that every authorization server takes (requirement 3.15)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrepareKeys:
-    """Give a ring its first key, generated or imported.
-
-    A ring has one active and one next key of each algorithm. The database enforces
-    this, so that of several processes that start together one makes the key.
-    """
-
-    keys: SigningKeys
-    audit: Audit
-    clock: Callable[[], float]
-
-    def prepare(
-        self, ring: Ring, alg: Algorithm, *, imported: bytes | None = None
-    ) -> StoredKey | None:
-        """Return the key that was added, or None if none was needed.
-
-        `imported` is a private key as PEM or JWK. If another key is active, it becomes
-        the next one, so that it is published before it signs.
-
-        Raises:
-            SigningKeyRefused: the imported key is unusable, or its place is taken.
-        """
-        stored = self.keys.list(ring)
-        if imported is None:
-            if _active(stored, alg):
-                return None
-            return self._add(ring, SigningKey.generate(alg), activate=True)
-        key = parse_signing_key(imported)
-        if key.alg != alg:
-            raise SigningKeyRefused(
-                f"the {ring} ring needs {alg}; this key is {key.alg}"
-            )
-        if _holds(stored, key):
-            return None
-        added = self._add(ring, key, activate=True)
-        added = added or self._add(ring, key, activate=False)
-        if added is None and not _holds(self.keys.list(ring), key):
-            raise SigningKeyRefused(f"another key waits in the {ring} ring already")
-        return added
-
-    def _add(self, ring: Ring, key: SigningKey, *, activate: bool) -> StoredKey | None:
-        now = self.clock()
-        stored = StoredKey(
-            kid=key.kid,
-            ring=ring,
-            alg=key.alg,
-            status="active" if activate else "next",
-            key=key,
-            created_at=now,
-            activated_at=now if activate else None,
-        )
-        if not self.keys.add(stored):
-            return None
-        detail = {"ring": ring, "kid": key.kid, "status": stored.status}
-        self.audit.record("key_added", now=now, detail=detail)
-        log.info("%s key %s added as %s", ring, key.kid, stored.status)
-        return stored
-
-
-def parse_signing_key(raw: bytes) -> SigningKey:
-    """Read a private key: a JWK in JSON, or PKCS#8 in PEM.
-
-    Raises:
-        SigningKeyRefused: neither, or a key that we cannot sign with.
-    """
-    try:
-        if not raw.lstrip().startswith(b"{"):
-            return SigningKey.from_pem(raw)
-        return SigningKey.from_jwk(json.loads(raw))
-    except ValueError as error:
-        # Not chained: a JSON error quotes its input, which is a private key.
-        raise SigningKeyRefused(_reason(error)) from None
-
-
-def _reason(error: ValueError) -> str:
-    return "not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
-
-
-def _active(ring: Iterable[StoredKey], alg: str) -> StoredKey | None:
-    return next((k for k in ring if k.status == "active" and k.alg == alg), None)
-
-
-def _holds(ring: Iterable[StoredKey], key: SigningKey) -> bool:
-    """Tell whether the ring has the key.
-
-    Raises:
-        SigningKeyRefused: it has another key under that key id.
-    """
-    same = next((stored.key for stored in ring if stored.kid == key.kid), None)
-    if same is not None and same.thumbprint != key.thumbprint:
-        raise SigningKeyRefused(f"another key has the key id {key.kid}")
-    return same is not None
+REREAD_AFTER: Final = 1.0
+"""Seconds after which an unknown key id makes a process read the rings again. Strangers
+choose key ids, so this bounds what they make us ask the database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +68,16 @@ class KeyRings:
         """
         return self._shared or self._current().platform
 
+    def reread_platform(self) -> KeyRing:
+        """Return the platform ring as another node may just have changed it.
+
+        For a token whose key id is unknown here. Reads once in REREAD_AFTER seconds.
+
+        Raises:
+            StorageFailed: the database does not answer, and there is no snapshot.
+        """
+        return self._shared or self._reread().platform
+
     def client(self) -> ClientKeys:
         """Return the client's keys.
 
@@ -170,20 +85,27 @@ class KeyRings:
             SigningKeyMissing: the ring has no active key.
             StorageFailed: the database does not answer, and there is no snapshot.
         """
-        client = self._current().client
-        if client is None:
-            raise SigningKeyMissing("client")
-        return client
+        return _require_client(self._current())
+
+    def reread_client(self) -> ClientKeys:
+        """Return the client's keys as another node may just have changed them."""
+        return _require_client(self._reread())
 
     def _current(self) -> _Snapshot:
         snapshot = self._snapshot
         if snapshot is None:
             return self._load()
-        return self._reload(snapshot) if self._is_due() else snapshot
+        return self._reload(snapshot) if self._is_due(RELOAD_EVERY) else snapshot
 
-    def _is_due(self) -> bool:
+    def _reread(self) -> _Snapshot:
+        snapshot = self._current()
+        if self._failing or not self._is_due(REREAD_AFTER):
+            return snapshot
+        return self._reload(snapshot)
+
+    def _is_due(self, interval: float) -> bool:
         # Also after the clock was set back.
-        return not 0 <= self._clock() - self._tried_at < RELOAD_EVERY
+        return not 0 <= self._clock() - self._tried_at < interval
 
     def _reload(self, last: _Snapshot) -> _Snapshot:
         try:
@@ -199,33 +121,66 @@ class KeyRings:
     def _load(self) -> _Snapshot:
         # Set first: while one caller waits for the database, the others do not.
         now = self._tried_at = self._clock()
-        gone = now - self._token_lifetime - 2 * RELOAD_EVERY
         platform = [
             stored
-            for stored in self._keys.list("platform")
-            if stored.retired_at is None or stored.retired_at > gone
+            for stored in current(self._keys.list("platform"), now)
+            if not is_over(stored, now, token_lifetime=self._token_lifetime, pinned=())
         ]
-        client = self._keys.list("client")
+        client = current(self._keys.list("client"), now)
         stored = [*platform, *client]
         if self._snapshot is None or self._snapshot.stored != stored:
             self._snapshot = _Snapshot(
                 stored=stored,
                 platform=_key_ring(platform, self._algorithm),
-                client=_client_keys(client),
+                client=self._client_keys(client),
             )
         return self._snapshot
 
+    def _client_keys(self, stored: Sequence[StoredKey]) -> ClientKeys | None:
+        """Return the keys; a next one begins no session yet (requirement 3.11)."""
+        if active(stored, CLIENT_ALGORITHM) is None:
+            return None
+        return _RereadClientKeys(
+            [entry.key for entry in stored if entry.status != "next"],
+            announced=[entry.key for entry in stored if entry.status == "next"],
+            reread=self.reread_client,
+        )
+
+
+class _RereadClientKeys(ClientKeys):
+    """Reads the ring again before a key counts as gone.
+
+    Another node may have made the key a moment ago, and a session whose key is gone
+    ends (requirement 7.4).
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[SigningKey],
+        *,
+        announced: Iterable[SigningKey],
+        reread: Callable[[], ClientKeys],
+    ) -> None:
+        super().__init__(keys, announced=announced)
+        self._reread = reread
+
+    def get(self, kid: str) -> SigningKey:
+        """Return the key with this kid. Raises `KeyUnavailable` when it is gone."""
+        try:
+            return super().get(kid)
+        except KeyUnavailable:
+            newest = self._reread()
+            if newest is self:
+                raise
+            return newest.get(kid)
+
+
+def _require_client(snapshot: _Snapshot) -> ClientKeys:
+    if snapshot.client is None:
+        raise SigningKeyMissing("client")
+    return snapshot.client
+
 
 def _key_ring(stored: Sequence[StoredKey], algorithm: str) -> KeyRing:
-    active = _active(stored, algorithm)
-    return KeyRing.of(active.key if active else None, tuple(k.key for k in stored))
-
-
-def _client_keys(stored: Sequence[StoredKey]) -> ClientKeys | None:
-    """Return the keys; a next one is only published (requirement 3.11)."""
-    if _active(stored, CLIENT_ALGORITHM) is None:
-        return None
-    return ClientKeys(
-        [entry.key for entry in stored if entry.status != "next"],
-        announced=[entry.key for entry in stored if entry.status == "next"],
-    )
+    signing = active(stored, algorithm)
+    return KeyRing.of(signing.key if signing else None, tuple(k.key for k in stored))

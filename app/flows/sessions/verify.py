@@ -3,6 +3,7 @@
 Results are cached for 5 seconds by the token's hash, because a proxy asks on every
 request. Every node notices ended sessions and disabled accounts within that time. While
 the database does not answer, a session that was live less than a minute ago passes.
+After a change of the key ring no earlier result counts, so a dropped key is gone here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from app.flows.errors import (
 )
 from app.telemetry.context import bind
 from app.tokens.errors import TokenError
+from app.tokens.keys import KeyRing
 
 from .session import Identified, Identify
 
@@ -45,6 +47,8 @@ class Known:
 
     identified: Identified
     asked_at: float
+    ring: KeyRing
+    """The keys with which the token was verified."""
 
 
 @dataclass(slots=True)
@@ -92,12 +96,15 @@ class Verify:
         if not token or not token.isascii():
             return None
         key = sha256_hex(token)
+        ring = self.identify.verifier.ring()
         known = self.seen.get(key)
+        if known is not None and known.ring is not ring:
+            known = None
         if known is not None and self._passes(known):
             _bind(known.identified)
             return known.identified
         try:
-            return self._ask(token, key)
+            return self._ask(token, key, ring)
         except StorageFailed as error:
             self._note_outage(error)
             if known is None:
@@ -110,7 +117,7 @@ class Verify:
         is_fresh = 0 <= now - known.asked_at < CACHE_LIFETIME
         return is_fresh or 0 < self.outage.ask_at - now <= ASK_AGAIN
 
-    def _ask(self, token: str, key: str) -> Identified | None:
+    def _ask(self, token: str, key: str, ring: KeyRing) -> Identified | None:
         """Ask the database; forget a token that is refused, an outage included."""
         try:
             identified = self.identify(token)
@@ -125,7 +132,7 @@ class Verify:
             raise
         now = self.clock()
         left = identified.claims.expires_at - now
-        known = Known(identified, asked_at=now)
+        known = Known(identified, asked_at=now, ring=ring)
         self.seen.put(key, known, lifetime=min(OUTAGE_LIFETIME, left))
         self.outage.ask_at = 0.0
         return identified

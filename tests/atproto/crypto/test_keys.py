@@ -397,7 +397,7 @@ def test_missing_client_key_raises_key_unavailable() -> None:
     assert gone.value.kid == "another"
 
 
-def test_an_announced_key_is_published_and_signs_nothing_yet() -> None:
+def test_announced_key_is_published_and_begins_no_session() -> None:
     """Requirement 3.11: servers keep our keys for ten minutes."""
     current, coming = SigningKey.generate("ES256"), SigningKey.generate("ES256")
 
@@ -405,8 +405,15 @@ def test_an_announced_key_is_published_and_signs_nothing_yet() -> None:
 
     assert keys.public_jwks()["keys"] == [coming.public_jwk(), current.public_jwk()]
     assert keys.primary() is current
-    with pytest.raises(KeyUnavailable):
-        keys.get(coming.kid)
+
+
+def test_announced_key_signs_for_a_session_that_another_node_began_with_it() -> None:
+    """Requirement 7.4: a key that counts as gone ends the session."""
+    current, coming = SigningKey.generate("ES256"), SigningKey.generate("ES256")
+
+    keys = ClientKeys([current], announced=[coming])
+
+    assert keys.get(coming.kid) is coming
 
 
 def test_nothing_private_is_published() -> None:

@@ -1,107 +1,16 @@
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from dataclasses import dataclass, field
-from functools import cache
 
 import pytest
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
 
-from app.atproto.crypto.keys import SigningKey
 from app.atproto.errors import KeyUnavailable
-from app.flows.errors import SigningKeyRefused, StorageFailed
-from app.flows.keys.rings import (
-    RELOAD_EVERY,
-    KeyRings,
-    PrepareKeys,
-    parse_signing_key,
-)
-from app.flows.ports import StoredKey
+from app.flows.errors import StorageFailed
+from app.flows.keys.life_cycle import ANNOUNCED, RELOAD_EVERY, RETIRED_MARGIN
+from app.flows.keys.rings import REREAD_AFTER, KeyRings
 from app.tokens.errors import SigningKeyMissing
-
-TOKEN_LIFETIME = 86_400.0
-
-
-@cache
-def key(name: str, alg: str = "ES256") -> SigningKey:
-    return SigningKey.generate(alg)
-
-
-def pem_of(signing: SigningKey, encryption=None) -> bytes:
-    return signing._native.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()
-    )
-
-
-def jwk_of(signing: SigningKey) -> bytes:
-    return json.dumps(signing.private_jwk()).encode()
-
-
-@dataclass
-class FakeKeys:
-    """Rings in a list, with the one place for each that the database guards."""
-
-    stored: list[StoredKey] = field(default_factory=list)
-    reads: int = 0
-    fails: bool = False
-    meanwhile: list[StoredKey] = field(default_factory=list)
-
-    def list(self, ring):
-        self.reads += 1
-        if self.fails:
-            raise StorageFailed("down")
-        order = ["active", "next", "retired"]
-        ours = [stored for stored in self.stored if stored.ring == ring]
-        return sorted(ours, key=lambda s: (order.index(s.status), -s.created_at))
-
-    def add(self, stored):
-        """Add; a racing process (`meanwhile`) was faster."""
-        self.stored += self.meanwhile
-        self.meanwhile = []
-        if stored.status != "retired" and self._place(stored) in map(
-            self._place, self.stored
-        ):
-            return False
-        if (stored.ring, stored.kid) in ((s.ring, s.kid) for s in self.stored):
-            return False
-        self.stored.append(stored)
-        return True
-
-    @staticmethod
-    def _place(stored):
-        return stored.ring, stored.alg, stored.status
-
-
-@dataclass
-class FakeAudit:
-    """Remembers what was recorded."""
-
-    events: list[tuple] = field(default_factory=list)
-
-    def record(self, event, *, now, did=None, sid=None, detail=None):
-        self.events.append((event, detail))
-
-
-@pytest.fixture
-def keys():
-    return FakeKeys()
-
-
-@pytest.fixture
-def audit():
-    return FakeAudit()
-
-
-@pytest.fixture
-def prepare(keys, audit, clock):
-    return PrepareKeys(keys=keys, audit=audit, clock=clock).prepare
+from tests.flows.keys.memory import TOKEN_LIFETIME, FakeKeys, key, stored
 
 
 @pytest.fixture
@@ -111,170 +20,15 @@ def rings(keys, clock):
     )
 
 
-def stored(name, ring="platform", status="active", **changes):
-    signing = changes.pop("key", None) or key(name)
-    fields = {"created_at": 1.0, "alg": signing.alg, **changes}
-    return StoredKey(kid=signing.kid, ring=ring, status=status, key=signing, **fields)
-
-
-# --- the first keys -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA"])
-def test_an_empty_ring_gets_a_key_that_signs(prepare, keys, audit, clock, alg):
-    added = prepare("platform", alg)
-
-    assert keys.stored == [added]
-    assert (added.alg, added.status, added.ring) == (alg, "active", "platform")
-    assert (added.kid, added.key.alg) == (added.key.thumbprint, alg)
-    assert (added.created_at, added.activated_at) == (clock(), clock())
-    assert audit.events == [
-        ("key_added", {"ring": "platform", "kid": added.kid, "status": "active"})
-    ]
-
-
-def test_a_ring_that_can_sign_is_left_alone(prepare, keys, audit):
-    keys.stored = [stored("first")]
-
-    assert prepare("platform", "ES256") is None
-    assert keys.stored == [stored("first")]
-    assert audit.events == []
-
-
-def test_a_ring_that_signs_with_another_algorithm_gets_a_key_beside_it(prepare, keys):
-    keys.stored = [stored("first")]
-
-    added = prepare("platform", "EdDSA")
-
-    assert added.status == "active"
-    assert keys.stored == [stored("first"), added]
-
-
-def test_a_key_of_the_other_ring_does_not_count(prepare, keys):
-    keys.stored = [stored("first", ring="client")]
-
-    assert prepare("platform", "ES256") is not None
-
-
-def test_second_process_adds_no_first_key(prepare, keys, audit):
-    keys.meanwhile = [stored("first")]
-
-    assert prepare("platform", "ES256") is None
-    assert keys.stored == [stored("first")]
-    assert audit.events == []
-
-
-# --- keys brought along ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize("form", [pem_of, jwk_of])
-def test_an_imported_key_signs_when_the_ring_is_empty(prepare, keys, form):
-    added = prepare("client", "ES256", imported=form(key("own")))
-
-    assert (added.kid, added.status, added.key) == (
-        key("own").kid,
-        "active",
-        key("own"),
-    )
-
-
-def test_an_imported_key_waits_when_another_one_signs(prepare, keys):
-    keys.stored = [stored("first")]
-
-    added = prepare("platform", "ES256", imported=jwk_of(key("own")))
-
-    assert (added.kid, added.status, added.activated_at) == (
-        key("own").kid,
-        "next",
-        None,
-    )
-
-
-@pytest.mark.parametrize("status", ["active", "next", "retired"])
-def test_importing_a_key_again_changes_nothing(prepare, keys, status):
-    keys.stored = [stored("own", status=status)]
-
-    assert prepare("platform", "ES256", imported=jwk_of(key("own"))) is None
-    assert keys.stored == [stored("own", status=status)]
-
-
-def test_processes_that_import_the_same_key_together_import_it_once(prepare, keys):
-    keys.meanwhile = [stored("own")]
-
-    assert prepare("platform", "ES256", imported=jwk_of(key("own"))) is None
-    assert keys.stored == [stored("own")]
-
-
-def test_a_ring_takes_no_third_key(prepare, keys):
-    keys.stored = [stored("first"), stored("second", status="next")]
-
-    with pytest.raises(SigningKeyRefused, match="waits"):
-        prepare("platform", "ES256", imported=jwk_of(key("own")))
-
-
-def test_another_key_under_a_known_key_id_is_refused(prepare, keys):
-    own = SigningKey.generate("ES256", kid="mine")
-    other = SigningKey.generate("ES256", kid="mine")
-    keys.stored = [stored("mine", key=own)]
-
-    with pytest.raises(SigningKeyRefused, match="another key"):
-        prepare("platform", "ES256", imported=jwk_of(other))
-
-
-def test_a_key_of_another_algorithm_than_the_ring_needs_is_refused(prepare):
-    with pytest.raises(SigningKeyRefused, match="needs RS256"):
-        prepare("platform", "RS256", imported=jwk_of(key("own")))
-
-
-def test_a_jwk_keeps_its_own_key_id_and_pem_gets_the_thumbprint():
-    named = SigningKey.generate("ES256", kid="2026-summer")
-
-    assert parse_signing_key(jwk_of(named)).kid == "2026-summer"
-    assert parse_signing_key(pem_of(named)).kid == named.thumbprint
-
-
-def test_white_space_around_a_key_does_no_harm():
-    assert parse_signing_key(b"\n " + jwk_of(key("own")) + b"\n") == key("own")
-    assert parse_signing_key(pem_of(key("own")) + b"\n\n") == key("own")
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b"nonsense",
-        b"\xff\xfe",
-        b"{",
-        b"{}",
-        b'{"kty": "EC"}',
-        json.dumps(key("own").public_jwk()).encode(),
-        json.dumps({"keys": [key("own").private_jwk()]}).encode(),
-        json.dumps({**key("own").private_jwk(), "use": "enc"}).encode(),
-        pem_of(key("own"), BestAvailableEncryption(b"passphrase")),
-    ],
-)
-def test_parse_signing_key_without_a_private_key_is_refused(raw):
-    with pytest.raises(SigningKeyRefused):
-        parse_signing_key(raw)
-
-
-def test_a_refusal_never_quotes_the_key():
-    secret = key("own").private_jwk()["d"]
-
-    with pytest.raises(SigningKeyRefused) as refused:
-        parse_signing_key(b"{" + secret.encode())
-
-    assert secret not in str(refused.value)
-    assert refused.value.__cause__ is None
-
-
 # --- the snapshot ---------------------------------------------------------------------
 
 
-def test_the_platform_ring_signs_with_its_active_key_and_publishes_all(rings, keys):
+def test_the_platform_ring_signs_with_its_active_key_and_publishes_all(
+    rings, keys, clock
+):
     keys.stored = [
         stored("active"),
-        stored("next", status="next"),
+        stored("next", status="next", created_at=clock()),
         stored("retired", status="retired", retired_at=2e9),
     ]
 
@@ -291,7 +45,7 @@ def test_a_retired_key_is_published_as_long_as_its_tokens_may_live(rings, keys, 
 
     assert key("retired") in rings.platform().published
 
-    clock.advance(2 * RELOAD_EVERY)
+    clock.advance(RETIRED_MARGIN)
 
     assert rings.platform().published == (key("active"),)
 
@@ -305,10 +59,12 @@ def test_a_ring_without_a_key_of_the_algorithm_verifies_and_does_not_sign(rings,
     assert ring.published == (key("ed", "EdDSA"),)
 
 
-def test_the_client_signs_with_its_active_key_and_announces_the_next(rings, keys):
+def test_the_client_begins_sessions_with_its_active_key_and_announces_the_next(
+    rings, keys, clock
+):
     keys.stored = [
         stored("active", ring="client"),
-        stored("next", ring="client", status="next"),
+        stored("next", ring="client", status="next", created_at=clock()),
         stored("retired", ring="client", status="retired", retired_at=1.0),
     ]
 
@@ -316,15 +72,15 @@ def test_the_client_signs_with_its_active_key_and_announces_the_next(rings, keys
 
     assert client.primary() == key("active")
     assert client.get(key("retired").kid) == key("retired")
-    with pytest.raises(KeyUnavailable):
-        client.get(key("next").kid)
+    # A node whose clock is ahead may have begun a session with it.
+    assert client.get(key("next").kid) == key("next")
     assert {jwk["kid"] for jwk in client.public_jwks()["keys"]} == {
         key(name).kid for name in ("active", "next", "retired")
     }
 
 
-def test_a_client_ring_without_an_active_key_is_no_client(rings, keys):
-    keys.stored = [stored("next", ring="client", status="next")]
+def test_a_client_ring_without_an_active_key_is_no_client(rings, keys, clock):
+    keys.stored = [stored("next", ring="client", status="next", created_at=clock())]
 
     with pytest.raises(SigningKeyMissing, match="client"):
         rings.client()
@@ -344,13 +100,14 @@ def test_platform_ring_with_a_shared_secret_reads_no_store(keys, clock):
     assert rings.platform().jwks() == {"keys": []}
 
 
-def test_a_new_key_is_noticed_within_ten_seconds_and_not_looked_for_before(
+def test_a_new_key_is_noticed_within_five_seconds_and_not_looked_for_before(
     rings, keys, clock
 ):
     keys.stored = [stored("first")]
     rings.platform()
     reads = keys.reads
-    keys.stored = [stored("first"), stored("second", status="next")]
+    second = stored("second", status="next", created_at=clock())
+    keys.stored = [stored("first"), second]
     clock.advance(RELOAD_EVERY - 1)
 
     assert rings.platform().published == (key("first"),)
@@ -406,7 +163,7 @@ def test_a_database_that_is_back_is_heard_and_its_next_failure_is_logged(
     assert len(caplog.records) == 2
 
 
-def test_a_database_that_is_down_is_asked_once_in_ten_seconds(rings, keys, clock):
+def test_a_database_that_is_down_is_asked_once_in_five_seconds(rings, keys, clock):
     keys.stored = [stored("first")]
     rings.platform()
     keys.fails = True
@@ -457,3 +214,126 @@ def test_key_ring_is_served_while_another_thread_reloads(keys, clock):
 
     assert not waited
     assert answers == [key("first")] * 2
+
+
+# --- rotation -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ring", ["platform", "client"])
+def test_next_key_signs_by_itself_once_every_cache_can_know_it(
+    rings, keys, clock, ring
+):
+    keys.stored = [
+        stored("first", ring=ring),
+        stored("second", ring=ring, status="next", created_at=clock()),
+        stored("other", ring="platform" if ring == "client" else "client"),
+    ]
+
+    def signing():
+        is_client = ring == "client"
+        return rings.client().primary() if is_client else rings.platform().signing
+
+    clock.advance(ANNOUNCED[ring] - 1)
+    before = signing()
+    clock.advance(RELOAD_EVERY)
+
+    assert (before, signing()) == (key("first"), key("second"))
+
+
+def test_key_before_the_next_one_is_published_until_its_tokens_have_ended(
+    rings, keys, clock
+):
+    keys.stored = [
+        stored("first"),
+        stored("second", status="next", created_at=clock()),
+    ]
+    clock.advance(ANNOUNCED["platform"] + TOKEN_LIFETIME + RETIRED_MARGIN - 1)
+
+    assert set(rings.platform().published) == {key("first"), key("second")}
+
+    clock.advance(RELOAD_EVERY)
+
+    assert rings.platform().published == (key("second"),)
+
+
+def test_session_bound_to_the_client_key_before_still_finds_it(rings, keys, clock):
+    keys.stored = [
+        stored("first", ring="client"),
+        stored("second", ring="client", status="next", created_at=clock()),
+    ]
+    clock.advance(400 * 86_400)
+
+    assert rings.client().primary() == key("second")
+    assert rings.client().get(key("first").kid) == key("first")
+
+
+# --- a key that another node has just made or dropped ---------------------------------
+
+
+def test_dropped_key_is_gone_after_the_next_reload(rings, keys, clock):
+    keys.stored = [stored("first"), stored("leaked", status="retired", retired_at=2e9)]
+    assert rings.platform().has(key("leaked").kid)
+    keys.stored = [stored("first")]
+    clock.advance(RELOAD_EVERY)
+
+    assert not rings.platform().has(key("leaked").kid)
+
+
+def test_unknown_client_key_is_looked_for_before_its_session_ends(rings, keys, clock):
+    keys.stored = [stored("first", ring="client")]
+    rings.client()
+    keys.stored = [stored("second", ring="client"), stored("first", ring="client")]
+    clock.advance(REREAD_AFTER)
+
+    assert rings.client().get(key("second").kid) == key("second")
+
+
+def test_client_key_that_is_gone_is_looked_for_once_a_second(rings, keys, clock):
+    keys.stored = [stored("first", ring="client")]
+    rings.client()
+    reads = keys.reads
+    clock.advance(REREAD_AFTER)
+
+    for _ in range(3):
+        with pytest.raises(KeyUnavailable):
+            rings.client().get("gone")
+
+    assert keys.reads == reads + 2  # both rings, once
+
+
+def test_reread_platform_finds_a_key_of_another_node_before_the_reload(
+    rings, keys, clock
+):
+    keys.stored = [stored("first")]
+    rings.platform()
+    keys.stored = [stored("second"), stored("first", status="retired", retired_at=2e9)]
+    clock.advance(REREAD_AFTER)
+
+    assert rings.reread_platform().has(key("second").kid)
+
+
+def test_reread_platform_reads_once_a_second_for_any_number_of_calls(
+    rings, keys, clock
+):
+    keys.stored = [stored("first")]
+    rings.platform()
+    reads = keys.reads
+
+    for _ in range(5):
+        rings.reread_platform()
+
+    assert keys.reads == reads
+
+
+def test_reread_platform_does_not_ask_a_database_that_is_down(rings, keys, clock):
+    keys.stored = [stored("first")]
+    rings.platform()
+    keys.fails = True
+    clock.advance(RELOAD_EVERY)
+    rings.platform()
+    reads = keys.reads
+    clock.advance(REREAD_AFTER)
+
+    rings.reread_platform()
+
+    assert keys.reads == reads

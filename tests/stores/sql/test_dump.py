@@ -59,7 +59,7 @@ def fill(database, cipher, clock):
             key=key(alg),
             created_at=clock(),
         )
-        SqlSigningKeys(database, cipher).add(stored)
+        SqlSigningKeys(database, cipher).change(ring, lambda _, one=stored: [one])
 
 
 def dump(database):

@@ -24,6 +24,13 @@ TABLES = (
         expires_at BIGINT NOT NULL
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS former_keys (
+        thumbprint TEXT PRIMARY KEY,
+        ring       TEXT NOT NULL,
+        kid        TEXT NOT NULL
+    )
+    """,
 )
 COLUMNS = (
     ("oauth_sessions", "sweep_runs", "BIGINT"),

@@ -1,0 +1,61 @@
+"""The use cases of the signing keys, for the operator's commands and the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from app.atproto.crypto.keys import Algorithm
+from app.config import Settings
+from app.flows.keys import KeyUseCases
+from app.flows.keys.change import ChangeRing
+from app.flows.keys.drop import DropKey
+from app.flows.keys.life_cycle import CLIENT_ALGORITHM
+from app.flows.keys.listing import ListKeys
+from app.flows.keys.prepare import PrepareKeys
+from app.flows.keys.rotate import RotateKeys
+from app.flows.keys.upkeep import KeyUpkeep
+from app.flows.ports import Ring
+
+from .container import Parts
+
+
+def open_key_use_cases(parts: Parts) -> KeyUseCases:
+    """Return the use cases over the rings of this deployment."""
+    settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
+    algorithms = _algorithms(settings)
+    change = ChangeRing(keys=stores.keys, audit=stores.audit, clock=clock)
+    return KeyUseCases(
+        algorithms=algorithms,
+        list=ListKeys(
+            keys=stores.keys,
+            use=stores.key_use,
+            clock=clock,
+            token_lifetime=settings.token_lifetime,
+        ),
+        prepare=PrepareKeys(change=change),
+        rotate=RotateKeys(change=change, algorithms=algorithms),
+        drop=DropKey(
+            change=change,
+            use=stores.key_use,
+            algorithms=algorithms,
+            token_lifetime=settings.token_lifetime,
+        ),
+        upkeep=KeyUpkeep(
+            change=change,
+            use=stores.key_use,
+            algorithms=algorithms,
+            token_lifetime=settings.token_lifetime,
+            rotation=settings.key_rotation,
+        ),
+    )
+
+
+def _algorithms(settings: Settings) -> Mapping[Ring, Algorithm]:
+    """Return the algorithm of each ring that is in use."""
+    algorithms: dict[Ring, Algorithm] = {}
+    if settings.jwt_secret is None:
+        algorithms["platform"] = cast("Algorithm", settings.token_algorithm)
+    if not settings.is_loopback_development:
+        algorithms["client"] = CLIENT_ALGORITHM
+    return algorithms
