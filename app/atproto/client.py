@@ -42,6 +42,7 @@ from .oauth.issuer_verification import IssuerVerifier
 from .oauth.token_exchange import TokenExchange
 from .session.refresh import SessionRefresh
 from .session.session import LiveSession
+from .stores.protocols import BrowserStateStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -322,14 +323,28 @@ class OAuthClient:
         self, answer: CallbackAnswer, browser_secrets: Collection[str] | None
     ) -> AuthRequest:
         """Take the auth request of this answer, exactly once (requirement 6.3)."""
-        waiting = self._states.get(answer.state)
-        if waiting is None:
-            raise StateUnknown("no login waits for this state")
-        waited = self._clock() - waiting.created_at
-        self._observe(CallbackReceived(waiting.browser_secret_hash, waited))
-        if not is_same_browser(waiting.browser_secret_hash, browser_secrets):
-            raise BrowserMismatch("another browser began this login")
-        request = self._states.take(answer.state)
+
+        def matches(secret_hash: str | None, created_at: float) -> bool:
+            self._observe(CallbackReceived(secret_hash, self._clock() - created_at))
+            return is_same_browser(secret_hash, browser_secrets)
+
+        is_stranger = browser_secrets is not None and not browser_secrets
+        if isinstance(self._states, BrowserStateStore) and not is_stranger:
+            request = self._states.take_if(answer.state, matches)
+        else:  # a browser without a secret writes nothing
+            request = _compare_and_take(self._states, answer.state, matches)
         if request is None:
-            raise StateUnknown("this login was answered already")
+            raise StateUnknown("no login waits for this state, or it was answered")
         return request
+
+
+def _compare_and_take(
+    states: StateStore, state: str, matches: Callable[[str | None, float], bool]
+) -> AuthRequest | None:
+    """Do what `BrowserStateStore.take_if` does, in two steps."""
+    waiting = states.get(state)
+    if waiting is None:
+        return None
+    if not matches(waiting.browser_secret_hash, waiting.created_at):
+        raise BrowserMismatch("another browser began this login")
+    return states.take(state)

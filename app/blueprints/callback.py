@@ -129,18 +129,21 @@ def callback() -> Response:
     browser sent before gets its first answer again.
     """
     state = request.args.get("state", "")
-    secret = cookies.flow_secret(state)
+    g.callback_secret = secret = cookies.flow_secret(state)
     bind_login(secret)
-    answered = flows().replay_callback.first_answer(state, secret)
-    if answered is not None:
+    try:
+        finished = flows().finish_login(
+            list(request.args.items(multi=True)),
+            browser_secrets=cookies.flow_secrets(),
+            device=printable(request.headers.get("User-Agent")),
+            replaces=cookies.session_secret(),
+        )
+    except StateUnknown:
+        g.callback_secret = ""  # this answer is not the first
+        answered = flows().replay_callback.first_answer(state, secret)
+        if answered is None:
+            raise
         return _replayed(answered)
-    g.callback_secret = secret
-    finished = flows().finish_login(
-        list(request.args.items(multi=True)),
-        browser_secrets=cookies.flow_secrets(),
-        device=printable(request.headers.get("User-Agent")),
-        replaces=cookies.session_secret(),
-    )
     if isinstance(finished, ScopeUpgradeSuperseded):
         response = _ask_again(finished.destination)
     elif finished.destination.native:

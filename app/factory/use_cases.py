@@ -105,6 +105,7 @@ def open_use_cases(parts: Parts) -> UseCases:
                 users=stores.users,
                 tokens=tokens,
                 audit=stores.audit,
+                together=stores.database.together,
                 clock=clock,
                 session_lifetime=settings.session_lifetime,
             ),

@@ -19,7 +19,7 @@ KeyStatus = Literal["next", "active", "retired"]
 LimitKind = Literal["address", "host", "call", "token", "refusal"]
 NativeDecision = Literal["pending", "completed", "denied"]
 PendingFor = Literal["signup", "native"]
-CallbackTurn = Literal["first", "waits", "replay", "unknown"]
+CallbackTurn = Literal["waits", "replay", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,11 @@ class StoredKey:
     retired_at: float | None = None
 
 
+Together = Callable[[], AbstractContextManager[None]]
+"""Makes one transaction of what the stores read and write in its block. An error in the
+block undoes all of it. Nothing in it may wait for anything else."""
+
+
 class Users(Protocol):
     """The accounts, one for each DID."""
 
@@ -176,16 +181,19 @@ class CallbackAnswers(Protocol):
     text of the caller's, kept for two minutes and encrypted under the secret.
     """
 
-    def reserve(self, state: str, secret: str, *, now: float) -> CallbackTurn:
-        """Claim the first answer of a callback.
+    def look(self, state: str, secret: str, *, now: float) -> CallbackTurn:
+        """Return how a repeated callback gets the first answer.
 
-        `first`: the caller handles the callback, then calls `keep`. `waits`: another
-        request handles it now; poll `read`. `replay`: `read` returns the answer.
-        `unknown`: no auth request of this state and secret; nothing was stored.
+        `waits`: another request handles it now; look again. `replay`: `read` returns
+        the answer. `unknown`: no request of this browser took an auth request of this
+        state within RESERVATION seconds, or its answer is too old.
         """
 
     def keep(self, state: str, secret: str, answer: str, *, now: float) -> None:
-        """Store the first answer; no effect without a reservation."""
+        """Store the first answer, after the request that took the auth request.
+
+        No effect if none did.
+        """
 
     def read(self, state: str, secret: str, *, now: float) -> str | None:
         """Return the first answer, or None while there is none, or no longer."""

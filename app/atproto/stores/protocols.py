@@ -8,9 +8,11 @@ their state.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..records import AuthRequest, OAuthSession
     from ..syntax.grammar import Did
 
@@ -28,6 +30,28 @@ class StateStore(Protocol):
         """Delete and return an unexpired auth request in one step.
 
         Of concurrent calls with one state, one gets it (requirement 6.3).
+        """
+
+
+@runtime_checkable
+class BrowserStateStore(StateStore, Protocol):
+    """A state store that compares the browser and takes in one step.
+
+    For a store where that saves a transaction and a second decryption; others are asked
+    with `get` and `take`.
+    """
+
+    def take_if(
+        self, state: str, matches: Callable[[str | None, float], bool]
+    ) -> AuthRequest | None:
+        """Delete and return an unexpired auth request if its browser matches.
+
+        `matches` gets its `browser_secret_hash` and `created_at`. None when there is no
+        such request.
+
+        Raises:
+            BrowserMismatch: the browser does not match; the auth request stays
+                (requirement 6.3).
         """
 
 

@@ -42,17 +42,17 @@ class ReplayCallback:
     waiting: ConcurrencyLimit = field(default_factory=_waiting)
 
     def first_answer(self, state: str, secret: str) -> str | None:
-        """Return the answer that this callback got before; None when it is the first.
+        """Return the answer that this callback got before, or None.
 
-        Waits while another request handles the same callback. The caller of the first
-        one calls `keep`.
+        For a callback whose state is unknown. Waits while another request, the one
+        that took the auth request, handles the same callback; that one calls `keep`.
 
         Raises:
             TooManyRequests: too many requests wait for this callback's answer.
         """
         if not state or not secret:
             return None
-        turn = self.answers.reserve(state, secret, now=self.clock())
+        turn = self.answers.look(state, secret, now=self.clock())
         if turn == "waits":
             with self.waiting.hold(state):
                 turn = self._next_turn(state, secret)
@@ -65,7 +65,7 @@ class ReplayCallback:
         turn: CallbackTurn = "waits"
         for _ in range(MOST_LOOKS):
             self.sleep(LOOK_AGAIN)
-            turn = self.answers.reserve(state, secret, now=self.clock())
+            turn = self.answers.look(state, secret, now=self.clock())
             if turn != "waits":
                 break
         return turn

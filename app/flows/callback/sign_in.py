@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from app.atproto.records import OAuthSession
 from app.flows.login.destination import Destination
-from app.flows.ports import Audit, Sessions, User, Users
+from app.flows.ports import Audit, Sessions, Together, User, Users
 from app.flows.sessions.session import IssueToken, SignedIn, new_session
 from app.telemetry.context import bind
 
@@ -42,6 +42,7 @@ class SignIn:
     users: Users
     tokens: IssueToken
     audit: Audit
+    together: Together
     clock: Callable[[], float]
     session_lifetime: float
 
@@ -67,22 +68,28 @@ class SignIn:
                 destination=destination.pack(),
                 expires_at=now + min(NEWCOMER_LIFETIME, self.session_lifetime),
             )
+            signed_in = SignedIn(session=session, user=None, token=None)
         else:  # also with no handle: a handle that no longer holds is not shown
-            self.users.note_sign_in(
-                granted.did, handle=granted.handle, issuer=granted.issuer, now=now
-            )
-        signed_in = (
-            SignedIn(session=session, user=None, token=None)
-            if user is None
-            else self.tokens.issue(session)
-        )
+            user_now = replace(user, handle=granted.handle, handle_checked_at=now)
+            signed_in = self.tokens.issue_to(user_now, session)
         bind(did=session.did, sid=session.sid)
-        self.sessions.add(session, secret=secret)
-        self.audit.record("signed_in", now=now, did=session.did, sid=session.sid)
+        self._store(signed_in, granted, secret=secret, now=now)
         log.info("login finished: %s from %s", granted.did, granted.issuer)
         return Entered(
             signed_in=signed_in, secret=secret, moved_from=_moved_from(user, granted)
         )
+
+    def _store(
+        self, signed_in: SignedIn, granted: OAuthSession, *, secret: str, now: float
+    ) -> None:
+        session = signed_in.session
+        with self.together():
+            if signed_in.user is not None:
+                self.users.note_sign_in(
+                    granted.did, handle=granted.handle, issuer=granted.issuer, now=now
+                )
+            self.sessions.add(session, secret=secret)
+            self.audit.record("signed_in", now=now, did=session.did, sid=session.sid)
 
 
 def _moved_from(user: User | None, granted: OAuthSession) -> str | None:

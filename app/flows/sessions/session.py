@@ -91,6 +91,16 @@ class IssueToken:
         user = self.account(session).user
         if user is None:
             return SignedIn(session=session, user=None, token=None)
+        return self.issue_to(user, session)
+
+    def issue_to(self, user: User, session: Session) -> SignedIn:
+        """Return the session with its token for an account that was just read.
+
+        Raises:
+            AccountDisabled: the platform has disabled this account.
+        """
+        if user.disabled_at is not None:
+            raise AccountDisabled(user.did)
         token = self.issuer.issue(
             did=user.did, sid=session.sid, handle=user.handle, username=user.username
         )

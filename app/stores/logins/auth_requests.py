@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.crypto.keys import SigningKey
+from app.atproto.errors import BrowserMismatch
 from app.atproto.records import AuthRequest
 from app.stores.sql.records import (
     EncryptedFields,
@@ -23,12 +24,14 @@ from app.stores.sql.records import (
 )
 from app.stores.sql.row_bounds import RowBound
 
+from .callback_answers import reserve
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import RowMapping
 
-    from app.atproto.stores.protocols import StateStore
+    from app.atproto.stores.protocols import BrowserStateStore
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
 
@@ -64,9 +67,13 @@ class SqlStateStore:
         self._bound = RowBound("oauth_auth_requests")
 
     def put(self, request: AuthRequest) -> None:
-        """Store a new auth request. Raises `StorageFailed` if the state exists."""
+        """Store a new auth request. Raises `StorageFailed` if the state exists.
+
+        The commit does not wait for the disk: a login that a power cut loses is begun
+        again.
+        """
         row = self._row_of(request)
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             connection.execute(PUT, row)
             self._bound.after_write(connection)
 
@@ -82,6 +89,29 @@ class SqlStateStore:
         with self._database.write() as connection:
             result = connection.execute(TAKE, {"state_hash": sha256_hex(state)})
             taken = result.mappings().one_or_none()
+        return self._request_of(taken, state)
+
+    def take_if(
+        self, state: str, matches: Callable[[str | None, float], bool]
+    ) -> AuthRequest | None:
+        """Delete and return an unexpired auth request if its browser matches.
+
+        The same transaction reserves the callback's answer for that browser.
+
+        Raises:
+            BrowserMismatch: the browser does not match; nothing was deleted.
+        """
+        state_hash = sha256_hex(state)
+        with self._database.write() as connection:
+            result = connection.execute(TAKE, {"state_hash": state_hash})
+            taken = result.mappings().one_or_none()
+            if taken is None:
+                return None
+            if not matches(taken["binding"], taken["created_at"]):
+                # Raised inside, so that it undoes the deletion.
+                raise BrowserMismatch("another browser began this login")
+            if taken["expires_at"] > self._clock():
+                reserve(connection, state_hash, taken["binding"], now=self._clock())
         return self._request_of(taken, state)
 
     def _row_of(self, request: AuthRequest) -> dict[str, Any]:
@@ -105,5 +135,5 @@ class SqlStateStore:
 
 if TYPE_CHECKING:
 
-    def _fits(store: SqlStateStore) -> StateStore:
+    def _fits(store: SqlStateStore) -> BrowserStateStore:
         return store

@@ -1,8 +1,8 @@
 """Callback answers: a callback that is asked twice gets its first answer again.
 
-A row needs an auth request and its browser secret, so a stranger cannot add rows. The
-answer holds session cookies, so it is encrypted under the browser's
-secret, of which the database has only a hash.
+Taking an auth request adds the row, so a stranger cannot add rows. The answer holds
+session cookies, so it is encrypted under the browser's secret, of which the database
+has only a hash.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from app.stores.encryption import Cipher, aad_of
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from app.flows.ports import CallbackAnswers, CallbackTurn
     from app.stores.sql.database import Database
 
@@ -29,9 +31,7 @@ ANSWER_LIFETIME: Final = 120
 """Seconds for which the first answer is given again."""
 
 RESERVE = text("""
-    INSERT INTO callback_answers (id, answer, expires_at)
-    SELECT :id, NULL, :until FROM oauth_auth_requests
-    WHERE state_hash = :state_hash AND binding = :secret_hash AND expires_at > :now
+    INSERT INTO callback_answers (id, answer, expires_at) VALUES (:id, NULL, :until)
     ON CONFLICT (id) DO NOTHING
 """)
 GET = fetching(
@@ -43,34 +43,38 @@ KEEP = text("""
 """)
 
 
+def reserve(
+    connection: Connection, state_hash: str, secret_hash: str | None, *, now: float
+) -> None:
+    """Reserve the answer, in the transaction that takes the auth request.
+
+    Before the commit the auth request is there, after it this row: a repeated callback
+    always finds one of them.
+    """
+    if secret_hash is not None:
+        row_id = _id_of(state_hash, secret_hash)
+        row = {"id": row_id, "until": int(now) + RESERVATION}
+        connection.execute(RESERVE, row)
+
+
 class SqlCallbackAnswers:
     """Callback answers in a table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def reserve(self, state: str, secret: str, *, now: float) -> CallbackTurn:
-        """Claim the first answer, or say how a repeated callback gets it."""
-        row = {
-            "id": _id_of(state, secret),
-            "state_hash": sha256_hex(state),
-            "secret_hash": sha256_hex(secret),
-            "now": int(now),
-            "until": int(now) + RESERVATION,
-        }
+    def look(self, state: str, secret: str, *, now: float) -> CallbackTurn:
+        """Return how a repeated callback gets the first answer."""
+        row_id = _row_id(state, secret)
         with self._database.read() as connection:
-            found = connection.execute(GET, {"id": row["id"], "now": row["now"]}).all()
-        if found:
-            return "waits" if found[0].answer is None else "replay"
-        with self._database.write(durable=False) as connection:
-            if connection.execute(RESERVE, row).rowcount == 1:
-                return "first"
-            found = connection.execute(GET, {"id": row["id"], "now": row["now"]}).all()
-        return "waits" if found else "unknown"
+            found = connection.execute(GET, {"id": row_id, "now": int(now)}).all()
+        if not found:
+            return "unknown"
+        return "waits" if found[0].answer is None else "replay"
 
     def keep(self, state: str, secret: str, answer: str, *, now: float) -> None:
         """Store the first answer for ANSWER_LIFETIME."""
-        row_id = _id_of(state, secret)
+        row_id = _row_id(state, secret)
         encrypted = Cipher(secret.encode()).encrypt(answer, aad=aad_of(TABLE, row_id))
         row = {"id": row_id, "answer": encrypted, "until": int(now) + ANSWER_LIFETIME}
         with self._database.write(durable=False) as connection:
@@ -78,7 +82,7 @@ class SqlCallbackAnswers:
 
     def read(self, state: str, secret: str, *, now: float) -> str | None:
         """Return the first answer, or None while there is none."""
-        row_id = _id_of(state, secret)
+        row_id = _row_id(state, secret)
         with self._database.read() as connection:
             found = connection.execute(GET, {"id": row_id, "now": int(now)}).all()
         if not found or found[0].answer is None:
@@ -90,8 +94,12 @@ class SqlCallbackAnswers:
         )
 
 
-def _id_of(state: str, secret: str) -> str:
-    return sha256_hex(f"{sha256_hex(state)}.{secret}")
+def _row_id(state: str, secret: str) -> str:
+    return _id_of(sha256_hex(state), sha256_hex(secret))
+
+
+def _id_of(state_hash: str, secret_hash: str) -> str:
+    return sha256_hex(f"{state_hash}.{secret_hash}")
 
 
 if TYPE_CHECKING:

@@ -76,8 +76,12 @@ class SqlSessionStore:
         self._lease = fetching(COLUMNS, with_clock)
 
     def put(self, session: OAuthSession) -> None:
-        """Store a session; replaces the one with the same DID and session id."""
-        with self._database.write() as connection:
+        """Store a session; replaces the one with the same DID and session id.
+
+        The commit does not wait for the disk: the one of the sign-in session, which
+        follows, does so for both, and without that session the grant is of no use.
+        """
+        with self._database.write(durable=False) as connection:
             connection.execute(PUT, self._row_of(session))
 
     def get(self, did: Did, session_id: str) -> OAuthSession | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import make_url
@@ -104,6 +105,9 @@ class Database:
         self._engine = dialect.create(url)
         self._reader = dialect.reading(self._engine)
         self._writer = threading.Lock() if dialect.ONE_WRITER else None
+        self._joined: ContextVar[Connection | None] = ContextVar(
+            "the transaction of this context", default=None
+        )
 
     @property
     def path(self) -> Path | None:
@@ -122,8 +126,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a connection for reading."""
-        with _translated(), self._reader.connect() as connection:
-            yield connection
+        joined = self._joined.get()
+        with _translated():
+            if joined is not None:
+                yield joined
+                return
+            with self._reader.connect() as connection:
+                yield connection
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -131,12 +140,32 @@ class Database:
 
         Only statements belong into the block: a wait for something else in it
         makes every other writer wait too. `durable=False` is for what may be lost in
-        a power cut (a cache, a sweep): the commit does not wait for the disk.
+        a power cut (a cache, a sweep): the commit does not wait for the disk. Inside
+        `together` the block is a part of that transaction.
         """
-        with _translated(), self._alone(), self._engine.connect() as connection:
-            self._dialect.begin(connection, durable=durable)
-            yield connection
-            connection.commit()
+        joined = self._joined.get()
+        with _translated():
+            if joined is not None:
+                yield joined
+                return
+            with self._alone(), self._engine.connect() as connection:
+                self._dialect.begin(connection, durable=durable)
+                yield connection
+                connection.commit()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of the reads and writes in the block.
+
+        Each commit costs as much as several statements. What is true for `write` is
+        true here: no waiting in the block. An error in it undoes all of its writes.
+        """
+        with self.write() as connection:
+            token = self._joined.set(connection)
+            try:
+                yield
+            finally:
+                self._joined.reset(token)
 
     def notify(self, connection: Connection, channel: str, payload: str) -> None:
         """Tell the listeners of a channel when this transaction commits.

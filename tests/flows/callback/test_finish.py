@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,7 @@ def finish_login(client, sessions, users, logins, tokens, ending, audit, clock):
             users=users,
             tokens=tokens,
             audit=audit,
+            together=nullcontext,
             clock=clock,
             session_lifetime=LIFETIME,
         ),

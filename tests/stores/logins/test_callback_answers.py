@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.atproto.errors import BrowserMismatch
 from app.flows.errors import StorageFailed
 from app.stores.logins.auth_requests import SqlStateStore
 from app.stores.logins.callback_answers import (
@@ -27,65 +28,79 @@ def answers(database, states):
     return SqlCallbackAnswers(database)
 
 
-def test_reserve_is_first_once_and_waits_until_the_answer_is_kept(answers, clock):
+def taken(states, secret=SECRET):
+    return states.take_if(STATE, lambda expected, _: expected == sha256_hex(secret))
+
+
+def test_answer_of_a_taken_auth_request_is_waited_for_until_it_is_kept(
+    answers, states, clock
+):
     now = clock()
 
-    assert answers.reserve(STATE, SECRET, now=now) == "first"
-    assert answers.reserve(STATE, SECRET, now=now) == "waits"
+    assert taken(states) is not None
+    assert answers.look(STATE, SECRET, now=now) == "waits"
     assert answers.read(STATE, SECRET, now=now) is None
 
     answers.keep(STATE, SECRET, ANSWER, now=now)
 
-    assert answers.reserve(STATE, SECRET, now=now) == "replay"
+    assert answers.look(STATE, SECRET, now=now) == "replay"
     assert answers.read(STATE, SECRET, now=now) == ANSWER
-
-
-def test_reservation_outlives_the_auth_request(answers, states, clock):
-    answers.reserve(STATE, SECRET, now=clock())
-    states.take(STATE)
-
-    assert answers.reserve(STATE, SECRET, now=clock()) == "waits"
 
 
 @pytest.mark.parametrize(
     ("state", "secret"), [(STATE, "another"), ("another", SECRET), (STATE, "")]
 )
-def test_reserve_with_another_state_or_secret_is_unknown_and_adds_no_row(
-    answers, database, clock, state, secret
+def test_look_with_another_state_or_secret_is_unknown(
+    answers, states, clock, state, secret
 ):
-    assert answers.reserve(state, secret, now=clock()) == "unknown"
+    taken(states)
+
+    assert answers.look(state, secret, now=clock()) == "unknown"
+
+
+def test_take_of_another_browser_reserves_nothing_and_keeps_the_auth_request(
+    answers, states, database, clock
+):
+    with pytest.raises(BrowserMismatch):
+        taken(states, "another")
 
     with database.read() as connection:
         count = connection.exec_driver_sql("SELECT count(*) FROM callback_answers")
         assert count.scalar() == 0
+    assert taken(states) is not None
 
 
-def test_answer_is_not_read_with_another_secret(answers, clock):
-    answers.reserve(STATE, SECRET, now=clock())
+def test_take_of_an_expired_auth_request_reserves_nothing(answers, states, clock):
+    clock.advance(100_000)
+
+    assert taken(states) is None
+    assert answers.look(STATE, SECRET, now=clock()) == "unknown"
+
+
+def test_answer_is_not_read_with_another_secret(answers, states, clock):
+    taken(states)
     answers.keep(STATE, SECRET, ANSWER, now=clock())
 
     assert answers.read(STATE, "another", now=clock()) is None
 
 
 def test_answer_is_kept_for_two_minutes(answers, states, clock):
-    answers.reserve(STATE, SECRET, now=clock())
-    states.take(STATE)
+    taken(states)
     answers.keep(STATE, SECRET, ANSWER, now=clock())
 
     assert answers.read(STATE, SECRET, now=clock() + ANSWER_LIFETIME - 1) == ANSWER
     assert answers.read(STATE, SECRET, now=clock() + ANSWER_LIFETIME) is None
-    assert answers.reserve(STATE, SECRET, now=clock() + ANSWER_LIFETIME) == "unknown"
+    assert answers.look(STATE, SECRET, now=clock() + ANSWER_LIFETIME) == "unknown"
 
 
 def test_reservation_without_an_answer_ends(answers, states, clock):
-    answers.reserve(STATE, SECRET, now=clock())
-    states.take(STATE)
+    taken(states)
 
-    assert answers.reserve(STATE, SECRET, now=clock() + RESERVATION) == "unknown"
+    assert answers.look(STATE, SECRET, now=clock() + RESERVATION) == "unknown"
 
 
-def test_answer_is_encrypted_for_its_row(answers, database, clock):
-    answers.reserve(STATE, SECRET, now=clock())
+def test_answer_is_encrypted_for_its_row(answers, states, database, clock):
+    taken(states)
     answers.keep(STATE, SECRET, ANSWER, now=clock())
     with database.read() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM callback_answers").all()

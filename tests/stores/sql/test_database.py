@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -44,6 +45,32 @@ def test_a_write_is_not_seen_before_it_is_committed(database):
         connection.execute(ADD, {"key": "one"})
 
         assert keys(database) == set()
+
+
+def test_together_commits_the_writes_of_its_block_at_once(database):
+    with database.together():
+        add(database, "one")
+        add(database, "two", durable=False)
+
+        assert keys(database) == {"one", "two"}
+        with ThreadPoolExecutor(1) as another:
+            assert another.submit(keys, database).result() == set()
+
+    assert keys(database) == {"one", "two"}
+
+
+def test_together_with_an_error_undoes_every_write_of_its_block(database):
+    def fail_in_the_end():
+        with database.together():
+            add(database, "one")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_in_the_end()
+
+    assert keys(database) == set()
+    add(database, "two")
+    assert keys(database) == {"two"}
 
 
 def test_a_refusal_of_the_database_is_a_storage_failure_without_values(database):
