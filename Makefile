@@ -105,9 +105,10 @@ bench: $(TOOLS) ## what signing in, storing and awaiting cost, in ratios
 	@$(BIN)/python -m tests.bench
 
 .PHONY: wheel
-wheel: $(TOOLS) ## the OAuth library and the native client as wheels of their own, in dist/
+wheel: $(TOOLS) ## OAuth library, native client, token verification as wheels, in dist/
 	@$(BIN)/python packages/build.py packages/latchkey-atproto dist
 	@$(BIN)/python packages/build.py packages/latchkey-native dist
+	@$(BIN)/python packages/build.py packages/latchkey-verify dist
 
 # --- upkeep -----------------------------------------------------------------------------
 

@@ -15,13 +15,17 @@ from packaging.requirements import Requirement
 
 import app.atproto
 import app.native
+import latchkey_verify
 from tests.wheel import ROOT, Package, run
 
 pytestmark = pytest.mark.process
 
 SERVICE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LIBRARY, NATIVE = Package("latchkey-atproto"), Package("latchkey-native")
-PACKAGES = pytest.mark.parametrize("package", [LIBRARY, NATIVE], ids=lambda p: p.name)
+VERIFY = Package("latchkey-verify")
+PACKAGES = pytest.mark.parametrize(
+    "package", [LIBRARY, NATIVE, VERIFY], ids=lambda p: p.name
+)
 LOADED_BY_NAME = {"keyring"}
 
 IMPORT_ALL = """
@@ -128,6 +132,13 @@ def test_native_wheel_alone_imports_all_but_its_extras(alone):
     assert found == {"names": sorted(app.native.__all__), "others": []}
 
 
+def test_verify_wheel_alone_imports_all_but_flask(alone):
+    found = json.loads(run(alone(VERIFY), "-I", "-c", IMPORT_ALL, "latchkey_verify"))
+
+    assert list(found.pop("incomplete")) == ["latchkey_verify.flask"]
+    assert found == {"names": sorted(latchkey_verify.__all__), "others": []}
+
+
 def test_native_wheel_with_extras_imports_all(alone):
     python = alone(NATIVE, "cli", "grpc", "keyring")
 
@@ -139,7 +150,7 @@ def test_native_wheel_with_extras_imports_all(alone):
 # --- their command lines ----------------------------------------------------------
 
 
-@PACKAGES
+@pytest.mark.parametrize("package", [LIBRARY, NATIVE], ids=lambda p: p.name)
 def test_wheel_declares_its_command(built, package):
     with ZipFile(built(package)[0]) as wheel:
         [name] = [n for n in wheel.namelist() if n.endswith("/entry_points.txt")]

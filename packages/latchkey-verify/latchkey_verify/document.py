@@ -1,0 +1,83 @@
+"""A document of the service in memory: refreshed by a thread, kept in an outage."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+RETRY: Final = 10.0
+"""Seconds between two attempts while the service cannot be reached."""
+
+
+class Document(Generic[Value]):
+    """A value that `load` makes of a document of the service.
+
+    `load` is given the value of before, or None. It raises OSError or ValueError when
+    the document cannot be had; the value of before is kept then.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Value | None], Value],
+        *,
+        fresh: float,
+        stale: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Hold nothing yet; the first `get` loads.
+
+        For `fresh` seconds the value is served as it is, from then to `stale` seconds
+        while a thread refreshes it, and later the caller waits for the refresh.
+        """
+        self._load, self._clock = load, clock
+        self._fresh, self._stale = fresh, stale
+        self._value: Value | None = None
+        self._loaded_at = self._tried_at = float("-inf")
+        self._start_over()
+
+    def get(self) -> Value | None:
+        """Return the value; None when it never could be loaded."""
+        if self._pid != os.getpid():
+            # The threads that held the lock stayed in the parent of the fork.
+            self._start_over()
+        value, age = self._value, self._age()
+        if age < self._fresh or not self._may_try():
+            return value
+        if age >= self._stale:
+            self.refresh()
+            return self._value
+        threading.Thread(target=self.refresh, daemon=True).start()
+        return value
+
+    def refresh(self, *, every: float = RETRY) -> None:
+        """Load the value now, unless that was tried less than `every` seconds ago.
+
+        One caller loads; the others wait for it.
+        """
+        with self._lock:
+            if not self._may_try(every):
+                return
+            self._tried_at = self._clock()
+            try:
+                self._value = self._load(self._value)
+            except (OSError, ValueError) as error:
+                log.warning("keeping what was fetched before: %s", error)
+            else:
+                self._loaded_at = self._clock()
+
+    def _age(self) -> float:
+        return self._clock() - self._loaded_at
+
+    def _may_try(self, every: float = RETRY) -> bool:
+        return self._clock() - self._tried_at >= every
+
+    def _start_over(self) -> None:
+        self._lock, self._pid = threading.Lock(), os.getpid()

@@ -1,0 +1,81 @@
+"""Fetch a document of the service: https, no redirect, bounded in bytes and seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import IO, TYPE_CHECKING, Final
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+if TYPE_CHECKING:
+    from http.client import HTTPMessage
+
+TIMEOUT: Final = 5.0
+"""Seconds that each read of the answer may take."""
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""The largest document that is read."""
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+Fetch = Callable[[str], bytes]
+"""GET a URL; return the body of a 200. OSError for every other outcome."""
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Refuses redirects: the keys come from the address that was configured."""
+
+    def redirect_request(  # noqa: PLR0917 # urllib's signature
+        self,
+        req: Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> None:
+        """Return None, so that the redirect becomes an HTTPError."""
+
+
+_OPENER = build_opener(_NoRedirect)
+_HEADERS: Final[Mapping[str, str]] = {"User-Agent": "latchkey-verify", "Accept": "*/*"}
+
+
+def fetch(url: str) -> bytes:
+    """GET a URL and return the body.
+
+    Raises:
+        OSError: no answer, another status than 200, or more than `MAX_BYTES`.
+    """
+    request = Request(url, headers=dict(_HEADERS))  # noqa: S310 # see checked_origin
+    try:
+        with _OPENER.open(request, timeout=TIMEOUT) as response:
+            body: bytes = response.read(MAX_BYTES + 1)
+    except HTTPError as error:
+        error.close()
+        msg = f"{url} answers with status {error.code}"
+        raise OSError(msg) from error
+    except ValueError as error:
+        msg = f"{url} gives no readable answer"
+        raise OSError(msg) from error
+    if len(body) > MAX_BYTES:
+        msg = f"{url} is larger than {MAX_BYTES} bytes"
+        raise OSError(msg)
+    return body
+
+
+def checked_origin(issuer: str) -> str:
+    """Return the service's origin, `https://HOST[:PORT]`, as it was given.
+
+    Raises:
+        ValueError: another form, or plain http to a host that is not this machine.
+    """
+    parts = urlsplit(issuer)
+    secure = parts.scheme == "https" or (
+        parts.scheme == "http" and parts.hostname in LOOPBACK
+    )
+    if not secure or not parts.hostname or issuer != f"{parts.scheme}://{parts.netloc}":
+        msg = f"write the issuer as https://HOST, without a path or slash: {issuer!r}"
+        raise ValueError(msg)
+    return issuer

@@ -1,0 +1,58 @@
+"""The service's public keys (JWKS), by key id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import jwt
+
+from .fetch import Fetch
+
+Keys = Mapping[str, jwt.PyJWK]
+
+KEY_TYPES: Final = {"RS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
+
+MAX_KEYS: Final = 32
+"""Keys of a JWKS that are read."""
+
+
+def load_keys(fetch: Fetch, issuer: str, algorithm: str) -> Keys:
+    """Fetch the JWKS; return the keys that sign with this algorithm.
+
+    Raises:
+        OSError: it cannot be fetched.
+        ValueError: it is no JWKS, or holds no such key.
+    """
+    document = json.loads(fetch(f"{issuer}/.well-known/jwks.json"))
+    listed = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("the JWKS has no list of keys")  # noqa: TRY004 # the document
+    keys = dict(
+        _parse(each, algorithm)
+        for each in listed[:MAX_KEYS]
+        if _signs_with(each, algorithm)
+    )
+    if not keys:
+        msg = f"the JWKS has no key for {algorithm}"
+        raise ValueError(msg)
+    return keys
+
+
+def _signs_with(key: Any, algorithm: str) -> bool:
+    return (
+        isinstance(key, dict)
+        and isinstance(key.get("kid"), str)
+        and key.get("kty") == KEY_TYPES[algorithm]
+        and key.get("alg", algorithm) == algorithm
+        and key.get("use", "sig") == "sig"
+    )
+
+
+def _parse(key: Mapping[str, Any], algorithm: str) -> tuple[str, jwt.PyJWK]:
+    try:
+        return key["kid"], jwt.PyJWK(dict(key), algorithm)
+    except jwt.PyJWTError as error:
+        msg = f"the JWKS holds a key that cannot be read: {error}"
+        raise ValueError(msg) from error

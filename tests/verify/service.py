@@ -1,0 +1,106 @@
+"""A sign-in service for the verifier: its keys, JWKS, revocation feed and outages."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from latchkey_verify import Verifier
+
+ISSUER = "https://auth.example.org"
+HOUR = 3_600
+_KEYS = [rsa.generate_private_key(65537, 2048) for _ in range(2)]
+
+
+class Clock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeService:
+    """Answers as the service does, and counts what it was asked for."""
+
+    def __init__(self) -> None:
+        self.clock = Clock(float(int(time.time())))
+        self.published = {"first": _KEYS[0]}
+        self.ended: dict[str, int] = {}
+        self.dropped: list[str] = []
+        self.is_down = False
+        self.asked: list[str] = []
+        self.feed_signer = "first"
+        self.page = 100
+
+    def verifier(self, **options: Any) -> Verifier:
+        return Verifier(
+            ISSUER, fetch=self.fetch, clock=self.clock, monotonic=self.clock, **options
+        )
+
+    def fetch(self, url: str) -> bytes:
+        path, _, query = url.removeprefix(ISSUER).partition("?")
+        self.asked.append(path)
+        if self.is_down:
+            raise OSError("connection refused")
+        if path == "/auth/revocations":
+            return self.feed(query).encode()
+        return json.dumps(self.jwks()).encode()
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [public_jwk(kid, key) for kid, key in self.published.items()]}
+
+    def feed(self, query: str) -> str:
+        start = int(query.removeprefix("since=") or 0)
+        page = list(self.ended.items())[start : start + self.page]
+        claims = {
+            "iss": ISSUER,
+            "iat": int(self.clock.now),
+            "exp": int(self.clock.now) + HOUR,
+            "sessions": dict(page),
+            "keys": self.dropped,
+            "next": str(start + len(page)),
+            "more": start + len(page) < len(self.ended),
+        }
+        return self.sign(claims, typ="revocations+jwt", kid=self.feed_signer)
+
+    def publish(self, kid: str) -> None:
+        self.published[kid] = _KEYS[1]
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        now = int(self.clock.now)
+        return {
+            "iss": ISSUER,
+            "aud": ISSUER,
+            "sub": "did:plc:alice",
+            "username": "alice",
+            "handle": "alice.example.com",
+            "sid": "session-1",
+            "jti": "token-1",
+            "iat": now - 30,
+            "nbf": now - 30,
+            "exp": now + HOUR,
+        } | changes
+
+    def token(self, *, kid: str = "first", typ: str = "JWT", **changes: Any) -> str:
+        return self.sign(self.claims(**changes), typ=typ, kid=kid)
+
+    def sign(
+        self, claims: dict[str, Any], *, typ: str, kid: str, **headers: Any
+    ) -> str:
+        key = self.published.get(kid, _KEYS[1])
+        return jwt.encode(
+            claims, key, algorithm="RS256", headers={"kid": kid, "typ": typ, **headers}
+        )
+
+
+def public_jwk(kid: str, key: rsa.RSAPrivateKey) -> dict[str, Any]:
+    jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    return {**jwk, "kid": kid, "use": "sig", "alg": "RS256"}

@@ -1,0 +1,54 @@
+"""The verifier and the real service agree: a token that it signed is accepted."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from latchkey_verify import TokenInvalid, Verifier
+from tests.printed import listening, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.world import World
+    from tests.service import Service
+
+
+def token_of_alice(service: Service) -> str:
+    browser = service.browser()
+    browser.signs_in("alice.skyhost.social", username="alice")
+    cookie = browser.jar.get("platform_token")
+    assert cookie is not None
+    assert cookie.value is not None
+    return cookie.value
+
+
+def test_token_of_the_service_is_accepted_over_http(
+    open_service: Callable[..., Service], world: World
+):
+    world.clock.advance(time.time() - world.clock())
+    with listening(open_service) as service:
+        token = token_of_alice(service)
+        person = Verifier(service.home).verify(token)
+
+        assert (person.did, person.username) == (world.alice.did, "alice")
+        with pytest.raises(TokenInvalid, match="aud"):
+            Verifier(service.home, "other").verify(token)
+
+
+def test_printed_lines_of_the_package_run(
+    open_service: Callable[..., Service], world: World
+):
+    world.clock.advance(time.time() - world.clock())
+    with listening(open_service) as service:
+        printed = shown("python", "packages/latchkey-verify/README.md")
+        lines: dict[str, object] = {}
+        exec(printed.replace("https://auth.example.org", service.home), lines)  # noqa: S102
+        who_is_it = lines["who_is_it"]
+        assert callable(who_is_it)
+
+        assert who_is_it(token_of_alice(service)).username == "alice"
+        assert who_is_it("nonsense") is None

@@ -1,0 +1,211 @@
+"""Keys and ended sessions in memory: how often they are fetched, and outages."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from latchkey_verify import KeysUnavailable, SessionEnded, TokenInvalid
+from tests.verify.service import HOUR, FakeService
+
+JWKS = "/.well-known/jwks.json"
+FEED = "/auth/revocations"
+
+
+def settle() -> None:
+    """Wait for the threads that refresh in the background."""
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(5)
+
+
+def test_many_tokens_cause_one_fetch_of_each_document(service: FakeService):
+    verifier = service.verifier()
+    for _ in range(5):
+        verifier.verify(service.token())
+
+    assert sorted(service.asked) == [JWKS, FEED]
+
+
+def test_keys_are_kept_while_the_service_is_down(service: FakeService):
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.is_down = True
+    service.clock.advance(20 * HOUR)
+
+    assert verifier.verify(service.token()).username == "alice"
+    settle()
+
+
+def test_first_token_while_the_service_is_down_raises_keys_unavailable(service):
+    service.is_down = True
+
+    with pytest.raises(KeysUnavailable):
+        service.verifier().verify(service.token())
+
+
+def test_failed_fetches_are_ten_seconds_apart(service: FakeService):
+    service.is_down = True
+    verifier = service.verifier()
+    for _ in range(20):
+        with pytest.raises(KeysUnavailable):
+            verifier.verify(service.token())
+        service.clock.advance(1)
+
+    assert service.asked.count(JWKS) == 2
+
+
+def test_service_that_comes_back_is_asked_again(service: FakeService):
+    service.is_down = True
+    verifier = service.verifier()
+    with pytest.raises(KeysUnavailable):
+        verifier.verify(service.token())
+    service.is_down = False
+    service.clock.advance(10)
+
+    assert verifier.verify(service.token())
+
+
+def test_unknown_key_id_causes_one_fetch_in_ten_seconds(service: FakeService):
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.clock.advance(10)
+    service.asked.clear()
+    for _ in range(20):
+        with pytest.raises(TokenInvalid, match="kid"):
+            verifier.verify(service.token(kid="unknown"))
+
+    assert service.asked.count(JWKS) == 1
+
+
+def test_new_key_is_found_by_its_first_token(service: FakeService):
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.clock.advance(10)
+    service.publish("second")
+
+    assert verifier.verify(service.token(kid="second"))
+
+
+def test_old_keys_are_refreshed_in_the_background(service: FakeService):
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.clock.advance(300)
+    token = service.token()
+    service.publish("second")
+    del service.published["first"]
+
+    assert verifier.verify(token)
+    settle()
+    with pytest.raises(TokenInvalid, match="kid"):
+        verifier.verify(token)
+
+
+def test_session_in_the_feed_raises_ended(service: FakeService):
+    service.ended["session-1"] = int(service.clock.now) + HOUR
+
+    with pytest.raises(SessionEnded):
+        service.verifier().verify(service.token())
+
+
+def test_session_that_ended_after_a_quiet_time_is_refused_at_once(service: FakeService):
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.ended["session-1"] = int(service.clock.now) + HOUR
+    service.clock.advance(30)
+
+    with pytest.raises(SessionEnded):
+        verifier.verify(service.token())
+
+
+def test_session_that_ended_is_refused_within_two_requests_of_ten_seconds(service):
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.ended["session-1"] = int(service.clock.now) + HOUR
+    service.clock.advance(10)
+    verifier.verify(service.token())  # starts the refresh
+    settle()
+
+    with pytest.raises(SessionEnded):
+        verifier.verify(service.token())
+
+
+def test_feed_is_read_by_pages_and_from_the_cursor_on(service: FakeService):
+    service.page = 2
+    service.ended |= {f"old-{n}": int(service.clock.now) + HOUR for n in range(5)}
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    assert service.asked.count(FEED) == 3
+
+    service.ended["session-1"] = int(service.clock.now) + HOUR
+    service.clock.advance(30)
+    with pytest.raises(SessionEnded):
+        verifier.verify(service.token())
+    assert service.asked.count(FEED) == 4
+
+
+def test_ended_sessions_are_kept_while_the_service_is_down(service: FakeService):
+    service.ended["session-1"] = int(service.clock.now) + HOUR
+    verifier = service.verifier()
+    with pytest.raises(SessionEnded):
+        verifier.verify(service.token())
+    service.is_down = True
+    service.clock.advance(60)
+
+    with pytest.raises(SessionEnded):
+        verifier.verify(service.token())
+
+
+def test_sessions_whose_tokens_are_over_are_forgotten(service: FakeService):
+    service.ended["gone"] = int(service.clock.now) + 60
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.clock.advance(61)
+    verifier.verify(service.token())
+
+    held = verifier._ended.get()
+    assert held is not None
+    assert "gone" not in held.sessions
+
+
+def test_dropped_key_is_refused_before_the_keys_are_refreshed(service: FakeService):
+    service.publish("second")
+    verifier = service.verifier()
+    token = service.token()
+    verifier.verify(token)
+    service.dropped.append("first")
+    service.feed_signer = "second"
+    service.clock.advance(30)
+
+    with pytest.raises(TokenInvalid, match="dropped"):
+        verifier.verify(token)
+
+
+@pytest.mark.parametrize(
+    "feed",
+    ["", "nonsense", "[]", "a.b.c"],
+)
+def test_feed_that_is_not_the_services_is_ignored(service: FakeService, feed):
+    service.feed = lambda query: feed  # type: ignore[method-assign]
+
+    assert service.verifier().verify(service.token())
+
+
+def test_platform_token_as_feed_is_ignored(service: FakeService):
+    service.feed = lambda query: service.token(  # type: ignore[method-assign]
+        sessions={"session-1": 2**40}, keys=[], next="1", more=False
+    )
+
+    assert service.verifier().verify(service.token())
+
+
+def test_feed_that_never_ends_is_read_for_fifty_pages(service: FakeService):
+    def endless(query: str) -> str:
+        claims = service.claims(sessions={}, keys=[], next="1", more=True)
+        return service.sign(claims, typ="revocations+jwt", kid="first")
+
+    service.feed = endless  # type: ignore[method-assign]
+    service.verifier().verify(service.token())
+
+    assert service.asked.count(FEED) == 50
