@@ -23,6 +23,8 @@ from app.flows.people.signup import ChooseUsername
 from app.flows.people.usernames import Usernames
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import EndSession, Logout, LogoutByToken
+from app.flows.sessions.revocations import CACHE_ENTRIES as FEED_ENTRIES
+from app.flows.sessions.revocations import ListRevocations
 from app.flows.sessions.session import Identify, IssueToken, RenewToken
 from app.flows.sessions.verify import CACHE_ENTRIES, Verify
 from app.flows.xrpc.call import CallPds
@@ -136,6 +138,14 @@ def open_use_cases(parts: Parts) -> UseCases:
             identify=identify,
             seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
+        ),
+        list_revocations=ListRevocations(
+            sessions=stores.sessions,
+            ring=rings.platform,
+            issuer=settings.public_url,
+            token_lifetime=settings.token_lifetime,
+            clock=clock,
+            answers=MemoryCache(clock, max_entries=FEED_ENTRIES),
         ),
         devices=Devices(sessions=stores.sessions, ending=ending),
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),

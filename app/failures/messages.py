@@ -375,6 +375,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "page.",
         START_AGAIN,
     ),
+    ("invalid_request", "cursor"): Row(
+        "That is no cursor of this feed",
+        "Ask with the next of an earlier answer, or without since.",
+        START_AGAIN,
+    ),
     ("invalid_request", "call"): Row(
         "We could not read that call",
         "It was not passed on: {reason}.",

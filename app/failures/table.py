@@ -70,6 +70,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.NativeLoginClosed: Row("login_expired", 400, "native"),
     flow.VerifierMismatch: Row("wrong_verifier", 403),
     flow.CallNotAllowed: Row("call_not_allowed", 403),
+    flow.CursorInvalid: Row("invalid_request", 400, "cursor"),
     flow.CallMalformed: Row("invalid_request", 400, "call"),
     flow.CallTooLarge: Row("too_large", 413, "call"),
     flow.HostRateLimited: Row("too_many_requests", 429, "pds"),

@@ -19,6 +19,7 @@ from app.flows.native.wait import AwaitNativeLogin
 from app.flows.people.signup import ChooseUsername
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import Logout, LogoutByToken
+from app.flows.sessions.revocations import ListRevocations
 from app.flows.sessions.session import Identify, RenewToken
 from app.flows.sessions.verify import Verify
 from app.flows.xrpc.call import CallPds
@@ -39,6 +40,7 @@ class UseCases:
     verify: Verify
     logout: Logout
     logout_by_token: LogoutByToken
+    list_revocations: ListRevocations
     devices: Devices
     start_native: StartNativeLogin
     open_native: OpenNativeLogin

@@ -127,6 +127,13 @@ class CallNotAllowed(FlowError):
         self.reason = reason
 
 
+class CursorInvalid(FlowError):
+    """The `since` of a request is no cursor that an earlier answer gave."""
+
+    def __init__(self) -> None:
+        super().__init__("not a cursor of this feed")
+
+
 class CallMalformed(FlowError):
     """A call that its PDS could take for another one than we do."""
 

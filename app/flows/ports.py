@@ -170,6 +170,11 @@ class Sessions(Protocol):
     def end(self, sid: str, now: float) -> bool:
         """End the session; True for the one caller that ended it."""
 
+    def ended_after(
+        self, second: int, sid: str, *, limit: int
+    ) -> Sequence[tuple[str, int]]:
+        """Return sid and `ended_at` of ended sessions after (second, sid), in order."""
+
     def finish_signup(self, sid: str, *, expires_at: float) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""
 

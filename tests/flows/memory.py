@@ -50,6 +50,11 @@ class MemorySessions:
             self._change(sid, ended_at=now)
         return was_live
 
+    def ended_after(self, second, sid, *, limit):
+        ended = sorted((s.ended_at, s.sid) for s in self.rows.values() if s.ended_at)
+        later = [(name, at) for at, name in ended if (at, name) > (second, sid)]
+        return later[:limit]
+
     def finish_signup(self, sid, *, expires_at):
         self._change(sid, pending_for=None, destination=None, expires_at=expires_at)
 

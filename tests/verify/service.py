@@ -34,7 +34,6 @@ class FakeService:
         self.clock = Clock(float(int(time.time())))
         self.published = {"first": _KEYS[0]}
         self.ended: dict[str, int] = {}
-        self.dropped: list[str] = []
         self.is_down = False
         self.asked: list[str] = []
         self.feed_signer = "first"
@@ -65,7 +64,7 @@ class FakeService:
             "iat": int(self.clock.now),
             "exp": int(self.clock.now) + HOUR,
             "sessions": dict(page),
-            "keys": self.dropped,
+            "keys": list(self.published),
             "next": str(start + len(page)),
             "more": start + len(page) < len(self.ended),
         }

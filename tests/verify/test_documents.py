@@ -174,12 +174,24 @@ def test_dropped_key_is_refused_before_the_keys_are_refreshed(service: FakeServi
     verifier = service.verifier()
     token = service.token()
     verifier.verify(token)
-    service.dropped.append("first")
+    del service.published["first"]
     service.feed_signer = "second"
     service.clock.advance(30)
 
-    with pytest.raises(TokenInvalid, match="dropped"):
+    with pytest.raises(TokenInvalid, match="kid"):
         verifier.verify(token)
+
+
+def test_key_published_after_the_feed_was_read_is_accepted(service: FakeService):
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.publish("second")
+    service.clock.advance(9)
+    with pytest.raises(TokenInvalid, match="kid"):  # the JWKS is 9 s old
+        verifier.verify(service.token(kid="second"))
+    service.clock.advance(1)
+
+    assert verifier.verify(service.token(kid="second"))
 
 
 @pytest.mark.parametrize(

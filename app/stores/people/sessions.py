@@ -57,6 +57,11 @@ END = text("""
     UPDATE sessions SET ended_at = :now
     WHERE sid = :sid AND ended_at IS NULL AND expires_at > :now
 """)
+ENDED_AFTER = text("""
+    SELECT sid, ended_at FROM sessions
+    WHERE ended_at >= :second AND (ended_at > :second OR sid > :sid)
+    ORDER BY ended_at, sid LIMIT :limit
+""")
 FINISH_SIGNUP = text("""
     UPDATE sessions
     SET pending_for = NULL, destination = NULL, expires_at = :expires_at
@@ -106,6 +111,14 @@ class SqlSessions:
         """End the session; True for the one caller that ended it."""
         with self._database.write() as connection:
             return connection.execute(END, {"sid": sid, "now": int(now)}).rowcount == 1
+
+    def ended_after(
+        self, second: int, sid: str, *, limit: int
+    ) -> Sequence[tuple[str, int]]:
+        """Return sid and `ended_at` of ended sessions after (second, sid), in order."""
+        wanted = {"second": second, "sid": sid, "limit": limit}
+        with self._database.read() as connection:
+            return [tuple(row) for row in connection.execute(ENDED_AFTER, wanted)]
 
     def finish_signup(self, sid: str, *, expires_at: float) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""

@@ -4,7 +4,7 @@
 these claims beside `iss`, `iat` and `exp`:
 
 - `sessions`: an object from session id to the second after which it may be forgotten;
-- `keys`: the ids of signing keys that were dropped, because they leaked;
+- `keys`: the ids of the keys that are published now;
 - `next`: the cursor for `?since=`, which gives what is new;
 - `more`: true when the answer was cut, and the next one follows at once.
 """
@@ -31,7 +31,7 @@ class Revocations:
     sessions: Mapping[str, int] = field(default_factory=dict)
     """From session id to the Unix time after which no token of it can live."""
     keys: frozenset[str] = frozenset()
-    """Ids of signing keys that were dropped."""
+    """Ids of the keys that were published when the feed was read."""
     cursor: str = ""
 
 

@@ -73,6 +73,18 @@ class Opener:
         self._check(claims)
         return kid, claims
 
+    def require_key(self, kid: str) -> jwt.PyJWK:
+        """Return a key of the JWKS as it is now, at most `KEYS_REFETCH` seconds old.
+
+        Raises:
+            TokenInvalid: the service publishes no such key.
+        """
+        self.keys.refresh(every=KEYS_REFETCH)
+        try:
+            return (self.keys.get() or {})[kid]
+        except KeyError:
+            raise TokenInvalid("kid: not one of the service's keys") from None
+
     def _checked_kid(self, token: str, typ: str) -> str:
         """Return the key id, when the header is one that this service writes."""
         try:
@@ -97,13 +109,7 @@ class Opener:
         keys = self.keys.get()
         if keys is None:
             raise KeysUnavailable("the service's keys could not be fetched yet")
-        if kid not in keys:
-            self.keys.refresh(every=KEYS_REFETCH)
-            keys = self.keys.get() or {}
-        try:
-            return keys[kid]
-        except KeyError:
-            raise TokenInvalid("kid: not one of the service's keys") from None
+        return keys[kid] if kid in keys else self.require_key(kid)
 
     def _check(self, claims: Mapping[str, Any]) -> None:
         if claims.get("iss") != self.issuer:

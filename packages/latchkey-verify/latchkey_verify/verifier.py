@@ -106,8 +106,9 @@ class Verifier:
             raise TokenInvalid("aud: another audience")
         person = _person(claims)
         ended = self._ended.get() or Revocations()
-        if kid in ended.keys:
-            raise TokenInvalid("kid: the key was dropped")
+        if ended.keys and kid not in ended.keys:
+            # It was dropped, or published after the feed was read.
+            self._opener.require_key(kid)
         if person.sid in ended.sessions:
             raise SessionEnded("sid: the session has ended")
         return person

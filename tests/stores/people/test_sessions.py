@@ -153,3 +153,18 @@ def test_beyond_returns_the_sessions_used_longest_ago(sessions, clock):
 
     assert sessions.beyond(ALICE, 2) == ["sid-1", "sid-0"]
     assert sessions.beyond(ALICE, 4) == []
+
+
+def test_ended_after_returns_pages_in_the_order_of_the_ends(sessions, clock):
+    now = int(clock())
+    for place in (3, 1, 2, 4):
+        sessions.add(session(sid=f"sid-{place}"), secret=str(place))
+        sessions.end(f"sid-{place}", now + place // 2)
+    sessions.add(session(sid="live"), secret="live")
+
+    first = sessions.ended_after(now, "", limit=2)
+    second = sessions.ended_after(first[-1][1], first[-1][0], limit=5)
+
+    assert first == [("sid-1", now), ("sid-2", now + 1)]
+    assert second == [("sid-3", now + 1), ("sid-4", now + 2)]
+    assert sessions.ended_after(now + 3, "", limit=5) == []
