@@ -204,6 +204,12 @@ CREATE TABLE IF NOT EXISTS rate_counters (
 );
 CREATE INDEX IF NOT EXISTS rate_counters_by_expiry ON rate_counters (expires_at);
 
+-- When the work of a timer last ended: `sweep`, `backup`.
+CREATE TABLE IF NOT EXISTS runs (
+    name     TEXT   PRIMARY KEY,
+    ended_at BIGINT NOT NULL
+);
+
 -- Work that one process of all nodes does at a time.
 CREATE TABLE IF NOT EXISTS leases (
     name   TEXT   PRIMARY KEY,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.commands import Administration
 from app.config import Settings
 from app.flows.storage.upgrade import UpgradeSchema
@@ -26,6 +28,7 @@ def administration_of(parts: Parts) -> Administration:
         sweep=Sweep(
             expired=stores.expired,
             lease=stores.sweep_lease,
+            note_end=partial(stores.runs.note, "sweep"),
             revoke=lambda did, session_id, deadline: parts.client.revoke(
                 did, session_id, deadline=deadline
             ),

@@ -52,6 +52,7 @@ from app.stores.rates.database_counters import DatabaseCounters
 from app.stores.rates.host_counters import HostCounters, counters_path
 from app.stores.rates.known_hosts import SqlKnownHosts
 from app.stores.rates.rate_limits import Counters, LimitsCounters, RateLimits
+from app.stores.runs import SqlRuns
 from app.stores.sql.database import Database, open_database
 from app.stores.sql.health import DatabaseHealth
 from app.stores.sweep import SqlExpired
@@ -95,6 +96,7 @@ class Stores:
     audit: SqlAudit
     expired: SqlExpired
     sweep_lease: SqlLease
+    runs: SqlRuns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +229,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         audit=SqlAudit(database),
         expired=SqlExpired(database),
         sweep_lease=SqlLease(database, "sweep"),
+        runs=SqlRuns(database),
     )
 
 

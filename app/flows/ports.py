@@ -311,3 +311,13 @@ class Audit(Protocol):
         detail: Mapping[str, object] | None = None,
     ) -> None:
         """Append one event; `detail` becomes JSON and holds no secret."""
+
+
+class Runs(Protocol):
+    """When the work of a timer last ended; named `sweep` or `backup`."""
+
+    def note(self, name: str, now: float) -> None:
+        """Note that a run has ended."""
+
+    def last(self, name: str) -> float | None:
+        """Return when a run of this name last ended, or None."""

@@ -159,6 +159,8 @@ class Sweep:
     keep_keys: Callable[[], int]
     """Brings the key rings up to date; returns how many keys changed."""
     audit_lifetime: float = AUDIT_LIFETIME
+    note_end: Callable[[float], object] = lambda _now: None
+    """Notes when a sweep has ended, for `doctor`."""
     pause: Callable[[float], object] = time.sleep
 
     def run(self) -> Swept | None:
@@ -167,9 +169,11 @@ class Sweep:
         if not turn.lasts():
             return None
         try:
-            return self._sweep(turn)
+            swept = self._sweep(turn)
         finally:
             turn.end()
+        self.note_end(self.clock())
+        return swept
 
     def _sweep(self, turn: _Turn) -> Swept:
         """Delete local rows first, then ask hosts.

@@ -25,6 +25,12 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS runs (
+        name     TEXT   PRIMARY KEY,
+        ended_at BIGINT NOT NULL
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS former_keys (
         thumbprint TEXT PRIMARY KEY,
         ring       TEXT NOT NULL,
