@@ -12,10 +12,12 @@ from typing import Any
 import click
 from flask import Flask
 
-from . import config, init, keys, sweep, upgrade, version
+from . import backup, config, db, init, keys, sweep, upgrade, version
 from .administration import Administration, in_one_line
 
-ANY_SCHEMA = frozenset({"config", "doctor", "init", "upgrade", "version"})
+ANY_SCHEMA = frozenset(
+    {"backup", "config", "doctor", "init", "restore", "upgrade", "version"}
+)
 """Commands that run on a database of any release, or on none."""
 
 __all__ = ["Administration", "commands", "init_app"]
@@ -30,9 +32,12 @@ def init_app(app: Flask, administration: Administration, release: str) -> None:
 def commands(administration: Administration, release: str) -> list[click.Command]:
     """Return the commands by name; each one, and each of a group, has `--version`."""
     top = [
+        backup.back_up(administration),
         config.group(administration),
+        db.group(administration),
         init.command(administration),
         keys.group(administration),
+        backup.restore(administration),
         sweep.command(administration),
         upgrade.command(administration),
         version.command(administration, release),

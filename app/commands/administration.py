@@ -11,7 +11,8 @@ import click
 
 from app.flows.errors import FlowError
 from app.flows.keys import KeyUseCases
-from app.flows.storage.upgrade import Schema, UpgradeSchema
+from app.flows.storage import StorageWork
+from app.flows.storage.upgrade import Schema
 from app.flows.sweep import Sweep
 
 Result = TypeVar("Result")
@@ -22,7 +23,7 @@ class Administration:
     """The use cases, stores and plain values behind the commands."""
 
     schema: Schema
-    upgrade_schema: UpgradeSchema
+    storage: StorageWork
     keys: KeyUseCases
     sweep: Sweep
     signing_key_path: Path | None

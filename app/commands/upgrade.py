@@ -35,7 +35,7 @@ def command(administration: Administration) -> click.Command:
         `init` creates its tables. Without a change to make it exits with 0.
         """
         before, after = in_one_line(
-            lambda: administration.upgrade_schema.run(
+            lambda: administration.storage.upgrade.run(
                 operator, lambda step: click.echo(step, err=True)
             )
         )

@@ -339,6 +339,11 @@ class Variables(BaseSettings):
         "on",
         "Logs one line for each request. Off: where the proxy logs them already.",
     )
+    backup_keep: Annotated[int, number(least=1, most=1000)] = setting(
+        "7",
+        "How many backups `backup DIRECTORY` keeps in a directory; older ones are "
+        "deleted once the new one is complete.",
+    )
     ca_bundle: Certificates = setting(
         None,
         "Certificates (PEM) trusted for outgoing TLS, in place of the usual ones.",

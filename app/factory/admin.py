@@ -6,11 +6,11 @@ from functools import partial
 
 from app.commands import Administration
 from app.config import Settings
-from app.flows.storage.upgrade import UpgradeSchema
 from app.flows.sweep import Sweep
 
 from .container import Parts
 from .keys import open_key_use_cases
+from .storage import storage_work_of
 
 
 def administration_of(parts: Parts) -> Administration:
@@ -21,9 +21,7 @@ def administration_of(parts: Parts) -> Administration:
     cookie_host = settings.cookie_domain or settings.host
     return Administration(
         schema=stores.database,
-        upgrade_schema=UpgradeSchema(
-            schema=stores.database, audit=stores.audit, clock=clock
-        ),
+        storage=storage_work_of(parts),
         keys=keys,
         sweep=Sweep(
             expired=stores.expired,

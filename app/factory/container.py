@@ -82,6 +82,7 @@ class Stores:
     """The SQL stores, behind the ports of `flows` and `atproto`."""
 
     database: Database
+    cipher: Cipher
     states: SqlStateStore
     grants: SqlSessionStore
     cache: SqlCache
@@ -215,6 +216,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
     cipher = Cipher(secret_key, settings.secret_key_fallbacks)
     return Stores(
         database=database,
+        cipher=cipher,
         states=SqlStateStore(database, cipher, clock),
         grants=SqlSessionStore(database, cipher),
         cache=SqlCache(database, clock),

@@ -34,15 +34,22 @@ def add_column(table: str, column: str, kind: str) -> None:
 def create_index(name: str, on: str) -> None:
     """Create an index; `on` is the table with its columns, as in schema.sql.
 
-    PostgreSQL builds it while others write. What an interrupted build leaves behind is
-    marked invalid there, and dropped here.
+    An upgrade of PostgreSQL builds it while others write. What an interrupted build
+    leaves behind is marked invalid there, and dropped here.
     """
-    if op.get_bind().dialect.name != "postgresql":
+    if not _is_concurrent():
         execute(f"CREATE INDEX IF NOT EXISTS {name} ON {on}")
         return
     if op.get_bind().execute(INVALID_INDEX, {"name": name}).scalar():
         execute(f"DROP INDEX CONCURRENTLY {name}")
     execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
+
+
+def _is_concurrent() -> bool:
+    """Tell whether each statement is a transaction of its own, on PostgreSQL."""
+    connection = op.get_bind()
+    level = connection.get_execution_options().get("isolation_level")
+    return connection.dialect.name == "postgresql" and level == "AUTOCOMMIT"
 
 
 def execute(statement: str) -> None:

@@ -28,6 +28,7 @@ from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
 from app.stores.sql import postgresql, sqlite
 from app.stores.sql.versions import (
     CURRENT,
+    create_release,
     create_schema,
     require_current,
     upgrade,
@@ -85,6 +86,9 @@ class Dialect(Protocol):
 
     def migrating(self, engine: Engine) -> AbstractContextManager[Connection]:
         """Open a connection for a migration, which one process does at a time."""
+
+    def snapshot(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """Open a connection whose statements all see the same moment."""
 
     def notify(self, connection: Connection, channel: str, payload: str) -> None:
         """Tell the listeners of a channel when this transaction commits."""
@@ -228,6 +232,27 @@ class Database:
             return None, CURRENT
         with _translated(), self._dialect.migrating(self._engine) as connection:
             return upgrade(connection, report)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a connection whose statements all see the same moment."""
+        with _translated(), self._dialect.snapshot(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def create(self, schema: str) -> Iterator[Connection]:
+        """Create the tables of a release in an empty database, in one transaction.
+
+        The block fills them; if it fails, the database stays empty.
+
+        Raises:
+            SchemaMismatch: the database is not empty, or the release is unknown.
+        """
+        self.make()
+        with self.write() as connection:
+            self._dialect.lock_schema(connection)
+            create_release(connection, schema)
+            yield connection
 
     def _is_missing(self) -> bool:
         return self.path is not None and not self.path.exists()

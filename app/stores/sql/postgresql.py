@@ -85,6 +85,18 @@ def lock_schema(connection: Connection) -> None:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads and sees one moment, without a time limit."""
+    reader = engine.execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
+    with reader.connect() as connection:
+        connection.detach()  # closed in the end, with its limits
+        connection.exec_driver_sql("SET SESSION statement_timeout = 0")
+        yield connection
+
+
+@contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """Open a connection whose statements stand alone, for one process at a time.
 

@@ -128,6 +128,14 @@ def lock_schema(_connection: Connection) -> None:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that reads: it sees the moment of its first statement."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        yield connection
+
+
+@contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """Open a transaction for a migration: all of it, or nothing when interrupted."""
     with engine.connect() as connection:

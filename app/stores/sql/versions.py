@@ -56,6 +56,26 @@ def create_schema(connection: Connection) -> bool:
     return True
 
 
+def create_release(connection: Connection, version: str) -> None:
+    """Create the tables of a release, in the caller's transaction.
+
+    Raises:
+        SchemaMismatch: the database is not empty, or the release is unknown.
+    """
+    found = version_of(connection)
+    if found is not None or inspect(connection).get_table_names():
+        raise SchemaMismatch(
+            f"the database is not empty (schema of release {found or 'unknown'}): "
+            "only an empty one is filled"
+        )
+    if version == CURRENT:
+        create_schema(connection)
+        return
+    if version not in _known():
+        raise _unknown(version)
+    _migrate(connection, version, lambda _step: None)
+
+
 def require_current(connection: Connection) -> None:
     """Raise `SchemaMismatch` unless the database has the schema of this release."""
     found = version_of(connection)
@@ -81,26 +101,32 @@ def upgrade(
     Raises:
         SchemaMismatch: a release that this one does not know made the tables.
     """
-    from alembic import command  # noqa: PLC0415 - a quarter second, needed here alone
-
     found = version_of(connection)
     if found is None or found == CURRENT:
         return found, CURRENT
     if found not in _known():
         raise _unknown(found)
+    _migrate(connection, CURRENT, report)
+    return found, CURRENT
+
+
+def _migrate(
+    connection: Connection, version: str, report: Callable[[str], None]
+) -> None:
+    from alembic import command  # noqa: PLC0415 - a quarter second, needed here alone
+
     config = _config()
     config.attributes |= {"connection": connection, "report": report}
-    if found == FIRST:
+    if version_of(connection) == FIRST:
         command.stamp(config, FIRST)
-    command.upgrade(config, CURRENT)
-    return found, CURRENT
+    command.upgrade(config, version)
 
 
 def _unknown(found: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the database has the schema of release {found}, which is newer than this "
-        f"release's ({CURRENT}): install that release, or `restore` a backup made "
-        "before it into an empty database"
+        f"the schema of release {found} is newer than this release's ({CURRENT}): "
+        "install that release, or `restore` a backup made before it into an empty "
+        "database"
     )
 
 
