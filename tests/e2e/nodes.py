@@ -1,0 +1,122 @@
+"""Two nodes of one platform on one PostgreSQL, behind nginx, and what befalls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from sqlalchemy import text
+
+from tests.e2e.crowd import Crowd, Person
+from tests.e2e.laboratory import Laboratory
+from tests.e2e.visitor import Visitor
+from tests.lab.network import NODE_NAMES, Network
+from tests.lab.processes import session
+from tests.lab.service import SCOPE_MAX, start_node
+from tests.stores.cluster import Cluster
+
+AHEAD = 20.0
+"""Seconds by which the clock of node b is ahead."""
+
+PATIENCE = 40.0
+"""Seconds for an answer: more than PostgreSQL is away."""
+
+GET_SESSION = "/auth/xrpc/com.atproto.server.getSession"
+END_ACCESS = "UPDATE oauth_sessions SET expires_at = 1 WHERE did = :did"
+
+
+@dataclass
+class Nodes:
+    """The platform; its laboratory is that of node a."""
+
+    lab: Laboratory
+    database: Cluster
+
+    @property
+    def network(self) -> Network:
+        return self.lab.network
+
+    @contextmanager
+    def visitor(self) -> Iterator[Visitor]:
+        """Open a fresh browser profile whose requests go to any node."""
+        with self.lab.visitor() as visitor:
+            yield visitor
+
+    @contextmanager
+    def person(self) -> Iterator[Person]:
+        """Let a newcomer sign in, and keep their browser open."""
+        account = self.lab.new_account("n")
+        with self.visitor() as visitor:
+            visitor.become(account, account.handle.partition(".")[0])
+            assert visitor.token
+            self.lab.secrets.add(visitor.token)
+            yield Person(account, visitor, visitor.cookies())
+
+    def ask(self, node: str | None, path: str, **options: Any) -> requests.Response:
+        """Ask one node, or any, through the proxy."""
+        headers = {**options.pop("headers", {}), **({"X-Node": node} if node else {})}
+        with session(self.network.ca) as http:
+            return http.request(
+                options.pop("method", "GET"),
+                self.lab.service.url + path,
+                headers=headers,
+                timeout=PATIENCE,
+                allow_redirects=False,
+                **options,
+            )
+
+    def on_each(self, path: str, person: Person) -> list[requests.Response]:
+        """Ask each node with the person's cookies."""
+        return [self.ask(node, path, cookies=person.cookies) for node in NODE_NAMES]
+
+    def call_at_once(self, person: Person, times: int) -> list[int]:
+        """Call the person's PDS through both nodes at the same time."""
+        nodes = [NODE_NAMES[turn % len(NODE_NAMES)] for turn in range(times)]
+        with ThreadPoolExecutor(times) as pool:
+            answers = pool.map(
+                lambda node: self.ask(node, GET_SESSION, headers=person.bearer), nodes
+            )
+            return [answer.status_code for answer in answers]
+
+    def end_access(self, person: Person) -> None:
+        """Let every node take the person's access token for one that has run out."""
+        with self.lab.vault.database.write() as connection:
+            connection.execute(text(END_ACCESS), {"did": person.account.did})
+
+    @contextmanager
+    def crowd(self, *people: Person) -> Iterator[Crowd]:
+        """Let the people use the platform from many threads while a block runs."""
+        with Crowd(self.ask, people) as crowd:
+            yield crowd
+
+    # --- what is done to them ---------------------------------------------------
+
+    def kill(self, node: str) -> None:
+        """End every process of a node at once."""
+        self.network.processes.kill(f"node-{node}")
+
+    def start(self, node: str) -> None:
+        """Start a node that has ended, and wait until it is ready."""
+        self.network.processes.start_again(f"node-{node}")
+
+    def deploy(self) -> None:
+        """Restart one node after the other, as the playbook does."""
+        for node in NODE_NAMES:
+            with self.network.processes.without(f"node-{node}"):
+                pass
+
+
+@contextmanager
+def open_nodes(prod_like: Laboratory, database: Cluster) -> Iterator[Nodes]:
+    """Start both nodes in the network of another laboratory."""
+    settings = {"LATCHKEY_SCOPE": SCOPE_MAX, "LATCHKEY_SCOPE_MAX": SCOPE_MAX}
+    options = {"database_url": database.url, "settings": settings}
+    first, _ = (
+        start_node(prod_like.network, node, ahead=ahead, **options)  # type: ignore[arg-type]
+        for node, ahead in zip(NODE_NAMES, (0.0, AHEAD), strict=True)
+    )
+    yield Nodes(prod_like.beside(first), database)

@@ -1,0 +1,261 @@
+"""Two nodes serve the same people while nodes and database fail.
+
+The clock of node b is 20 seconds ahead throughout. Whatever happens, nobody is signed
+out, and a login that a person could still finish is finished.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.crowd import Crowd, Person
+from tests.e2e.ledger import grants
+from tests.e2e.nodes import Nodes
+from tests.e2e.test_native import events
+from tests.e2e.visitor import Visitor
+from tests.lab.network import NODE_NAMES, Account
+from tests.lab.processes import session
+from tests.lab.service import ROOT
+
+PAUSE_OF_POSTGRESQL = 30.0
+EVERYWHERE_WITHIN = 10.0
+
+
+@pytest.fixture(scope="module")
+def alice(nodes: Nodes) -> Iterator[Person]:
+    with nodes.person() as person:
+        yield person
+
+
+@pytest.fixture(scope="module")
+def bob(nodes: Nodes) -> Iterator[Person]:
+    with nodes.person() as person:
+        yield person
+
+
+@pytest.fixture
+def visitor(nodes: Nodes) -> Iterator[Visitor]:
+    with nodes.visitor() as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def account(nodes: Nodes) -> Account:
+    return nodes.lab.new_account("n")
+
+
+def go_to(visitor: Visitor, node: str) -> None:
+    """Let this browser's requests go to one node from now on."""
+    visitor.context.set_extra_http_headers({"X-Node": node})
+
+
+def begin(visitor: Visitor, account: Account, node: str) -> None:
+    """Begin a login on a node, up to the host's page."""
+    go_to(visitor, node)
+    visitor.open_login()
+    visitor.identify_as(account.handle)
+
+
+def finish(visitor: Visitor, account: Account, node: str) -> None:
+    """Finish it on a node, and choose a username."""
+    go_to(visitor, node)
+    visitor.approve(account)
+    visitor.choose_username(account.handle.partition(".")[0])
+
+
+def require_signed_in(nodes: Nodes, *people: Person) -> None:
+    """Fail unless each node knows each person, and their host still serves them."""
+    for person in people:
+        answers = nodes.on_each("/auth/session", person)
+        assert [one.json().get("did") for one in answers] == [person.account.did] * 2
+        assert nodes.call_at_once(person, 2) == [200, 200]
+
+
+def tell(capsys: pytest.CaptureFixture[str], what: str, crowd: Crowd) -> None:
+    with capsys.disabled():
+        print(f"\n{what}: {crowd.seen.total()} answers")
+        for outcome, times in sorted(crowd.seen.items()):
+            print(f"  {times:>6} {outcome}")
+
+
+@pytest.mark.parametrize(("here", "there"), [("a", "b"), ("b", "a")])
+def test_login_that_began_on_one_node_is_finished_on_the_other(
+    nodes: Nodes, visitor: Visitor, account: Account, here: str, there: str
+) -> None:
+    begin(visitor, account, here)
+    finish(visitor, account, there)
+
+    assert visitor.whoami()["did"] == account.did
+    go_to(visitor, here)
+    assert visitor.whoami()["did"] == account.did
+
+
+@pytest.mark.parametrize(("here", "there"), [("a", "b"), ("b", "a")])
+def test_app_that_awaits_on_one_node_hears_of_the_decision_on_the_other(
+    nodes: Nodes, visitor: Visitor, account: Account, here: str, there: str
+) -> None:
+    with session(nodes.network.ca) as http:
+        http.headers["X-Node"] = here
+        begun = http.post(
+            f"{nodes.lab.service.url}/auth/native/login",
+            json={"identifier": account.handle, "app_name": "Sketch"},
+            timeout=30,
+        ).json()
+        url = f"{nodes.lab.service.url}/auth/native/login/{begun['session_id']}/await"
+        headers = {"Accept": "text/event-stream"}
+        with http.get(url, headers=headers, stream=True, timeout=60) as stream:
+            heard = events(stream)
+            assert next(heard) == {"status": "pending"}
+            go_to(visitor, there)
+            visitor.page.goto(begun["oauth_url"])
+            visitor.approve(account)
+            visitor.choose_username(account.handle.partition(".")[0])
+            began = time.monotonic()
+            visitor.press("Yes, it is my app")
+            completed = next(heard)
+
+    assert completed["did"] == account.did
+    assert time.monotonic() - began < EVERYWHERE_WITHIN
+    token = {"Authorization": f"Bearer {completed['token']}"}
+    for node in NODE_NAMES:
+        assert nodes.ask(node, "/auth/session", headers=token).status_code == 200
+
+
+def test_calls_on_both_nodes_at_once_refresh_once(nodes: Nodes, alice: Person) -> None:
+    [before] = grants(nodes.network, alice.account.did)
+    nodes.end_access(alice)
+
+    assert set(nodes.call_at_once(alice, 12)) == {200}
+
+    [after] = grants(nodes.network, alice.account.did)
+    assert after.refreshes == before.refreshes + 1
+
+
+def test_sweeps_on_both_nodes_at_once_leave_everyone_signed_in(
+    nodes: Nodes, alice: Person, bob: Person
+) -> None:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "sweep"]
+    sweeps = [
+        subprocess.Popen(
+            command,
+            env=dict(nodes.lab.service.environment),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in NODE_NAMES
+    ]
+    outputs = [sweep.communicate(timeout=60)[0] for sweep in sweeps]
+
+    assert [sweep.returncode for sweep in sweeps] == [0, 0], outputs
+    require_signed_in(nodes, alice, bob)
+
+
+def test_sign_out_on_one_node_is_known_on_the_other_within_ten_seconds(
+    nodes: Nodes,
+) -> None:
+    with nodes.person() as person:
+        for answer in nodes.on_each("/auth/verify", person):
+            assert answer.status_code == 200
+        go_to(person.visitor, "a")
+        person.visitor.sign_out()
+        ended = time.monotonic()
+        while nodes.ask("b", "/auth/verify", cookies=person.cookies).ok:
+            assert time.monotonic() - ended < EVERYWHERE_WITHIN
+            time.sleep(0.2)
+
+
+def test_deploy_under_load_answers_every_request(
+    nodes: Nodes,
+    alice: Person,
+    bob: Person,
+    visitor: Visitor,
+    account: Account,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begin(visitor, account, "a")
+    with nodes.crowd(alice, bob) as crowd:
+        crowd.wait_for(30)
+        nodes.deploy()
+        crowd.wait_for(30)
+
+    tell(capsys, "Deploy of both nodes, one after the other", crowd)
+    assert not crowd.failures
+    assert not crowd.outages
+    finish(visitor, account, "b")
+    require_signed_in(nodes, alice, bob)
+
+
+@pytest.mark.parametrize("node", NODE_NAMES)
+def test_node_that_is_killed_under_load_signs_nobody_out(
+    nodes: Nodes,
+    alice: Person,
+    bob: Person,
+    visitor: Visitor,
+    account: Account,
+    node: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begin(visitor, account, node)
+    with nodes.crowd(alice, bob) as crowd:
+        for _ in range(3):
+            nodes.end_access(alice)
+            crowd.wait_for(20)
+            nodes.kill(node)
+            crowd.wait_for(20)
+            nodes.start(node)
+            crowd.wait_for(20)
+
+    tell(capsys, f"Node {node} killed three times", crowd)
+    assert not crowd.failures
+    finish(visitor, account, node)
+    require_signed_in(nodes, alice, bob)
+
+
+def test_restart_of_postgresql_signs_nobody_out(
+    nodes: Nodes,
+    alice: Person,
+    bob: Person,
+    visitor: Visitor,
+    account: Account,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begin(visitor, account, "a")
+    with nodes.crowd(alice, bob) as crowd:
+        crowd.wait_for(30)
+        with nodes.database.down():
+            crowd.wait_for(10)
+        crowd.wait_for(60)
+
+    tell(capsys, "PostgreSQL restarted", crowd)
+    assert not crowd.failures
+    finish(visitor, account, "b")
+    require_signed_in(nodes, alice, bob)
+
+
+def test_pause_of_postgresql_signs_nobody_out(
+    nodes: Nodes,
+    alice: Person,
+    bob: Person,
+    visitor: Visitor,
+    account: Account,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begin(visitor, account, "b")
+    with nodes.crowd(alice, bob) as crowd:
+        crowd.wait_for(30)
+        with nodes.database.paused():
+            time.sleep(PAUSE_OF_POSTGRESQL)
+        crowd.wait_for(60)
+
+    tell(capsys, f"PostgreSQL paused for {PAUSE_OF_POSTGRESQL:.0f} s", crowd)
+    assert not crowd.failures
+    assert crowd.seen["keys 200"]
+    finish(visitor, account, "a")
+    require_signed_in(nodes, alice, bob)
