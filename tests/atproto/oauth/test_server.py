@@ -93,9 +93,9 @@ def test_what_the_assertion_says(library: Library, network: FakeNetwork) -> None
     assert library.clock() < claims["exp"] <= library.clock() + 60
 
 
-@pytest.mark.parametrize("skew", [2, -40])
+@pytest.mark.parametrize("skew", [2, 24, -34])
 def test_an_assertion_of_a_clock_that_is_off_is_taken(world: World, skew: int) -> None:
-    """Requirement 4.12: two seconds fast is not in the server's future."""
+    """Requirement 4.12: a clock that is fast is not in the server's future."""
     library = Library(world, clock=world.clock.skewed(skew))
 
     assert library.begins(ALICE).state
