@@ -19,6 +19,33 @@ CREATE TABLE IF NOT EXISTS users (
     -- Authorization server of the last sign-in; another at the next one means a move.
     issuer            TEXT
 );
+CREATE INDEX IF NOT EXISTS users_by_handle ON users (handle);
+
+-- Usernames that were given up, by a change or with a deleted account, and that no other
+-- account may have for a while.
+CREATE TABLE IF NOT EXISTS username_holds (
+    skeleton   TEXT   PRIMARY KEY,
+    username   TEXT   NOT NULL,
+    -- The account that may have the name back; NULL after that was deleted.
+    did        TEXT,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS username_holds_by_expiry ON username_holds (expires_at);
+
+-- Links that let newcomers sign up; of each link only the hash of its secret is stored.
+CREATE TABLE IF NOT EXISTS invitations (
+    invitation_id TEXT   PRIMARY KEY,
+    secret_hash   TEXT   NOT NULL UNIQUE,
+    -- How many newcomers may sign up with it, and how many have.
+    uses          BIGINT NOT NULL,
+    used          BIGINT NOT NULL,
+    -- The unix user that made it.
+    created_by    TEXT   NOT NULL,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    revoked_at    BIGINT
+);
+CREATE INDEX IF NOT EXISTS invitations_by_expiry ON invitations (expires_at);
 
 -- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).
 CREATE TABLE IF NOT EXISTS oauth_auth_requests (

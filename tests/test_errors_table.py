@@ -42,6 +42,7 @@ CONTRACT: dict[str, set[int]] = {
     "account_unavailable": {403},
     "call_not_allowed": {403},
     "account_disabled": {403},
+    "not_a_member": {403},
     "too_many_requests": {429},
     "invalid_request": {400},
     "not_found": {404},

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .oauth.server import ServerAgent
     from .records import AuthRequest, OAuthSession
     from .stores.protocols import SessionStore, StateStore
-    from .syntax.grammar import Did
+    from .syntax.grammar import Did, Handle
     from .syntax.identifier import Identifier
 
 log = logging.getLogger(__name__)
@@ -246,6 +246,25 @@ class OAuthClient:
             error.issuer = request.issuer
             raise
         return Completed(session=session, app_state=request.app_state)
+
+    def verified_handle(
+        self,
+        did: Did,
+        *,
+        deadline: Deadline,
+        matters: Callable[[Handle], bool] = lambda _handle: True,
+    ) -> Handle | None:
+        """Return the handle of an account, verified now in both directions, or None.
+
+        No cache is read. A handle for which `matters` returns false is not looked up.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            HostUnreachable, ServerInvalid: the look-up failed; there may be a handle.
+        """
+        return self._discovery.identities.verified_handle(
+            did, deadline=deadline, matters=matters
+        )
 
     def restore(self, did: Did, session_id: str) -> LiveSession:
         """Return a stored session, ready for requests to its PDS. Sends nothing.

@@ -9,9 +9,10 @@ from app.flows.errors import NotSignedIn
 from app.flows.ports import Session
 from app.flows.sessions.session import SignedIn
 from app.web import cookies
-from app.web.context import flows
+from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
 from app.web.pages.device_name import name_of
+from app.web.pages.event_text import event_in_words
 from app.web.pages.permission_text import in_words
 from app.web.responses import see_other
 from app.web.security.access import access
@@ -72,6 +73,13 @@ def _page(signed_in: SignedIn) -> str:
         here=_described(here),
         others=[_described(session) for session in others],
         ended=request.args.get("ended", ""),
+        events=[
+            {
+                "what": event_in_words(event, site().platform_name),
+                "when": event.created_at,
+            }
+            for event in flows().own_events(signed_in.session.did)
+        ],
         moved_from=cookies.moved_from(),
     )
 

@@ -137,6 +137,7 @@ def callback() -> Response:
             browser_secrets=cookies.flow_secrets(),
             device=printable(request.headers.get("User-Agent")),
             replaces=cookies.session_secret(),
+            invitation=cookies.invitation(),
         )
     except StateUnknown:
         g.callback_secret = ""  # this answer is not the first

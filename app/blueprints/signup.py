@@ -77,15 +77,21 @@ def show() -> str:
 @access("form")
 def submit() -> Response:
     """Create the account and redirect to the destination of the login."""
-    typed, visit = request.form.get("username", ""), _visit()
+    visit = _visit()
+    secret = cookies.session_secret() if visit is None else visit.secret
+    done = flows().choose_username.choose(
+        secret,
+        request.form.get("username", ""),
+        native=visit.login_id if visit else "",
+        invitation=cookies.invitation(),
+    )
     if visit is None:
-        secret = cookies.session_secret()
-        done = flows().choose_username.choose(secret, typed)
         response = redirect_signed_in(done.signed_in, done.destination.return_to)
         cookies.set_session(response, done.signed_in, secret or "")
-        return response
-    done = flows().choose_username.choose(visit.secret, typed, native=visit.login_id)
-    return native_confirm.next_step(done.signed_in.user, visit)
+    else:
+        response = native_confirm.next_step(done.signed_in.user, visit)
+    cookies.end_invitation(response)
+    return response
 
 
 def _newcomer() -> Newcomer:

@@ -12,7 +12,20 @@ from typing import Any
 import click
 from flask import Flask
 
-from . import backup, config, db, init, keys, sweep, upgrade, version
+from . import (
+    audit,
+    backup,
+    config,
+    db,
+    init,
+    invitations,
+    keys,
+    sessions,
+    sweep,
+    upgrade,
+    users,
+    version,
+)
 from .administration import Administration, in_one_line
 
 ANY_SCHEMA = frozenset(
@@ -32,14 +45,18 @@ def init_app(app: Flask, administration: Administration, release: str) -> None:
 def commands(administration: Administration, release: str) -> list[click.Command]:
     """Return the commands by name; each one, and each of a group, has `--version`."""
     top = [
+        audit.command(administration),
         backup.back_up(administration),
         config.group(administration),
         db.group(administration),
         init.command(administration),
+        invitations.group(administration),
         keys.group(administration),
         backup.restore(administration),
+        sessions.group(administration),
         sweep.command(administration),
         upgrade.command(administration),
+        users.group(administration),
         version.command(administration, release),
     ]
     for command in top:

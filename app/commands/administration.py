@@ -11,6 +11,7 @@ import click
 
 from app.flows.errors import FlowError
 from app.flows.keys import KeyUseCases
+from app.flows.people import PeopleUseCases
 from app.flows.storage import StorageWork
 from app.flows.storage.upgrade import Schema
 from app.flows.sweep import Sweep
@@ -26,6 +27,7 @@ class Administration:
     storage: StorageWork
     keys: KeyUseCases
     sweep: Sweep
+    people: PeopleUseCases
     signing_key_path: Path | None
     client_jwk_path: Path | None
     settings_summary: Sequence[str]

@@ -81,6 +81,14 @@ def print_records(records: Iterable[DataclassInstance]) -> None:
         _print_table(rows)
 
 
+def print_lines(records: Iterable[DataclassInstance]) -> None:
+    """Print records as they come: a line of values, or one JSON object each."""
+    for record in records:
+        _refuse_undeclared(record)
+        values = (_as_text(getattr(record, column.name)) for column in fields(record))
+        click.echo(_as_json(record) if wants_json() else "  ".join(values))
+
+
 def wants_json() -> bool:
     """Return whether the running command was given `--json`."""
     return bool(click.get_current_context().meta.get(_JSON))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.flows.people.admission import SignupRule
 from app.flows.xrpc.allow_list import XrpcAllowList
 
 from . import addresses, types
@@ -162,6 +163,19 @@ class Variables(BaseSettings):
         "Usernames that cannot be chosen, besides the list that ships.",
         example="staff,press",
     )
+    signup_allow: Annotated[SignupRule, parsed(SignupRule.parse)] = setting(
+        "everyone",
+        "Who may sign up: `everyone`, `none`, or a list of DIDs, `@handle`, "
+        "`*.example.org` (every handle below it) and `invited` (with a link of "
+        "`invitations create`). The handle is looked up again at the sign-up. Accounts "
+        "that exist are not affected.",
+        example="*.example.org,@alice.example.com,invited",
+    )
+    username_hold: Duration = setting(
+        "90d",
+        "For how long no other account may have a username that was given up, by a "
+        "change or with a deleted account.",
+    )
     native_confirmation: Switch = setting(
         "on",
         "Native apps: the browser asks before an app is let in, and shows a code to "
@@ -234,6 +248,9 @@ class Variables(BaseSettings):
         "30d",
         "Life of the sign-in session, which renews the token without asking the "
         "host again.",
+    )
+    audit_lifetime: Duration = setting(
+        "90d", "How long audit events are kept; the sweep deletes older ones."
     )
     token_algorithm: Annotated[str, one_of("RS256", "ES256", "EdDSA", "HS256")] = (
         setting(

@@ -10,6 +10,7 @@ from app.flows.sweep import Sweep
 
 from .container import Parts
 from .keys import open_key_use_cases
+from .people import people_of
 from .storage import storage_work_of
 
 
@@ -23,6 +24,7 @@ def administration_of(parts: Parts) -> Administration:
         schema=stores.database,
         storage=storage_work_of(parts),
         keys=keys,
+        people=people_of(parts),
         sweep=Sweep(
             expired=stores.expired,
             lease=stores.sweep_lease,
@@ -32,6 +34,7 @@ def administration_of(parts: Parts) -> Administration:
             ),
             clock=clock,
             token_lifetime=settings.token_lifetime,
+            audit_lifetime=settings.audit_lifetime,
             keep_keys=keys.upkeep,
         ),
         signing_key_path=settings.signing_key_path,

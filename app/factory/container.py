@@ -44,7 +44,12 @@ from app.stores.logins.auth_requests import SqlStateStore
 from app.stores.logins.callback_answers import SqlCallbackAnswers
 from app.stores.logins.native_login_events import SqlNativeLoginEvents
 from app.stores.logins.native_logins import SqlNativeLogins
+from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
+from app.stores.people.audit_trail import SqlAuditTrail
+from app.stores.people.erasure import SqlErasure
+from app.stores.people.invitations import SqlInvitations
+from app.stores.people.live_sessions import SqlLiveSessions
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
@@ -89,12 +94,17 @@ class Stores:
     callback_answers: SqlCallbackAnswers
     known_hosts: SqlKnownHosts
     users: SqlUsers
+    accounts: SqlAccounts
+    erasure: SqlErasure
+    invitations: SqlInvitations
     sessions: SqlSessions
+    live_sessions: SqlLiveSessions
     native_logins: SqlNativeLogins
     native_login_events: SqlNativeLoginEvents
     keys: SqlSigningKeys
     key_use: SqlKeyUse
     audit: SqlAudit
+    audit_trail: SqlAuditTrail
     expired: SqlExpired
     sweep_lease: SqlLease
     runs: SqlRuns
@@ -223,12 +233,17 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         callback_answers=SqlCallbackAnswers(database),
         known_hosts=SqlKnownHosts(database, clock),
         users=SqlUsers(database),
+        accounts=SqlAccounts(database),
+        erasure=SqlErasure(database, cipher),
+        invitations=SqlInvitations(database),
         sessions=SqlSessions(database, clock),
+        live_sessions=SqlLiveSessions(database),
         native_logins=SqlNativeLogins(database, cipher),
         native_login_events=SqlNativeLoginEvents(database, clock),
         keys=SqlSigningKeys(database, cipher),
         key_use=SqlKeyUse(database),
         audit=SqlAudit(database),
+        audit_trail=SqlAuditTrail(database),
         expired=SqlExpired(database),
         sweep_lease=SqlLease(database, "sweep"),
         runs=SqlRuns(database),

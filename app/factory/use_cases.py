@@ -19,7 +19,10 @@ from app.flows.native.callback import HoldForApp
 from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
+from app.flows.people.admission import Admission
+from app.flows.people.deletion import DeleteAccount, LeavePlatform
 from app.flows.people.signup import ChooseUsername
+from app.flows.people.trail import OwnEvents
 from app.flows.people.usernames import Usernames
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import EndSession, Logout, LogoutByToken
@@ -76,6 +79,12 @@ def open_use_cases(parts: Parts) -> UseCases:
     ending = EndSession(
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
     )
+    admission = Admission(
+        rule=settings.signup_allow,
+        invitations=stores.invitations,
+        handles=client,
+        clock=clock,
+    )
     permissions = Permissions(scope=settings.scope, declared=settings.declared_scope)
     refusals = ClientRefusals(is_known=parts.is_known, clock=clock)
     start_login = StartLogin(
@@ -101,6 +110,8 @@ def open_use_cases(parts: Parts) -> UseCases:
             refusals=refusals,
             client=client,
             sessions=stores.sessions,
+            users=stores.users,
+            admission=admission,
             native_logins=stores.native_logins,
             sign_in=SignIn(
                 sessions=stores.sessions,
@@ -127,6 +138,9 @@ def open_use_cases(parts: Parts) -> UseCases:
             sessions=stores.sessions,
             users=stores.users,
             usernames=Usernames.load(settings.reserved_usernames),
+            admission=admission,
+            native_logins=stores.native_logins,
+            ending=ending,
             tokens=tokens,
             audit=stores.audit,
             clock=clock,
@@ -148,6 +162,13 @@ def open_use_cases(parts: Parts) -> UseCases:
             answers=MemoryCache(clock, max_entries=FEED_ENTRIES),
         ),
         devices=Devices(sessions=stores.sessions, ending=ending),
+        admission=admission,
+        leave=LeavePlatform(
+            sessions=stores.sessions,
+            users=stores.users,
+            delete=delete_account(parts),
+        ),
+        own_events=OwnEvents(trail=stores.audit_trail),
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
         logout_by_token=LogoutByToken(
             sessions=stores.sessions, verifier=verifier, ending=ending, rates=limits
@@ -204,6 +225,20 @@ def open_use_cases(parts: Parts) -> UseCases:
             spool=Spool(SPOOL_BUDGET),
             audit=CallAudit(audit=stores.audit, rates=limits, clock=clock),
         ),
+    )
+
+
+def delete_account(parts: Parts) -> DeleteAccount:
+    """Return the use case of `users delete` and of "leave" on the account page."""
+    return DeleteAccount(
+        sessions=parts.stores.sessions,
+        native_logins=parts.stores.native_logins,
+        erasure=parts.stores.erasure,
+        revoke=lambda did, session_id, deadline: parts.client.revoke(
+            did, session_id, deadline=deadline
+        ),
+        clock=parts.outside.clock,
+        username_hold=parts.settings.username_hold,
     )
 
 

@@ -14,6 +14,8 @@ from app.blueprints import (
     callback,
     health,
     home,
+    invitation,
+    leave,
     login,
     logout,
     native_confirm,
@@ -49,12 +51,14 @@ MAX_FORM = 64 * 1024
 
 VIEWS = (
     home,
+    invitation,
     login,
     callback,
     result,
     signup,
     logout,
     account,
+    leave,
     session,
     verify,
     revocations,
@@ -122,6 +126,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         cookie_domain=settings.cookie_domain,
         token_lifetime=settings.token_lifetime,
         token_algorithm=settings.token_algorithm,
+        username_hold=settings.username_hold,
         landing_url=settings.landing_url,
         handle_suffix=settings.handle_suffix,
         signup_hosts=tuple(

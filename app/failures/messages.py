@@ -279,6 +279,36 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "reference.",
         OTHER_ACCOUNT,
     ),
+    ("account_disabled", "native"): Row(
+        "This account is closed here",
+        "You have shown who you are, but the people who run {platform} have closed "
+        "this account, so the app was not signed in. Ask them if you think that is a "
+        "mistake, and give the reference.",
+        MY_ACCOUNT,
+    ),
+    ("not_a_member", "native"): Row(
+        "This account cannot join {platform}",
+        "You have shown who you are, but not everyone can sign up here, so the app was "
+        "not signed in. If you were invited, open the link of the invitation first, "
+        "and sign in from the app again.",
+        MY_ACCOUNT,
+        "neutral",
+    ),
+    ("not_a_member", ""): Row(
+        "This account cannot join {platform}",
+        "You have shown who you are, but not everyone can sign up here. Nothing was "
+        "stored. If you were invited, open the link of the invitation first. If you "
+        "have another account that belongs here, use that one.",
+        OTHER_ACCOUNT,
+        "neutral",
+    ),
+    ("not_a_member", "invitation"): Row(
+        "This invitation has ended",
+        "It has been used, was taken back, or is too old. Ask the person who sent it "
+        "for a new one. If you have an account here already, sign in as always.",
+        SIGN_IN,
+        "neutral",
+    ),
     ("reconnect", ""): Row(
         "Please sign in again",
         "You are known here, but your host has ended the session that we had with it. "
@@ -379,6 +409,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "That is no cursor of this feed",
         "Ask with the next of an earlier answer, or without since.",
         START_AGAIN,
+    ),
+    ("invalid_request", "not_confirmed"): Row(
+        "That is not your username",
+        "Nothing was deleted. To delete your account, type your username exactly.",
+        MY_ACCOUNT,
     ),
     ("invalid_request", "call"): Row(
         "We could not read that call",

@@ -63,6 +63,9 @@ TABLE: dict[type[Exception], Row] = {
     flow.ScopeRefused: Row("invalid_scope", 400),
     flow.NotSignedIn: Row("not_signed_in", 401),
     flow.AccountDisabled: Row("account_disabled", 403),
+    flow.NotAMember: Row("not_a_member", 403),
+    flow.InvitationEnded: Row("not_a_member", 403, "invitation"),
+    flow.UsernameNotConfirmed: Row("invalid_request", 400, "not_confirmed"),
     flow.SignupFinished: Row("invalid_request", 400),
     flow.AppNameInvalid: Row("invalid_request", 400, "app_name"),
     flow.CodeChallengeInvalid: Row("invalid_request", 400, "code_challenge"),
@@ -76,6 +79,10 @@ TABLE: dict[type[Exception], Row] = {
     flow.HostRateLimited: Row("too_many_requests", 429, "pds"),
     flow.ServiceBusy: Row("service_unavailable", 503, "call"),
     flow.SigningKeyRefused: Row("internal", 500),
+    flow.AccountUnknown: Row("internal", 500),
+    flow.WhoAmbiguous: Row("internal", 500),
+    flow.SessionUnknown: Row("internal", 500),
+    flow.InvitationUnknown: Row("internal", 500),
     flow.StorageFailed: Row("internal", 500),
     flow.StorageUnavailable: Row("service_unavailable", 503, "storage"),
     token.TokenInvalid: Row("not_signed_in", 401),
@@ -105,6 +112,8 @@ def _variant(error: Exception) -> str:
     """Return which of a row's texts is meant, where the error itself decides."""
     if isinstance(error, atproto.IdentifierInvalid) and error.suggestion:
         return "email"
+    if getattr(error, "for_app", False):
+        return "native"
     if isinstance(error, flow.TooManyRequests) and error.kind != "address":
         return error.kind
     if isinstance(error, atproto.SubjectMismatch) and destination_of(error).upgrades:

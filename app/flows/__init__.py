@@ -16,7 +16,10 @@ from app.flows.login.start import StartLogin
 from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
+from app.flows.people.admission import Admission
+from app.flows.people.deletion import LeavePlatform
 from app.flows.people.signup import ChooseUsername
+from app.flows.people.trail import OwnEvents
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import Logout, LogoutByToken
 from app.flows.sessions.revocations import ListRevocations
@@ -42,6 +45,9 @@ class UseCases:
     logout_by_token: LogoutByToken
     list_revocations: ListRevocations
     devices: Devices
+    admission: Admission
+    leave: LeavePlatform
+    own_events: OwnEvents
     start_native: StartNativeLogin
     open_native: OpenNativeLogin
     confirm_native: ConfirmNativeLogin

@@ -9,6 +9,9 @@
     ├── ScopeRefused         a scope that no service of this platform may ask for
     ├── NotSignedIn          the request has no live session
     ├── AccountDisabled      the platform has disabled this account
+    ├── NotAMember           SIGNUP_ALLOW does not let this account sign up
+    ├── InvitationEnded      an invitation that is unknown, used up, revoked or too old
+    ├── UsernameNotConfirmed another username was typed than that of the account
     ├── SignupFinished       this account has a username already
     ├── AppNameInvalid       an app's name that a page could not show
     ├── CodeChallengeInvalid not the S256 challenge of any verifier
@@ -21,6 +24,10 @@
     ├── HostRateLimited          a PDS asked us to wait; `retry_after` says for how long
     ├── ServiceBusy          this process has no room; `retry_after` says for how long
     ├── SigningKeyRefused    a key that cannot join its ring
+    ├── AccountUnknown       an operator named an account that does not exist
+    ├── WhoAmbiguous         an operator named a handle that several accounts had
+    ├── SessionUnknown       an operator named a session that is not live
+    ├── InvitationUnknown    an operator named an invitation that does not exist
     └── StorageFailed        the database refused a statement: our own fault
         └── StorageUnavailable  it is down, full, read-only, missing or damaged
 
@@ -29,6 +36,8 @@ Failures of the protocol are `app.atproto.errors`, failures of the platform toke
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 
 class FlowError(Exception):
@@ -84,11 +93,37 @@ class NotSignedIn(FlowError):
 
 
 class AccountDisabled(FlowError):
-    """The platform has disabled this account, which was proved."""
+    """The platform has disabled this account, which was proved.
+
+    `for_app` is set when the login was one that an app waited for.
+    """
+
+    for_app = False
 
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} is disabled")
         self.did = did
+
+
+class NotAMember(FlowError):
+    """SIGNUP_ALLOW does not let this account sign up; it has no account here.
+
+    `for_app` is set when the login was one that an app waited for.
+    """
+
+    for_app = False
+
+    def __init__(self, did: str) -> None:
+        super().__init__(f"{did} may not sign up")
+        self.did = did
+
+
+class InvitationEnded(FlowError):
+    """An invitation that is unknown, used up, revoked or expired."""
+
+
+class UsernameNotConfirmed(FlowError):
+    """Another username was typed than that of the account that is to be deleted."""
 
 
 class SignupFinished(FlowError):
@@ -165,6 +200,34 @@ class ServiceBusy(FlowError):
 
 class SigningKeyRefused(FlowError):
     """A key file that is no key, or not one its ring can take."""
+
+
+class AccountUnknown(FlowError):
+    """No account has the username, handle or DID that an operator named."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"no account is {who!r}; WHO is a username, @handle or DID")
+
+
+class WhoAmbiguous(FlowError):
+    """Several accounts were last seen with the handle that an operator named."""
+
+    def __init__(self, who: str, dids: Collection[str]) -> None:
+        super().__init__(f"{who} may be {' or '.join(dids)}; name the DID")
+
+
+class SessionUnknown(FlowError):
+    """No live session has the id that an operator named."""
+
+    def __init__(self, sid: str) -> None:
+        super().__init__(f"no live session is {sid!r}")
+
+
+class InvitationUnknown(FlowError):
+    """No open invitation has the id that an operator named."""
+
+    def __init__(self, invitation_id: str) -> None:
+        super().__init__(f"no open invitation is {invitation_id!r}")
 
 
 class StorageFailed(FlowError):

@@ -131,13 +131,16 @@ class Users(Protocol):
         """Return the account of a DID, disabled ones too."""
 
     def taken(self, skeletons: Collection[str]) -> frozenset[str]:
-        """Return those of the skeletons that are taken."""
+        """Return those of the skeletons that are taken, or held for a while."""
 
-    def add(self, user: User, *, skeleton: str) -> User:
+    def add(self, user: User, *, skeleton: str, invitation: str | None = None) -> User:
         """Create the account, or return the one that the DID has.
 
-        The database decides when two people race for a name. Raises `UsernameTaken`
-        when another DID has the skeleton.
+        The database decides when two people race for a name. `invitation` is the secret
+        of one that a new account uses up, in the same transaction.
+
+        Raises `UsernameTaken` when another DID has the skeleton or a hold is on it, and
+        `InvitationEnded` when the invitation has no use left.
         """
 
     def note_sign_in(
@@ -311,6 +314,16 @@ class Audit(Protocol):
         detail: Mapping[str, object] | None = None,
     ) -> None:
         """Append one event; `detail` becomes JSON and holds no secret."""
+
+    def record_each(
+        self,
+        event: str,
+        sessions: Collection[tuple[Did, str]],
+        *,
+        now: float,
+        detail: Mapping[str, object],
+    ) -> None:
+        """Append one event for each (DID, sid), in one transaction."""
 
 
 class Runs(Protocol):

@@ -33,6 +33,8 @@ Kind = Literal[
     "native_logins",
     "cache_entries",
     "audit_events",
+    "username_holds",
+    "invitations",
 ]
 
 MAX_STEPS: Final = 2_000
@@ -118,6 +120,8 @@ class Swept:
     oauth_sessions: int
     cache_entries: int
     audit_events: int
+    username_holds: int
+    invitations: int
     beyond_bounds: int
     keys: int
     """Signing keys that were added, that began to sign, or that were deleted."""
@@ -196,6 +200,8 @@ class Sweep:
             native_logins=drain("native_logins", now - DELIVERY_WINDOW),
             cache_entries=drain("cache_entries", now),
             audit_events=drain("audit_events", now - self.audit_lifetime),
+            username_holds=drain("username_holds", now),
+            invitations=drain("invitations", now),
             beyond_bounds=self._repeat(self.expired.enforce_bounds, turn),
             oauth_sessions=self._revoke_orphans(now, turn),
         )

@@ -58,6 +58,16 @@ DELETE: Final[dict[Kind, TextClause]] = {
             SELECT id FROM audit_events
             WHERE created_at <= :before ORDER BY created_at LIMIT :limit)
     """),
+    "username_holds": text("""
+        DELETE FROM username_holds WHERE skeleton IN (
+            SELECT skeleton FROM username_holds
+            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
+    """),
+    "invitations": text("""
+        DELETE FROM invitations WHERE invitation_id IN (
+            SELECT invitation_id FROM invitations
+            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
+    """),
 }
 UNUSED: Final = """
     NOT EXISTS (

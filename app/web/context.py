@@ -49,6 +49,8 @@ class Site:
     cookie_domain: str | None
     token_lifetime: int
     token_algorithm: str
+    username_hold: int
+    """Seconds for which the username of a deleted account is held."""
     landing_url: str
     handle_suffix: str | None
     signup_hosts: tuple[SignupHost, ...]

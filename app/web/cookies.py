@@ -33,6 +33,7 @@ NATIVE = "latchkey-native-"
 MOVED = "latchkey-moved"
 OUTCOME = "latchkey-outcome"
 ROUNDS = "latchkey-rounds"
+INVITATION = "latchkey-invitation"
 
 FLOW_LIFETIME = 3600
 """Seconds; as long as an auth request waits (requirement 9.12)."""
@@ -53,6 +54,9 @@ OUTCOME_LIFETIME = 600
 """Seconds for which /auth/result shows what became of a login."""
 
 MOVED_LIFETIME = 30 * 24 * 3600
+
+INVITATION_LIFETIME = 24 * 3600
+"""Seconds between opening an invitation and the sign-up: time to make an account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +257,22 @@ def forget_move(response: Response) -> None:
     """Note that the person has been told."""
     if _own(MOVED) in request.cookies:
         _clear(response, MOVED)
+
+
+def set_invitation(response: Response, secret: str) -> None:
+    """Keep the secret of an invitation until the sign-up."""
+    _set(response, INVITATION, secret, max_age=INVITATION_LIFETIME)
+
+
+def invitation() -> str | None:
+    """Return the secret of the invitation that this browser opened."""
+    return request.cookies.get(_own(INVITATION))
+
+
+def end_invitation(response: Response) -> None:
+    """Delete the invitation: the person has an account."""
+    if _own(INVITATION) in request.cookies:
+        _clear(response, INVITATION)
 
 
 def _clear_former_token(response: Response) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from app.flows.people.admission import Admission, SignupRule
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken
 from tests.flows.memory import (
     FakeClient,
     FakeIssuer,
     MemoryAudit,
+    MemoryInvitations,
     MemoryNativeLogins,
     MemorySessions,
     MemoryUsers,
@@ -50,6 +52,21 @@ def limits():
 @pytest.fixture
 def tokens(users):
     return IssueToken(users=users, issuer=FakeIssuer())
+
+
+@pytest.fixture
+def invitations():
+    return MemoryInvitations()
+
+
+@pytest.fixture
+def admission(invitations, client, clock):
+    return Admission(
+        rule=SignupRule(everyone=True),
+        invitations=invitations,
+        handles=client,
+        clock=clock,
+    )
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class MemoryUsers:
     def taken(self, skeletons):
         return frozenset(skeletons) & frozenset(self.skeletons)
 
-    def add(self, user, *, skeleton):
+    def add(self, user, *, skeleton, invitation=None):
         if self.skeletons.setdefault(skeleton, user.did) != user.did:
             raise UsernameTaken(user.username)
         return self.rows.setdefault(user.did, user)
@@ -146,6 +146,20 @@ class MemoryAudit:
     def record(self, event, *, now, did=None, sid=None, detail=None):
         self.events.append((event, did, dict(detail or {})))
 
+    def record_each(self, event, sessions, *, now, detail):
+        for did, _sid in sessions:
+            self.events.append((event, did, dict(detail)))
+
+
+@dataclass
+class MemoryInvitations:
+    """Open invitations by secret, and how many uses each has left."""
+
+    left: dict = field(default_factory=dict)
+
+    def is_open(self, secret, now):
+        return self.left.get(secret, 0) > 0
+
 
 @dataclass
 class FakeIssuer:
@@ -164,6 +178,8 @@ class FakeClient:
     failure: Exception | None = None
     pushed: list = field(default_factory=list)
     revoked: list = field(default_factory=list)
+    handles: dict = field(default_factory=dict)
+    looked_up: list = field(default_factory=list)
 
     def authorize(self, identifier, **asked):
         assert asked.pop("deadline").remaining() > 0
@@ -180,6 +196,16 @@ class FakeClient:
         if self.failure is not None:
             raise self.failure
         return Completed(session=self.granted, app_state=self.app_state)
+
+    def verified_handle(self, did, *, deadline, matters):
+        assert deadline.remaining() > 0
+        handle = self.handles.get(did)
+        if handle is None or not matters(handle):
+            return None
+        self.looked_up.append(handle)
+        if self.failure is not None:
+            raise self.failure
+        return handle
 
     def revoke(self, did, session_id, *, deadline):
         assert deadline.remaining() > 0

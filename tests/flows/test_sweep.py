@@ -129,6 +129,8 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         "native_logins": 6,
         "cache_entries": 2,
         "audit_events": 1,
+        "username_holds": 8,
+        "invitations": 9,
     }
     expired.grants = [grant("alice")]
     expired.beyond = 7
@@ -140,6 +142,8 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         oauth_sessions=1,
         cache_entries=2,
         audit_events=1,
+        username_holds=8,
+        invitations=9,
         beyond_bounds=7,
         keys=2,
     )
@@ -154,6 +158,8 @@ def test_a_sweep_of_nothing_deletes_nothing(sweep, pauses):
         oauth_sessions=0,
         cache_entries=0,
         audit_events=0,
+        username_holds=0,
+        invitations=0,
         beyond_bounds=0,
         keys=2,
     )
@@ -171,6 +177,8 @@ def test_a_session_is_kept_while_a_token_of_it_may_live(sweep, expired, clock):
         "native_logins": clock() - DELIVERY_WINDOW,
         "cache_entries": clock(),
         "audit_events": clock() - AUDIT_LIFETIME,
+        "username_holds": clock(),
+        "invitations": clock(),
     }
 
 

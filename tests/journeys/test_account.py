@@ -83,7 +83,7 @@ def test_device_row_shows_last_use_and_sign_in_date(
     page = account(laptop)
 
     times = [given["datetime"] for tag, given in page.tags if tag == "time"]
-    since, _, seen, since_on_phone = times
+    since, _, seen, since_on_phone, *_events = times
     assert since == since_on_phone
     assert seen is not None
     assert since is not None

@@ -250,6 +250,10 @@ def a_disabled_account(scene: Scene) -> Page:
     return scene.visits("/auth/account")
 
 
+def an_invitation_that_has_ended(scene: Scene) -> Page:
+    return scene.visits("/auth/invitation?code=unknown")
+
+
 def too_many_starts(scene: Scene) -> Page:
     for _ in range(1_000):
         scene.service.app.extensions["latchkey"].flows.start_login.limits.hit(
@@ -334,6 +338,7 @@ CASES: list[tuple[str, int, Callable[[Scene], Page]]] = [
     ("username_invalid", 400, a_name("-x-")),
     ("username_reserved", 400, a_name("admin")),
     ("account_disabled", 403, a_disabled_account),
+    ("not_a_member", 403, an_invitation_that_has_ended),
     ("too_many_requests", 429, too_many_starts),
     ("invalid_request", 400, a_repeated_parameter),
     ("invalid_request", 400, an_unknown_prompt),

@@ -140,7 +140,7 @@ def test_a_token_works_as_bearer_and_its_session_can_be_ended(
     assert app.uses(token).status == 401
     service.world.clock.advance(10)  # what forward auth remembers, at most
     assert app.uses(token, "/auth/verify").status == 401
-    assert "Sketch" not in own.visits("/auth/account").text
+    assert "Sketch app Last used" not in own.visits("/auth/account").text
 
 
 def test_an_app_that_was_not_let_in_yet_is_on_no_account_page(

@@ -37,6 +37,7 @@ LOGIN: dict[str, Any] = {
     "handle_suffix": ".bsky.social",
     "notice": None,
     "signed_in": None,
+    "is_invited": False,
 }
 UPGRADE: dict[str, Any] = {
     "page_title": "One more permission",
@@ -78,8 +79,26 @@ ACCOUNT: dict[str, Any] = {
     "user": UPGRADE["user"] | {"did": DID},
     "here": LAPTOP,
     "others": [],
+    "events": [],
     "ended": "",
     "moved_from": None,
+}
+EVENTS: list[dict[str, Any]] = [
+    {"what": "Signed in: Sketch", "when": 1795269900.0},
+    {"what": "Signed out by the people who run Meadow", "when": 1795260000.0},
+    {"what": "Joined Meadow", "when": 1795250000.0},
+]
+LEAVE: dict[str, Any] = {
+    "page_title": "Leave",
+    "user": ACCOUNT["user"],
+    "held_until": 1797861900.0,
+    "notice": None,
+}
+GOODBYE: dict[str, Any] = {
+    "page_title": "Goodbye",
+    "username": "alice",
+    "held_until": 1797861900.0,
+    "hosts": ["bsky.social"],
 }
 SIGNUP: dict[str, Any] = {
     "page_title": "Choose your username",
@@ -126,6 +145,7 @@ AT_LOGIN = {
     "invalid_identifier", "handle_not_found", "account_not_found", "handle_mismatch",
     "host_unreachable", "host_without_oauth", "server_invalid", "access_denied",
 }  # fmt: skip
+AT_LEAVE = {("invalid_request", "not_confirmed")}
 AT_SIGNUP = {"username_taken", "username_invalid", "username_reserved"}
 
 
@@ -163,6 +183,14 @@ def account(name: str, **changes: Any) -> Sample:
     return Sample(name=name, template="account.html", context=ACCOUNT | changes)
 
 
+def leave(name: str, **changes: Any) -> Sample:
+    return Sample(name=name, template="leave.html", context=LEAVE | changes)
+
+
+def goodbye(name: str, **changes: Any) -> Sample:
+    return Sample(name=name, template="left.html", context=GOODBYE | changes)
+
+
 def upgrade(name: str, **changes: Any) -> Sample:
     return Sample(name=name, template="upgrade.html", context=UPGRADE | changes)
 
@@ -182,6 +210,7 @@ def pages() -> Iterator[Sample]:
     yield login("login")
     yield login("login-remembered", remembered=REMEMBERED)
     yield login("login-hosts", signup_hosts=HOSTS)
+    yield login("login-invited", is_invited=True)
     yield login("login-no-hosts", signup_hosts=[], handle_suffix="")
     yield login("login-create", prompt="create")
     yield login("login-create-hosts", prompt="create", signup_hosts=HOSTS)
@@ -233,6 +262,11 @@ def signed_in() -> Iterator[Sample]:
     yield account("account-devices", others=[PHONE, APP])
     yield account("account-moved", moved_from="eurosky.example")
     yield account("account-ended", ended="one", others=[APP])
+    yield account("account-events", events=EVENTS, others=[PHONE])
+    yield leave("leave")
+    yield leave("leave-without-handle", user=ACCOUNT["user"] | {"handle": None})
+    yield goodbye("left")
+    yield goodbye("left-without-grants", hosts=[])
     yield upgrade("upgrade")
     yield upgrade("upgrade-again", is_over=True, page_title="Connect again", host=None)
     yield upgrade("upgrade-failed", notice=said("host_unreachable"))
@@ -266,7 +300,10 @@ def long_names() -> Iterator[Sample]:
     yield confirm("long-confirm", app_name="W" * 64, user=user, did=user["did"])
     yield done("long-native", "allowed", app_name="W" * 64)
     endless = PHONE | {"name": "x" * 60, "may": [f"use {LONG_HOST}"]}
-    yield account("long-account", user=user, others=[endless])
+    told = [{"what": f"Signed in: {'W' * 64}", "when": 1795269900.0}]
+    yield account("long-account", user=user, others=[endless], events=told)
+    yield leave("long-leave", user=user)
+    yield goodbye("long-left", username="a" * 32, hosts=[LONG_HOST, "bsky.social"])
     left = {
         "page_title": "Signed out",
         "return_to": "",
@@ -294,6 +331,8 @@ def errors() -> Iterator[Sample]:
             yield login(name, identifier=typed, suggestion=hint, notice=words)
         elif code in AT_SIGNUP:
             yield signup(name, notice=words)
+        elif (code, variant) in AT_LEAVE:
+            yield leave(name, notice=words)
         else:
             context = {"page_title": "Error", "error": words}
             yield Sample(name=name, template="error.html", context=context)

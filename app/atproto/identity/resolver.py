@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import (
     AtprotoError,
     HandleMismatch,
+    HandleNotFound,
     IdentifierInvalid,
 )
 from ..syntax.grammar import (
@@ -135,6 +136,29 @@ class IdentityResolver:
         known = did.removeprefix("did:web:")
         document = self._dids.resolve(did, deadline=deadline, counted=known)
         return Identity(did=did, handle=handle, pds=document.pds, resolved_at=began)
+
+    def verified_handle(
+        self, did: Did, *, deadline: Deadline, matters: Callable[[Handle], bool]
+    ) -> Handle | None:
+        """Return the handle of an account, verified now in both directions, or None.
+
+        Reads no cache. Unlike `resolve`, it says so when a look-up failed: then the
+        account may have a handle, and None would deny it. A handle for which `matters`
+        returns false is not looked up, and counts as none.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            HostUnreachable: a host that had to be asked did not answer.
+            ServerInvalid: an answer breaks the profile.
+        """
+        handle = self._dids.resolve(did, deadline=deadline).claimed_handle
+        if handle is None or not matters(handle):
+            return None
+        try:
+            found = self._handles.resolve(handle, deadline=deadline)
+        except HandleNotFound:
+            return None
+        return handle if found == did else None
 
     def forget(self, did: Did, handle: Handle | None = None) -> None:
         """Drop what is cached of an account (requirement 1.29)."""

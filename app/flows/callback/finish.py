@@ -14,17 +14,20 @@ from app.atproto.errors import AccessDenied
 from app.atproto.http.client import Deadline
 from app.atproto.records import OAuthSession
 from app.atproto.scopes.scope import ScopeSet
+from app.flows.errors import AccountDisabled, NotAMember
 from app.flows.login.client_refusals import ClientRefusals
 from app.flows.login.destination import Destination, destination_of
 from app.flows.native.callback import HoldForApp
-from app.flows.ports import NativeLogins, Session, Sessions
+from app.flows.people.admission import Admission
+from app.flows.ports import NativeLogins, Session, Sessions, Users
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import SignedIn
 
 from .sign_in import SignIn
 
 CALLBACK_BUDGET = 7.0
-"""Seconds for code exchange and issuer verification together (requirement 6.14)."""
+"""Seconds for code exchange and issuer verification together (requirement 6.14), and
+for the look-up of a newcomer's handle."""
 
 REVOCATION_BUDGET = 2.5
 """Seconds for revoking a grant at the callback, which is answered within ten."""
@@ -62,6 +65,8 @@ class FinishLogin:
 
     client: OAuthClient
     sessions: Sessions
+    users: Users
+    admission: Admission
     native_logins: NativeLogins
     sign_in: SignIn
     hold_for_app: HoldForApp
@@ -77,18 +82,22 @@ class FinishLogin:
         browser_secrets: Collection[str],
         device: str,
         replaces: str | None = None,
+        invitation: str | None = None,
     ) -> LoginFinished | ScopeUpgradeSuperseded:
         """Return the new session, or why the present one stays.
 
         `browser_secrets` are this browser's flow secrets, `device` is its name,
-        `replaces` is the secret of its present session, which ends.
+        `replaces` is the secret of its present session, which ends; `invitation` is
+        that of an invitation whose link it opened.
 
         Raises:
             AtprotoError: the login failed; nothing was stored, no cookie is due.
             AccountDisabled: the platform has disabled this account.
+            NotAMember: a newcomer whom SIGNUP_ALLOW does not let sign up.
             NativeLoginClosed: the app that started this login no longer waits.
         """
-        completed = self._complete(parameters, browser_secrets)
+        deadline = Deadline.after(CALLBACK_BUDGET)
+        completed = self._complete(parameters, browser_secrets, deadline)
         granted = completed.session
         destination = Destination.unpack(completed.app_state)
         try:
@@ -96,7 +105,14 @@ class FinishLogin:
             if _narrows(previous, granted, destination):
                 self._give_back(granted)
                 return ScopeUpgradeSuperseded(destination=destination)
+            self._judge_newcomer(granted, invitation, deadline)
             finished = self._admit(granted, destination, device)
+        except (AccountDisabled, NotAMember) as refused:
+            self._give_back(granted)
+            if destination.native:
+                refused.for_app = True
+                self.native_logins.deny(destination.native, self.clock())
+            raise
         except BaseException:
             self._give_back(granted)
             raise
@@ -108,14 +124,17 @@ class FinishLogin:
         return finished
 
     def _complete(
-        self, parameters: Sequence[tuple[str, str]], browser_secrets: Collection[str]
+        self,
+        parameters: Sequence[tuple[str, str]],
+        browser_secrets: Collection[str],
+        deadline: Deadline,
     ) -> Completed:
         try:
             with self.refusals.watched():
                 return self.client.callback(
                     parameters,
                     browser_secrets=browser_secrets,
-                    deadline=Deadline.after(CALLBACK_BUDGET),
+                    deadline=deadline,
                 )
         except AccessDenied as error:
             # A denial at the host is one for the app. After any other failure the
@@ -123,6 +142,20 @@ class FinishLogin:
             if login_id := destination_of(error).native:
                 self.native_logins.deny(login_id, self.clock())
             raise
+
+    def _judge_newcomer(
+        self, granted: OAuthSession, invitation: str | None, deadline: Deadline
+    ) -> None:
+        """Refuse a newcomer before anything is stored; the sign-up judges again.
+
+        Raises:
+            NotAMember: SIGNUP_ALLOW does not let this account sign up.
+        """
+        if self.admission.is_open or self.users.get(granted.did) is not None:
+            return
+        self.admission.expect(
+            granted.did, granted.handle, invitation=invitation, deadline=deadline
+        )
 
     def _admit(
         self, granted: OAuthSession, destination: Destination, device: str

@@ -1,1 +1,32 @@
-"""Use cases of accounts: sign-up and usernames."""
+"""Use cases of accounts: sign-up, usernames, and what operators do about people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .accounts import ManageAccounts
+from .admission import SignupRule
+from .deletion import DeleteAccount
+from .ending import EndSessions
+from .invitations import ManageInvitations
+from .trail import ReadAudit
+from .who import FindAccount
+
+__all__ = ["PeopleUseCases"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleUseCases:
+    """The use cases of `users`, `sessions`, `audit` and `invitations`."""
+
+    find: FindAccount
+    accounts: ManageAccounts
+    ending: EndSessions
+    delete: DeleteAccount
+    audit: ReadAudit
+    invitations: ManageInvitations
+    signup_rule: SignupRule
+    token_lifetime: float
+    username_hold: float
+    clock: Callable[[], float]

@@ -10,14 +10,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from app.flows.errors import NativeLoginClosed, NotSignedIn, SignupFinished
+from app.atproto.http.types import Deadline
+from app.flows.errors import NativeLoginClosed, NotAMember, NotSignedIn, SignupFinished
 from app.flows.login.destination import Destination
-from app.flows.ports import Audit, Session, Sessions, User, Users
+from app.flows.ports import Audit, NativeLogins, Session, Sessions, User, Users
+from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken, SignedIn
 
+from .admission import Admission
+from .ending import deny_waiting_apps
 from .usernames import Usernames
 
 log = logging.getLogger(__name__)
+
+LOOK_UP_BUDGET = 7.0
+"""Seconds for the look-up of a newcomer's handle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,9 @@ class ChooseUsername:
     sessions: Sessions
     users: Users
     usernames: Usernames
+    admission: Admission
+    native_logins: NativeLogins
+    ending: EndSession
     tokens: IssueToken
     audit: Audit
     clock: Callable[[], float]
@@ -66,27 +76,40 @@ class ChooseUsername:
             suggestion=self.usernames.suggest(session.handle, self.users.taken),
         )
 
-    def choose(self, secret: str | None, typed: str, *, native: str = "") -> SignupDone:
+    def choose(
+        self,
+        secret: str | None,
+        typed: str,
+        *,
+        native: str = "",
+        invitation: str | None = None,
+    ) -> SignupDone:
         """Create the account and issue its first token.
 
         A repeated call of the same person returns the account that exists.
+        `invitation` is the secret of an invitation whose link the browser opened.
 
         Raises:
             NotSignedIn, NativeLoginClosed: as `newcomer` does.
             UsernameInvalid, UsernameReserved, UsernameTaken: choose another.
+            NotAMember: SIGNUP_ALLOW does not let this account sign up; its session has
+                ended, and the app that waits for it is denied.
+            InvitationEnded: another newcomer has just used the invitation up.
+            AtprotoError: the handle decides, and its look-up failed.
         """
         session = self._session(secret, native)
         destination = Destination.unpack(session.destination)
         if self.users.get(session.did) is None:
-            self._add(session, typed)
+            self._add(session, typed, invitation)
         if destination.native:  # the confirmation comes next
             signed_in = self.tokens.account(session)
         else:
             signed_in = self.tokens.issue(self._finished(session))
         return SignupDone(signed_in=signed_in, destination=destination)
 
-    def _add(self, session: Session, typed: str) -> None:
+    def _add(self, session: Session, typed: str, invitation: str | None) -> None:
         name = self.usernames.parse(typed)
+        used = self._judge(session, invitation)
         now = self.clock()
         user = User(
             did=session.did,
@@ -96,9 +119,23 @@ class ChooseUsername:
             handle_checked_at=now,
             issuer=session.issuer,
         )
-        self.users.add(user, skeleton=name.skeleton)
+        self.users.add(user, skeleton=name.skeleton, invitation=used)
         self.audit.record("signed_up", now=now, did=session.did, sid=session.sid)
         log.info("%s signed up", session.did)
+
+    def _judge(self, session: Session, invitation: str | None) -> str | None:
+        """Return the invitation that the sign-up uses up, or None if it needs none."""
+        try:
+            return self.admission.judge(
+                session.did,
+                invitation=invitation,
+                deadline=Deadline.after(LOOK_UP_BUDGET),
+            )
+        except NotAMember as refused:
+            apps = deny_waiting_apps(self.native_logins, [session], self.clock())
+            refused.for_app = bool(apps)
+            self.ending.end(session, reason="not a member")
+            raise
 
     def _finished(self, session: Session) -> Session:
         if session.pending_for is None:  # a repeated call

@@ -41,17 +41,18 @@ class EndSession:
         `budget` is in seconds, for the host. Returns whether the host was asked to
         revoke the grant; None if there was no live session or no grant.
         """
-        if not self._close(session.did, session.sid, reason):
+        if not self._close(session.did, session.sid, reason=reason):
             return None
         return self._revoke(session, Deadline.after(budget))
 
-    def end_all(self, sessions: Collection[Session], *, reason: str) -> int:
+    def end_all(self, sessions: Collection[Session], **detail: object) -> int:
         """End several sessions, first all of them here, and return how many were live.
 
-        Revocation stops after REVOCATION_BUDGET; the next sweep revokes the rest.
+        `detail` says why or by whom, for the audit. Revocation stops after
+        REVOCATION_BUDGET; the next sweep revokes the rest.
         """
         deadline = Deadline.after(REVOCATION_BUDGET)
-        closed = [s for s in sessions if self._close(s.did, s.sid, reason)]
+        closed = [s for s in sessions if self._close(s.did, s.sid, **detail)]
         for session in closed:
             if deadline.remaining() <= 0:
                 break
@@ -64,14 +65,13 @@ class EndSession:
         The next sweep revokes their grants, so that no sign-in waits for them.
         """
         for sid in self.sessions.beyond(did, most):
-            self._close(did, sid, "too many sessions")
+            self._close(did, sid, reason="too many sessions")
 
-    def _close(self, did: Did, sid: str, reason: str) -> bool:
+    def _close(self, did: Did, sid: str, **detail: object) -> bool:
         """End the session here; False if it was not live."""
         now = self.clock()
         if not self.sessions.end(sid, now):
             return False
-        detail = {"reason": reason}
         self.audit.record("session_ended", now=now, did=did, sid=sid, detail=detail)
         return True
 

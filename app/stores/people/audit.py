@@ -11,7 +11,7 @@ from sqlalchemy import text
 from app.stores.sql.records import insert_into
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from app.atproto.syntax.grammar import Did
     from app.flows.ports import Audit
@@ -37,16 +37,46 @@ class SqlAudit:
         detail: Mapping[str, object] | None = None,
     ) -> None:
         """Append one event. `detail` is JSON and holds no secret."""
-        row = {
-            "id": _event_id(now),
-            "event": event,
-            "did": did,
-            "sid": sid,
-            "detail": json.dumps(dict(detail or {})),
-            "created_at": int(now),
-        }
         with self._database.write() as connection:
-            connection.execute(RECORD, row)
+            connection.execute(
+                RECORD, row_of_event(event, now=now, did=did, sid=sid, detail=detail)
+            )
+
+    def record_each(
+        self,
+        event: str,
+        sessions: Collection[tuple[Did, str]],
+        *,
+        now: float,
+        detail: Mapping[str, object],
+    ) -> None:
+        """Append one event for each (DID, sid), in one transaction."""
+        rows = [
+            row_of_event(event, now=now, did=did, sid=sid, detail=detail)
+            for did, sid in sessions
+        ]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(RECORD, rows)
+
+
+def row_of_event(
+    event: str,
+    *,
+    now: float,
+    did: str | None,
+    sid: str | None = None,
+    detail: Mapping[str, object] | None,
+) -> dict[str, object]:
+    """Return the row of a new event, for RECORD."""
+    return {
+        "id": _event_id(now),
+        "event": event,
+        "did": did,
+        "sid": sid,
+        "detail": json.dumps(dict(detail or {})),
+        "created_at": int(now),
+    }
 
 
 def _event_id(now: float) -> str:

@@ -94,7 +94,7 @@ class SqlSessions:
         """Return the account's live sessions, the last used first."""
         with self._database.read() as connection:
             result = connection.execute(OF, {"did": did, "now": int(self._clock())})
-            return [_session_of(row) for row in result.mappings()]
+            return [session_of(row) for row in result.mappings()]
 
     def beyond(self, did: Did, most: int) -> Sequence[str]:
         """Return the sids of the live sessions after the `most` that were used last."""
@@ -131,10 +131,10 @@ class SqlSessions:
         with self._database.read() as connection:
             result = connection.execute(statement, {**key, "now": int(self._clock())})
             row = result.mappings().one_or_none()
-        return None if row is None else _session_of(row)
+        return None if row is None else session_of(row)
 
 
-def _session_of(row: RowMapping) -> Session:
+def session_of(row: RowMapping) -> Session:
     """Return the session of a row.
 
     Release 0.1 writes and clears `destination` alone, also while both releases run

@@ -8,6 +8,8 @@ from sqlalchemy import Text, bindparam, text
 
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User
+from app.stores.people.invitations import use_invitation
+from app.stores.people.username_holds import is_held
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
 COLUMNS = columns_of(User)
 GET = fetching(COLUMNS, "SELECT {columns} FROM users WHERE did = :did")
-TAKEN = text("SELECT skeleton FROM users WHERE skeleton IN :skeletons").bindparams(
-    bindparam("skeletons", expanding=True, type_=Text)
-)
+TAKEN = text("""
+    SELECT skeleton FROM users WHERE skeleton IN :skeletons
+    UNION SELECT skeleton FROM username_holds WHERE skeleton IN :skeletons
+""").bindparams(bindparam("skeletons", expanding=True, type_=Text))
 # Any unique index may conflict, on the DID or on the name: `add` reads the row after.
 ADD = text(f"{insert_into('users', (*COLUMNS, 'skeleton'))} ON CONFLICT DO NOTHING")
 NOTE_SIGN_IN = text("""
@@ -44,19 +47,29 @@ class SqlUsers:
             return _get(connection, did)
 
     def taken(self, skeletons: Collection[str]) -> frozenset[str]:
-        """Return those of the skeletons that are taken."""
+        """Return those of the skeletons that are taken, or held for a while."""
         with self._database.read() as connection:
             result = connection.execute(TAKEN, {"skeletons": list(skeletons)})
             return frozenset(result.scalars())
 
-    def add(self, user: User, *, skeleton: str) -> User:
+    def add(self, user: User, *, skeleton: str, invitation: str | None = None) -> User:
         """Create the account, or return the one that the DID has.
 
+        What raises takes the whole transaction back.
+
         Raises:
-            UsernameTaken: another DID has the name or one that looks like it.
+            UsernameTaken: another DID has the name or one that looks like it, or a hold
+                is on it.
+            InvitationEnded: the invitation has no use left.
         """
+        row = {**row_of(user), "skeleton": skeleton}
         with self._database.write() as connection:
-            connection.execute(ADD, {**row_of(user), "skeleton": skeleton})
+            is_new = connection.execute(ADD, row).rowcount == 1
+            # After the INSERT, which waits for a transaction that gives the name up.
+            if is_new and is_held(connection, user.did, skeleton, now=user.created_at):
+                raise UsernameTaken(user.username)
+            if is_new and invitation is not None:
+                use_invitation(connection, invitation, now=user.created_at)
             added = _get(connection, user.did)
         if added is None:
             raise UsernameTaken(user.username)

@@ -21,11 +21,15 @@ GRANT = (ALICE, "grant-1")
 
 
 @pytest.fixture
-def finish_login(client, sessions, users, logins, tokens, ending, audit, clock):
+def finish_login(
+    client, sessions, users, logins, tokens, ending, audit, clock, admission
+):
     return FinishLogin(
         refusals=ClientRefusals(is_known=lambda _host: True, clock=lambda: 0.0),
         client=client,
         sessions=sessions,
+        users=users,
+        admission=admission,
         native_logins=logins,
         sign_in=SignIn(
             sessions=sessions,

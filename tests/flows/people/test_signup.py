@@ -20,11 +20,14 @@ LIFETIME = 30 * 86_400.0
 
 
 @pytest.fixture
-def choose_username(sessions, users, tokens, audit, clock):
+def choose_username(sessions, users, tokens, audit, clock, admission, logins, ending):
     return ChooseUsername(
         sessions=sessions,
         users=users,
         usernames=Usernames.load(),
+        admission=admission,
+        native_logins=logins,
+        ending=ending,
         tokens=tokens,
         audit=audit,
         clock=clock,

@@ -31,10 +31,30 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS username_holds (
+        skeleton   TEXT   PRIMARY KEY,
+        username   TEXT   NOT NULL,
+        did        TEXT,
+        expires_at BIGINT NOT NULL
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS former_keys (
         thumbprint TEXT PRIMARY KEY,
         ring       TEXT NOT NULL,
         kid        TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS invitations (
+        invitation_id TEXT   PRIMARY KEY,
+        secret_hash   TEXT   NOT NULL UNIQUE,
+        uses          BIGINT NOT NULL,
+        used          BIGINT NOT NULL,
+        created_by    TEXT   NOT NULL,
+        created_at    BIGINT NOT NULL,
+        expires_at    BIGINT NOT NULL,
+        revoked_at    BIGINT
     )
     """,
 )
@@ -46,9 +66,12 @@ COLUMNS = (
 )
 INDEXES = (
     ("callback_answers_by_expiry", "callback_answers (expires_at)"),
+    ("invitations_by_expiry", "invitations (expires_at)"),
     ("rate_counters_by_expiry", "rate_counters (expires_at)"),
     ("oauth_sessions_by_issuer", "oauth_sessions (issuer)"),
     ("oauth_sessions_by_pds", "oauth_sessions (pds)"),
+    ("username_holds_by_expiry", "username_holds (expires_at)"),
+    ("users_by_handle", "users (handle)"),
 )
 
 

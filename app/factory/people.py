@@ -1,0 +1,58 @@
+"""The use cases of accounts that commands and pages share, and those of commands."""
+
+from __future__ import annotations
+
+from app.flows.people import PeopleUseCases
+from app.flows.people.accounts import ManageAccounts
+from app.flows.people.ending import EndSessions
+from app.flows.people.invitations import ManageInvitations
+from app.flows.people.trail import ReadAudit
+from app.flows.people.who import FindAccount
+from app.flows.sessions.logout import EndSession
+
+from .container import Parts
+from .use_cases import delete_account
+
+
+def people_of(parts: Parts) -> PeopleUseCases:
+    """Return what `users`, `sessions`, `audit` and `invitations` work with."""
+    settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
+    find = FindAccount(directory=stores.accounts)
+    ending = EndSessions(
+        sessions=stores.sessions,
+        live=stores.live_sessions,
+        native_logins=stores.native_logins,
+        ending=EndSession(
+            client=parts.client,
+            sessions=stores.sessions,
+            audit=stores.audit,
+            clock=clock,
+        ),
+        audit=stores.audit,
+        clock=clock,
+    )
+    return PeopleUseCases(
+        find=find,
+        accounts=ManageAccounts(
+            find=find,
+            accounts=stores.accounts,
+            sessions=stores.sessions,
+            ending=ending,
+            audit=stores.audit,
+            clock=clock,
+            username_hold=settings.username_hold,
+        ),
+        ending=ending,
+        delete=delete_account(parts),
+        audit=ReadAudit(trail=stores.audit_trail, clock=clock),
+        invitations=ManageInvitations(
+            invitations=stores.invitations,
+            audit=stores.audit,
+            clock=clock,
+            public_url=settings.public_url,
+        ),
+        signup_rule=settings.signup_allow,
+        token_lifetime=settings.token_lifetime,
+        username_hold=settings.username_hold,
+        clock=clock,
+    )

@@ -1,0 +1,111 @@
+"""Manage accounts: the operator's `users list | show | disable | enable | rename`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.atproto.syntax.grammar import Did
+from app.flows.operator import Operator
+from app.flows.ports import Audit, Session, Sessions, User
+
+from .ending import Ended, EndSessions
+from .usernames import parse_username
+from .who import FindAccount
+
+
+class Accounts(Protocol):
+    """The accounts, as an operator changes them."""
+
+    def search(
+        self, text: str, *, only_disabled: bool, after: str, limit: int
+    ) -> Sequence[User]:
+        """Return accounts by username, those after a name.
+
+        `text` is a part of the username or the handle, or the whole DID; "" is in all.
+        """
+
+    def disable(self, did: Did, now: float) -> bool:
+        """Disable the account; False if it is disabled or gone."""
+
+    def enable(self, did: Did) -> bool:
+        """Enable the account; False if it is enabled or gone."""
+
+    def rename(
+        self, user: User, username: str, *, skeleton: str, now: float, held_until: float
+    ) -> None:
+        """Give the account another username, and put a hold on the former one.
+
+        The account itself may take a name back that is held for it. Raises
+        `UsernameTaken` when another account has the skeleton or a hold is on it.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManageAccounts:
+    """`users list | show | disable | enable | rename`; WHO is read by `find`."""
+
+    find: FindAccount
+    accounts: Accounts
+    sessions: Sessions
+    ending: EndSessions
+    audit: Audit
+    clock: Callable[[], float]
+    username_hold: float
+    """Seconds for which a former username is held."""
+
+    def sessions_of(self, user: User) -> Sequence[Session]:
+        """Return the live sessions of an account."""
+        return self.sessions.of(user.did)
+
+    def disable(self, user: User, *, by: Operator) -> Ended:
+        """Disable an account, end its sessions and deny the apps that wait for it.
+
+        It is disabled first, so that no sign-in adds a session after the others ended.
+        Repeated, it ends what an interrupted call has left.
+        """
+        now = self.clock()
+        if self.accounts.disable(user.did, now):
+            self._record("account_disabled", user.did, by)
+        return self.ending.of(user.did, by=by)
+
+    def enable(self, user: User, *, by: Operator) -> bool:
+        """Enable an account again; False if it is enabled.
+
+        A session that a sign-in stored while the account was being disabled ends first.
+        """
+        if user.disabled_at is None:
+            return False
+        self.ending.of(user.did, by=by)
+        is_changed = self.accounts.enable(user.did)
+        if is_changed:
+            self._record("account_enabled", user.did, by)
+        return is_changed
+
+    def rename(self, user: User, name: str, *, by: Operator) -> str:
+        """Give an account another username, reserved ones too; return it as stored.
+
+        Tokens show the former name until they are renewed.
+
+        Raises:
+            UsernameInvalid: it breaks the grammar.
+            UsernameTaken: another account has it or a name like it, or it is held.
+        """
+        wanted = parse_username(name)
+        if wanted.username != user.username:
+            now = self.clock()
+            self.accounts.rename(
+                user,
+                wanted.username,
+                skeleton=wanted.skeleton,
+                now=now,
+                held_until=now + self.username_hold,
+            )
+            names = {"from": user.username, "to": wanted.username}
+            self._record("username_changed", user.did, by, **names)
+        return wanted.username
+
+    def _record(self, event: str, did: Did, by: Operator, **more: object) -> None:
+        detail = {**by.as_detail(), **more}
+        self.audit.record(event, now=self.clock(), did=did, detail=detail)

@@ -1,0 +1,137 @@
+"""The accounts as an operator finds and changes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.flows.errors import UsernameTaken
+from app.flows.ports import User
+from app.stores.people.username_holds import hold, is_held, release
+from app.stores.sql.records import columns_of, fetching
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import TextualSelect
+
+    from app.atproto.syntax.grammar import Did, Handle
+    from app.flows.people.accounts import Accounts
+    from app.flows.people.who import Directory
+    from app.stores.sql.database import Database
+
+COLUMNS = columns_of(User)
+SELECT = "SELECT {columns} FROM users"
+BY_DID = fetching(COLUMNS, f"{SELECT} WHERE did = :key")
+BY_USERNAME = fetching(COLUMNS, f"{SELECT} WHERE username = :key")
+BY_HANDLE = fetching(COLUMNS, f"{SELECT} WHERE handle = :key ORDER BY username")
+SEARCH = fetching(
+    COLUMNS,
+    f"""
+    {SELECT} WHERE username > :after
+      AND (did = :exact OR username LIKE :part ESCAPE '\\'
+           OR handle LIKE :part ESCAPE '\\')
+      AND (disabled_at IS NOT NULL OR :only_disabled = 0)
+    ORDER BY username LIMIT :limit
+    """,
+)
+DISABLE = text("""
+    UPDATE users SET disabled_at = :now WHERE did = :did AND disabled_at IS NULL
+""")
+ENABLE = text("""
+    UPDATE users SET disabled_at = NULL WHERE did = :did AND disabled_at IS NOT NULL
+""")
+# Two look-alike names of one account have one skeleton: no other account had either.
+RENAME = text("""
+    UPDATE users SET username = :username, skeleton = :skeleton
+    WHERE did = :did AND NOT EXISTS (
+        SELECT 1 FROM users AS others
+        WHERE others.skeleton = :skeleton AND others.did <> :did)
+""")
+SKELETON = text("SELECT skeleton FROM users WHERE did = :did")
+
+
+class SqlAccounts:
+    """Accounts in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def by_did(self, did: Did) -> User | None:
+        """Return the account of a DID."""
+        return next(iter(self._found(BY_DID, did)), None)
+
+    def by_username(self, username: str) -> User | None:
+        """Return the account with a username, in lower case."""
+        return next(iter(self._found(BY_USERNAME, username)), None)
+
+    def by_handle(self, handle: Handle) -> Sequence[User]:
+        """Return the accounts whose handle was noted at their last sign-in."""
+        return self._found(BY_HANDLE, handle)
+
+    def search(
+        self, text: str, *, only_disabled: bool, after: str, limit: int
+    ) -> Sequence[User]:
+        """Return accounts by username, those after a name."""
+        wanted = {
+            "exact": text,
+            "part": f"%{as_literal(text.lower())}%",
+            "only_disabled": int(only_disabled),
+            "after": after,
+            "limit": limit,
+        }
+        with self._database.read() as connection:
+            rows = connection.execute(SEARCH, wanted).mappings().all()
+        return [User(**row) for row in rows]
+
+    def disable(self, did: Did, now: float) -> bool:
+        """Disable the account; False if it is disabled or gone."""
+        with self._database.write() as connection:
+            changed = connection.execute(DISABLE, {"did": did, "now": int(now)})
+            return changed.rowcount == 1
+
+    def enable(self, did: Did) -> bool:
+        """Enable the account; False if it is enabled or gone."""
+        with self._database.write() as connection:
+            return connection.execute(ENABLE, {"did": did}).rowcount == 1
+
+    def rename(
+        self, user: User, username: str, *, skeleton: str, now: float, held_until: float
+    ) -> None:
+        """Give the account another username, and put a hold on the former one.
+
+        Raises:
+            UsernameTaken: another account has the name or one like it, or it is held.
+        """
+        wanted = {"did": user.did, "username": username, "skeleton": skeleton}
+        with self._database.write() as connection:
+            former = connection.execute(SKELETON, {"did": user.did}).scalar()
+            held = is_held(connection, user.did, skeleton, now=now)
+            if held or connection.execute(RENAME, wanted).rowcount != 1:
+                raise UsernameTaken(username)
+            release(connection, user.did, skeleton)
+            if former is not None and former != skeleton:
+                former_name = {"skeleton": former, "username": user.username}
+                hold(connection, **former_name, did=user.did, until=held_until)
+
+    def _found(self, statement: TextualSelect, key: str) -> list[User]:
+        with self._database.read() as connection:
+            rows = connection.execute(statement, {"key": key}).mappings().all()
+        return [User(**row) for row in rows]
+
+
+def as_literal(text: str) -> str:
+    """Return text as it stands in a LIKE pattern whose escape is a backslash."""
+    for special in "\\%_":
+        text = text.replace(special, f"\\{special}")
+    return text
+
+
+if TYPE_CHECKING:
+
+    def _fits_accounts(accounts: SqlAccounts) -> Accounts:
+        return accounts
+
+    def _fits_directory(accounts: SqlAccounts) -> Directory:
+        return accounts

@@ -1,0 +1,69 @@
+"""Read the audit events: ids sort in the order in which the events happened."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from app.flows.people.trail import AuditEvent
+from app.stores.sql.records import columns_of, fetching
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import TextualSelect
+
+    from app.atproto.syntax.grammar import Did
+    from app.flows.people.trail import AuditTrail
+    from app.stores.sql.database import Database
+
+COLUMNS = columns_of(AuditEvent)
+SELECT = "SELECT {columns} FROM audit_events"
+AFTER = "created_at >= :since AND id > :after"
+ORDER = "ORDER BY id LIMIT :limit"
+BY = {"did": "AND did = :did", "event": "AND event = :event"}
+LATEST = fetching(
+    COLUMNS,
+    f"{SELECT} WHERE did = :did AND event <> :without ORDER BY id DESC LIMIT :limit",
+)
+
+
+class SqlAuditTrail:
+    """Audit events in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(
+        self,
+        *,
+        did: str | None,
+        event: str | None,
+        since: float,
+        after: str,
+        limit: int,
+    ) -> Sequence[AuditEvent]:
+        """Return the first events since a time and after an id ("" for all)."""
+        by = {"did": did, "event": event}
+        wanted = {name: value for name, value in by.items() if value is not None}
+        conditions = " ".join([AFTER, *(BY[name] for name in wanted)])
+        statement = fetching(COLUMNS, f"{SELECT} WHERE {conditions} {ORDER}")
+        window = {"since": int(since), "after": after, "limit": limit}
+        return self._events(statement, **wanted, **window)
+
+    def latest(self, did: Did, limit: int, *, without: str) -> Sequence[AuditEvent]:
+        """Return the latest events of an account but those of a name, latest first."""
+        return self._events(LATEST, did=did, limit=limit, without=without)
+
+    def _events(self, statement: TextualSelect, **values: Any) -> list[AuditEvent]:
+        with self._database.read() as connection:
+            rows = connection.execute(statement, values).mappings().all()
+        return [
+            AuditEvent(**{**row, "detail": json.loads(row["detail"])}) for row in rows
+        ]
+
+
+if TYPE_CHECKING:
+
+    def _fits(trail: SqlAuditTrail) -> AuditTrail:
+        return trail

@@ -1,0 +1,98 @@
+"""Erase an account: remove or anonymise the rows of its DID in every table.
+
+users                 deleted; the username moves to username_holds
+username_holds        earlier names of the account stay held, for no account
+sessions              deleted, ended ones too
+oauth_auth_requests   deleted: logins of this account that wait for their callback
+native_logins         allowed ones deleted; denied ones keep their outcome alone
+audit_events          DID, sid and detail removed, a mark in place of the DID
+cache_entries         deleted where the DID or the handle stands in them
+oauth_sessions        kept: they are needed to revoke the grants, and deleted then
+callback_answers      encrypted for a browser, for two minutes: nothing names a DID
+signing_keys, leases, invitations   hold nothing of an account
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.stores.logins.native_logins import SECRETS
+from app.stores.people.accounts import as_literal
+from app.stores.people.audit import RECORD, row_of_event
+from app.stores.people.username_holds import hold
+from app.stores.sql.records import EncryptedFields
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from app.flows.people.deletion import Erasure
+    from app.flows.ports import User
+    from app.stores.encryption import Cipher
+    from app.stores.sql.database import Database
+
+DELETE_USER = text("DELETE FROM users WHERE did = :did RETURNING username, skeleton")
+GRANTS = text("SELECT session_id FROM oauth_sessions WHERE did = :did")
+BY_DID = (
+    text("UPDATE username_holds SET did = NULL WHERE did = :did"),
+    text("DELETE FROM sessions WHERE did = :did"),
+    text("DELETE FROM oauth_auth_requests WHERE did = :did"),
+    text("DELETE FROM native_logins WHERE did = :did"),
+    text("""
+        UPDATE audit_events SET did = :mark, sid = NULL, detail = '{}'
+        WHERE did = :did
+    """),
+    text("""
+        DELETE FROM cache_entries
+        WHERE key LIKE :in_text ESCAPE '\\' OR value LIKE :in_text ESCAPE '\\'
+    """),
+)
+BLANK = text("UPDATE native_logins SET secrets = :secrets WHERE login_id = :login_id")
+
+
+class SqlErasure:
+    """Erases accounts in all tables."""
+
+    def __init__(self, database: Database, cipher: Cipher) -> None:
+        self._database = database
+        self._native = EncryptedFields(cipher, "native_logins", SECRETS)
+
+    def erase(
+        self,
+        user: User,
+        *,
+        mark: str,
+        apps: Collection[str],
+        detail: Mapping[str, object],
+        held_until: float,
+        now: float,
+    ) -> Sequence[str] | None:
+        """Remove the account and all rows of its DID but the grants, in one step."""
+        in_text = f"%{as_literal(user.did)}%"
+        values = {"did": user.did, "mark": mark, "in_text": in_text}
+        with self._database.write() as connection:
+            row = connection.execute(DELETE_USER, values).mappings().one_or_none()
+            if row is None:
+                return None
+            for statement in BY_DID:
+                connection.execute(statement, values)
+            hold(connection, **row, did=None, until=held_until)
+            self._blank(connection, apps)
+            event = row_of_event("account_deleted", now=now, did=mark, detail=detail)
+            connection.execute(RECORD, event)
+            return connection.execute(GRANTS, values).scalars().all()
+
+    def _blank(self, connection: Connection, apps: Collection[str]) -> None:
+        """Remove what was typed from native logins, whose apps may still ask."""
+        for login_id in apps:
+            row = self._native.encrypt(dict.fromkeys(SECRETS, ""), login_id)
+            connection.execute(BLANK, {**row, "login_id": login_id})
+
+
+if TYPE_CHECKING:
+
+    def _fits(erasure: SqlErasure) -> Erasure:
+        return erasure

@@ -1,0 +1,89 @@
+"""Invitations; of a link's secret only a hash is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.atproto.crypto.encoding import sha256_hex
+from app.flows.errors import InvitationEnded
+from app.flows.people.invitations import Invitation
+from app.stores.sql.records import columns_of, fetching, insert_into, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from app.flows.people.invitations import Invitations
+    from app.stores.sql.database import Database
+
+COLUMNS = columns_of(Invitation)
+ADD = text(insert_into("invitations", (*COLUMNS, "secret_hash")))
+LIST = fetching(
+    COLUMNS,
+    "SELECT {columns} FROM invitations ORDER BY created_at DESC, invitation_id",
+)
+OPEN = "secret_hash = :secret_hash AND used < uses AND expires_at > :now"
+IS_OPEN = text(f"""
+    SELECT count(*) FROM invitations WHERE {OPEN} AND revoked_at IS NULL
+""")  # noqa: S608 - our names
+USE = text(f"""
+    UPDATE invitations SET used = used + 1 WHERE {OPEN} AND revoked_at IS NULL
+""")  # noqa: S608 - our names
+REVOKE = text("""
+    UPDATE invitations SET revoked_at = :now
+    WHERE invitation_id = :invitation_id AND revoked_at IS NULL
+""")
+
+
+class SqlInvitations:
+    """Invitations in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, invitation: Invitation, *, secret: str) -> None:
+        """Create the invitation; of its secret only a hash is stored."""
+        row = {**row_of(invitation), "secret_hash": sha256_hex(secret)}
+        with self._database.write() as connection:
+            connection.execute(ADD, row)
+
+    def is_open(self, secret: str, now: float) -> bool:
+        """Tell whether a newcomer may sign up with it: known, live, a use left."""
+        with self._database.read() as connection:
+            found = connection.execute(IS_OPEN, _named(secret, now)).scalar()
+        return bool(found)
+
+    def list(self) -> Sequence[Invitation]:
+        """Return all that are stored, the newest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(LIST).mappings().all()
+        return [Invitation(**row) for row in rows]
+
+    def revoke(self, invitation_id: str, now: float) -> bool:
+        """End an invitation; False if it is unknown or revoked."""
+        wanted = {"invitation_id": invitation_id, "now": int(now)}
+        with self._database.write() as connection:
+            return connection.execute(REVOKE, wanted).rowcount == 1
+
+
+def use_invitation(connection: Connection, secret: str, *, now: float) -> None:
+    """Count one sign-up, in the transaction that creates its account.
+
+    Raises:
+        InvitationEnded: no use is left, or the invitation is revoked or expired.
+    """
+    if connection.execute(USE, _named(secret, now)).rowcount != 1:
+        raise InvitationEnded("an invitation without a use left")
+
+
+def _named(secret: str, now: float) -> dict[str, object]:
+    return {"secret_hash": sha256_hex(secret), "now": int(now)}
+
+
+if TYPE_CHECKING:
+
+    def _fits(invitations: SqlInvitations) -> Invitations:
+        return invitations

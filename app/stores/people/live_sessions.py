@@ -1,0 +1,60 @@
+"""The live sessions of all accounts: count them, list them, end all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text, bindparam, text
+
+from app.stores.people.sessions import FETCHED, LIVE, SELECT, session_of
+from app.stores.sql.records import fetching
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.flows.people.ending import LiveSessions
+    from app.flows.ports import Session
+    from app.stores.sql.database import Database
+
+COUNT = text(f"SELECT count(*) FROM sessions WHERE {LIVE}")  # noqa: S608 - our names
+LATEST = fetching(
+    FETCHED, f"{SELECT} WHERE {LIVE} ORDER BY seen_at DESC, sid LIMIT :limit"
+)
+END = text("""
+    UPDATE sessions SET ended_at = :now WHERE sid IN :sids AND ended_at IS NULL
+""").bindparams(bindparam("sids", expanding=True, type_=Text))
+
+
+class SqlLiveSessions:
+    """Live sessions in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, *, now: float) -> int:
+        """Return how many there are."""
+        with self._database.read() as connection:
+            return connection.execute(COUNT, {"now": int(now)}).scalar() or 0
+
+    def latest(self, limit: int, *, now: float) -> Sequence[Session]:
+        """Return those that were used last."""
+        wanted = {"limit": limit, "now": int(now)}
+        with self._database.read() as connection:
+            rows = connection.execute(LATEST, wanted).mappings().all()
+        return [session_of(row) for row in rows]
+
+    def end_some(self, limit: int, *, now: float) -> Sequence[Session]:
+        """End some of them in one transaction; nothing when none is left."""
+        wanted = {"limit": limit, "now": int(now)}
+        with self._database.write() as connection:
+            rows = connection.execute(LATEST, wanted).mappings().all()
+            if rows:
+                sids = [row["sid"] for row in rows]
+                connection.execute(END, {"sids": sids, "now": int(now)})
+        return [session_of(row) for row in rows]
+
+
+if TYPE_CHECKING:
+
+    def _fits(sessions: SqlLiveSessions) -> LiveSessions:
+        return sessions

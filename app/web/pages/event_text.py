@@ -1,0 +1,49 @@
+"""Audit events in words, as the account page shows them to their person.
+
+The operator's name and reason stay with the operators.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.flows.people.trail import AuditEvent
+
+ENDS: Final = {
+    "logout": "Signed out",
+    "logout by token": "Signed out in an app",
+    "ended by the person": "Signed out from the account page",
+    "signed in again": "Signed out by a new sign-in in the same browser",
+    "too many sessions": "Signed out: too many devices were signed in",
+    "app denied": "Signed out: the app was denied",
+}
+EVENTS: Final = {
+    "signed_in": "Signed in",
+    "signed_up": "Joined {platform}",
+    "session_ended": "Signed out",
+    "native_denied": "Kept an app out",
+    "account_disabled": "Account closed",
+    "account_enabled": "Account opened again",
+    "username_changed": "Username changed",
+}
+BY_OPERATOR: Final = "{what} by the people who run {platform}"
+
+
+def event_in_words(event: AuditEvent, platform: str) -> str:
+    """Return what a person reads about one of their events."""
+    detail, reason = event.detail, str(event.detail.get("reason", ""))
+    known = event.event.replace("_", " ").capitalize()
+    what = EVENTS.get(event.event, known).format(platform=platform)
+    if "operator" in detail:
+        return BY_OPERATOR.format(what=what, platform=platform) + _names(detail)
+    if event.event == "session_ended":
+        return ENDS.get(reason, what)
+    if "app" in detail:
+        return f"{what}: {detail['app']}"
+    return what + _names(detail)
+
+
+def _names(detail: dict[str, object]) -> str:
+    if "from" in detail and "to" in detail:
+        return f": {detail['from']} is now {detail['to']}"
+    return ""
