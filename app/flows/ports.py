@@ -300,6 +300,13 @@ class RateLimit(Protocol):
         Raises `TooManyRequests` when the limit is reached.
         """
 
+    def hit_all(self, kind: LimitKind, counted: Sequence[tuple[str, float]]) -> None:
+        """Count one call under several keys, each with its multiple of the limit.
+
+        Stops at the first key whose limit is reached, as calls of `hit` would, in one
+        transaction where the storage has them. Raises `TooManyRequests`.
+        """
+
 
 class Audit(Protocol):
     """Audit events of accounts, sessions and keys; append-only."""

@@ -224,3 +224,7 @@ class NoLimit:
         self.hits.append((kind, key))
         if self.refusal:
             raise self.refusal
+
+    def hit_all(self, kind, counted):
+        for key, times in counted:
+            self.hit(kind, key, times=times)

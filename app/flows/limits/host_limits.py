@@ -65,8 +65,7 @@ class HostLimit:
             self._hit(f"known {host}", times=KNOWN_TIMES)
 
     def _hit(self, host: str, *, times: float = 1) -> None:
-        network = _network.get("")
-        if network:
-            share = f"{host} from {widest_of(network)}"
-            self.limits.hit("host", share, times=times * SHARE)
-        self.limits.hit("host", host, times=times)
+        counted = [(host, times)]
+        if network := _network.get(""):
+            counted.insert(0, (f"{host} from {widest_of(network)}", times * SHARE))
+        self.limits.hit_all("host", counted)

@@ -29,7 +29,7 @@ def network_of(address: str) -> str:
     return str(ip_network((int(ip), 64), strict=False))
 
 
-def widths_of(network: str) -> list[tuple[str, int]]:
+def widths_of(network: str) -> list[tuple[str, float]]:
     """Return the networks to count a `network_of` in, and the multiple of each."""
     if not network.endswith("/64"):
         return [(network, 1)]
@@ -51,5 +51,4 @@ def hit_networks(limits: RateLimit, kind: LimitKind, network: str) -> None:
     Raises:
         TooManyRequests: the limit of one of them is reached.
     """
-    for counted, times in widths_of(network):
-        limits.hit(kind, counted, times=times)
+    limits.hit_all(kind, widths_of(network))

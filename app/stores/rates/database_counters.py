@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from app.stores.rates.sliding_window import GET, HIT, Hit
+from app.stores.rates.sliding_window import GET, HIT, Counted, Hit
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,20 +45,22 @@ class DatabaseCounters:
         self._now = text(f"SELECT {database.now_sql}")
         self._calls = itertools.count(1)
 
-    def hit(self, name: str, most: int, seconds: int) -> float | None:
-        """Count one call; None, or the seconds to wait if `most` are reached.
+    def hit(self, *counted: Counted) -> float | None:
+        """Count one call under each name, in one transaction.
 
-        Raises `StorageFailed` when the database does not answer.
+        None, or the seconds to wait for the first name whose limit is reached. Raises
+        `StorageFailed` when the database does not answer.
         """
         with self._database.write(durable=False) as connection:
             now = connection.execute(self._now, {"now": self._clock()}).scalar_one()
             if next(self._calls) % CLEAN_EVERY == 0:
                 _clean(connection, now)
-            hit = Hit(name, most, seconds, now)
-            if connection.execute(COUNT, hit.values).one_or_none() is not None:
-                return None
-            row = connection.execute(LOOK, hit.values).one_or_none()
-        return hit.wait((row[0], row[1], row[2]) if row else (0, 0, 0))
+            for name, most, seconds in counted:
+                hit = Hit(name, most, seconds, now)
+                if connection.execute(COUNT, hit.values).one_or_none() is None:
+                    row = connection.execute(LOOK, hit.values).one_or_none()
+                    return hit.wait((row[0], row[1], row[2]) if row else (0, 0, 0))
+        return None
 
 
 def _clean(connection: Connection, now: float) -> None:

@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import make_url
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.stores.rates.sliding_window import GET, HIT, Hit
+from app.stores.rates.sliding_window import GET, HIT, Counted, Hit
 from app.stores.sql.sqlite import begin_log, make_private
 
 MOST_KEYS: Final = 100_000
@@ -40,6 +40,8 @@ CREATE: Final = """
         expires_at INTEGER NOT NULL
     ) WITHOUT ROWID
 """
+COUNT: Final = HIT.format(table=TABLE)
+LOOK: Final = GET.format(table=TABLE)
 DELETE_ENDED: Final = "DELETE FROM counters WHERE expires_at <= ?"
 DELETE_FIRST: Final = """
     DELETE FROM counters WHERE key IN (
@@ -68,19 +70,22 @@ class HostCounters:
         self._abandoned: list[object] = []
         self._calls = 0
 
-    def hit(self, name: str, most: int, seconds: int) -> float | None:
-        """Count one call; None, or the seconds to wait if `most` are reached.
+    def hit(self, *counted: Counted) -> float | None:
+        """Count one call under each name, in one transaction.
 
-        Raises `sqlite3.Error` or `OSError` when the file cannot be used.
+        None, or the seconds to wait for the first name whose limit is reached. Raises
+        `sqlite3.Error` or `OSError` when the file cannot be used.
         """
-        hit = Hit(name, most, seconds, self._clock())
+        now = self._clock()
         with self._lock:
             connection = self._connection()
-            self._clean(connection, hit.now)
-            if connection.execute(HIT.format(table=TABLE), hit.values).fetchall():
-                return None
-            row = connection.execute(GET.format(table=TABLE), hit.values).fetchone()
-        return hit.wait(row or (0, 0, 0))
+            self._clean(connection, now)
+            if len(counted) == 1:  # a statement is a transaction
+                return _hit(connection, Hit(*counted[0], now))
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:  # which commits, or undoes it after an error
+                waits = (_hit(connection, Hit(*one, now)) for one in counted)
+                return next((wait for wait in waits if wait is not None), None)
 
     def _clean(self, connection: sqlite3.Connection, now: float) -> None:
         self._calls += 1
@@ -109,6 +114,14 @@ class HostCounters:
         connection.execute(CREATE)
         self._opened = (os.getpid(), connection)
         return connection
+
+
+def _hit(connection: sqlite3.Connection, hit: Hit) -> float | None:
+    values = hit.values
+    if connection.execute(COUNT, values).fetchall():
+        return None
+    row = connection.execute(LOOK, values).fetchone()
+    return hit.wait(row or (0, 0, 0))
 
 
 def _make_private_directory(path: Path) -> None:

@@ -21,9 +21,10 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from app.flows.errors import StorageFailed, TooManyRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from app.flows.ports import LimitKind, RateLimit
+    from app.stores.rates.sliding_window import Counted
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,11 @@ LEAST: Final = 2
 class Counters(Protocol):
     """Where calls are counted."""
 
-    def hit(self, name: str, most: int, seconds: int) -> float | None:
-        """Count one call; None, or the seconds to wait if `most` are reached."""
+    def hit(self, *counted: Counted) -> float | None:
+        """Count one call under each name; None, or the seconds to wait.
+
+        The names after the first one whose limit is reached are not counted.
+        """
 
 
 class LimitsCounters:
@@ -49,14 +53,16 @@ class LimitsCounters:
         self._clock = clock
         self._limiter: SlidingWindowCounterRateLimiter | None = None
 
-    def hit(self, name: str, most: int, seconds: int) -> float | None:
+    def hit(self, *counted: Counted) -> float | None:
         """Count one call. Raises `StorageError` when the storage does not answer."""
         if self._limiter is None:
             self._limiter = self._open()
-        rate = RateLimitItemPerSecond(most, seconds)
-        if self._limiter.hit(rate, name):
-            return None
-        return self._limiter.get_window_stats(rate, name).reset_time - self._clock()
+        for name, most, seconds in counted:
+            rate = RateLimitItemPerSecond(most, seconds)
+            if not self._limiter.hit(rate, name):
+                window = self._limiter.get_window_stats(rate, name)
+                return window.reset_time - self._clock()
+        return None
 
     def _open(self) -> SlidingWindowCounterRateLimiter:
         if self._uri is None:
@@ -83,7 +89,10 @@ class RateLimits:
         rates: Mapping[LimitKind, str],
         clock: Callable[[], float],
     ) -> None:
-        self._rates = {kind: parse(rate) for kind, rate in rates.items()}
+        parsed = {kind: parse(rate) for kind, rate in rates.items()}
+        self._rates = {
+            kind: (rate.amount, rate.get_expiry()) for kind, rate in parsed.items()
+        }
         self._shared = shared
         self._own = LimitsCounters(None, clock)
 
@@ -93,17 +102,28 @@ class RateLimits:
         Raises:
             TooManyRequests: the limit is reached, for `retry_after` seconds.
         """
-        rate = self._rates[kind]
-        most = rate.amount if times == 1 else max(LEAST, int(rate.amount * times))
-        counted = (f"{kind} {key}", most, rate.get_expiry())
+        self.hit_all(kind, [(key, times)])
+
+    def hit_all(self, kind: LimitKind, counted: Sequence[tuple[str, float]]) -> None:
+        """Count one call under several keys, until one of their limits is reached.
+
+        Raises:
+            TooManyRequests: it is reached, for `retry_after` seconds.
+        """
+        asked = [self._counted(kind, key, times) for key, times in counted]
         try:
-            wait = self._shared.hit(*counted)
+            wait = self._shared.hit(*asked)
         except (StorageError, StorageFailed, sqlite3.Error, OSError) as error:
             cause = error.storage_error if isinstance(error, StorageError) else error
             log.warning("rate limits are not shared: %s", type(cause))
-            wait = self._own.hit(*counted)
+            wait = self._own.hit(*asked)
         if wait is not None:
             raise TooManyRequests(kind, retry_after=max(1, math.ceil(wait)))
+
+    def _counted(self, kind: LimitKind, key: str, times: float) -> Counted:
+        amount, seconds = self._rates[kind]
+        most = amount if times == 1 else max(LEAST, int(amount * times))
+        return f"{kind} {key}", most, seconds
 
 
 if TYPE_CHECKING:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
+
+Counted: TypeAlias = tuple[str, int, int]
+"""What a call is counted under: a name, the most calls, and in how many seconds."""
 
 # The table is named, because PostgreSQL takes a bare column for either row.
 HIT: Final = """

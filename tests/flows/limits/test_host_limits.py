@@ -25,6 +25,10 @@ class MemoryLimits:
             raise TooManyRequests(kind, retry_after=1)
         self.counts[key] += 1
 
+    def hit_all(self, kind, counted):
+        for key, times in counted:
+            self.hit(kind, key, times=times)
+
 
 @pytest.fixture
 def host_limit():

@@ -28,7 +28,7 @@ def counters(database, clock):
 
 
 def hits(counters, times, *, most=3):
-    return [counters.hit("address 192.0.2.1", most, MINUTE) for _ in range(times)]
+    return [counters.hit(("address 192.0.2.1", most, MINUTE)) for _ in range(times)]
 
 
 def count(database, statement=ROWS):
@@ -40,6 +40,16 @@ def test_hit_passes_up_to_the_limit_and_then_says_how_long_to_wait(counters):
     assert hits(counters, 3) == [None] * 3
 
     assert hits(counters, 1) == [pytest.approx(80)]
+
+
+def test_hit_of_several_names_stops_at_the_first_that_is_full(counters):
+    full = ("full", 1, MINUTE)
+    counters.hit(full)
+
+    assert counters.hit(("before", 1, MINUTE), full, ("after", 1, MINUTE)) is not None
+
+    assert counters.hit(("before", 1, MINUTE)) is not None
+    assert counters.hit(("after", 1, MINUTE)) is None
 
 
 def test_hit_passes_again_after_the_wait(counters, clock):
@@ -61,7 +71,7 @@ def test_window_slides_over_the_end_of_a_period(counters, clock):
 def test_hit_of_another_key_is_counted_apart(counters):
     hits(counters, 3)
 
-    assert counters.hit("address 192.0.2.2", 3, MINUTE) is None
+    assert counters.hit(("address 192.0.2.2", 3, MINUTE)) is None
 
 
 def test_two_nodes_count_together(counters, database_url, database, clock):
@@ -93,7 +103,7 @@ def test_counters_that_ended_are_deleted(counters, database, clock, monkeypatch)
     monkeypatch.setattr(module, "CLEAN_EVERY", 2)
     hits(counters, 1)
     clock.advance(3 * MINUTE)
-    counters.hit("another", 3, MINUTE)
+    counters.hit(("another", 3, MINUTE))
 
     assert count(database) == 1
 
@@ -105,10 +115,10 @@ def test_more_counters_than_the_bound_delete_the_oldest(
     monkeypatch.setattr(module, "MOST_KEYS", 5)
     for number in range(20):
         clock.advance(MINUTE / 5)
-        counters.hit(f"address {number}", 1, MINUTE)
+        counters.hit((f"address {number}", 1, MINUTE))
 
     assert count(database) == 6
-    assert counters.hit("address 19", 1, MINUTE) is not None
+    assert counters.hit(("address 19", 1, MINUTE)) is not None
 
 
 def test_table_holds_no_address(counters, database):
@@ -122,7 +132,7 @@ def test_limits_without_the_database_count_in_the_process(tmp_path, clock):
     limits = RateLimits(counters, {"host": "1/hour"}, clock)
 
     with pytest.raises(StorageFailed):
-        counters.hit("host one.test", 1, MINUTE)
+        counters.hit(("host one.test", 1, MINUTE))
     limits.hit("host", "one.test")
     with pytest.raises(TooManyRequests):
         limits.hit("host", "one.test")

@@ -31,13 +31,23 @@ def counters(path, clock):
 
 
 def hits(counters, times, *, most=3):
-    return [counters.hit("address 192.0.2.1", most, MINUTE) for _ in range(times)]
+    return [counters.hit(("address 192.0.2.1", most, MINUTE)) for _ in range(times)]
 
 
 def test_hit_passes_up_to_the_limit_and_then_says_how_long_to_wait(counters):
     assert hits(counters, 3) == [None] * 3
 
     assert hits(counters, 1) == [pytest.approx(80)]
+
+
+def test_hit_of_several_names_stops_at_the_first_that_is_full(counters):
+    full = ("full", 1, MINUTE)
+    counters.hit(full)
+
+    assert counters.hit(("before", 1, MINUTE), full, ("after", 1, MINUTE)) is not None
+
+    assert counters.hit(("before", 1, MINUTE)) is not None
+    assert counters.hit(("after", 1, MINUTE)) is None
 
 
 def test_hit_passes_again_after_the_wait(counters, clock):
@@ -56,7 +66,7 @@ def test_hit_passes_again_after_the_wait(counters, clock):
 def test_hit_of_another_key_is_counted_apart(counters):
     hits(counters, 3)
 
-    assert counters.hit("address 192.0.2.2", 3, MINUTE) is None
+    assert counters.hit(("address 192.0.2.2", 3, MINUTE)) is None
 
 
 def test_two_openings_of_the_file_count_together(counters, path, clock):
@@ -84,7 +94,7 @@ def test_counters_that_ended_are_deleted(counters, path, clock, monkeypatch):
     monkeypatch.setattr(module, "CLEAN_EVERY", 2)
     hits(counters, 1)
     clock.advance(3 * MINUTE)
-    counters.hit("another", 3, MINUTE)
+    counters.hit(("another", 3, MINUTE))
 
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM counters").fetchone() == (1,)
@@ -97,11 +107,11 @@ def test_more_counters_than_the_bound_delete_the_oldest(
     monkeypatch.setattr(module, "MOST_KEYS", 5)
     for number in range(20):
         clock.advance(MINUTE / 5)
-        counters.hit(f"address {number}", 1, MINUTE)
+        counters.hit((f"address {number}", 1, MINUTE))
 
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM counters").fetchone() == (6,)
-    assert counters.hit("address 19", 1, MINUTE) is not None
+    assert counters.hit(("address 19", 1, MINUTE)) is not None
 
 
 def test_file_is_private_and_holds_no_address(counters, path):
@@ -120,7 +130,7 @@ def test_file_is_beside_sqlite_and_in_a_private_directory_otherwise(
 
     assert beside == Path("/var/lib/latchkey/latchkey.db.limits")
     assert "canary" not in str(apart)
-    HostCounters(apart, clock).hit("a", 1, MINUTE)
+    HostCounters(apart, clock).hit(("a", 1, MINUTE))
     assert stat.S_IMODE(apart.parent.stat().st_mode) == 0o700
 
 
@@ -131,7 +141,7 @@ def test_directory_that_others_can_write_is_refused(tmp_path, clock, monkeypatch
     apart.parent.chmod(0o777)
 
     with pytest.raises(PermissionError):
-        HostCounters(apart, clock).hit("a", 1, MINUTE)
+        HostCounters(apart, clock).hit(("a", 1, MINUTE))
 
 
 def test_hits_on_a_file_that_cannot_be_opened_keep_nothing(path, clock):
@@ -140,6 +150,6 @@ def test_hits_on_a_file_that_cannot_be_opened_keep_nothing(path, clock):
 
     for _ in range(3):
         with pytest.raises(OSError, match="no file"):
-            counters.hit("a", 1, MINUTE)
+            counters.hit(("a", 1, MINUTE))
 
     assert counters._abandoned == []
