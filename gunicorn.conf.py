@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from app.atproto.http.dialer import MAX_LOOKUPS
 from app.blueprints.health import warm_up
 from app.config import VERSION, Settings, SettingsInvalid
-from app.factory.start import require_schema
+from app.factory.start import report_missing_keys, require_schema
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import TimedBody
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
@@ -139,10 +139,14 @@ accesslog = None  # app.web.request_log writes a line for each request
 
 
 def on_starting(server):
-    """Refuse to start on a database with another schema; runs before the fork."""
+    """Refuse to start on a database with another schema; runs before the fork.
+
+    The log says which setting lacks a key of the secrets.
+    """
     if isinstance(server.app.wsgi(), Flask):
         try:
             require_schema(settings)
+            report_missing_keys(settings)
         except SchemaMismatch as error:
             sys.exit(str(error))
 

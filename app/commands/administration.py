@@ -13,6 +13,7 @@ from app.flows.errors import FlowError
 from app.flows.keys import KeyUseCases
 from app.flows.people import PeopleUseCases
 from app.flows.storage import StorageWork
+from app.flows.storage.secrets import ResealSecrets
 from app.flows.storage.upgrade import Schema
 from app.flows.sweep import Sweep
 
@@ -26,6 +27,7 @@ class Administration:
     schema: Schema
     storage: StorageWork
     keys: KeyUseCases
+    reseal_secrets: ResealSecrets
     sweep: Sweep
     people: PeopleUseCases
     signing_key_path: Path | None

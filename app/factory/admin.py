@@ -11,6 +11,7 @@ from app.flows.sweep import Sweep
 from .container import Parts
 from .keys import open_key_use_cases
 from .people import people_of
+from .secrets import open_secrets
 from .storage import storage_work_of
 
 
@@ -25,6 +26,7 @@ def administration_of(parts: Parts) -> Administration:
         storage=storage_work_of(parts),
         keys=keys,
         people=people_of(parts),
+        reseal_secrets=open_secrets(parts),
         sweep=Sweep(
             expired=stores.expired,
             lease=stores.sweep_lease,

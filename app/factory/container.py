@@ -35,6 +35,7 @@ from app.flows.keys.rings import KeyRings
 from app.flows.limits.host_limits import HostLimit
 from app.flows.readiness import Readiness
 from app.stores.cache import SqlCache
+from app.stores.encrypted_rows import SqlEncryptedRows
 from app.stores.encryption import Cipher
 from app.stores.errors import DatabaseURLInvalid
 from app.stores.key_use import SqlKeyUse
@@ -103,6 +104,7 @@ class Stores:
     native_login_events: SqlNativeLoginEvents
     keys: SqlSigningKeys
     key_use: SqlKeyUse
+    encrypted_rows: SqlEncryptedRows
     audit: SqlAudit
     audit_trail: SqlAuditTrail
     expired: SqlExpired
@@ -222,8 +224,7 @@ def _open_outside(settings: Settings, policy: NetworkPolicy) -> Outside:
 def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
     """Return the stores of this deployment; the database is not asked yet."""
     database = _open_database(settings)
-    secret_key = settings.secret_key or keep_development_key(VAR)
-    cipher = Cipher(secret_key, settings.secret_key_fallbacks)
+    cipher = open_cipher(settings)
     return Stores(
         database=database,
         cipher=cipher,
@@ -242,12 +243,19 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         native_login_events=SqlNativeLoginEvents(database, clock),
         keys=SqlSigningKeys(database, cipher),
         key_use=SqlKeyUse(database),
+        encrypted_rows=SqlEncryptedRows(database, cipher),
         audit=SqlAudit(database),
         audit_trail=SqlAuditTrail(database),
         expired=SqlExpired(database),
         sweep_lease=SqlLease(database, "sweep"),
         runs=SqlRuns(database),
     )
+
+
+def open_cipher(settings: Settings) -> Cipher:
+    """Return what encrypts secrets at rest, under the keys of the settings."""
+    secret_key = settings.secret_key or keep_development_key(VAR)
+    return Cipher(secret_key, settings.secret_key_fallbacks)
 
 
 def _open_database(settings: Settings) -> Database:

@@ -12,7 +12,7 @@ from app.rpc.tls import Certificate, ListenerRefused
 from app.stores.errors import SchemaMismatch
 
 from .container import Outside, open_parts
-from .start import require_schema
+from .start import report_missing_keys, require_schema
 from .use_cases import open_use_cases
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def serve_rpc() -> None:
         settings = Settings.from_environment()
         listener = open_rpc(settings)
         require_schema(settings)
+        report_missing_keys(settings)
         log.info("Latchkey %s serves gRPC", VERSION)
         listener.run()
     except (SettingsInvalid, SchemaMismatch, ListenerRefused) as error:

@@ -1,4 +1,4 @@
-"""What a service looks at before it starts: the schema of its database."""
+"""What a service looks at before it starts: the schema, and the keys of the secrets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import logging
 
 from app.config import Settings
 from app.flows.errors import StorageFailed
+from app.stores.encrypted_rows import SqlEncryptedRows
 from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
 from app.stores.sql.database import open_database
+
+from .container import open_cipher
 
 log = logging.getLogger(__name__)
 
@@ -30,3 +33,26 @@ def require_schema(settings: Settings) -> None:
         log.warning("the database does not answer: %s", error)
     finally:
         database.close()
+
+
+def report_missing_keys(settings: Settings) -> None:
+    """Log the setting that lacks a key under which secrets are encrypted.
+
+    Looks at the first rows of each table, so that it is quick; `secrets status` counts
+    all. It stops no start: everything else can be served, and /readyz tells whether the
+    signing keys open.
+    """
+    database = open_database(settings.database_url)
+    try:
+        missing = SqlEncryptedRows(database, open_cipher(settings)).missing_keys()
+    except StorageFailed as error:
+        log.warning("the database does not answer: %s", error)
+        missing = ()
+    finally:
+        database.close()
+    for key in missing:
+        log.error(
+            "secrets are encrypted under the key %r, which no setting holds: add this "
+            "former value of LATCHKEY_SECRET_KEY to LATCHKEY_SECRET_KEY_FALLBACKS",
+            key,
+        )

@@ -28,6 +28,8 @@ VERSION = "v1"
 NONCE_BYTES = 12
 KEY_BYTES = 32
 KEY_ID_BYTES = 4
+FINGERPRINT_LENGTH = 2 * KEY_ID_BYTES
+"""Characters of a key's fingerprint, the KEY of its values."""
 
 
 def aad_of(table: str, *identity: str, column: str = "secrets") -> str:
@@ -43,6 +45,14 @@ class Cipher:
         self._primary_id = keys[0][0]
         # Reversed: should two key ids ever be equal, the newer key wins.
         self._keys = dict(reversed(keys))
+
+    @property
+    def fingerprints(self) -> Sequence[str]:
+        """The fingerprints of the keys, the one that encrypts first."""
+        return [
+            self._primary_id,
+            *(key for key in reversed(self._keys) if key != self._primary_id),
+        ]
 
     def encrypt(self, plaintext: bytes | str, *, aad: str) -> str:
         """Encrypt a value; `aad` is the place that `aad_of` names."""
@@ -63,7 +73,8 @@ class Cipher:
         key = self._keys.get(key_id)
         if version != VERSION or key is None:
             raise DecryptionFailed(
-                "encrypted under a key that is not among the secret keys"
+                f"encrypted under the key {key_id[:FINGERPRINT_LENGTH]!r}, which is "
+                "not among the secret keys: add it to LATCHKEY_SECRET_KEY_FALLBACKS"
             )
         try:
             raw = urlsafe_b64decode(encoded)

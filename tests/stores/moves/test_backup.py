@@ -146,7 +146,7 @@ def test_manifest_names_release_schema_time_counts_and_checksums(
 
 
 def test_only_the_newest_backups_stay(filled, back_up, directory, clock):
-    (directory / "latchkey-of-somebody-elseZ").mkdir()
+    (directory / "latchkey-of-another-toolZ").mkdir()
     made = []
     for _ in range(4):
         made.append(back_up(filled, directory, keep=2))
@@ -155,7 +155,7 @@ def test_only_the_newest_backups_stay(filled, back_up, directory, clock):
     assert [each.deleted for each in made[:2]] == [[], []]
     assert made[3].deleted == [made[1].path]
     kept = sorted(path.name for path in directory.glob("latchkey-*"))
-    assert kept == [made[2].path.name, made[3].path.name, "latchkey-of-somebody-elseZ"]
+    assert kept == [made[2].path.name, made[3].path.name, "latchkey-of-another-toolZ"]
 
 
 def test_interrupted_backup_leaves_nothing_and_may_run_again(
