@@ -63,7 +63,8 @@ TESTS ?=
 
 .PHONY: test
 test: $(TOOLS) ## unit and journey tests on all cores, without network and processes
-	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not process" $(TESTS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q $(PARALLEL) \
+	  -m "not process" $(TESTS)
 
 .PHONY: check
 check: $(TOOLS) ## format, lint, types, import contracts, tests with branch coverage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,6 @@ from tests.service import Service, opening, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.fakes.browser import Browser
     from tests.fakes.clock import FakeClock
@@ -32,6 +33,12 @@ settings.load_profile("gate")
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse processes in tests that do not carry the marker `process`."""
     config.pluginmanager.register(MarkedOnly())
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collected tests, some 10^5 objects, the garbage collector's visits."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -60,10 +67,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 @pytest.fixture
 def open_service(
-    world: World, prepared: Prepared, tmp_path: Path
+    world: World, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Service]]:
     """Open the application, with other settings than usual where a test says so."""
-    with opening(world, prepared, tmp_path) as open_one:
+    folder = partial(tmp_path_factory.mktemp, "service")
+    with opening(world, prepared, folder) as open_one:
         yield open_one
 
 

@@ -170,11 +170,11 @@ def outside_of(world: World, settings: Settings) -> Outside:
 
 
 @contextmanager
-def scratch(otherwise: Path) -> Iterator[Path]:
+def scratch(otherwise: Callable[[], Path]) -> Iterator[Path]:
     """Lend a folder for databases, in memory if possible: commits wait for disks."""
     is_there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     if not is_there or shutil.disk_usage(MEMORY).free < ROOM:
-        yield otherwise
+        yield otherwise()
         return
     with tempfile.TemporaryDirectory(prefix="latchkey-", dir=MEMORY) as folder:
         yield Path(folder)
@@ -182,7 +182,7 @@ def scratch(otherwise: Path) -> Iterator[Path]:
 
 @contextmanager
 def opening(
-    world: World, prepared: Prepared, otherwise: Path
+    world: World, prepared: Prepared, otherwise: Callable[[], Path]
 ) -> Iterator[Callable[..., Service]]:
     """Lend a function that opens services with other settings than usual."""
     opened: list[Service] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,7 @@ def open_standing(
     prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Service]]:
     """Open an application for a module whose cases change nothing."""
-    folder = tmp_path_factory.mktemp("standing")
+    folder = partial(tmp_path_factory.mktemp, "standing")
     with opening(World(), prepared, folder) as open_one:
         yield open_one
 
@@ -30,7 +31,7 @@ def open_standing(
 @pytest.fixture(scope="module")
 def standing(open_standing: Callable[..., Service]) -> Service:
     """One application for a module whose cases change nothing."""
-    return open_standing()
+    return open_standing(rate_limit_failed_tokens_per_address="100000/minute")
 
 
 @pytest.fixture(scope="module")

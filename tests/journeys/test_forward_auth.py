@@ -104,17 +104,17 @@ def test_verify_headers_contain_no_line_breaks(
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
 def test_envoy_asks_with_the_method_and_the_path_that_it_holds(
-    alice: Browser, service: Service, method: str
+    signed_in: Browser, standing: Service, method: str
 ) -> None:
-    token = token_of(alice)
-    outsider = service.browser(fetch_metadata=False)
+    token = token_of(signed_in)
+    outsider = standing.browser(fetch_metadata=False)
     url = f"{HOME}/auth/verify/t/42/likes?page=2"
 
     known = outsider.requests(method, url, headers={"Authorization": f"Bearer {token}"})
     unknown = outsider.requests(method, url)
 
     assert (known.status, unknown.status) == (200, 401)
-    assert told(known)["User"] == "alice"
+    assert told(known)["User"] == "rosie"
 
 
 # --- not signed in --------------------------------------------------------------------
@@ -122,9 +122,9 @@ def test_envoy_asks_with_the_method_and_the_path_that_it_holds(
 
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "é" * 40, "x" * 9_000])
 def test_verify_without_token_returns_401_with_challenge(
-    service: Service, token: str | None
+    standing: Service, token: str | None
 ) -> None:
-    answer = asks(service, token)
+    answer = asks(standing, token)
 
     assert answer.status == 401
     assert answer.json()["error"] == "not_signed_in"
@@ -173,11 +173,11 @@ def test_a_refusal_says_where_to_sign_in_for_proxies_that_pass_on_no_redirect(
     ],
 )
 def test_no_proxy_header_makes_an_open_redirect(
-    service: Service, original: str
+    standing: Service, original: str
 ) -> None:
     """Requirement 9.9."""
     answer = asks(
-        service, None, "/auth/verify?redirect=1", **{"X-Original-URL": original}
+        standing, None, "/auth/verify?redirect=1", **{"X-Original-URL": original}
     )
 
     assert answer.status == 302
@@ -196,9 +196,9 @@ def test_no_proxy_header_makes_an_open_redirect(
     ],
 )
 def test_no_part_of_an_address_makes_an_open_redirect(
-    service: Service, name: str, value: str
+    standing: Service, name: str, value: str
 ) -> None:
-    answer = asks(service, None, "/auth/verify?redirect=1", **BY_PARTS | {name: value})
+    answer = asks(standing, None, "/auth/verify?redirect=1", **BY_PARTS | {name: value})
 
     assert answer.headers["Location"].startswith(f"{HOME}/auth/login")
     assert "evil" not in answer.headers["Location"]
@@ -338,10 +338,10 @@ PREFLIGHT = {
 
 @pytest.mark.parametrize("kind", BACKGROUND)
 def test_verify_redirect_of_a_background_request_returns_401(
-    service: Service, kind: str
+    standing: Service, kind: str
 ) -> None:
     headers = {"Accept": "*/*", **BY_PARTS, **BACKGROUND[kind]}
-    answer = service.get("/auth/verify?redirect=1", **headers)
+    answer = standing.get("/auth/verify?redirect=1", **headers)
 
     assert answer.status == 401
     assert query_of(answer.headers["Location"]) == {"return_to": FORUM}
@@ -349,16 +349,16 @@ def test_verify_redirect_of_a_background_request_returns_401(
 
 @pytest.mark.parametrize("kind", NAVIGATION)
 def test_verify_redirect_of_a_navigation_returns_302(
-    service: Service, kind: str
+    standing: Service, kind: str
 ) -> None:
     headers = {"Accept": "*/*", **BY_PARTS, **NAVIGATION[kind]}
 
-    assert service.get("/auth/verify?redirect=1", **headers).status == 302
+    assert standing.get("/auth/verify?redirect=1", **headers).status == 302
 
 
 @pytest.mark.parametrize("upgraded", [True, False])
 def test_verify_of_a_websocket_upgrade_answers_as_for_a_request(
-    alice: Browser, service: Service, *, upgraded: bool
+    signed_in: Browser, standing: Service, *, upgraded: bool
 ) -> None:
     upgrade = {
         "Connection": "keep-alive, Upgrade",
@@ -366,28 +366,30 @@ def test_verify_of_a_websocket_upgrade_answers_as_for_a_request(
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Version": "13",
     }
-    token = token_of(alice) if upgraded else None
+    token = token_of(signed_in) if upgraded else None
 
-    answer = asks(service, token, **upgrade)
+    answer = asks(standing, token, **upgrade)
 
     assert answer.status == (200 if upgraded else 401)
 
 
 @pytest.mark.parametrize("bearer", [ELSEWHERE, "Bearer x", "Bearer a.b.c", "Bearer"])
 def test_verify_with_a_foreign_bearer_falls_back_to_the_cookie(
-    alice: Browser, service: Service, bearer: str
+    signed_in: Browser, standing: Service, bearer: str
 ) -> None:
-    answer = asks(service, token_of(alice), Authorization=bearer)
+    answer = asks(standing, token_of(signed_in), Authorization=bearer)
 
-    assert (answer.status, told(answer)["User"]) == (200, "alice")
-    assert service.get("/auth/verify", Authorization=bearer).status == 401
+    assert (answer.status, told(answer)["User"]) == (200, "rosie")
+    assert standing.get("/auth/verify", Authorization=bearer).status == 401
 
 
 def test_session_with_a_foreign_bearer_does_not_fall_back_to_the_cookie(
-    alice: Browser, service: Service
+    signed_in: Browser, standing: Service
 ) -> None:
     """At /auth/verify alone: elsewhere the caller of an API chose its token."""
-    answer = asks(service, token_of(alice), "/auth/session", Authorization=ELSEWHERE)
+    answer = asks(
+        standing, token_of(signed_in), "/auth/session", Authorization=ELSEWHERE
+    )
 
     assert answer.status == 401
 
@@ -395,26 +397,26 @@ def test_session_with_a_foreign_bearer_does_not_fall_back_to_the_cookie(
 @pytest.mark.parametrize("path", ["/auth/verify", "/auth/session"])
 @pytest.mark.parametrize("stale", ["x", "a.b.c", "", "\u00e9"])
 def test_stale_cookie_before_the_valid_one_does_not_hide_it(
-    alice: Browser, service: Service, path: str, stale: str
+    signed_in: Browser, standing: Service, path: str, stale: str
 ) -> None:
-    pair = f"platform_token={stale}; platform_token={token_of(alice)}"
+    pair = f"platform_token={stale}; platform_token={token_of(signed_in)}"
 
-    assert service.get(path, Cookie=pair).status == 200
+    assert standing.get(path, Cookie=pair).status == 200
 
 
 def test_verify_tries_no_more_than_four_cookies_of_one_name(
-    alice: Browser, service: Service
+    signed_in: Browser, standing: Service
 ) -> None:
-    many = "platform_token=a.b.c; " * 4 + f"platform_token={token_of(alice)}"
+    many = "platform_token=a.b.c; " * 4 + f"platform_token={token_of(signed_in)}"
 
-    assert service.get("/auth/verify", Cookie=many).status == 401
+    assert standing.get("/auth/verify", Cookie=many).status == 401
 
 
 @pytest.mark.parametrize("path", ["/auth/verify", "/auth/verify?redirect=1"])
 def test_verify_of_a_preflight_returns_401_by_default(
-    service: Service, path: str
+    standing: Service, path: str
 ) -> None:
-    answer = service.get(path, **PREFLIGHT)
+    answer = standing.get(path, **PREFLIGHT)
 
     assert answer.status == 401
     assert "Location" not in answer.headers

@@ -30,7 +30,7 @@ def other_node(
     opened: list[Service] = []
 
     def open_other() -> Service:
-        opened.append(Service(world, service.settings, compiled=prepared.compiled))
+        opened.append(Service(world, service.settings))
         return opened[-1]
 
     yield open_other

@@ -36,6 +36,12 @@ def service(open_service: Callable[..., Service]) -> Service:
     return open_service(scope_max=SCOPE_MAX)
 
 
+@pytest.fixture(scope="module")
+def standing(open_standing: Callable[..., Service]) -> Service:
+    """The same for cases that change nothing."""
+    return open_standing(scope_max=SCOPE_MAX)
+
+
 @pytest.fixture
 def alice(browser: Browser) -> Browser:
     browser.signs_in(ALICE, username="alice")
@@ -400,17 +406,17 @@ def test_who_declines_in_a_second_tab_keeps_what_the_first_one_brought(
         'repo:"quoted"',
     ],
 )
-@pytest.mark.parametrize("who", ["alice", "browser"])
+@pytest.mark.parametrize("who", ["signed_in", "visitor"])
 def test_more_than_the_most_is_refused(
-    request: pytest.FixtureRequest, network: FakeNetwork, scope: str, who: str
+    request: pytest.FixtureRequest, standing: Service, scope: str, who: str
 ) -> None:
-    visitor: Browser = request.getfixturevalue(who)
-    network.forget()
+    browser: Browser = request.getfixturevalue(who)
+    standing.world.network.forget()
 
-    page = asks(visitor, scope)
+    page = asks(browser, scope)
 
     assert (page.status, page.error) == (400, "invalid_scope")
-    assert network.sent(path="/oauth/par") == []
+    assert standing.world.network.sent(path="/oauth/par") == []
     assert all("scope" not in form.fields for form in page.forms)
 
 

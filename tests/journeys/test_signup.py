@@ -24,6 +24,12 @@ def newcomer(service: Service, handle: str = ALICE) -> Page:
     return page
 
 
+@pytest.fixture(scope="module")
+def undecided(standing: Service) -> Page:
+    """The page of a person who finds no name."""
+    return newcomer(standing)
+
+
 def usernames(service: Service) -> list[str]:
     return [name for (name,) in service.rows("SELECT username FROM users")]
 
@@ -96,14 +102,20 @@ def test_a_username_is_folded(service: Service, typed: str) -> None:
     ],
 )
 def test_invalid_username_shows_the_form_with_its_error(
-    service: Service, typed: str, code: str
+    standing: Service, undecided: Page, typed: str, code: str
 ) -> None:
-    """The same page, what was typed still there, and another try at once."""
-    page = newcomer(service).chooses(typed)
+    """The same page, and what was typed is still there."""
+    page = undecided.chooses(typed)
 
     assert (page.status, page.error) == (400, code)
     assert page.form_with("username").fields["username"] == typed
-    assert usernames(service) == []
+    assert usernames(standing) == []
+
+
+def test_username_after_an_invalid_one_is_taken(service: Service) -> None:
+    page = newcomer(service).chooses("-alice")
+
+    assert page.error == "username_invalid"
     assert page.chooses("alice").url == ACCOUNT
 
 

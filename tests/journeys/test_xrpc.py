@@ -117,30 +117,30 @@ def test_a_body_goes_out_again_after_a_nonce_challenge_and_a_refresh(
 
 
 def test_parameters_and_headers_that_mean_something_pass(
-    shared: Caller,
+    caller: Caller,
 ) -> None:
-    shared.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
+    caller.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
 
-    shared.gets(
+    caller.gets(
         PLAIN,
         {"Atproto-Accept-Labelers": "did:plc:x;redact", "Accept-Language": "de"},
         q="a b&c=d/../é",
     )
 
-    (sent,) = shared.at_pds()
+    (sent,) = caller.at_pds()
     assert sent.url == f"{PLAIN_URL}?q=a+b%26c%3Dd%2F..%2F%C3%A9"
     assert sent.headers["Atproto-Accept-Labelers"] == "did:plc:x;redact"
     assert sent.headers["Accept-Language"] == "de"
 
 
-def test_nothing_else_of_the_caller_reaches_the_pds(shared: Caller) -> None:
-    shared.gets(
+def test_nothing_else_of_the_caller_reaches_the_pds(caller: Caller) -> None:
+    caller.gets(
         GET_SESSION,
         {"X-Forwarded-For": "10.0.0.1", "DPoP": "eyJ", "X-Bsky-Topics": "a"},
     )
 
-    (sent,) = shared.at_pds()
-    assert shared.token not in str(sent)
+    (sent,) = caller.at_pds()
+    assert caller.token not in str(sent)
     assert set(sent.headers) == {
         *("Accept", "Accept-Encoding", "User-Agent", "DPoP", "Authorization")
     }
@@ -160,16 +160,16 @@ def test_a_header_that_cannot_be_sent_is_the_callers_fault_and_not_the_hosts(
 
 
 def test_a_call_is_forwarded_to_a_service_that_is_named(
-    shared: Caller,
+    caller: Caller,
 ) -> None:
     url = f"https://{PDS}/xrpc/{FEED}"
-    shared.world.network.lay(url, Says(200, b"{}", JSON))
+    caller.world.network.lay(url, Says(200, b"{}", JSON))
 
-    asked = shared.gets(FEED, {"Atproto-Proxy": APPVIEW})
-    filled_in = shared.gets(FEED)
+    asked = caller.gets(FEED, {"Atproto-Proxy": APPVIEW})
+    filled_in = caller.gets(FEED)
 
     assert (asked.status, filled_in.status) == (200, 200)
-    assert [one.headers["atproto-proxy"] for one in shared.at_pds()] == [APPVIEW] * 2
+    assert [one.headers["atproto-proxy"] for one in caller.at_pds()] == [APPVIEW] * 2
 
 
 def test_the_pds_is_no_open_proxy(shared: Caller) -> None:

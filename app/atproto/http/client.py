@@ -19,6 +19,7 @@ import logging
 import ssl
 import time
 from dataclasses import dataclass, field, replace
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
@@ -107,7 +108,7 @@ class SafeHTTP:
         self._policy = policy
         self._breaker = breaker or Breaker(monotonic=monotonic)
         if adapter is None:
-            context = ssl.create_default_context(cafile=ca_bundle)
+            context = _trusting(ca_bundle)
             system = (
                 resolve_with_search_list if policy.allow_private else resolve_by_system
             )
@@ -293,6 +294,19 @@ class _Adapter(HTTPAdapter):
         connect, total = kwargs["timeout"]
         kwargs["timeout"] = Timeout(connect=connect, read=total, total=total)
         return super().send(request, *args, **kwargs)
+
+
+def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
+    """Return a TLS context that trusts a CA bundle, or the system's certificates."""
+    if ca_bundle is None:
+        return _trusting_system()
+    return ssl.create_default_context(cafile=ca_bundle)
+
+
+@cache
+def _trusting_system() -> ssl.SSLContext:
+    """Return the one of this process: reading the system's certificates is slow."""
+    return ssl.create_default_context()
 
 
 def _open_session(adapter: BaseAdapter) -> _Session:
