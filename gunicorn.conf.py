@@ -17,6 +17,7 @@ import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import gevent
@@ -52,6 +53,9 @@ try:
     settings = Settings.from_environment()
 except SettingsInvalid as error:
     sys.exit(str(error))
+
+if settings.metrics_bind is not None:
+    from app.metrics.directory import clean, directory_of, mark_dead
 
 STOP_NOTICED_WITHIN = 0.2
 real = monkey.get_original  # what gevent has not patched
@@ -141,7 +145,7 @@ accesslog = None  # app.web.request_log writes a line for each request
 def on_starting(server):
     """Refuse to start on a database with another schema; runs before the fork.
 
-    The log says which setting lacks a key of the secrets.
+    The log says which setting lacks a key of the secrets. Old counts are forgotten.
     """
     if isinstance(server.app.wsgi(), Flask):
         try:
@@ -149,11 +153,33 @@ def on_starting(server):
             report_missing_keys(settings)
         except SchemaMismatch as error:
             sys.exit(str(error))
+    if settings.metrics_bind is not None:
+        clean(directory_of(settings.database_url))
 
 
 def when_ready(server):
-    """Log the release and the address of the login page."""
+    """Log the release and the address of the login page; have the metrics served."""
     server.log.info("Latchkey %s is ready: %s/auth/login", VERSION, settings.public_url)
+    if settings.metrics_bind is not None:
+        server.exporter = start_exporter()
+
+
+def start_exporter():
+    """Start the process that serves metrics; it ends when this one does.
+
+    Not with `subprocess`: gevent's would wait for children that gunicorn waits for.
+    """
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = [sys.executable, "-m", "app.metrics"]
+    return os.posix_spawn(sys.executable, command, environment)
+
+
+def on_exit(server):
+    """End the process that serves metrics."""
+    if hasattr(server, "exporter"):
+        with suppress(ProcessLookupError):
+            os.kill(server.exporter, signal.SIGTERM)
 
 
 def pre_fork(server, worker):
@@ -168,6 +194,8 @@ def child_exit(server, worker):
     was_replaced = worker.replacements.end(worker.age)
     if was_replaced and server.num_workers > server.cfg.workers:
         server.num_workers -= 1
+    if settings.metrics_bind is not None:
+        mark_dead(directory_of(settings.database_url), worker.pid)
 
 
 def post_worker_init(worker):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["create_app", "serve_rpc", "version"]
+__all__ = ["create_app", "serve_metrics", "serve_rpc", "version"]
 
 
 def create_app(*arguments: Any, **options: Any) -> Any:
@@ -20,6 +20,13 @@ def create_app(*arguments: Any, **options: Any) -> Any:
 def serve_rpc() -> None:
     """Serve gRPC until told to stop, see `app.factory.rpc.serve_rpc`."""
     from app.factory.rpc import serve_rpc as serve
+
+    serve()
+
+
+def serve_metrics() -> None:
+    """Serve metrics, see `app.factory.metrics.serve_metrics`."""
+    from app.factory.metrics import serve_metrics as serve
 
     serve()
 

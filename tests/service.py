@@ -125,11 +125,13 @@ def development(database: Path) -> dict[str, Any]:
 class Service:
     """A running Latchkey: its application, its place on the network, its browsers."""
 
-    def __init__(self, world: World, settings: Settings) -> None:
+    def __init__(
+        self, world: World, settings: Settings, *, outside: Outside | None = None
+    ) -> None:
         self.world = world
         self.settings = settings
         self.home = settings.public_url
-        parts = open_parts(settings, outside_of(world, settings))
+        parts = open_parts(settings, outside or outside_of(world, settings))
         self.app = install(_closed.pop() if _closed else open_flask(), parts)
         world.network.serve(self.home.partition("//")[2], self.app)
 

@@ -154,6 +154,7 @@ class OAuthClient:
             sessions=sessions,
             clock=clock,
             sleep=sleep,
+            observe=observe,
         )
 
     @_renamed("binding", "browser_secret")

@@ -14,6 +14,7 @@ from .crypto.keys import ClientKeys
 from .discovery.accounts import Discovery
 from .discovery.servers import ServerDiscovery
 from .events import ignore
+from .http.observed import ObservedHTTP
 from .http.url_policy import NetworkPolicy
 from .identity.dns import DnsTxtLookup
 from .identity.resolver import IdentityResolver
@@ -74,8 +75,9 @@ def open_client(
         own_origin=own_origin,
         plc_url=plc_url,
         before_host=before_host,
+        observe=observe,
     )
-    sender = DPoPSender(http=http, cache=cache, clock=clock)
+    sender = DPoPSender(http=http, cache=cache, clock=clock, observe=observe)
     return OAuthClient(
         metadata=_as_function(metadata),
         keys=None if keys is None else _as_function(keys),
@@ -99,10 +101,12 @@ def open_discovery(
     own_origin: str | None = None,
     plc_url: str = PLC_DIRECTORY,
     before_host: Callable[[str], None] = lambda _host: None,
+    observe: Observer = ignore,
 ) -> Discovery:
     """Return discovery alone; the arguments are those of `open_client`."""
     cache = MemoryCache(clock) if cache is None else cache
     policy = replace(policy or NetworkPolicy(), own_origin=own_origin)
+    http = ObservedHTTP(http, observe)
     identities = IdentityResolver(
         http=http,
         txt=txt or DnsTxtLookup(),

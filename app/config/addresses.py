@@ -127,6 +127,11 @@ def listener(text: str) -> Address | str:
     return address(text)
 
 
+def optional_listener(text: str) -> Address | str | None:
+    """Return the address to listen on, or None for `off`."""
+    return None if text == "off" else listener(text)
+
+
 def address(text: str, *, default_port: int | None = None) -> Address:
     """Return an IP address and a port: 127.0.0.1:8000 or [::1]:8000."""
     numbers, port = _split_address(text)

@@ -92,6 +92,7 @@ def problems(settings: Derived) -> Iterator[Problem]:
     yield from _lifetimes(settings)
     yield from _secrets(settings)
     yield from _rpc(settings)
+    yield from _metrics(settings)
     yield from missing_packages(
         database_url=settings.database_url,
         rate_limit_storage=settings.rate_limit_storage,
@@ -121,6 +122,12 @@ def advice(settings: Derived) -> Iterator[str]:
         yield (
             f"{PREFIX}BIND: {settings.bind} can be reached from other machines, and "
             "this is loopback development without TLS"
+        )
+    metrics = settings.metrics_bind
+    if metrics is not None and not _listens_on_loopback(metrics):
+        yield (
+            f"{PREFIX}METRICS_BIND: {metrics} can be reached from other machines, and "
+            "asks for no password; let a firewall admit Prometheus alone"
         )
     is_public = settings.is_secure and not settings.lab_network
     if is_public and settings.trusted_proxies == 0:
@@ -243,6 +250,13 @@ def _rpc(settings: Derived) -> Iterator[Problem]:
         )
         concerns = ("rpc_tls_certificate", "rpc_tls_key", "rpc_clear_text")
         yield Problem("rpc_bind", reason, concerns)
+
+
+def _metrics(settings: Derived) -> Iterator[Problem]:
+    for name in ("bind", "rpc_bind"):
+        if settings.metrics_bind == getattr(settings, name):
+            reason = f"is {name.upper()}; metrics have an address of their own"
+            yield Problem("metrics_bind", reason, (name,))
 
 
 def missing_packages(

@@ -30,6 +30,7 @@ Origins = Annotated[tuple[str, ...], listed(addresses.origin)]
 Nameservers = Annotated[tuple[Address, ...], listed(addresses.nameserver)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], listed(addresses.network)]
 Listener = Annotated[Address | str, parsed(addresses.listener)]
+MetricsListener = Annotated[Address | str | None, parsed(addresses.optional_listener)]
 Scope = Annotated[str, parsed(types.scope)]
 File = Annotated[Path | None, parsed(types.file)]
 Certificates = Annotated[Path | None, parsed(types.certificates)]
@@ -360,6 +361,12 @@ class Variables(BaseSettings):
         "7",
         "How many backups `backup DIRECTORY` keeps in a directory; older ones are "
         "deleted once the new one is complete.",
+    )
+    metrics_bind: MetricsListener = setting(
+        "off",
+        "Where metrics are served to Prometheus, beside the service and never by it: "
+        "an address of its own, such as `127.0.0.1:9464`, or `unix:/PATH`.",
+        example="127.0.0.1:9464",
     )
     ca_bundle: Certificates = setting(
         None,

@@ -38,6 +38,7 @@ def administration_of(parts: Parts) -> Administration:
             token_lifetime=settings.token_lifetime,
             audit_lifetime=settings.audit_lifetime,
             keep_keys=keys.upkeep,
+            observe=parts.observe,
         ),
         signing_key_path=settings.signing_key_path,
         client_jwk_path=settings.client_jwk_path,

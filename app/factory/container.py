@@ -23,7 +23,6 @@ from app.atproto.client_metadata.builders import (
     build_confidential_web_client,
     build_loopback_client,
 )
-from app.atproto.events import CallbackReceived, Event
 from app.atproto.http.client import SafeHTTP
 from app.atproto.http.types import HTTP
 from app.atproto.http.url_policy import NetworkPolicy
@@ -62,8 +61,10 @@ from app.stores.runs import SqlRuns
 from app.stores.sql.database import Database, open_database
 from app.stores.sql.health import DatabaseHealth
 from app.stores.sweep import SqlExpired
-from app.telemetry.context import bind, login_id_of_hash
+from app.telemetry.events import ConnectionsUsed, Observer, ignore
 from app.tokens.errors import SigningKeyMissing
+
+from .metrics import of_client, open_observer
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ class Outside:
     http: HTTP
     txt: TxtLookup
     clock: Callable[[], float]
+    observe: Observer | None = None
+    """What counts events in tests; None follows METRICS_BIND."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +131,8 @@ class Parts:
     is_known: Callable[[str], bool]
     """Whether SIGNUP_HOSTS names a host, or people have sessions there."""
     readiness: Readiness
+    observe: Observer
+    """What counts events; `ignore` without METRICS_BIND."""
 
 
 def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
@@ -140,7 +145,10 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
     _configure_log(settings)
     policy = network_policy(settings)
     outside = outside or _open_outside(settings, policy)
+    observe = outside.observe or open_observer(settings)
     stores = _open_stores(settings, outside.clock)
+    if observe is not ignore:
+        stores.database.watch_pool(lambda used: observe(ConnectionsUsed(used)))
     rings = _open_rings(settings, stores, outside)
     limits = _open_limits(settings, stores.database, outside.clock)
     metadata = partial(_client_metadata, settings, rings)
@@ -163,13 +171,14 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
             policy=policy,
             own_origin=settings.public_url,
             plc_url=settings.plc_url,
-            observe=_observe,
+            observe=of_client(observe),
             before_host=HostLimit(
                 limits=limits, is_known=partial(_is_known, settings, stores)
             ),
         ),
         is_known=partial(_is_known, settings, stores),
         client_document=lambda path: metadata(path).document(),
+        observe=observe,
         readiness=_open_readiness(
             settings,
             rings,
@@ -289,12 +298,6 @@ def _open_limits(
         },
         clock,
     )
-
-
-def _observe(event: Event) -> None:
-    """Bind the login of a callback, also of one in another browser than its own."""
-    if isinstance(event, CallbackReceived) and event.browser_secret_hash:
-        bind(login_id=login_id_of_hash(event.browser_secret_hash))
 
 
 def _open_counters(

@@ -39,6 +39,7 @@ def open_rpc(
         checks=parts.readiness.checks,
         streams_per_address=parts.settings.native_streams_per_address,
         platform=parts.settings.platform_name,
+        observe=parts.observe,
     )
 
 

@@ -56,6 +56,7 @@ def open_use_cases(parts: Parts) -> UseCases:
     """Return one use case for each thing a visitor can do."""
     settings, stores, client = parts.settings, parts.stores, parts.client
     rings, limits, clock = parts.rings, parts.limits, parts.outside.clock
+    observe = parts.observe
     verifier = TokenVerifier(
         ring=rings.platform,
         issuer=settings.public_url,
@@ -101,7 +102,14 @@ def open_use_cases(parts: Parts) -> UseCases:
             allow_test=parts.policy.allow_test_names,
         ),
         signup_hosts=settings.signup_hosts,
-        concurrency=ConcurrencyLimit("service", total=LOGINS_AT_ONCE, retry_after=5),
+        concurrency=ConcurrencyLimit(
+            "service",
+            total=LOGINS_AT_ONCE,
+            retry_after=5,
+            place="logins",
+            observe=observe,
+        ),
+        observe=observe,
     )
     return UseCases(
         permissions=permissions,
@@ -132,6 +140,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             ending=ending,
             max_sessions=settings.max_sessions,
             clock=clock,
+            observe=observe,
         ),
         replay_callback=ReplayCallback(answers=stores.callback_answers, clock=clock),
         choose_username=ChooseUsername(
@@ -152,6 +161,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             identify=identify,
             seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
+            observe=observe,
         ),
         list_revocations=ListRevocations(
             sessions=stores.sessions,
@@ -178,6 +188,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             starting=start_login,
             public_url=settings.public_url,
             clock=clock,
+            observe=observe,
         ),
         open_native=OpenNativeLogin(
             logins=stores.native_logins, starting=start_login, clock=clock
@@ -191,6 +202,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             audit=stores.audit,
             clock=clock,
             session_lifetime=settings.session_lifetime,
+            observe=observe,
         ),
         await_native=AwaitNativeLogin(
             logins=stores.native_logins,
@@ -198,10 +210,15 @@ def open_use_cases(parts: Parts) -> UseCases:
             tokens=tokens,
             events=stores.native_login_events,
             streams=ConcurrencyLimit(
-                "streams", per_key=settings.native_streams_per_address, retry_after=30
+                "streams",
+                per_key=settings.native_streams_per_address,
+                retry_after=30,
+                place="streams",
+                observe=observe,
             ),
             token_lifetime=settings.token_lifetime,
             clock=clock,
+            observe=observe,
         ),
         call_pds=CallPds(
             refusals=refusals,
@@ -217,10 +234,17 @@ def open_use_cases(parts: Parts) -> UseCases:
                 total=CALLS_AT_ONCE,
                 per_key=CALLS_AT_ONCE_EACH,
                 retry_after=2,
+                place="calls",
+                observe=observe,
             ),
             concurrency_of_pds=ConcurrencyLimit(
-                "calls", per_key=CALLS_AT_ONCE_PER_PDS, retry_after=2
+                "calls",
+                per_key=CALLS_AT_ONCE_PER_PDS,
+                retry_after=2,
+                place="calls_of_pds",
+                observe=observe,
             ),
+            observe=observe,
             pds_of=partial(_pds_of, stores),
             spool=Spool(SPOOL_BUDGET),
             audit=CallAudit(audit=stores.audit, rates=limits, clock=clock),

@@ -84,7 +84,8 @@ def create_app(
 def install(app: Flask, parts: Parts) -> Flask:
     """Put the parts of a deployment behind the routes of `open_flask`."""
     forwarded = Forwarded(app.wsgi_app, trusted_proxies=parts.settings.trusted_proxies)
-    app.wsgi_app = RequestLog(forwarded)  # type: ignore[method-assign]
+    logged = RequestLog(forwarded, observe=parts.observe)
+    app.wsgi_app = logged  # type: ignore[method-assign]
     app.extensions[EXTENSION] = Context(
         flows=open_use_cases(parts),
         site=_site_of(parts.settings, parts.outside.clock),
@@ -93,6 +94,7 @@ def install(app: Flask, parts: Parts) -> Flask:
             jwks=lambda: parts.rings.platform().jwks(),
             readiness=parts.readiness,
         ),
+        observe=parts.observe,
     )
     commands.init_app(app, administration_of(parts), VERSION)
     return app

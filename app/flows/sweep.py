@@ -13,13 +13,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final, Literal, Protocol
 
 from app.atproto.errors import AtprotoError
 from app.atproto.http.types import Deadline
 from app.atproto.syntax.grammar import Did
 from app.flows.native.wait import DELIVERY_WINDOW
+from app.telemetry.events import Observer, SweepEnded, ignore
 
 from .errors import StorageFailed
 
@@ -166,15 +167,19 @@ class Sweep:
     note_end: Callable[[float], object] = lambda _now: None
     """Notes when a sweep has ended, for `doctor`."""
     pause: Callable[[float], object] = time.sleep
+    observe: Observer = ignore
 
     def run(self) -> Swept | None:
         """Sweep everything once; None if another sweep is running."""
         turn = _Turn(self.lease, self.clock)
         if not turn.lasts():
             return None
+        rows: dict[str, int] | None = None
         try:
             swept = self._sweep(turn)
+            rows = asdict(swept)
         finally:
+            self.observe(SweepEnded(rows, self.clock()))
             turn.end()
         self.note_end(self.clock())
         return swept

@@ -18,6 +18,7 @@ from grpc import StatusCode, aio
 from app import failures
 from app.failures import Failure
 from app.telemetry.context import ACCESS, begin, entered
+from app.telemetry.events import FailureAnswered, Observer, ignore
 
 access = logging.getLogger(ACCESS)
 
@@ -71,7 +72,7 @@ def address_of(context: Context) -> str:
 
 @asynccontextmanager
 async def answering(
-    context: Context, method: str, *, platform: str
+    context: Context, method: str, *, platform: str, observe: Observer = ignore
 ) -> AsyncIterator[None]:
     """Turn an exception into a status, and write the log line of the call.
 
@@ -81,7 +82,7 @@ async def answering(
     with entered(line.record):
         context.set_trailing_metadata(line.metadata)
         try:
-            async with _aborting(context, line, platform=platform):
+            async with _aborting(context, line, platform=platform, observe=observe):
                 yield
         finally:
             line.write()
@@ -89,7 +90,7 @@ async def answering(
 
 @asynccontextmanager
 async def _aborting(
-    context: Context, line: CallLine, *, platform: str
+    context: Context, line: CallLine, *, platform: str, observe: Observer
 ) -> AsyncIterator[None]:
     try:
         yield
@@ -109,6 +110,7 @@ async def _aborting(
         line.status = status_of(row.code, row.status)
         failure = failures.report(error, row, during=line.method, platform=platform)
         line.record.code = row.code
+        observe(FailureAnswered(error, row.code))
         trailing = (*metadata_of(failure), *line.metadata)
         await context.abort(line.status, failure.message.text, trailing)
 

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2_grpc
 from app.flows.login.start import LOGINS_AT_ONCE
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
+from app.telemetry.events import Observer, ignore
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc
 
 from .health import Health
@@ -80,6 +81,7 @@ class Listener:
     streams_per_address: int
     platform: str
     look_again: float = LOOK_AGAIN
+    observe: Observer = ignore
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -155,6 +157,7 @@ class Listener:
             looks=looks,
             platform=self.platform,
             look_again=self.look_again,
+            observe=self.observe,
         )
         names = (AUTH, health_service.SERVICE_NAME, reflection_service.SERVICE_NAME)
         reflection = Reflection(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin, NativeOutcome
+from app.telemetry.events import Observer, ignore
 from app.wire.latchkey.v1 import auth_pb2 as wire
 
 from .calls import Context, ShuttingDown, address_of, answering
@@ -42,12 +43,13 @@ class AuthService:
     looks: Executor
     platform: str
     look_again: float = LOOK_AGAIN
+    observe: Observer = ignore
 
     async def InitiateLogin(  # noqa: N802 - the .proto's name
         self, request: wire.InitiateLoginRequest, context: Context
     ) -> wire.InitiateLoginResponse:
         """Begin a login; a thread asks the person's host meanwhile."""
-        async with answering(context, "InitiateLogin", platform=self.platform):
+        async with self._answering(context, "InitiateLogin"):
             started = await _on(
                 self.starts,
                 partial(
@@ -73,11 +75,16 @@ class AuthService:
         Events are written to the context and not yielded: a caller that disconnects
         cancels this coroutine where it waits, which frees its place at once.
         """
-        async with answering(context, "AwaitLogin", platform=self.platform):
+        async with self._answering(context, "AwaitLogin"):
             if request.last_event_id == ACKNOWLEDGED:
                 await self._acknowledge(request)
             else:
                 await self._follow(request, context)
+
+    def _answering(
+        self, context: Context, method: str
+    ) -> AbstractAsyncContextManager[None]:
+        return answering(context, method, platform=self.platform, observe=self.observe)
 
     async def _acknowledge(self, request: wire.AwaitLoginRequest) -> None:
         acknowledge = partial(

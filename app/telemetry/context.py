@@ -37,8 +37,10 @@ class LogContext:
     did: str = ""
     sid: str = ""
 
+    route: str = ""
+    """Template of the route, such as `/auth/xrpc/<nsid>`."""
     path: str = ""
-    """Template of the route, such as `/auth/xrpc/<nsid>`: for the request's line."""
+    """The route, or the quoted path that has none: for the request's line."""
     code: str = ""
     """Code of the failure that was answered, for the request's line."""
     is_quiet: bool = False

@@ -10,6 +10,7 @@ from flask import current_app
 
 from app.flows import UseCases
 from app.flows.readiness import Readiness
+from app.telemetry.events import Observer, ignore
 
 from .return_to import ReturnPolicy
 
@@ -69,6 +70,7 @@ class Context:
     flows: UseCases
     site: Site
     documents: Documents
+    observe: Observer = ignore
 
 
 def context() -> Context:

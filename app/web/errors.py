@@ -17,10 +17,11 @@ from werkzeug.exceptions import HTTPException
 from app import failures
 from app.atproto.errors import printable
 from app.failures import INTERNAL, Failure, Row, report
-from app.telemetry import context as telemetry
+from app.telemetry.context import note_code
+from app.telemetry.events import FailureAnswered
 from app.web.security.access import CrossSite, mark_of
 
-from .context import site
+from .context import context, site
 from .requests import BodyInvalid
 from .return_to import ReturnToInvalid
 
@@ -81,9 +82,11 @@ def _http_row(error: HTTPException) -> Row:
 
 def failure_of(error: Exception) -> Failure:
     """Name a failure that a request met, and write its line in the log."""
+    row = row_for(error)
+    context().observe(FailureAnswered(error, row.code))
     return report(
         error,
-        row_for(error),
+        row,
         during=f"{request.method} {printable(request.path)}",
         platform=site().platform_name,
         reason=error.name if isinstance(error, HTTPException) else None,
@@ -94,7 +97,7 @@ def handle(error: Exception) -> Response:
     """Answer a request that failed."""
     failure = failure_of(error)
     g.failure_code = failure.message.code
-    telemetry.note_code(failure.message.code)
+    note_code(failure.message.code)
     if _wants_json():
         response = _json(failure)
     else:

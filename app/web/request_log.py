@@ -15,6 +15,7 @@ from urllib.parse import quote
 from flask import Flask, request
 
 from app.telemetry.context import ACCESS, LogContext, begin, current, entered
+from app.telemetry.events import Observer, RequestServed, ignore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,16 +36,21 @@ class RequestLog:
     """Gives each request its log context, and writes its line at the end."""
 
     def __init__(
-        self, app: WSGIApplication, *, clock: Callable[[], float] = time.monotonic
+        self,
+        app: WSGIApplication,
+        *,
+        observe: Observer = ignore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
+        self._observe = observe
         self._clock = clock
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Serve one request."""
-        served = Served(environ, began=self._clock(), clock=self._clock)
+        served = Served(environ, clock=self._clock, observe=self._observe)
 
         def start(status: str, headers: Any, *more: Any) -> Any:
             served.status = int(status[:3])
@@ -60,14 +66,19 @@ class Served:
     """The body of an answer; its parts are made within the request's log context."""
 
     def __init__(
-        self, environ: WSGIEnvironment, *, began: float, clock: Callable[[], float]
+        self,
+        environ: WSGIEnvironment,
+        *,
+        clock: Callable[[], float],
+        observe: Observer,
     ) -> None:
         self.context: LogContext = begin(environ.get("HTTP_X_REQUEST_ID"))
         self.status = 0
         self.answer: Iterable[bytes] = ()
         self._environ = environ
-        self._began = began
         self._clock = clock
+        self._observe = observe
+        self._began = clock()
 
     def __iter__(self) -> Iterator[bytes]:
         parts = iter(self.answer)
@@ -86,9 +97,10 @@ class Served:
                 if close is not None:
                     close()
             finally:
-                self._write()
+                self._end(self._clock() - self._began)
 
-    def _write(self) -> None:
+    def _end(self, seconds: float) -> None:
+        self._observe(RequestServed(self.context.route, self.status, seconds))
         record, failed = self.context, self.status >= 500
         level = logging.DEBUG if record.is_quiet and not failed else logging.INFO
         if not log.isEnabledFor(level):
@@ -99,7 +111,7 @@ class Served:
             "method": method if method in METHODS else "other",
             "path": record.path or "/",
             "status": self.status,
-            "ms": round(1000 * (self._clock() - self._began), 1),
+            "ms": round(1000 * seconds, 1),
             "address": given.get("REMOTE_ADDR", ""),
             "agent": agent_of(given.get("HTTP_USER_AGENT", "")),
             "code": record.code,
@@ -128,7 +140,8 @@ def note_route() -> None:
     if record is None:
         return
     rule = request.url_rule
-    record.path = rule.rule if rule else quote(request.path[:LONGEST_PATH], safe="/")
+    record.route = rule.rule if rule else ""
+    record.path = record.route or quote(request.path[:LONGEST_PATH], safe="/")
     record.is_quiet = request.blueprint in QUIET
 
 

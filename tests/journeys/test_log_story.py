@@ -10,7 +10,7 @@ import pytest
 from app.telemetry.context import login_id_of
 from tests.fakes.app import App, follows
 from tests.fakes.browser import AtHost
-from tests.service import HOME, Prepared, Service, close
+from tests.service import HOME, Service, close
 from tests.telemetry.logged import Collector, collected
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ PLATFORM = HOME.partition("//")[2]
 
 
 @pytest.fixture
-def other_node(
-    service: Service, world: World, prepared: Prepared
-) -> Iterator[Callable[[], Service]]:
+def other_node(service: Service, world: World) -> Iterator[Callable[[], Service]]:
     """Another process on the same database, which serves from now on."""
     opened: list[Service] = []
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from ..crypto.proofs import build_dpop_proof
 from ..errors import ServerInvalid
+from ..events import NonceRetried, ignore
+from ..http.observed import observed
 from ..syntax.grammar import host_of
 from .challenge import dpop_challenge, oauth_error
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..crypto.keys import SigningKey
+    from ..events import Observer, RequestKind
     from ..http.types import HTTP, Body, Deadline, Response
     from ..stores.protocols import Cache
 
@@ -59,6 +63,8 @@ class Outgoing:
     """A file for the body of a success; the body of an error is in the Response."""
     limit: int = ANSWER_LIMIT
     timeout: float = 10.0
+    kind: RequestKind = "xrpc"
+    """What the events of the client call it."""
 
 
 class DPoPSender:
@@ -69,7 +75,15 @@ class DPoPSender:
     (requirement 5.7).
     """
 
-    def __init__(self, *, http: HTTP, cache: Cache, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        http: HTTP,
+        cache: Cache,
+        clock: Callable[[], float],
+        observe: Observer = ignore,
+    ) -> None:
+        self._observe = observe
         self._http = http
         self._cache = cache
         self._clock = clock
@@ -85,6 +99,7 @@ class DPoPSender:
         form: Callable[[float], Mapping[str, str]],
         key: SigningKey,
         *,
+        kind: RequestKind,
         deadline: Deadline,
         nonce: str | None = None,
         timeout: float = 10.0,
@@ -100,6 +115,7 @@ class DPoPSender:
             body=lambda now: urlencode(form(now)).encode("ascii"),
             key=key,
             timeout=timeout,
+            kind=kind,
         )
         response, fresh = self.send(outgoing, deadline=deadline, nonce=nonce)
         if fresh is None and response.status < 300:
@@ -130,6 +146,7 @@ class DPoPSender:
                 return response, fresh
             if not first or fresh is None or fresh == nonce:
                 break
+            self._observe(NonceRetried(outgoing.kind))
             nonce = fresh
         raise ServerInvalid(
             host_of(outgoing.url), "keeps asking for another DPoP nonce"
@@ -165,7 +182,8 @@ class DPoPSender:
         proved = {"DPoP": proof}
         if token is not None:
             proved["Authorization"] = f"DPoP {token}"
-        return self._http.request(
+        request = partial(
+            self._http.request,
             outgoing.method,
             outgoing.url,
             headers={**outgoing.headers, **proved},
@@ -174,6 +192,13 @@ class DPoPSender:
             deadline=deadline,
             limit=outgoing.limit,
             timeout=outgoing.timeout,
+        )
+        return observed(
+            self._observe,
+            outgoing.kind,
+            outgoing.url,
+            monotonic=deadline.monotonic,
+            send=request,
         )
 
 

@@ -114,6 +114,7 @@ class ServerAgent:
             server.par_endpoint,
             auth.sign(form, server.issuer),
             auth.dpop_key,
+            kind="par",
             deadline=deadline,
         )
         if response.status not in {200, 201}:
@@ -155,6 +156,7 @@ class ServerAgent:
             endpoint,
             auth.sign(form, server.issuer),
             auth.dpop_key,
+            kind="token",
             deadline=deadline,
             nonce=nonce,
         )
@@ -195,6 +197,7 @@ class ServerAgent:
             endpoint,
             auth.sign(form, server.issuer),
             auth.dpop_key,
+            kind="refresh",
             deadline=deadline,
             nonce=nonce,
             timeout=REFRESH_TIMEOUT,
@@ -243,6 +246,7 @@ class ServerAgent:
                     endpoint,
                     auth.sign(form, issuer),
                     auth.dpop_key,
+                    kind="revoke",
                     deadline=deadline,
                 )
             except AtprotoError as error:

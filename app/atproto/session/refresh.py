@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..errors import AtprotoError, ClientRefused, RefreshBusy, SessionEnded
+from ..events import RefreshEnded, ignore
 from ..http.types import Deadline
 from ..oauth.server import GrantRefused
 from .refresh_request import RefreshRequest
@@ -24,6 +25,7 @@ from .singleflight import SingleFlight
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..events import Observer
     from ..oauth.client_auth import ClientAuthProvider
     from ..oauth.issuer_verification import IssuerVerifier
     from ..oauth.server import ServerAgent
@@ -67,7 +69,9 @@ class SessionRefresh:
         sessions: SessionStore,
         clock: Callable[[], float],
         sleep: Callable[[float], None] = time.sleep,
+        observe: Observer = ignore,
     ) -> None:
+        self._observe = observe
         self._sessions = sessions
         self._clock = clock
         self._sleep = sleep
@@ -171,6 +175,7 @@ class SessionRefresh:
                     leased, rejected, holder=holder, monotonic=monotonic
                 )
             if patience.remaining() <= 0:
+                self._observe(RefreshEnded("busy"))
                 raise RefreshBusy(f"another refresh of {did} does not end")
             self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -192,7 +197,7 @@ class SessionRefresh:
         deadline = Deadline.after(BUDGET, monotonic)
         try:
             self._check_refused(session)
-            return self._request.send(session, holder=holder, deadline=deadline)
+            return self._send(session, holder=holder, deadline=deadline)
         except GrantRefused as refusal:
             log.warning("session of %s is not refreshed: %s", session.did, refusal)
             if not self._is_unusable(session, rejected):
@@ -220,6 +225,24 @@ class SessionRefresh:
             log.exception("session of %s is not refreshed", session.did)
             self._release(session, holder)
             raise
+
+    def _send(
+        self, session: OAuthSession, *, holder: str, deadline: Deadline
+    ) -> OAuthSession:
+        """Send the refresh, and report how it ended."""
+        outcome = "failed"
+        try:
+            renewed = self._request.send(session, holder=holder, deadline=deadline)
+            outcome = "refreshed"
+        except GrantRefused:
+            outcome = "refused"
+            raise
+        except SessionEnded as ended:
+            outcome = ended.reason
+            raise
+        finally:
+            self._observe(RefreshEnded(outcome))
+        return renewed
 
     def _is_unusable(self, session: OAuthSession, rejected: str | None) -> bool:
         """Tell whether the access token was refused or has expired."""

@@ -22,6 +22,7 @@ from app.flows.people.admission import Admission
 from app.flows.ports import NativeLogins, Session, Sessions, Users
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import SignedIn
+from app.telemetry.events import Observer, ignore, sign_in_step
 
 from .sign_in import SignIn
 
@@ -74,6 +75,7 @@ class FinishLogin:
     refusals: ClientRefusals
     max_sessions: int
     clock: Callable[[], float]
+    observe: Observer = ignore
 
     def __call__(
         self,
@@ -96,6 +98,24 @@ class FinishLogin:
             NotAMember: a newcomer whom SIGNUP_ALLOW does not let sign up.
             NativeLoginClosed: the app that started this login no longer waits.
         """
+        with sign_in_step(self.observe, "finish"):
+            return self._finish(
+                parameters,
+                browser_secrets,
+                device,
+                replaces=replaces,
+                invitation=invitation,
+            )
+
+    def _finish(
+        self,
+        parameters: Sequence[tuple[str, str]],
+        browser_secrets: Collection[str],
+        device: str,
+        *,
+        replaces: str | None,
+        invitation: str | None,
+    ) -> LoginFinished | ScopeUpgradeSuperseded:
         deadline = Deadline.after(CALLBACK_BUDGET)
         completed = self._complete(parameters, browser_secrets, deadline)
         granted = completed.session

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import AbstractContextManager
 
 from app.flows.errors import TooManyRequests
+from app.telemetry.events import Observer, Place, PlaceTaken, ignore
 
 
 class ConcurrencyLimit:
@@ -23,8 +24,16 @@ class ConcurrencyLimit:
         retry_after: float,
         total: int | None = None,
         per_key: int | None = None,
+        place: Place | None = None,
+        observe: Observer = ignore,
     ) -> None:
-        """Name the limit; `retry_after` are the seconds in which places become free."""
+        """Name the limit; `retry_after` are the seconds in which places become free.
+
+        `place` is what the metrics call one that is held.
+        """
+        self._taken = PlaceTaken(place, 1) if place else None
+        self._given_back = PlaceTaken(place, -1) if place else None
+        self._observe = observe
         self._kind = kind
         self._retry_after = retry_after
         self._total = total
@@ -51,6 +60,8 @@ class ConcurrencyLimit:
             if self._is_full(key):
                 raise TooManyRequests(self._kind, retry_after=self._retry_after)
             self._held[key] += 1
+        if self._taken:
+            self._observe(self._taken)
 
     def leave(self, key: str) -> None:
         """Give a place back; callers use `hold`."""
@@ -58,6 +69,8 @@ class ConcurrencyLimit:
             self._held[key] -= 1
             if not self._held[key]:
                 del self._held[key]
+        if self._given_back:
+            self._observe(self._given_back)
 
     def _is_full(self, key: str) -> bool:
         if self._per_key is not None and self._held[key] >= self._per_key:

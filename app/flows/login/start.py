@@ -20,6 +20,7 @@ from app.flows.limits.host_limits import login_from
 from app.flows.limits.networks import hit_networks, network_of
 from app.flows.ports import RateLimit, Session, Sessions
 from app.telemetry.context import bind_login
+from app.telemetry.events import Observer, ignore, sign_in_step
 
 from .client_refusals import ClientRefusals
 from .destination import Destination
@@ -61,6 +62,7 @@ class StartLogin:
     signup_hosts: Collection[str]
     concurrency: ConcurrencyLimit
     refusals: ClientRefusals
+    observe: Observer = ignore
 
     def __call__(
         self,
@@ -88,25 +90,29 @@ class StartLogin:
         """
         secret = secret or secrets.token_urlsafe(32)
         bind_login(secret)
-        network = network_of(address)
-        hit_networks(self.limits, "address", network)
-        identifier = self.read_identifier(destination.identifier)
-        self._check_prompt(destination.prompt, identifier)
-        asked = self.permissions.parse(destination.scope)
-        replaced = self._session_of(identifier, replaces)
-        destination = replace(
-            destination, scope=asked, upgrades=replaced.sid if replaced else ""
-        )
-        with self.concurrency.hold(), self.refusals.watched(), login_from(network):
-            authorization = self.client.authorize(
-                identifier,
-                scope=self.permissions.to_ask(asked, _granted_to(replaced)),
-                redirect_uri=self.redirect_uri,
-                deadline=Deadline.after(LOGIN_BUDGET),
-                prompt=destination.prompt or None,
-                app_state=destination.pack(),
-                browser_secret=secret,
+        with sign_in_step(self.observe, "start"):
+            hit_networks(self.limits, "address", network_of(address))
+            identifier = self.read_identifier(destination.identifier)
+            self._check_prompt(destination.prompt, identifier)
+            asked = self.permissions.parse(destination.scope)
+            replaced = self._session_of(identifier, replaces)
+            destination = replace(
+                destination, scope=asked, upgrades=replaced.sid if replaced else ""
             )
+            with (
+                self.concurrency.hold(),
+                self.refusals.watched(),
+                login_from(network_of(address)),
+            ):
+                authorization = self.client.authorize(
+                    identifier,
+                    scope=self.permissions.to_ask(asked, _granted_to(replaced)),
+                    redirect_uri=self.redirect_uri,
+                    deadline=Deadline.after(LOGIN_BUDGET),
+                    prompt=destination.prompt or None,
+                    app_state=destination.pack(),
+                    browser_secret=secret,
+                )
         log.info("login started: %s at %s", identifier.kind, authorization.issuer)
         return LoginStarted(
             url=authorization.url, state=authorization.state, secret=secret

@@ -18,6 +18,7 @@ from app.flows.ports import Audit, NativeLogin, NativeLogins, Session, Sessions,
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken
 from app.telemetry.context import bind, bind_login
+from app.telemetry.events import NativeLoginStep, Observer, ignore
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,7 @@ class ConfirmNativeLogin:
     audit: Audit
     clock: Callable[[], float]
     session_lifetime: float
+    observe: Observer = ignore
 
     def question(self, login_id: str, secret: str) -> AppQuestion:
         """Return the question for the confirmation page.
@@ -144,6 +146,7 @@ class ConfirmNativeLogin:
         )
         if self.logins.complete(login_id, session=session, now=now):
             self._record("signed_in", asked)
+            self.observe(NativeLoginStep("allowed"))
             log.info("native login %s: allowed", asked.login.user_code)
         return self._as_decided(login_id)
 
@@ -158,6 +161,7 @@ class ConfirmNativeLogin:
         asked = self.question(login_id, secret)
         if self.logins.deny(login_id, self.clock()):
             self._record("native_denied", asked)
+            self.observe(NativeLoginStep("denied"))
             log.info("native login %s: denied", asked.login.user_code)
             self.ending.end(
                 asked.session, reason="app denied", budget=REVOCATION_BUDGET

@@ -18,6 +18,7 @@ from app.flows.login.destination import Destination
 from app.flows.login.start import StartLogin
 from app.flows.ports import NativeLogin, NativeLogins
 from app.telemetry.context import login_id_of
+from app.telemetry.events import NativeLoginStep, Observer, ignore
 
 from .app_identity import make_user_code, parse_app_name, parse_code_challenge
 
@@ -56,6 +57,7 @@ class StartNativeLogin:
     starting: StartLogin
     public_url: str
     clock: Callable[[], float]
+    observe: Observer = ignore
 
     def count(self, address: str) -> None:
         """Count a start that cannot be read. Raises `TooManyRequests`."""
@@ -96,6 +98,7 @@ class StartNativeLogin:
             log_id=login_id_of(started.secret),
         )
         self.logins.add(login, open_secret=started.secret)
+        self.observe(NativeLoginStep("started"))
         log.info("native login started: %s for %r", login.user_code, name)
         link = f"{self.public_url}{OPEN_PATH}?{urlencode({'login': started.secret})}"
         return NativeLoginStarted(

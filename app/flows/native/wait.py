@@ -23,6 +23,7 @@ from app.flows.limits.networks import network_of
 from app.flows.ports import NativeLogin, NativeLoginEvents, NativeLogins, Sessions
 from app.flows.sessions.session import IssueToken
 from app.telemetry.context import bind
+from app.telemetry.events import NativeLoginStep, Observer, ignore
 
 from .app_identity import is_proof
 
@@ -81,6 +82,7 @@ class AwaitNativeLogin:
     streams: ConcurrencyLimit
     token_lifetime: int
     clock: Callable[[], float]
+    observe: Observer = ignore
     ending: threading.Event = field(default_factory=threading.Event)
 
     def admit(self, address: str) -> AbstractContextManager[None]:
@@ -150,6 +152,7 @@ class AwaitNativeLogin:
         """
         login = self._proved(await_secret, code_verifier)
         if self.logins.acknowledge(login.login_id, self.clock()):
+            self.observe(NativeLoginStep("delivered"))
             log.info("native login %s was delivered", login.user_code)
 
     def _proved(self, await_secret: str, code_verifier: str | None) -> NativeLogin:

@@ -22,6 +22,7 @@ from app.flows.errors import (
     StorageUnavailable,
 )
 from app.telemetry.context import bind
+from app.telemetry.events import Observer, TokenVerified, ignore
 from app.tokens.errors import TokenError
 from app.tokens.keys import KeyRing
 
@@ -33,6 +34,11 @@ CACHE_LIFETIME: Final = 5.0
 """Seconds; half the time within which a service has to notice an ended session."""
 
 CACHE_ENTRIES: Final = 10_000
+
+HIT: Final = TokenVerified("hit")
+MISS: Final = TokenVerified("miss")
+INVALID: Final = TokenVerified("invalid")
+OUTAGE: Final = TokenVerified("outage")
 
 OUTAGE_LIFETIME: Final = 60.0
 """Seconds for which a live session passes while the database does not answer."""
@@ -65,6 +71,7 @@ class Verify:
     identify: Identify
     seen: MemoryCache[Known]
     clock: Callable[[], float]
+    observe: Observer = ignore
     outage: _Outage = field(default_factory=_Outage, init=False)
 
     def first_of(self, tokens: Collection[str | None]) -> Identified | None:
@@ -101,11 +108,13 @@ class Verify:
         if known is not None and known.ring is not ring:
             known = None
         if known is not None and self._passes(known):
+            self.observe(HIT)
             _bind(known.identified)
             return known.identified
         try:
             return self._ask(token, key, ring)
         except StorageFailed as error:
+            self.observe(OUTAGE)
             self._note_outage(error)
             if known is None:
                 raise
@@ -125,11 +134,14 @@ class Verify:
             raise
         except (NotSignedIn, TokenError) as error:
             log.debug("not verified: %s", error)
+            self.observe(INVALID)
             self.seen.delete(key)
             return None
         except FlowError:
+            self.observe(INVALID)
             self.seen.delete(key)
             raise
+        self.observe(MISS)
         now = self.clock()
         left = identified.claims.expires_at - now
         known = Known(identified, asked_at=now, ring=ring)

@@ -29,6 +29,7 @@ from app.flows.limits.networks import hit_networks
 from app.flows.login.client_refusals import ClientRefusals
 from app.flows.ports import RateLimit, Session
 from app.flows.sessions.session import Identified, Identify
+from app.telemetry.events import CallEnded, Observer, ignore
 from app.tokens.errors import TokenInvalid
 
 from .allow_list import JSON, UPLOAD_BLOB, Admitted, Call, XrpcAllowList
@@ -87,6 +88,7 @@ class CallPds:
     spool: Spool
     refusals: ClientRefusals
     audit: CallAudit
+    observe: Observer = ignore
 
     def authenticate(self, tokens: Collection[str], *, network: str) -> Identified:
         """Return whom the first valid platform token names.
@@ -227,6 +229,7 @@ class PdsCall:
         the answer is one. Before the rate limit has passed, and while XRPC_ALLOW is
         empty, there is no row: a refusal costs its caller nothing.
         """
+        self.flow.observe(CallEnded(status, reason))
         if not self._is_counted or not self.flow.allowed.allowed.permissions:
             return
         detail: dict[str, object] = {

@@ -11,9 +11,9 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -256,6 +256,14 @@ class Database:
 
     def _is_missing(self) -> bool:
         return self.path is not None and not self.path.exists()
+
+    def watch_pool(self, changed: Callable[[int], None]) -> None:
+        """Call `changed` with the connections in use, whenever they become others."""
+        pool: Any = self._engine.pool
+
+        # At a checkin the connection counts still.
+        event.listen(self._engine, "checkout", lambda *_: changed(pool.checkedout()))
+        event.listen(self._engine, "checkin", lambda *_: changed(pool.checkedout() - 1))
 
     def ping(self) -> None:
         """Run a statement. Raises `StorageFailed` if the database does not answer."""
