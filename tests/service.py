@@ -152,6 +152,13 @@ class Service:
             connection.commit()
         return found
 
+    def breaks(self, table: str) -> None:
+        """Make new rows of a table a fault of ours, which no outage explains."""
+        self.rows(
+            f"CREATE TRIGGER broken BEFORE INSERT ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'of {table}'); END"
+        )
+
     def get(self, path: str, **headers: str) -> Answer:
         """Ask as a program does: no cookies, no browser headers."""
         browser = self.browser(fetch_metadata=False)

@@ -287,7 +287,7 @@ def a_huge_form(scene: Scene) -> Page:
 
 
 def a_database_that_fails(scene: Scene) -> Page:
-    scene.service.rows("ALTER TABLE oauth_auth_requests RENAME TO gone")
+    scene.service.breaks("oauth_auth_requests")
     return scene.signs_in_as(ALICE)
 
 

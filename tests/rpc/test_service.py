@@ -104,7 +104,7 @@ def test_reference_of_a_refusal_is_in_the_log(
 def test_unexpected_exception_is_internal_without_details(
     app: App, service: Service, caplog: pytest.LogCaptureFixture
 ):
-    service.rows("ALTER TABLE native_logins RENAME TO gone")
+    service.breaks("native_logins")
 
     with pytest.raises(grpc.RpcError) as refused:
         app.initiates(ALICE)
