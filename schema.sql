@@ -250,3 +250,9 @@ CREATE TABLE IF NOT EXISTS alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
+
+-- The oldest release whose services run on this schema, as nodes do that are upgraded
+-- later, and a release that is rolled back to.
+CREATE TABLE IF NOT EXISTS schema_support (
+    oldest_release TEXT PRIMARY KEY
+);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from app.config import VERSION
 from app.flows.storage import StorageWork
@@ -33,6 +34,7 @@ def storage_work_of(parts: Parts) -> StorageWork:
             audit=audit,
             clock=clock,
             release=VERSION,
+            note_end=partial(stores.runs.note, "backup"),
             keep=parts.settings.backup_keep,
         ),
         restore=Restore(storage=storage, backups=backups, audit=audit, clock=clock),

@@ -9,6 +9,7 @@ from sqlalchemy import MetaData, insert, inspect, select, text
 
 from app.stores.migrations.versions import v0_1_0
 from app.stores.sql.statements import statements
+from app.stores.sql.versions import BOOKKEEPING, OLDEST_OF
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection
@@ -53,13 +54,14 @@ def schema_of(database: Database) -> dict[str, Any]:
     with database.read() as connection:
         inspector = inspect(connection)
         found = {name: _table(inspector, name) for name in inspector.get_table_names()}
-        return {**found, "indexes": _index_definitions(connection)}
+        oldest = connection.execute(OLDEST_OF).scalar()
+        return {**found, "indexes": _index_definitions(connection), "oldest": oldest}
 
 
 def _tables(connection: Connection) -> list[Any]:
     schema = MetaData()
     schema.reflect(connection)
-    return [table for table in schema.sorted_tables if table.name != "alembic_version"]
+    return [table for table in schema.sorted_tables if table.name not in BOOKKEEPING]
 
 
 def _value(column: Column[Any]) -> Any:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from app.flows.operator import Operator
 from app.flows.ports import Audit
 
 from .ports import Backups, NewBackup, Progress, Row, Storage, Tables
 from .transfer import in_batches, transfer
+
+RUNS: Final = "runs"
+"""The table in which the end of a backup is noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class BackUp:
     audit: Audit
     clock: Callable[[], float]
     release: str
+    note_end: Callable[[float], None]
+    """Notes when a backup has ended, for `doctor`."""
     keep: int
     """The number of backups that stay in a directory (BACKUP_KEEP)."""
 
@@ -54,6 +60,8 @@ class BackUp:
         deleted = self.backups.prune(directory, self.keep)
         detail = {"path": str(path), "rows": rows, **operator.as_detail()}
         self.audit.record("backup_made", now=self.clock(), detail=detail)
+        if RUNS in tables.names:  # release 0.1.0 has no such table
+            self.note_end(self.clock())
         return Backup(path, tables.schema, rows, deleted)
 
 

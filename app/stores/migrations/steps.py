@@ -45,6 +45,12 @@ def create_index(name: str, on: str) -> None:
     execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
 
 
+def name_oldest(release: str) -> None:
+    """Record the oldest release whose services run on the new schema."""
+    execute("DELETE FROM schema_support")
+    execute(f"INSERT INTO schema_support VALUES ('{release}')")  # noqa: S608 - ours
+
+
 def _is_concurrent() -> bool:
     """Tell whether each statement is a transaction of its own, on PostgreSQL."""
     connection = op.get_bind()

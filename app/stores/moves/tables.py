@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, func, insert, select
 from app.flows.storage.errors import MoveRefused
 from app.stores.encryption import aad_of
 from app.stores.errors import DecryptionFailed
-from app.stores.sql.versions import version_of
+from app.stores.sql.versions import BOOKKEEPING, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
 
-VERSION_TABLE = "alembic_version"
 SEALED = "secrets"
 """The column that is encrypted for its table and primary key, in every table."""
 
@@ -39,7 +38,7 @@ class SqlTables:
         self._tables = {
             table.name: table
             for table in found.sorted_tables
-            if table.name != VERSION_TABLE
+            if table.name not in BOOKKEEPING
         }
 
     @property

@@ -91,8 +91,7 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         isolation_level="REPEATABLE READ", postgresql_readonly=True
     )
     with reader.connect() as connection:
-        connection.detach()  # closed in the end, with its limits
-        connection.exec_driver_sql("SET SESSION statement_timeout = 0")
+        _lift_limits(connection)
         yield connection
 
 
@@ -104,16 +103,20 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     because every statement of the service waits behind it.
     """
     with reading(engine).connect() as connection:
-        connection.detach()  # closed in the end, with its lock and its limits
-        driver: Any = connection.connection.dbapi_connection
-        driver.wait_limit = None
-        connection.exec_driver_sql("SET SESSION statement_timeout = 0")
+        _lift_limits(connection)
         connection.exec_driver_sql(f"SET SESSION lock_timeout = '{TABLE_TIMEOUT}'")
         # Asked again and again: a statement that waits for the lock would keep a
         # snapshot, and CREATE INDEX CONCURRENTLY waits until that is gone.
         while not connection.exec_driver_sql(TRY_SCHEMA_LOCK).scalar():
             time.sleep(LISTEN_TIMEOUT)
         yield connection
+
+
+def _lift_limits(connection: Connection) -> None:
+    connection.detach()  # closed in the end, without its limits
+    driver: Any = connection.connection.dbapi_connection
+    driver.wait_limit = None
+    connection.exec_driver_sql("SET SESSION statement_timeout = 0")
 
 
 def notify(connection: Connection, channel: str, payload: str) -> None:

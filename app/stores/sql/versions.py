@@ -29,6 +29,14 @@ FIRST: Final = "0.1.0"
 CURRENT: Final = "0.2.0"
 """The newest revision in `migrations/versions`, and what schema.sql creates."""
 
+OLDEST: Final = "0.1.0"
+"""The oldest release whose services run on the schema of this one."""
+
+BOOKKEEPING: Final = frozenset({"alembic_version", "schema_support"})
+"""Tables that say what the others are."""
+
+SUPPORT = text("INSERT INTO schema_support (oldest_release) VALUES (:oldest)")
+OLDEST_OF = text("SELECT oldest_release FROM schema_support")
 READ = text("SELECT version_num FROM alembic_version")
 STAMP = text("INSERT INTO alembic_version (version_num) VALUES (:version)")
 
@@ -53,6 +61,7 @@ def create_schema(connection: Connection) -> bool:
     for statement in statements(SCHEMA.read_text(encoding="utf-8")):
         connection.exec_driver_sql(statement)
     connection.execute(STAMP, {"version": CURRENT})
+    connection.execute(SUPPORT, {"oldest": OLDEST})
     return True
 
 
@@ -77,7 +86,11 @@ def create_release(connection: Connection, version: str) -> None:
 
 
 def require_current(connection: Connection) -> None:
-    """Raise `SchemaMismatch` unless the database has the schema of this release."""
+    """Raise `SchemaMismatch` unless this release runs on the schema of the database.
+
+    That is its own schema, or a newer one that names this release among those that run
+    on it: nodes are upgraded one after the other, and a release may be rolled back.
+    """
     found = version_of(connection)
     if found is None:
         raise SchemaMismatch(
@@ -90,7 +103,8 @@ def require_current(connection: Connection) -> None:
             f"the database has the schema of release {found}, this release needs "
             f"{CURRENT}: run `flask --app wsgi upgrade`"
         )
-    raise _unknown(found)
+    if not _is_supported(connection):
+        raise _unknown(found)
 
 
 def upgrade(
@@ -98,14 +112,17 @@ def upgrade(
 ) -> tuple[str | None, str]:
     """Run the revisions that are missing; return the versions before and after.
 
+    A newer schema on which this release runs stays as it is.
+
     Raises:
-        SchemaMismatch: a release that this one does not know made the tables.
+        SchemaMismatch: a newer release made the tables, and this one cannot use them.
     """
     found = version_of(connection)
     if found is None or found == CURRENT:
         return found, CURRENT
     if found not in _known():
-        raise _unknown(found)
+        require_current(connection)
+        return found, found
     _migrate(connection, CURRENT, report)
     return found, CURRENT
 
@@ -120,6 +137,17 @@ def _migrate(
     if version_of(connection) == FIRST:
         command.stamp(config, FIRST)
     command.upgrade(config, version)
+
+
+def _is_supported(connection: Connection) -> bool:
+    if not inspect(connection).has_table("schema_support"):
+        return False
+    oldest = connection.execute(OLDEST_OF).scalar()
+    return oldest is not None and _numbers(oldest) <= _numbers(CURRENT)
+
+
+def _numbers(release: str) -> list[int]:
+    return [int(part) for part in release.split(".")]
 
 
 def _unknown(found: str) -> SchemaMismatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from app.flows.storage.backup import BackUp, Restore
 from app.stores.moves.backup_folders import BackupFolders
 from app.stores.moves.tables import SqlStorage
 from app.stores.people.audit import SqlAudit
+from app.stores.runs import SqlRuns
 from app.stores.sql.database import Database, open_database
 from tests.stores.sql.test_dump import fill
 
@@ -66,6 +68,7 @@ def back_up(cipher, clock):
             audit=SqlAudit(database),
             clock=clock,
             release="0.2.0",
+            note_end=partial(SqlRuns(database).note, "backup"),
             keep=keep,
         )
         return work.run(directory, operator=OPERATOR, progress=silent)

@@ -17,6 +17,7 @@ from tests.stores.racers import race
 from tests.stores.releases import create_first_release, fill, rows, schema_of
 
 NEWER = text("UPDATE alembic_version SET version_num = '9.0.0'")
+OLDEST = text("UPDATE schema_support SET oldest_release = :release")
 # As release 0.1.0 writes them when a person signs in.
 SIGN_IN = (
     """
@@ -153,9 +154,25 @@ def test_an_older_database_is_refused_and_upgrade_named(old):
             refuse()
 
 
-def test_a_newer_database_is_refused_by_everything(database):
+def test_a_newer_database_that_names_this_release_is_accepted(database):
+    """Nodes that are upgraded later go on, and so does a release after a roll back."""
     with database.write() as connection:
         connection.execute(NEWER)
+        connection.execute(OLDEST, {"release": versions.CURRENT})
+
+    database.require_schema()
+    assert database.apply_schema() is False
+    assert database.upgrade_schema(silent) == ("9.0.0", "9.0.0")
+
+
+@pytest.mark.parametrize("oldest", ["0.10.0", None])
+def test_a_newer_database_is_refused_by_everything(database, oldest):
+    with database.write() as connection:
+        connection.execute(NEWER)
+        if oldest is None:
+            connection.exec_driver_sql("DROP TABLE schema_support")
+        else:
+            connection.execute(OLDEST, {"release": oldest})
 
     for refuse in (
         database.require_schema,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.stores.migrations.steps import add_column, create_index, execute
+from app.stores.migrations.steps import add_column, create_index, execute, name_oldest
+from app.stores.sql.versions import OLDEST
 
 revision = "0.2.0"
 down_revision = "0.1.0"
@@ -57,6 +58,11 @@ TABLES = (
         revoked_at    BIGINT
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS schema_support (
+        oldest_release TEXT PRIMARY KEY
+    )
+    """,
 )
 COLUMNS = (
     ("oauth_sessions", "sweep_runs", "BIGINT"),
@@ -83,3 +89,4 @@ def upgrade() -> None:
         add_column(table, column, kind)
     for name, on in INDEXES:
         create_index(name, on)
+    name_oldest(OLDEST)
