@@ -93,9 +93,13 @@ e2e-postgresql: e2e-install ## its sign-ins with two workers on PostgreSQL
 SOAK_SECONDS ?= 300
 
 .PHONY: soak
-soak: e2e-install ## sessions under constant use, SOAK_SECONDS=300 for each database
-	@SOAK_SECONDS=$(SOAK_SECONDS) \
-	  $(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e/test_soak.py
+soak: e2e-install ## sessions and two nodes under constant use, SOAK_SECONDS=300 each
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -c tests/e2e/pytest.ini \
+	  tests/e2e/test_soak.py tests/e2e/test_soak_nodes.py
+
+.PHONY: faults
+faults: e2e-install ## what people see while nodes, PostgreSQL and hosts fail under load
+	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e/test_nodes.py -k fault
 
 .PHONY: deploy-test
 deploy-test: $(TOOLS) ## the playbook on a Debian machine made for it (takes root)

@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -42,7 +42,7 @@ class Crowd:
 
     def __init__(self, ask: Ask, people: Sequence[Person]) -> None:
         self._ask = ask
-        self._people = people
+        self.people = people
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
@@ -72,10 +72,9 @@ class Crowd:
         while self.seen.total() < goal:
             time.sleep(PAUSE)
 
-    @property
-    def failures(self) -> Counter[str]:
-        """What was answered that should not be in an outage either."""
-        fine = {"200", "204", "303", *map(str, OUTAGE)}
+    def unexpected(self, meanwhile: Collection[int]) -> Counter[str]:
+        """Return what was answered that is neither good nor one of these statuses."""
+        fine = {"200", "204", "303", *map(str, meanwhile)}
         return Counter(
             {
                 what: times
@@ -84,19 +83,11 @@ class Crowd:
             }
         )
 
-    @property
-    def outages(self) -> Counter[str]:
-        """What was answered that said that something is away."""
-        codes = set(map(str, OUTAGE))
-        return Counter(
-            {what: n for what, n in self.seen.items() if what.split()[1] in codes}
-        )
-
     def _use(self, number: int) -> None:
         for turn in itertools.count(number):
             if self._ended.is_set():
                 return
-            person = self._people[turn % len(self._people)]
+            person = self.people[turn % len(self.people)]
             name, options = self._action(turn, person)
             outcome = self._outcome(**options)
             with self._lock:

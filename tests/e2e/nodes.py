@@ -93,22 +93,6 @@ class Nodes:
         with Crowd(self.ask, people) as crowd:
             yield crowd
 
-    # --- what is done to them ---------------------------------------------------
-
-    def kill(self, node: str) -> None:
-        """End every process of a node at once."""
-        self.network.processes.kill(f"node-{node}")
-
-    def start(self, node: str) -> None:
-        """Start a node that has ended, and wait until it is ready."""
-        self.network.processes.start_again(f"node-{node}")
-
-    def deploy(self) -> None:
-        """Restart one node after the other, as the playbook does."""
-        for node in NODE_NAMES:
-            with self.network.processes.without(f"node-{node}"):
-                pass
-
 
 @contextmanager
 def open_nodes(prod_like: Laboratory, database: Cluster) -> Iterator[Nodes]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.crowd import Crowd, Person
+from tests.e2e.faults import FAULTS, SOME
 from tests.e2e.ledger import grants
 from tests.e2e.nodes import Nodes
 from tests.e2e.test_native import events
@@ -22,7 +23,6 @@ from tests.lab.network import NODE_NAMES, Account
 from tests.lab.processes import session
 from tests.lab.service import ROOT
 
-PAUSE_OF_POSTGRESQL = 30.0
 EVERYWHERE_WITHIN = 10.0
 
 
@@ -171,91 +171,24 @@ def test_sign_out_on_one_node_is_known_on_the_other_within_ten_seconds(
             time.sleep(0.2)
 
 
-def test_deploy_under_load_answers_every_request(
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_signs_no_one_out_and_loses_no_login(
     nodes: Nodes,
     alice: Person,
     bob: Person,
     visitor: Visitor,
     account: Account,
+    name: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    fault = FAULTS[name]
     begin(visitor, account, "a")
     with nodes.crowd(alice, bob) as crowd:
-        crowd.wait_for(30)
-        nodes.deploy()
-        crowd.wait_for(30)
+        crowd.wait_for(SOME)
+        with fault.apply(nodes, crowd):
+            crowd.wait_for(2 * SOME)
 
-    tell(capsys, "Deploy of both nodes, one after the other", crowd)
-    assert not crowd.failures
-    assert not crowd.outages
+    tell(capsys, name, crowd)
+    assert not crowd.unexpected(fault.seen)
     finish(visitor, account, "b")
-    require_signed_in(nodes, alice, bob)
-
-
-@pytest.mark.parametrize("node", NODE_NAMES)
-def test_node_that_is_killed_under_load_signs_nobody_out(
-    nodes: Nodes,
-    alice: Person,
-    bob: Person,
-    visitor: Visitor,
-    account: Account,
-    node: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    begin(visitor, account, node)
-    with nodes.crowd(alice, bob) as crowd:
-        for _ in range(3):
-            nodes.end_access(alice)
-            crowd.wait_for(20)
-            nodes.kill(node)
-            crowd.wait_for(20)
-            nodes.start(node)
-            crowd.wait_for(20)
-
-    tell(capsys, f"Node {node} killed three times", crowd)
-    assert not crowd.failures
-    finish(visitor, account, node)
-    require_signed_in(nodes, alice, bob)
-
-
-def test_restart_of_postgresql_signs_nobody_out(
-    nodes: Nodes,
-    alice: Person,
-    bob: Person,
-    visitor: Visitor,
-    account: Account,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    begin(visitor, account, "a")
-    with nodes.crowd(alice, bob) as crowd:
-        crowd.wait_for(30)
-        with nodes.database.down():
-            crowd.wait_for(10)
-        crowd.wait_for(60)
-
-    tell(capsys, "PostgreSQL restarted", crowd)
-    assert not crowd.failures
-    finish(visitor, account, "b")
-    require_signed_in(nodes, alice, bob)
-
-
-def test_pause_of_postgresql_signs_nobody_out(
-    nodes: Nodes,
-    alice: Person,
-    bob: Person,
-    visitor: Visitor,
-    account: Account,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    begin(visitor, account, "b")
-    with nodes.crowd(alice, bob) as crowd:
-        crowd.wait_for(30)
-        with nodes.database.paused():
-            time.sleep(PAUSE_OF_POSTGRESQL)
-        crowd.wait_for(60)
-
-    tell(capsys, f"PostgreSQL paused for {PAUSE_OF_POSTGRESQL:.0f} s", crowd)
-    assert not crowd.failures
-    assert crowd.seen["keys 200"]
-    finish(visitor, account, "a")
     require_signed_in(nodes, alice, bob)

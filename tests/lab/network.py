@@ -39,6 +39,9 @@ NODES = "nodes.platform.internal"
 """A platform of several nodes, NODE_NAMES, behind one name."""
 
 NODE_NAMES = ("a", "b")
+# Hosts in name only: nothing listens behind the one, and the other never answers.
+DEAD_HOST = "dead.test"
+SLOW_HOST = "slow.test"
 # /etc/hosts has no wildcard, so these two handles alone can be looked up over HTTPS.
 HTTPS_HANDLES = ("alice.pds.test", "bob.pds.test")
 
@@ -136,13 +139,15 @@ def prod_like_network(
     `pds` are further variables of the PDS, see pds.mjs.
     """
     ports = {name: free_port() for name in ("pds", "plc", SIGN_IN, SIBLING)}
-    ports[SIGN_IN_ONE_WORKER] = free_port()
+    for name in (SIGN_IN_ONE_WORKER, DEAD_HOST, SLOW_HOST):
+        ports[name] = free_port()
     nodes = {node: free_port() for node in NODE_NAMES}
     ports.update({f"{node}.{NODES}": port for node, port in nodes.items()})
+    served = (SIGN_IN, SIGN_IN_ONE_WORKER, SIBLING, DEAD_HOST, SLOW_HOST)
     servers = {
         " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
         "plc.test": ports["plc"],
-        **{name: ports[name] for name in (SIGN_IN, SIGN_IN_ONE_WORKER, SIBLING)},
+        **{name: ports[name] for name in served},
     }
     names = [*" ".join(servers).split(), NODES]
     with (
