@@ -146,12 +146,15 @@ def test_rolling_upgrade_answers_every_request(platform: Platform):
 
 def test_release_that_does_not_start_stops_at_the_first_node(platform: Platform):
     good = platform.playbook.release()
+    untouched = platform.nodes[1].show("latchkey.service", "MainPID")
     broken = platform.playbook.commit("gunicorn.conf.py", "raise SystemExit(3)\n")
 
     run = platform.playbook.run()
 
     assert not run.succeeded
-    assert broken not in platform.nodes[1].output("ls /opt/latchkey/releases")
+    served = platform.on_each("readlink /opt/latchkey/current")
+    assert not any(broken in release for release in served)
+    assert platform.nodes[1].show("latchkey.service", "MainPID") == untouched
     assert [platform.direct(node, "/readyz").status for node in platform.nodes] == [
         200,
         200,
