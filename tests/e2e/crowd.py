@@ -18,8 +18,12 @@ from tests.lab.network import Account
 
 THREADS = 4
 PAUSE = 0.02
-OUTAGE: Final = {502, 503, 504}
+OUTAGE: Final = frozenset({"502", "503", "504"})
 """What a person may see while a node or the database is away."""
+
+GOOD: Final = frozenset({"200", "204", "303"})
+BROKEN: Final = "broken"
+"""An answer that ended in its middle: its node was killed."""
 
 Ask = Callable[..., requests.Response]
 
@@ -72,9 +76,9 @@ class Crowd:
         while self.seen.total() < goal:
             time.sleep(PAUSE)
 
-    def unexpected(self, meanwhile: Collection[int]) -> Counter[str]:
-        """Return what was answered that is neither good nor one of these statuses."""
-        fine = {"200", "204", "303", *map(str, meanwhile)}
+    def unexpected(self, meanwhile: Collection[str]) -> Counter[str]:
+        """Return what was answered that is neither good nor one of these."""
+        fine = {*GOOD, *meanwhile}
         return Counter(
             {
                 what: times
@@ -97,8 +101,8 @@ class Crowd:
     def _outcome(self, **options: Any) -> str:
         try:
             answer = self._ask(None, **options)
-        except requests.RequestException as error:
-            return type(error).__name__
+        except requests.RequestException:
+            return BROKEN
         if answer.status_code == 503 and "Retry-After" not in answer.headers:
             return "503 no Retry-After"
         return str(answer.status_code)

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import create_engine
 
-from tests.e2e.crowd import OUTAGE, Crowd
+from tests.e2e.crowd import BROKEN, OUTAGE, Crowd
 from tests.e2e.nodes import Nodes
 from tests.lab.network import NODE_NAMES
 
@@ -28,7 +28,7 @@ class Fault:
     """What is done, and what people may see of it meanwhile."""
 
     apply: Apply
-    seen: frozenset[int] = frozenset(OUTAGE)
+    seen: frozenset[str] = OUTAGE
 
 
 @contextmanager
@@ -98,8 +98,8 @@ def _administer(nodes: Nodes, *statements: str) -> None:
 
 FAULTS: Final[dict[str, Fault]] = {
     "both nodes are deployed to, one after the other": Fault(deployed, frozenset()),
-    "node a is killed three times": Fault(partial(killed, node="a")),
-    "node b is killed three times": Fault(partial(killed, node="b")),
+    "node a is killed three times": Fault(partial(killed, node="a"), OUTAGE | {BROKEN}),
+    "node b is killed three times": Fault(partial(killed, node="b"), OUTAGE | {BROKEN}),
     "PostgreSQL restarts": Fault(restarted),
     "PostgreSQL pauses for 30 s": Fault(paused),
     "PostgreSQL takes no write": Fault(read_only),
