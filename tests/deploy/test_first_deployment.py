@@ -72,7 +72,7 @@ def test_setting_with_quotes_and_dollars_arrives_unchanged(deployment: Deploymen
     assert name == deployment.playbook.settings["PLATFORM_NAME"]
 
 
-def test_the_second_run_changes_nothing(deployment: Deployment):
+def test_second_run_of_the_playbook_changes_nothing(deployment: Deployment):
     second = deployment.playbook.run()
 
     assert second.succeeded, second.output
@@ -95,13 +95,13 @@ def test_every_process_of_the_service_runs_under_its_own_account(
     assert set(users.split()) == {"latchkey"}
 
 
-def test_the_secret_key_is_for_root_alone(deployment: Deployment):
+def test_secret_key_is_readable_by_root_only(deployment: Deployment):
     mode = deployment.machine.output("stat -c '%U %a %s' /etc/latchkey/secret_key")
 
     assert mode == "root 600 44"
 
 
-def test_the_secret_key_is_no_part_of_any_environment(deployment: Deployment):
+def test_secret_key_is_in_no_environment_of_a_process(deployment: Deployment):
     main = deployment.machine.show("latchkey.service", "MainPID")
 
     environment = deployment.machine.output(f"tr '\\0' '\\n' < /proc/{main}/environ")
@@ -124,7 +124,7 @@ def test_database_is_readable_by_the_service_only(deployment: Deployment):
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS.keys())
-def test_sandbox_refuses(deployment: Deployment, attempt: str):
+def test_unit_sandbox_refuses_the_operation(deployment: Deployment, attempt: str):
     outside = deployment.machine.run(
         f"systemd-run --quiet --pipe --wait --collect -- {attempt}", check=False
     )
@@ -134,7 +134,7 @@ def test_sandbox_refuses(deployment: Deployment, attempt: str):
     assert inside.returncode != 0
 
 
-def test_the_sandbox_lets_it_write_its_state(deployment: Deployment):
+def test_unit_sandbox_allows_writing_the_state_directory(deployment: Deployment):
     attempt = "sh -c 'touch /var/lib/latchkey/x && rm /var/lib/latchkey/x'"
 
     assert deployment.machine.run(CONFINED + attempt).returncode == 0
@@ -150,7 +150,7 @@ def test_temporary_files_of_the_service_are_on_disk(deployment: Deployment):
     assert size.split()[-1] == "16384"
 
 
-def test_the_sandbox_lets_it_make_keys_and_speak_tls(deployment: Deployment):
+def test_unit_sandbox_allows_keys_and_tls(deployment: Deployment):
     attempt = python(
         "from gevent import monkey; monkey.patch_all(); import socket, ssl;"
         "from cryptography.hazmat.primitives.asymmetric import rsa;"

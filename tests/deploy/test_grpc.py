@@ -32,11 +32,13 @@ def state(deployment: Deployment) -> tuple[str, str]:
     return show(UNIT, "ActiveState"), show(UNIT, "UnitFileState")
 
 
-def test_grpc_is_not_served_unless_asked_for(deployment: Deployment):
+def test_grpc_unit_without_its_setting_is_not_started(deployment: Deployment):
     assert state(deployment) == ("inactive", "disabled")
 
 
-def test_grpc_is_served_from_its_sandbox_and_stops_cleanly(with_grpc: Deployment):
+def test_grpc_unit_serves_in_its_sandbox_and_stops_with_exit_code_0(
+    with_grpc: Deployment,
+):
     machine = with_grpc.machine
     python = "/opt/latchkey/current/venv/bin/python"
     answer = machine.output(f"{python} -c '{SERVING}'")

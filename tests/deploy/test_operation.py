@@ -10,20 +10,20 @@ from tests.deploy.playbook import REPOSITORY
 OPERATORS_PAGE = REPOSITORY / "docs/deployment.md"
 
 
-def test_the_sweep_runs_to_its_end_in_its_sandbox(deployment: Deployment):
+def test_sweep_unit_in_its_sandbox_exits_with_0(deployment: Deployment):
     deployment.machine.run("systemctl start latchkey-sweep.service")
 
     assert deployment.machine.show("latchkey-sweep.service", "Result") == "success"
 
 
-def test_the_timer_knows_when_it_will_sweep_next(deployment: Deployment):
+def test_sweep_timer_has_a_next_run(deployment: Deployment):
     timer = "latchkey-sweep.timer"
 
     assert deployment.machine.show(timer, "ActiveState") == "active"
     assert deployment.machine.show(timer, "NextElapseUSecRealtime")
 
 
-def test_a_reload_keeps_the_first_process_and_serves_on(deployment: Deployment):
+def test_reload_keeps_the_main_process_and_answers_requests(deployment: Deployment):
     before = deployment.machine.show("latchkey.service", "MainPID")
 
     deployment.machine.run("systemctl reload latchkey.service")
@@ -32,7 +32,7 @@ def test_a_reload_keeps_the_first_process_and_serves_on(deployment: Deployment):
     assert deployment.machine.show("latchkey.service", "MainPID") == before
 
 
-def test_a_stop_is_clean(deployment: Deployment):
+def test_stop_ends_the_unit_with_exit_code_0(deployment: Deployment):
     deployment.machine.run("systemctl stop latchkey.service")
     result = deployment.machine.show("latchkey.service", "Result")
     status = deployment.machine.show("latchkey.service", "ExecMainStatus")
@@ -41,13 +41,13 @@ def test_a_stop_is_clean(deployment: Deployment):
     assert (result, status) == ("success", "0")
 
 
-def test_the_first_request_starts_a_stopped_service(deployment: Deployment):
+def test_request_to_a_stopped_service_starts_it(deployment: Deployment):
     deployment.machine.run("systemctl stop latchkey.service")
 
     assert deployment.direct("/healthz").status == 200
 
 
-def test_commands_report_their_failure(deployment: Deployment):
+def test_unknown_command_exits_with_2(deployment: Deployment):
     answer = deployment.machine.run("latchkey no-such-command", check=False)
 
     assert answer.returncode == 2

@@ -143,7 +143,7 @@ def test_plain_http_for_another_host_is_not_redirected(deployment: Deployment):
     assert "location" not in answer.headers
 
 
-def test_browsers_are_told_to_stay_with_https(deployment: Deployment):
+def test_https_response_of_the_proxy_has_hsts(deployment: Deployment):
     answer = deployment.public("/auth/login")
 
     assert answer.headers["strict-transport-security"] == ["max-age=31536000"]

@@ -18,7 +18,7 @@ UNITS = (
 MOST_EXPOSED = 1.2
 
 
-def test_playbook_and_roles_keep_the_production_rules_of_ansible_lint():
+def test_ansible_lint_with_production_rules_reports_nothing():
     answer = subprocess.run(
         [TOOLS / "ansible-lint", "--strict", "--nocolor"],
         check=False,
@@ -31,7 +31,7 @@ def test_playbook_and_roles_keep_the_production_rules_of_ansible_lint():
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-def test_example_inventory_is_one_that_ansible_reads():
+def test_ansible_inventory_reads_the_example_inventory():
     answer = subprocess.run(
         [TOOLS / "ansible-inventory", "-i", "inventory.example.yml", "--graph"],
         check=False,
@@ -43,7 +43,7 @@ def test_example_inventory_is_one_that_ansible_reads():
     assert "auth.example.org" in answer.stdout, answer.stderr
 
 
-def test_systemd_finds_nothing_wrong_with_the_units(deployment: Deployment):
+def test_systemd_analyze_verify_of_the_units_reports_nothing(deployment: Deployment):
     answer = deployment.machine.run(f"systemd-analyze verify {UNITS} caddy.service")
 
     assert answer.stdout + answer.stderr == ""
@@ -52,7 +52,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(deployment: Deployment):
 @pytest.mark.parametrize(
     "unit", ["latchkey.service", "latchkey-rpc.service", "latchkey-sweep.service"]
 )
-def test_unit_is_hardly_exposed_by_the_measure_of_systemd(
+def test_systemd_analyze_security_exposure_is_below_the_limit(
     deployment: Deployment, unit: str, capsys: pytest.CaptureFixture[str]
 ):
     report = deployment.machine.output(f"systemd-analyze security --no-pager {unit}")

@@ -51,7 +51,9 @@ def restarted(
 # --- the whole way --------------------------------------------------------------------
 
 
-def test_the_app_hears_that_it_waits_and_then_that_it_may(app: App, alice: Browser):
+def test_stream_of_a_native_login_sends_pending_then_completed(
+    app: App, alice: Browser
+):
     app.starts(ALICE, app_name="Sketch")
 
     with app.streams() as stream:
@@ -73,7 +75,7 @@ def test_the_app_hears_that_it_waits_and_then_that_it_may(app: App, alice: Brows
     }
 
 
-def test_the_stream_is_one_that_nothing_on_the_way_keeps_back(
+def test_stream_of_a_native_login_forbids_buffering_and_caching(
     app: App, alice: Browser
 ) -> None:
     app.starts(ALICE)
@@ -87,7 +89,9 @@ def test_the_stream_is_one_that_nothing_on_the_way_keeps_back(
         assert stream.next().startswith(b"retry: 2000\n\nid: pending\nevent: pending\n")
 
 
-def test_what_the_app_shows_is_what_the_page_shows(app: App, alice: Browser) -> None:
+def test_native_confirmation_page_shows_the_user_code_of_the_app(
+    app: App, alice: Browser
+) -> None:
     app.starts(ALICE, app_name="Sketch")
 
     page = follows(alice, app).approves()
@@ -96,7 +100,7 @@ def test_what_the_app_shows_is_what_the_page_shows(app: App, alice: Browser) -> 
     assert "Sketch" in page.text
 
 
-def test_the_apps_secret_is_in_no_url_that_a_browser_sees(
+def test_secret_of_a_native_login_is_in_no_browser_url(
     app: App, alice: Browser
 ) -> None:
     app.starts(ALICE)
@@ -108,7 +112,9 @@ def test_the_apps_secret_is_in_no_url_that_a_browser_sees(
     assert not any(app.secret in cookie.value for cookie in alice.jar)
 
 
-def test_a_long_poll_says_the_same_words(app: App, alice: Browser) -> None:
+def test_long_poll_of_a_native_login_returns_pending_then_completed(
+    app: App, alice: Browser
+) -> None:
     app.starts(ALICE)
 
     waiting = app.asks()
@@ -122,7 +128,7 @@ def test_a_long_poll_says_the_same_words(app: App, alice: Browser) -> None:
     assert completed.headers["Cache-Control"] == "no-store"
 
 
-def test_a_token_works_as_bearer_and_its_session_can_be_ended(
+def test_token_of_a_native_login_is_accepted_until_logout(
     app: App, alice: Browser, service: Service
 ) -> None:
     app.starts(ALICE, app_name="Sketch")
@@ -143,7 +149,7 @@ def test_a_token_works_as_bearer_and_its_session_can_be_ended(
     assert "Sketch app Last used" not in own.visits("/auth/account").text
 
 
-def test_an_app_that_was_not_let_in_yet_is_on_no_account_page(
+def test_account_page_lists_no_unconfirmed_native_login(
     app: App, alice: Browser, service: Service
 ) -> None:
     app.starts(ALICE, app_name="Sketch")
@@ -186,7 +192,7 @@ def test_cancel_at_the_host_is_delivered_as_denied(app: App, alice: Browser) -> 
     assert "kept out" in page.text
 
 
-def test_any_other_failure_can_be_mended_by_following_the_link_again(
+def test_native_link_after_a_host_failure_leads_to_the_host_again(
     app: App, alice: Browser, world: World
 ) -> None:
     app.starts(ALICE)
@@ -214,7 +220,9 @@ def test_unfinished_native_login_expires(app: App, world: World) -> None:
     assert (app.asks().status, app.status()) == (200, "expired")
 
 
-def test_an_open_stream_ends_with_its_login(app: App, world: World) -> None:
+def test_open_stream_of_an_expiring_native_login_sends_expired(
+    app: App, world: World
+) -> None:
     app.starts(ALICE)
     world.clock.advance(1799)
 
@@ -225,7 +233,7 @@ def test_an_open_stream_ends_with_its_login(app: App, world: World) -> None:
         assert [event.name for event in stream.events()] == ["expired"]
 
 
-def test_an_account_that_was_shut_gets_no_token(
+def test_await_for_a_disabled_account_returns_account_disabled(
     app: App, alice: Browser, service: Service
 ) -> None:
     app.starts(ALICE)
@@ -240,7 +248,7 @@ def test_an_account_that_was_shut_gets_no_token(
 # --- interruptions --------------------------------------------------------------------
 
 
-def test_a_stream_that_breaks_before_the_callback_is_opened_again(
+def test_stream_reopened_before_the_callback_sends_the_session(
     app: App, alice: Browser
 ) -> None:
     app.starts(ALICE)
@@ -254,7 +262,7 @@ def test_a_stream_that_breaks_before_the_callback_is_opened_again(
         assert [event.name for event in again.events()] == ["completed"]
 
 
-def test_a_stream_that_breaks_during_the_callback_is_opened_again(
+def test_stream_reopened_during_the_callback_sends_the_session(
     app: App, alice: Browser
 ) -> None:
     app.starts(ALICE)
@@ -269,7 +277,7 @@ def test_a_stream_that_breaks_during_the_callback_is_opened_again(
         assert [event.name for event in again.events()] == ["completed"]
 
 
-def test_after_the_callback_the_answer_is_there_at_once(
+def test_await_after_the_callback_returns_completed_at_once(
     app: App, alice: Browser
 ) -> None:
     app.starts(ALICE)
@@ -302,7 +310,7 @@ def test_a_restart_between_callback_and_await_loses_nothing(
     assert app.uses(app.token()).status == 200
 
 
-def test_a_stream_hears_what_another_process_decided(
+def test_stream_sends_the_decision_of_another_process(
     app: App, alice: Browser, restarted: Callable[[], Service]
 ) -> None:
     app.starts(ALICE)
@@ -315,7 +323,7 @@ def test_a_stream_hears_what_another_process_decided(
         assert [event.name for event in stream.events()] == ["completed"]
 
 
-def test_a_stream_is_cut_without_an_answer_when_the_database_fails(
+def test_stream_during_a_database_outage_ends_without_an_event(
     app: App, alice: Browser, service: Service
 ) -> None:
     app.starts(ALICE)
@@ -339,7 +347,7 @@ def sweeps(service: Service) -> None:
     assert result.exit_code == 0, result.output
 
 
-def test_an_abandoned_login_is_swept_and_its_grant_given_back(
+def test_sweep_of_an_abandoned_native_login_revokes_its_grant(
     app: App, alice: Browser, service: Service, world: World
 ) -> None:
     app.starts(ALICE)
@@ -355,7 +363,7 @@ def test_an_abandoned_login_is_swept_and_its_grant_given_back(
     assert service.rows("SELECT count(*) FROM oauth_sessions") == [(grants - 1,)]
 
 
-def test_a_sweep_leaves_a_token_to_be_collected(
+def test_sweep_keeps_an_uncollected_native_token(
     app: App, alice: Browser, service: Service, world: World
 ) -> None:
     app.starts(ALICE)
@@ -371,9 +379,7 @@ def test_a_sweep_leaves_a_token_to_be_collected(
 # --- delivery -------------------------------------------------------------------------
 
 
-def test_after_an_acknowledged_delivery_there_is_nothing_left_to_claim(
-    app: App, alice: Browser
-) -> None:
+def test_await_after_acknowledge_returns_expired(app: App, alice: Browser) -> None:
     app.starts(ALICE)
     confirms(alice, app)
     token = app.token()
@@ -388,15 +394,13 @@ def test_after_an_acknowledged_delivery_there_is_nothing_left_to_claim(
 
 
 @pytest.mark.parametrize("word", ["denied", "expired"])
-def test_a_client_that_reconnects_by_itself_is_told_to_stop(
-    app: App, word: str
-) -> None:
+def test_await_with_last_event_id_of_an_end_returns_204(app: App, word: str) -> None:
     app.starts(ALICE)
 
     assert app.asks(Last_Event_ID=word).status == 204
 
 
-def test_an_acknowledgement_before_the_answer_claims_nothing(
+def test_acknowledge_of_a_pending_native_login_claims_nothing(
     app: App, alice: Browser
 ) -> None:
     app.starts(ALICE)
@@ -407,7 +411,7 @@ def test_an_acknowledgement_before_the_answer_claims_nothing(
     assert app.status() == "completed"
 
 
-def test_a_token_is_delivered_for_five_minutes(
+def test_await_five_minutes_after_completion_returns_expired(
     app: App, alice: Browser, world: World
 ) -> None:
     app.starts(ALICE)
@@ -420,7 +424,7 @@ def test_a_token_is_delivered_for_five_minutes(
     assert app.status() == "expired"
 
 
-def test_no_token_rests_in_the_database(
+def test_database_holds_no_token_of_a_native_login(
     app: App, alice: Browser, service: Service
 ) -> None:
     app.starts(ALICE)
@@ -440,7 +444,7 @@ def test_no_token_rests_in_the_database(
 # --- proof ----------------------------------------------------------------------------
 
 
-def test_a_stolen_secret_is_worth_nothing_without_the_verifier(
+def test_await_with_secret_but_wrong_verifier_is_refused(
     app: App, alice: Browser
 ) -> None:
     verifier = create_verifier()
@@ -457,7 +461,7 @@ def test_a_stolen_secret_is_worth_nothing_without_the_verifier(
     assert app.status() == "completed"
 
 
-def test_the_verifier_may_stay_out_of_the_address(app: App, alice: Browser) -> None:
+def test_await_prefers_the_verifier_of_the_header(app: App, alice: Browser) -> None:
     """Proxies log addresses; the header is believed before the address is."""
     verifier = create_verifier()
     app.starts(ALICE, code_challenge=challenge_of(verifier))
@@ -512,7 +516,7 @@ def test_malformed_initiation_is_refused(app: App, world: World, body: object) -
         ({"identifier": "unknown.skyhost.social"}, "handle_not_found"),
     ],
 )
-def test_an_app_is_told_what_is_wrong_with_the_account(
+def test_native_start_with_an_unusable_account_returns_its_error(
     app: App, body: dict[str, str], code: str
 ) -> None:
     answer = app.initiates(body)
@@ -521,7 +525,7 @@ def test_an_app_is_told_what_is_wrong_with_the_account(
     assert set(answer.json()) == {"error", "error_description", "reference"}
 
 
-def test_a_host_that_is_down_is_not_an_account_that_is_missing(
+def test_native_start_with_an_unreachable_host_returns_host_unreachable(
     app: App, world: World
 ) -> None:
     world.network.unplug("as.skyhost.social")
@@ -542,7 +546,7 @@ def test_a_host_that_is_down_is_not_an_account_that_is_missing(
     ],
     ids=str,
 )
-def test_a_web_page_begins_no_native_login(
+def test_native_start_from_a_web_page_returns_cross_site(
     app: App, world: World, headers: dict[str, str]
 ) -> None:
     begun = app.initiates({"identifier": ALICE}, **headers)
@@ -558,7 +562,9 @@ def test_a_web_page_begins_no_native_login(
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", ""]
 )
-def test_only_json_is_read(app: App, kind: str) -> None:
+def test_native_start_with_another_content_type_returns_invalid_request(
+    app: App, kind: str
+) -> None:
     """A form of another page can send the other kinds without asking anybody."""
     body = json.dumps({"identifier": ALICE}).encode()
 
@@ -567,7 +573,7 @@ def test_only_json_is_read(app: App, kind: str) -> None:
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
 
 
-def test_one_address_starts_no_more_logins_than_it_may(
+def test_native_start_above_the_address_limit_returns_too_many_requests(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(rate_limit_login_per_address="2/minute")
@@ -597,7 +603,7 @@ def test_admit_beyond_the_stream_limit_raises_too_many_requests(
         assert stream.event() == PENDING
 
 
-def test_a_stream_whose_reader_left_at_once_gives_its_place_back(
+def test_stream_closed_by_its_reader_frees_its_slot(
     open_service: Callable[..., Service],
 ) -> None:
     app = App(open_service(native_streams_per_address=1)).starts(ALICE)
@@ -608,7 +614,7 @@ def test_a_stream_whose_reader_left_at_once_gives_its_place_back(
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_an_await_is_asked_for_and_nothing_else(app: App, method: str) -> None:
+def test_await_with_post_put_or_delete_returns_405(app: App, method: str) -> None:
     app.starts(ALICE)
 
     answer = app.asks(method=method)
@@ -644,7 +650,7 @@ def test_await_head_request_returns_at_once(app: App) -> None:
         ("await=30", None),
     ],
 )
-def test_a_long_poll_waits_as_long_as_is_preferred(
+def test_long_poll_waits_for_the_seconds_of_prefer(
     app: App, prefer: str, applied: str | None
 ) -> None:
     """RFC 7240 §4.3; what cannot be read is ignored."""

@@ -66,7 +66,7 @@ def error_of(answer: Any) -> tuple[int, str]:
 # --- what passes ----------------------------------------------------------------------
 
 
-def test_a_page_of_the_platform_calls_with_the_cookie_alone(
+def test_xrpc_by_cookie_from_a_platform_page_returns_the_answer_of_the_pds(
     shared: Caller,
 ) -> None:
     answer = shared.gets(GET_SESSION)
@@ -75,13 +75,13 @@ def test_a_page_of_the_platform_calls_with_the_cookie_alone(
     assert answer.headers["Latchkey-Source"] == "pds"
 
 
-def test_a_program_calls_with_a_bearer_token_and_no_origin(
+def test_xrpc_by_bearer_without_origin_returns_the_answer_of_the_pds(
     shared: Caller,
 ) -> None:
     assert shared.with_bearer(GET_SESSION).json()["did"] == shared.did
 
 
-def test_a_record_is_written_in_the_persons_repository(caller: Caller) -> None:
+def test_create_record_by_xrpc_stores_it_at_the_pds(caller: Caller) -> None:
     answer = caller.posts(CREATE, record_of(caller.did))
 
     uri = answer.json()["uri"]
@@ -91,7 +91,7 @@ def test_a_record_is_written_in_the_persons_repository(caller: Caller) -> None:
     assert json.loads(sent.body) == record_of(caller.did)
 
 
-def test_a_blob_is_uploaded_as_what_it_is(caller: Caller) -> None:
+def test_upload_blob_by_xrpc_keeps_its_media_type_and_bytes(caller: Caller) -> None:
     picture = bytes(range(256)) * 2_000  # longer than what stays in memory
 
     answer = caller.posts(UPLOAD, picture, Content_Type="image/png; name=x")
@@ -101,7 +101,7 @@ def test_a_blob_is_uploaded_as_what_it_is(caller: Caller) -> None:
     assert caller.at_pds()[0].body == picture
 
 
-def test_a_body_goes_out_again_after_a_nonce_challenge_and_a_refresh(
+def test_xrpc_body_is_sent_again_after_nonce_challenge_and_refresh(
     caller: Caller,
 ) -> None:
     """Requirements 5.13, 7.14: the whole of it, each time."""
@@ -116,7 +116,7 @@ def test_a_body_goes_out_again_after_a_nonce_challenge_and_a_refresh(
     assert len(caller.at_pds()) == 3
 
 
-def test_parameters_and_headers_that_mean_something_pass(
+def test_xrpc_forwards_query_accept_language_and_labelers(
     caller: Caller,
 ) -> None:
     caller.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
@@ -133,7 +133,7 @@ def test_parameters_and_headers_that_mean_something_pass(
     assert sent.headers["Accept-Language"] == "de"
 
 
-def test_nothing_else_of_the_caller_reaches_the_pds(caller: Caller) -> None:
+def test_xrpc_forwards_no_other_header_and_no_platform_token(caller: Caller) -> None:
     caller.gets(
         GET_SESSION,
         {"X-Forwarded-For": "10.0.0.1", "DPoP": "eyJ", "X-Bsky-Topics": "a"},
@@ -148,7 +148,7 @@ def test_nothing_else_of_the_caller_reaches_the_pds(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("value", ["\xa0de", "\x85", "\x1fde", "\x0bde", "d\xe9"])
-def test_a_header_that_cannot_be_sent_is_the_callers_fault_and_not_the_hosts(
+def test_xrpc_with_an_unsendable_header_returns_invalid_request(
     shared: Caller, value: str
 ) -> None:
     """Or three such calls would close the host to everybody for half a minute."""
@@ -159,7 +159,7 @@ def test_a_header_that_cannot_be_sent_is_the_callers_fault_and_not_the_hosts(
     assert shared.gets(GET_SESSION).status == 200
 
 
-def test_a_call_is_forwarded_to_a_service_that_is_named(
+def test_xrpc_with_allowed_atproto_proxy_is_forwarded_to_that_service(
     caller: Caller,
 ) -> None:
     url = f"https://{PDS}/xrpc/{FEED}"
@@ -172,7 +172,7 @@ def test_a_call_is_forwarded_to_a_service_that_is_named(
     assert [one.headers["atproto-proxy"] for one in caller.at_pds()] == [APPVIEW] * 2
 
 
-def test_the_pds_is_no_open_proxy(shared: Caller) -> None:
+def test_xrpc_with_other_atproto_proxy_returns_call_not_allowed(shared: Caller) -> None:
     evil = {"Atproto-Proxy": "did:web:evil.cafe#relay_appview"}
 
     assert error_of(shared.gets(FEED, evil)) == (403, "call_not_allowed")
@@ -230,7 +230,7 @@ def test_xrpc_get_by_cookie_without_origin_needs_same_site(
     assert shared.at_pds() == []
 
 
-def test_a_picture_in_a_page_of_the_platform_may_come_from_the_pds(
+def test_xrpc_get_by_cookie_with_platform_referer_is_passed_on(
     shared: Caller,
 ) -> None:
     page = {"Referer": f"{SIBLING}/album"}
@@ -280,7 +280,7 @@ def test_xrpc_with_a_wrong_bearer_ignores_the_cookie(
 @pytest.mark.parametrize(
     "origin", [SIBLING, "https://play.elsewhere.cafe", "https://auth.platform.cafe"]
 )
-def test_browsers_let_pages_of_the_platform_call_and_read(
+def test_xrpc_preflight_of_a_platform_origin_is_allowed(
     shared: Caller, origin: str
 ) -> None:
     asked = {
@@ -300,7 +300,7 @@ def test_browsers_let_pages_of_the_platform_call_and_read(
         assert answer.headers["Vary"] == "Origin"
 
 
-def test_a_page_of_the_platform_can_read_what_went_wrong(caller: Caller) -> None:
+def test_xrpc_error_for_a_platform_page_has_cors_headers(caller: Caller) -> None:
     caller.browser.jar.clear()
 
     answer = caller.gets(GET_SESSION)
@@ -310,7 +310,9 @@ def test_a_page_of_the_platform_can_read_what_went_wrong(caller: Caller) -> None
     assert "Latchkey-Source" not in answer.headers
 
 
-def test_browsers_are_told_nothing_about_other_pages(shared: Caller) -> None:
+def test_xrpc_preflight_of_a_foreign_origin_returns_403_without_cors(
+    shared: Caller,
+) -> None:
     for origin in ("https://evil.cafe", "null"):
         before = shared.calls("OPTIONS", CREATE, origin=origin)
 
@@ -326,7 +328,7 @@ def test_xrpc_after_sign_out_is_refused(caller: Caller) -> None:
     assert error_of(caller.with_bearer(GET_SESSION, token)) == (401, "not_signed_in")
 
 
-def test_other_methods_of_http_are_refused(shared: Caller) -> None:
+def test_xrpc_with_put_or_delete_returns_405(shared: Caller) -> None:
     assert shared.calls("DELETE", GET_SESSION).status == 405
     assert shared.calls("PUT", GET_SESSION).status == 405
 
@@ -334,7 +336,7 @@ def test_other_methods_of_http_are_refused(shared: Caller) -> None:
 # --- what comes back ------------------------------------------------------------------
 
 
-def test_headers_that_help_come_back_and_those_that_harm_do_not(
+def test_xrpc_response_keeps_listed_headers_of_the_pds_only(
     shared: Caller,
 ) -> None:
     helpful = {
@@ -378,7 +380,7 @@ def test_headers_that_help_come_back_and_those_that_harm_do_not(
     "content_type",
     ["text/html", "image/svg+xml", "", "text/html\t;x", "a b", "x" * 999],
 )
-def test_html_of_a_pds_is_served_as_a_download_in_a_sandbox(
+def test_xrpc_response_in_html_is_a_sandboxed_download(
     shared: Caller, status: int, content_type: str
 ) -> None:
     said = Says(status, PAGE, {"Content-Type": content_type})
@@ -398,7 +400,7 @@ def test_html_of_a_pds_is_served_as_a_download_in_a_sandbox(
     "content_type",
     ["text/javascript", "application/x-javascript", "text/ecmascript", "text/css"],
 )
-def test_nothing_of_a_pds_is_a_script_of_our_origin(
+def test_xrpc_response_in_javascript_or_css_is_an_octet_stream(
     shared: Caller, content_type: str
 ) -> None:
     """A download disposition keeps no browser from running what a page refers to."""
@@ -411,7 +413,7 @@ def test_nothing_of_a_pds_is_a_script_of_our_origin(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_an_error_of_the_pds_comes_back_as_it_is_and_says_whose_it_is(
+def test_xrpc_error_of_the_pds_is_returned_with_latchkey_source(
     shared: Caller,
 ) -> None:
     body = b'{"error":"InvalidRequest","message":"no such thing"}'
@@ -423,7 +425,7 @@ def test_an_error_of_the_pds_comes_back_as_it_is_and_says_whose_it_is(
     assert answer.headers["Latchkey-Source"] == "pds"
 
 
-def test_a_long_answer_comes_back_whole(caller: Caller) -> None:
+def test_xrpc_response_of_a_megabyte_is_returned_whole(caller: Caller) -> None:
     audio = bytes(range(256)) * 4_000
     url = f"https://{PDS}/xrpc/com.atproto.sync.getBlob"
     caller.world.network.lay(url, Says(200, audio, {"Content-Type": "audio/mpeg"}))
@@ -438,7 +440,7 @@ def test_a_long_answer_comes_back_whole(caller: Caller) -> None:
 # --- sizes ----------------------------------------------------------------------------
 
 
-def test_a_body_may_be_as_long_as_its_kind_and_no_longer(
+def test_xrpc_body_above_the_limit_of_its_kind_is_refused(
     open_service: Callable[..., Service],
 ) -> None:
     caller = opened(open_service, xrpc_max_json=200_000, xrpc_max_blob=300_000)
@@ -470,7 +472,7 @@ class Endless(BytesIO):
 
 
 @pytest.mark.parametrize("nsid", [UPLOAD, CREATE])
-def test_a_body_without_end_ends_at_the_limit(
+def test_xrpc_body_of_unknown_length_is_read_up_to_the_limit(
     open_service: Callable[..., Service], nsid: str
 ) -> None:
     """As gunicorn hands on `Transfer-Encoding: chunked`: no length is known."""
@@ -495,13 +497,13 @@ def test_a_body_without_end_ends_at_the_limit(
     assert caller.at_pds() == []
 
 
-def test_forms_keep_their_own_body_limit(caller: Caller) -> None:
+def test_form_above_64_kb_returns_413_with_xrpc_allowed(caller: Caller) -> None:
     page = caller.browser.posts("/auth/login", {"identifier": "x" * 70_000})
 
     assert page.status == 413
 
 
-def test_an_answer_longer_than_the_limit_is_refused(
+def test_xrpc_response_above_the_limit_is_refused(
     open_service: Callable[..., Service],
 ) -> None:
     caller = opened(open_service, xrpc_max_json=100_000, xrpc_max_blob=100_000)
@@ -510,7 +512,7 @@ def test_an_answer_longer_than_the_limit_is_refused(
     assert error_of(caller.gets(PLAIN)) == (502, "server_invalid")
 
 
-def test_an_answer_that_is_not_taken_counts_among_the_calls_of_its_person(
+def test_unread_xrpc_response_counts_as_concurrent_call_of_the_account(
     caller: Caller,
 ) -> None:
     """A slow reader fills no disk: each answer keeps its place until sent."""
@@ -535,7 +537,7 @@ def test_an_answer_that_is_not_taken_counts_among_the_calls_of_its_person(
         assert len(whole.data) == 300_000
 
 
-def test_a_short_answer_keeps_no_place(caller: Caller) -> None:
+def test_short_xrpc_response_counts_as_no_concurrent_call(caller: Caller) -> None:
     for _ in range(CALLS_AT_ONCE_EACH + 1):
         assert caller.gets(GET_SESSION).status == 200
 
@@ -543,7 +545,7 @@ def test_a_short_answer_keeps_no_place(caller: Caller) -> None:
 # --- failures, told apart -------------------------------------------------------------
 
 
-def test_a_dead_session_at_the_host_asks_to_reconnect_and_says_where(
+def test_xrpc_with_an_ended_grant_returns_reconnect_with_login_url(
     caller: Caller,
 ) -> None:
     """Requirement 7.18: the platform cookie is as good as before, and login works
@@ -563,7 +565,7 @@ def test_a_dead_session_at_the_host_asks_to_reconnect_and_says_where(
     assert caller.gets(GET_SESSION).status == 200
 
 
-def test_a_permission_that_is_missing_is_named_with_a_way_to_get_it(
+def test_xrpc_without_the_permission_returns_permission_missing_with_login_url(
     open_service: Callable[..., Service],
 ) -> None:
     """Requirements 8.11, 7.13: 403 is no reason to refresh."""
@@ -581,7 +583,7 @@ def test_a_permission_that_is_missing_is_named_with_a_way_to_get_it(
 
 
 @pytest.mark.parametrize("state", ["AccountDeactivated", "AccountTakedown"])
-def test_an_account_that_is_not_served_is_unavailable(
+def test_xrpc_for_an_inactive_account_returns_account_unavailable(
     caller: Caller, state: str
 ) -> None:
     """Requirement 7.21: no refresh, no end of the session, and the person stays."""
@@ -660,7 +662,9 @@ def test_xrpc_waits_for_retry_after_of_a_pds(
     assert caller.gets(PLAIN).status == 200
 
 
-def test_a_pds_that_limits_one_account_is_asked_for_others(caller: Caller) -> None:
+def test_xrpc_after_429_for_one_account_is_passed_on_for_another(
+    caller: Caller,
+) -> None:
     bob = caller.service.browser()
     bob.signs_in("bob.skyhost.social", username="bob")
     caller.world.network.lay(PLAIN_URL, faults.too_many(300), times=1)
@@ -670,7 +674,7 @@ def test_a_pds_that_limits_one_account_is_asked_for_others(caller: Caller) -> No
     assert Caller(caller.service, bob).gets(PLAIN).status == 200
 
 
-def test_writing_too_much_does_not_end_reading(caller: Caller) -> None:
+def test_xrpc_get_after_429_of_a_write_is_passed_on(caller: Caller) -> None:
     url = f"https://{PDS}/xrpc/{CREATE}"
     caller.world.network.lay(url, faults.too_many(3600), times=1)
 
@@ -679,7 +683,7 @@ def test_writing_too_much_does_not_end_reading(caller: Caller) -> None:
     assert caller.gets(GET_SESSION).status == 200
 
 
-def test_a_server_that_refuses_to_refresh_so_often_is_left_alone_too(
+def test_xrpc_after_429_of_the_token_endpoint_waits_for_retry_after(
     caller: Caller,
 ) -> None:
     """Many a PDS is its own authorization server."""
@@ -724,7 +728,7 @@ def test_xrpc_with_invalid_tokens_limits_that_address_alone(
 # --- what is kept of it ---------------------------------------------------------------
 
 
-def test_every_call_is_audited_without_its_content(caller: Caller) -> None:
+def test_xrpc_calls_are_audited_by_method_without_content(caller: Caller) -> None:
     caller.world.clock.advance(1)
     caller.posts(CREATE, record_of(caller.did, title="canary-of-the-body"))
     caller.world.clock.advance(1)
@@ -772,7 +776,9 @@ def audited(caller: Caller) -> list[dict[str, Any]]:
     return [json.loads(detail) for (detail,) in rows]
 
 
-def test_refused_calls_are_one_row_per_reason_and_minute(caller: Caller) -> None:
+def test_refused_xrpc_calls_are_audited_once_per_reason_and_minute(
+    caller: Caller,
+) -> None:
     before = len(audited(caller))
 
     for _ in range(20):
@@ -788,7 +794,7 @@ def test_refused_calls_are_one_row_per_reason_and_minute(caller: Caller) -> None
     ]
 
 
-def test_calls_above_the_rate_limit_leave_no_row(
+def test_xrpc_calls_above_the_rate_limit_are_not_audited(
     open_service: Callable[..., Service],
 ) -> None:
     caller = opened(open_service, rate_limit_xrpc_per_session="3/minute")
@@ -800,7 +806,7 @@ def test_calls_above_the_rate_limit_leave_no_row(
     assert len(audited(caller)) - before == answers.count(200) > 0
 
 
-def test_calls_leave_no_row_while_nothing_is_allowed(
+def test_xrpc_calls_with_empty_allow_list_are_not_audited(
     open_service: Callable[..., Service],
 ) -> None:
     caller = opened(open_service, allow="")
@@ -812,7 +818,9 @@ def test_calls_leave_no_row_while_nothing_is_allowed(
 # --- places and room ------------------------------------------------------------------
 
 
-def test_calls_above_the_limit_of_one_pds_are_refused(caller: Caller) -> None:
+def test_xrpc_calls_above_the_limit_of_a_pds_return_too_many_requests(
+    caller: Caller,
+) -> None:
     """A slow PDS leaves places to the people of all others."""
     limit = flow_of(caller).concurrency_of_pds
     with ExitStack() as held:
@@ -825,7 +833,7 @@ def test_calls_above_the_limit_of_one_pds_are_refused(caller: Caller) -> None:
     assert limit.held == 0
 
 
-def test_body_above_the_spool_budget_returns_503(caller: Caller) -> None:
+def test_xrpc_body_above_the_spool_budget_returns_503(caller: Caller) -> None:
     spool = flow_of(caller).spool
     spool.take(SPOOL_BUDGET - 10)
 
@@ -838,7 +846,7 @@ def test_body_above_the_spool_budget_returns_503(caller: Caller) -> None:
     assert spool.used == 0
 
 
-def test_body_is_read_in_small_parts(caller: Caller) -> None:
+def test_xrpc_body_is_read_in_parts_of_bounded_size(caller: Caller) -> None:
     """One read of one-byte chunks must not take a worker's time for long."""
     sizes = []
 
@@ -866,7 +874,7 @@ def flow_of(caller: Caller) -> CallPds:
     return flow
 
 
-def test_neither_log_nor_database_holds_what_was_said(
+def test_xrpc_content_is_in_no_log_and_no_table(
     caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -891,7 +899,7 @@ def test_neither_log_nor_database_holds_what_was_said(
 # --- off ------------------------------------------------------------------------------
 
 
-def test_nothing_is_called_until_something_is_allowed(
+def test_xrpc_with_empty_allow_list_returns_call_not_allowed(
     open_service: Callable[..., Service],
 ) -> None:
     caller = opened(open_service, allow="")

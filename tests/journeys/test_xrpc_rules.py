@@ -96,7 +96,7 @@ def test_xrpc_path_that_is_no_nsid_is_not_found(caller: Caller, path: str) -> No
     assert caller.at_pds() == []
 
 
-def test_a_name_that_is_escaped_is_the_same_name(caller: Caller) -> None:
+def test_xrpc_with_a_percent_encoded_nsid_is_passed_on(caller: Caller) -> None:
     """Judged, and sent on, as what it says."""
     answer = caller.gets("com%2Eatproto.server.%67etSession")
 
@@ -107,7 +107,9 @@ def test_a_name_that_is_escaped_is_the_same_name(caller: Caller) -> None:
 # --- writes ---------------------------------------------------------------------------
 
 
-def test_each_write_needs_its_collection_and_action(caller: Caller) -> None:
+def test_write_with_collection_or_action_outside_the_allow_list_is_refused(
+    caller: Caller,
+) -> None:
     """`app.relay.note` may be created, `app.relay.track` all."""
     key = {"rkey": "3l4"}
     note = {"repo": caller.did, "collection": NOTE, **key}
@@ -120,7 +122,7 @@ def test_each_write_needs_its_collection_and_action(caller: Caller) -> None:
     assert caller.posts(DELETE, record_of(caller.did, **key)).status == 200
 
 
-def test_writes_that_are_all_allowed_go_together(caller: Caller) -> None:
+def test_apply_writes_with_allowed_writes_is_one_request(caller: Caller) -> None:
     writes = [write("create"), write("update"), write("delete")]
 
     answer = caller.posts(APPLY, {"repo": caller.did, "writes": writes})
@@ -170,7 +172,9 @@ def test_apply_writes_with_one_forbidden_write_is_refused(
         [{**write("create"), "$Type": f"{APPLY}#delete"}],
     ],
 )
-def test_writes_of_another_form_are_not_passed_on(caller: Caller, writes: Any) -> None:
+def test_apply_writes_with_malformed_writes_returns_invalid_request(
+    caller: Caller, writes: Any
+) -> None:
     answer = caller.posts(APPLY, {"repo": caller.did, "writes": writes})
 
     assert is_refused(caller, answer, 400)
@@ -181,7 +185,7 @@ def test_writes_of_another_form_are_not_passed_on(caller: Caller, writes: Any) -
     "repo",
     ["bob.skyhost.social", "alice.skyhost.social", "did:plc:other", "", None, 1, ["x"]],
 )
-def test_only_the_persons_own_repository_is_written(
+def test_write_to_another_repository_is_refused(
     caller: Caller, method: str, repo: Any
 ) -> None:
     """A handle could come to mean another account between us and the PDS."""
@@ -204,7 +208,9 @@ def test_only_the_persons_own_repository_is_written(
         b'{"repo": ' + b"1" * 10_000 + b"}",
     ],
 )
-def test_a_body_that_is_no_object_is_not_passed_on(caller: Caller, body: bytes) -> None:
+def test_write_with_a_body_that_is_no_object_returns_invalid_request(
+    caller: Caller, body: bytes
+) -> None:
     assert is_refused(caller, caller.posts(CREATE, body), 400)
 
 
@@ -218,7 +224,9 @@ def doubled(did: str, name: str, first: object, second: object) -> bytes:
     ).encode()
 
 
-def test_a_body_with_two_meanings_is_not_passed_on(caller: Caller) -> None:
+def test_write_with_repeated_or_miscased_names_returns_invalid_request(
+    caller: Caller,
+) -> None:
     """Whichever of the two a PDS would take."""
     other = "app.bsky.feed.post"
     both = [
@@ -250,7 +258,7 @@ def test_a_body_with_two_meanings_is_not_passed_on(caller: Caller) -> None:
         {"Atproto_Proxy": "did:web:evil.cafe#x"},
     ],
 )
-def test_a_body_that_could_be_read_in_another_way_is_not_passed_on(
+def test_write_with_unexpected_content_headers_returns_invalid_request(
     caller: Caller, headers: dict[str, str]
 ) -> None:
     answer = caller.posts(CREATE, record_of(caller.did), **headers)
@@ -258,7 +266,7 @@ def test_a_body_that_could_be_read_in_another_way_is_not_passed_on(
     assert is_refused(caller, answer, 400)
 
 
-def test_a_write_takes_no_parameters(caller: Caller) -> None:
+def test_write_with_a_query_returns_invalid_request(caller: Caller) -> None:
     body = json.dumps(record_of(caller.did)).encode()
 
     answer = caller.calls(
@@ -275,7 +283,7 @@ def test_a_write_takes_no_parameters(caller: Caller) -> None:
 # --- reads ----------------------------------------------------------------------------
 
 
-def test_what_may_be_written_may_be_read_in_the_own_repository(caller: Caller) -> None:
+def test_read_of_an_allowed_collection_returns_the_own_records(caller: Caller) -> None:
     uri = caller.posts(CREATE, record_of(caller.did)).json()["uri"]
     own = {"repo": caller.did, "collection": TRACK}
 
@@ -306,7 +314,7 @@ def test_read_outside_the_allow_list_is_refused(
     assert is_refused(caller, caller.gets(LIST, **{**own, **query}), status)
 
 
-def test_a_parameter_that_is_there_twice_is_refused(caller: Caller) -> None:
+def test_read_with_a_repeated_parameter_returns_invalid_request(caller: Caller) -> None:
     path = f"{LIST}?repo={caller.did}&collection={TRACK}&repo=did:plc:other"
 
     assert is_refused(caller, caller.gets(path), 400)
@@ -329,7 +337,7 @@ def test_a_parameter_that_is_there_twice_is_refused(caller: Caller) -> None:
         ("image/png text/html", 400),
     ],
 )
-def test_a_blob_is_of_a_kind_that_is_named(
+def test_upload_of_a_media_type_outside_the_allow_list_is_refused(
     caller: Caller, content_type: str, status: int
 ) -> None:
     answer = caller.posts(UPLOAD, b"x", Content_Type=content_type)
@@ -337,7 +345,7 @@ def test_a_blob_is_of_a_kind_that_is_named(
     assert is_refused(caller, answer, status)
 
 
-def test_what_is_not_named_is_refused_before_the_body_is_read(caller: Caller) -> None:
+def test_unknown_xrpc_method_is_refused_before_its_body_is_read(caller: Caller) -> None:
     """A body without end costs nothing then."""
     answer = caller.posts("app.relay.unknown", b"x" * 2_000_000)
 

@@ -14,7 +14,7 @@ def hosts(tmp_path):
     return path
 
 
-def test_names_stand_while_the_block_runs_and_no_longer(hosts):
+def test_host_names_are_in_etc_hosts_during_the_block_only(hosts):
     with named(["pds.test", "plc.test"], path=hosts):
         assert "127.0.0.1 pds.test" in hosts.read_text()
         assert "127.0.0.1 plc.test" in hosts.read_text()
@@ -22,14 +22,14 @@ def test_names_stand_while_the_block_runs_and_no_longer(hosts):
     assert hosts.read_text() == BEFORE
 
 
-def test_names_go_when_the_block_fails(hosts):
+def test_host_names_are_removed_after_an_exception(hosts):
     with pytest.raises(ZeroDivisionError), named(["pds.test"], path=hosts):
         _ = 1 / 0
 
     assert hosts.read_text() == BEFORE
 
 
-def test_what_a_killed_run_left_behind_goes_with_the_next(hosts):
+def test_host_names_of_a_killed_run_are_removed_by_the_next(hosts):
     hosts.write_text(f"{BEFORE}127.0.0.1 pds.test # latchkey-lab\n")
 
     with named(["plc.test"], path=hosts):
@@ -38,14 +38,14 @@ def test_what_a_killed_run_left_behind_goes_with_the_next(hosts):
     assert hosts.read_text() == BEFORE
 
 
-def test_what_others_write_meanwhile_stays(hosts):
+def test_lines_that_others_add_to_etc_hosts_are_kept(hosts):
     with named(["pds.test"], path=hosts), hosts.open("a") as file:
         file.write("127.0.0.1 mine.test\n")
 
     assert hosts.read_text() == f"{BEFORE}127.0.0.1 mine.test\n"
 
 
-def test_two_laboratories_do_not_share_the_file(hosts):
+def test_second_laboratory_on_the_same_hosts_file_is_refused(hosts):
     with (
         named(["pds.test"], path=hosts),
         pytest.raises(HostsInUse),

@@ -29,7 +29,7 @@ def is_running(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def test_a_program_ends_with_the_block(tmp_path):
+def test_program_is_stopped_at_the_end_of_the_block(tmp_path):
     with Processes(tmp_path) as processes:
         program = processes.start("p", SLEEP, environment=NOTHING, healthy=always)
         assert is_running(program.process.pid)
@@ -37,7 +37,7 @@ def test_a_program_ends_with_the_block(tmp_path):
     assert not is_running(program.process.pid)
 
 
-def test_programs_end_when_the_block_fails(tmp_path):
+def test_programs_are_stopped_after_an_exception(tmp_path):
     started = []
 
     def interrupted() -> None:
@@ -52,7 +52,7 @@ def test_programs_end_when_the_block_fails(tmp_path):
     assert not is_running(started[0])
 
 
-def test_a_program_is_away_for_the_time_of_a_block(tmp_path):
+def test_program_is_stopped_during_without_and_started_again(tmp_path):
     with Processes(tmp_path) as processes:
         before = processes.start("p", SLEEP, environment=NOTHING, healthy=always)
         with processes.without("p"):
@@ -62,7 +62,7 @@ def test_a_program_is_away_for_the_time_of_a_block(tmp_path):
         assert is_running(after.process.pid)
 
 
-def test_a_program_that_ends_early_is_reported_with_its_last_words(tmp_path):
+def test_program_that_ends_early_raises_with_its_last_lines(tmp_path):
     command = [sys.executable, "-c", "import sys; sys.exit('no such setting')"]
 
     with (
@@ -72,7 +72,7 @@ def test_a_program_that_ends_early_is_reported_with_its_last_words(tmp_path):
         processes.start("p", command, environment=NOTHING, healthy=lambda: False)
 
 
-def test_a_program_sees_no_variable_but_those_it_is_given(tmp_path):
+def test_program_gets_only_the_environment_it_is_given(tmp_path):
     command = [sys.executable, "-c", "import os; print(sorted(os.environ))"]
 
     with Processes(tmp_path) as processes:
@@ -97,7 +97,7 @@ with Processes(Path(sys.argv[1])) as processes:
 """
 
 
-def test_a_program_does_not_outlive_a_run_that_is_killed(tmp_path):
+def test_programs_of_a_killed_run_are_stopped(tmp_path):
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path)],
         cwd=ROOT,
