@@ -25,6 +25,8 @@ class Administration:
     """The use cases, stores and plain values behind the commands."""
 
     schema: Schema
+    needed_schema: str
+    """The release whose schema this program needs."""
     storage: StorageWork
     keys: KeyUseCases
     reseal_secrets: ResealSecrets

@@ -17,6 +17,7 @@ class Versions:
     """What is installed, and what the database was made by."""
 
     release: str = meaning("the release of this program")
+    needed_schema: str = meaning("the release whose schema this program needs")
     schema: str | None = meaning(
         "the release whose schema the database has; null if it is empty or does not "
         "answer"
@@ -29,8 +30,13 @@ def command(administration: Administration, version: str) -> click.Command:
     @prints(Versions)
     @click.command("version")
     def show() -> None:
-        """Show the release, and the release whose schema the database has."""
-        print_record(Versions(version, _schema(administration)))
+        """Show the release, the schema that it needs, and the one of the database.
+
+        Schemas are named after the release that brought them.
+        """
+        print_record(
+            Versions(version, administration.needed_schema, _schema(administration))
+        )
 
     return show
 

@@ -7,6 +7,7 @@ from functools import partial
 from app.commands import Administration
 from app.config import Settings
 from app.flows.sweep import Sweep
+from app.stores.sql.versions import CURRENT
 
 from .container import Parts
 from .keys import open_key_use_cases
@@ -23,6 +24,7 @@ def administration_of(parts: Parts) -> Administration:
     cookie_host = settings.cookie_domain or settings.host
     return Administration(
         schema=stores.database,
+        needed_schema=CURRENT,
         storage=storage_work_of(parts),
         keys=keys,
         people=people_of(parts),

@@ -47,6 +47,7 @@ def test_upgrade_and_then_init_make_a_new_database(run):
 
     assert json.loads(run("version", "--json").stdout) == {
         "release": VERSION,
+        "needed_schema": "0.2.0",
         "schema": "0.2.0",
     }
 

@@ -36,10 +36,12 @@ class Deployment:
 
 
 @contextmanager
-def deployed(workplace: Path) -> Iterator[Deployment]:
+def deployed(
+    workplace: Path, *, version: str = "HEAD", name: str = "root"
+) -> Iterator[Deployment]:
     """Deploy to a fresh machine, and take it down afterwards, on failure too."""
     key = make_ssh_key(workplace)
-    with started(workplace, "root", key) as machine:
+    with started(workplace, name, key) as machine:
         chosen = {
             "PUBLIC_URL": f"https://{HOST}",
             "PLATFORM_NAME": 'The "Platform" for $5, 100 %',
@@ -47,7 +49,7 @@ def deployed(workplace: Path) -> Iterator[Deployment]:
         }
         machines = {"machine-1": machine}
         playbook = Playbook(workplace, machines, checkout(workplace), chosen)
-        first = playbook.run()
+        first = playbook.run(version=version)
         assert first.succeeded, first.output
         settings = machine.output("cat /etc/latchkey/latchkey.env")
         yield Deployment(machine, playbook, settings)

@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = REPOSITORY / "var/deploy/venv/bin"
 RECAP = re.compile(r"^machine-\w+ +: (?P<counts>.*)$", re.MULTILINE)
 LONGEST_RUN = 900
+BACKUPS = "/var/backups/latchkey"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Playbook:
             "deploy_source": str(self.source),
             "deploy_version": version,
             "proxy_tls": "internal",
+            "deploy_backup_directory": BACKUPS,
             "latchkey_settings": {**self.settings, **settings},
         }
         hosts = {name: host_variables(each) for name, each in self.machines.items()}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 
 from tests.deploy.deployment import Deployment
-from tests.deploy.playbook import REPOSITORY
+from tests.deploy.playbook import BACKUPS, REPOSITORY
 
+LAST_BACKUP = (
+    "SELECT detail FROM audit_events WHERE event = 'backup_made' ORDER BY id DESC"
+)
 OPERATORS_PAGE = REPOSITORY / "docs/deployment.md"
 
 
@@ -14,6 +19,25 @@ def test_sweep_unit_in_its_sandbox_exits_with_0(deployment: Deployment):
     deployment.machine.run("systemctl start latchkey-sweep.service")
 
     assert deployment.machine.show("latchkey-sweep.service", "Result") == "success"
+
+
+def test_backup_of_the_timer_runs_to_its_end_in_its_sandbox(deployment: Deployment):
+    deployment.machine.run("systemctl start latchkey-backup.service")
+
+    assert deployment.machine.show("latchkey-backup.service", "Result") == "success"
+    assert deployment.machine.show("latchkey-backup.timer", "ActiveState") == "active"
+
+
+def test_command_is_audited_with_the_person_who_called_it(deployment: Deployment):
+    deployment.machine.run(f"SUDO_USER=maria latchkey backup {BACKUPS}")
+
+    program = f"""
+import sqlite3
+connection = sqlite3.connect("/var/lib/latchkey/latchkey.db")
+print(connection.execute("{LAST_BACKUP}").fetchone()[0])
+"""
+    detail = deployment.machine.output(f"python3 -c {shlex.quote(program)}")
+    assert json.loads(detail)["operator"] == "maria"
 
 
 def test_sweep_timer_has_a_next_run(deployment: Deployment):
@@ -76,12 +100,10 @@ def test_back_up_recipe_copies_database_and_key_to_two_places(deployment: Deploy
     deployment.machine.run(recipe("back-up"))
     deployment.machine.run(recipe("back-up of the key"))
 
-    tables = (
-        "python3 -c 'import sqlite3; print(sqlite3.connect("
-        '"/root/latchkey-backup/latchkey.db").execute("select count(*) from'
-        " sqlite_master\").fetchone()[0])'"
-    )
-    assert int(deployment.machine.output(tables)) > 0
-    assert deployment.machine.output("ls /root/latchkey-backup") == "latchkey.db"
+    secret = deployment.machine.output("cat /etc/latchkey/secret_key")
+    inside = f"zgrep -rl {secret} {BACKUPS} || true"
+    assert deployment.machine.output(f"ls {BACKUPS}").startswith("latchkey-")
+    assert deployment.machine.output(inside) == ""
+    assert deployment.machine.output(f"stat -c %a:%U {BACKUPS}") == "700:latchkey"
     kept = deployment.machine.output("ls /root/latchkey-key")
     assert kept.split() == ["latchkey.env", "secret_key"]

@@ -12,7 +12,8 @@ from tests.deploy.playbook import REPOSITORY, TOOLS
 
 UNITS = (
     "latchkey.service latchkey.socket latchkey-rpc.service "
-    "latchkey-sweep.service latchkey-sweep.timer"
+    "latchkey-sweep.service latchkey-sweep.timer "
+    "latchkey-backup.service latchkey-backup.timer"
 )
 # Of 10; what is left is the network, the shared root and unix sockets.
 MOST_EXPOSED = 1.2
@@ -50,7 +51,13 @@ def test_systemd_analyze_verify_of_the_units_reports_nothing(deployment: Deploym
 
 
 @pytest.mark.parametrize(
-    "unit", ["latchkey.service", "latchkey-rpc.service", "latchkey-sweep.service"]
+    "unit",
+    [
+        "latchkey.service",
+        "latchkey-rpc.service",
+        "latchkey-sweep.service",
+        "latchkey-backup.service",
+    ],
 )
 def test_systemd_analyze_security_exposure_is_below_the_limit(
     deployment: Deployment, unit: str, capsys: pytest.CaptureFixture[str]
