@@ -1,7 +1,7 @@
 """Two nodes serve the same people while nodes and database fail.
 
-The clock of node b is 20 seconds ahead throughout. Whatever happens, nobody is signed
-out, and a login that a person could still finish is finished.
+The clock of node b is 20 seconds ahead throughout. No fault signs a
+person out, and a login that a person could still finish is finished.
 """
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+"""The programs of the laboratory: started, stopped, and reported when they fail."""
+
 from __future__ import annotations
 
 import os
@@ -14,6 +16,8 @@ from tests.lab.processes import NotHealthy, Processes
 ROOT = Path(__file__).parents[2]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 NOTHING: dict[str, str] = {}
+
+pytestmark = pytest.mark.process
 
 
 def always() -> bool:
