@@ -169,13 +169,16 @@ class Service:
 
 def outside_of(world: World, settings: Settings) -> Outside:
     """Return what a world is to a service."""
-    http = SafeHTTP(
-        policy=NetworkPolicy(),
-        user_agent=settings.user_agent,
-        adapter=world.network,
-        monotonic=world.clock.monotonic,
+    http, own_http = (
+        SafeHTTP(
+            policy=policy,
+            user_agent=settings.user_agent,
+            adapter=world.network,
+            monotonic=world.clock.monotonic,
+        )
+        for policy in (NetworkPolicy(), NetworkPolicy.lab())
     )
-    return Outside(http=http, txt=world.dns, clock=world.clock)
+    return Outside(http=http, own_http=own_http, txt=world.dns, clock=world.clock)
 
 
 @contextmanager

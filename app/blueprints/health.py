@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, Flask, Response, jsonify
+from flask import Blueprint, Flask, Response, jsonify, request
 
+from app.doctor.probe import COOKIE, HEADER
+from app.web import cookies
 from app.web.context import context, site
 from app.web.security.access import access
 
@@ -20,8 +22,20 @@ RETRY_AFTER = "5"
 @bp.get("/healthz")
 @access("probe")
 def alive() -> Response:
-    """Answer, with the version, as long as the process can answer anything."""
-    return jsonify(status="ok", version=site().version)
+    """Answer, with the version, as long as the process can answer anything.
+
+    The command `doctor` also learns what arrived of its request.
+    """
+    if not context().documents.is_doctor(request.headers.get(HEADER, "")):
+        return jsonify(status="ok", version=site().version)
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    seen = {
+        "address": request.remote_addr,
+        "forwarded_for": [hop.strip() for hop in forwarded if hop.strip()],
+    }
+    response = jsonify(status="ok", version=site().version, seen=seen)
+    cookies.set_probe(response, COOKIE)
+    return response
 
 
 @bp.get("/readyz")

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import click
 
+from app.doctor.examination import Doctor
 from app.flows.errors import FlowError
 from app.flows.keys import KeyUseCases
 from app.flows.people import PeopleUseCases
@@ -34,6 +35,7 @@ class Administration:
     people: PeopleUseCases
     signing_key_path: Path | None
     client_jwk_path: Path | None
+    doctor: Doctor
     settings_summary: Sequence[str]
 
 

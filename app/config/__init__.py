@@ -11,7 +11,7 @@ from .addresses import Address
 from .derived import VERSION
 from .development_key import keep_development_key
 from .rules import Problem, SettingsInvalid
-from .settings import Settings
+from .settings import Settings, secret_files
 
 __all__ = [
     "VERSION",
@@ -20,4 +20,5 @@ __all__ = [
     "Settings",
     "SettingsInvalid",
     "keep_development_key",
+    "secret_files",
 ]

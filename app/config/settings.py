@@ -40,7 +40,8 @@ class Settings(Derived):
             SettingsInvalid: with every problem of every setting, a line each.
         """
         return cls(
-            **Environment(cls, environ)(), warnings=tuple(unknown_names(environ))
+            **Environment(cls, environ)(),
+            warnings=tuple(unknown_names(environ)),
         )
 
     @classmethod
@@ -114,6 +115,14 @@ def known_names() -> Iterator[str]:
         yield name
         if declaration.secret:
             yield f"{name}_FILE"
+
+
+def secret_files(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the path of each file that holds a secret."""
+    for name, declaration in declarations():
+        path = environ.get(f"{name}_FILE", "").strip()
+        if declaration.secret and path:
+            yield path
 
 
 def unknown_names(environ: Mapping[str, str]) -> Iterator[str]:

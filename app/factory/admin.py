@@ -10,6 +10,7 @@ from app.flows.sweep import Sweep
 from app.stores.sql.versions import CURRENT
 
 from .container import Parts
+from .doctor import open_doctor
 from .keys import open_key_use_cases
 from .people import people_of
 from .secrets import open_secrets
@@ -44,6 +45,7 @@ def administration_of(parts: Parts) -> Administration:
         ),
         signing_key_path=settings.signing_key_path,
         client_jwk_path=settings.client_jwk_path,
+        doctor=open_doctor(parts),
         settings_summary=(
             f"public URL: {settings.public_url}",
             f"client_id: {_client_id(settings)}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,13 @@ from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.dns import DnsTxtLookup, TxtLookup
 from app.atproto.open_client import open_client
 from app.atproto.syntax.grammar import host_of
-from app.config import Problem, Settings, SettingsInvalid, keep_development_key
+from app.config import (
+    Problem,
+    Settings,
+    SettingsInvalid,
+    keep_development_key,
+    secret_files,
+)
 from app.flows.keys.rings import KeyRings
 from app.flows.limits.host_limits import HostLimit
 from app.flows.readiness import Readiness
@@ -84,6 +90,8 @@ class Outside:
     clock: Callable[[], float]
     observe: Observer | None = None
     """What counts events in tests; None follows METRICS_BIND."""
+    own_http: HTTP | None = None
+    """A door to our own hosts, for `doctor`; None: the factory opens one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +141,8 @@ class Parts:
     readiness: Readiness
     observe: Observer
     """What counts events; `ignore` without METRICS_BIND."""
+    secret_files: Sequence[Path]
+    """The files that secrets of the settings were read from."""
 
 
 def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
@@ -177,6 +187,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
             ),
         ),
         is_known=partial(_is_known, settings, stores),
+        secret_files=[Path(path) for path in secret_files(os.environ)],
         client_document=lambda path: metadata(path).document(),
         observe=observe,
         readiness=_open_readiness(

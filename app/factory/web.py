@@ -39,6 +39,7 @@ from app.web.security.forwarded import Forwarded
 
 from .admin import administration_of
 from .container import Outside, Parts, open_parts
+from .doctor import probe_key
 from .use_cases import open_use_cases
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -93,6 +94,7 @@ def install(app: Flask, parts: Parts) -> Flask:
             client_metadata=parts.client_document,
             jwks=lambda: parts.rings.platform().jwks(),
             readiness=parts.readiness,
+            is_doctor=_is_doctor(parts),
         ),
         observe=parts.observe,
     )
@@ -113,6 +115,11 @@ def open_flask() -> Flask:
     for aspect in (request_log, headers, access, errors, templating):
         aspect.init_app(app)
     return app
+
+
+def _is_doctor(parts: Parts) -> Callable[[str], bool]:
+    key, clock = probe_key(parts.settings), parts.outside.clock
+    return lambda value: key.is_valid(value, clock())
 
 
 def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:

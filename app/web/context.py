@@ -25,6 +25,8 @@ class Documents:
     """From the path of the document to the document."""
     jwks: Callable[[], Mapping[str, Any]]
     readiness: Readiness
+    is_doctor: Callable[[str], bool]
+    """Tells whether a header was signed by the command `doctor` a moment ago."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

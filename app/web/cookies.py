@@ -118,6 +118,21 @@ def set_platform_token(response: Response, token: str) -> None:
     _clear_former_token(response)
 
 
+def set_probe(response: Response, name: str) -> None:
+    """Set a cookie with the attributes of the platform token, for `doctor`."""
+    here = site()
+    response.set_cookie(
+        name,
+        "probe",
+        max_age=1,
+        domain=here.cookie_domain,
+        path="/",
+        secure=here.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
 def set_session(response: Response, signed_in: SignedIn, secret: str) -> None:
     """Give the browser the secret of its new sign-in session."""
     remaining = signed_in.session.expires_at - site().clock()

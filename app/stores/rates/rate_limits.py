@@ -64,6 +64,13 @@ class LimitsCounters:
                 return window.reset_time - self._clock()
         return None
 
+    def ping(self) -> None:
+        """Raise an error of the storage when it does not answer."""
+        if self._limiter is None:
+            self._limiter = self._open()
+        if not self._limiter.storage.check():
+            raise StorageError(ConnectionError("no answer"))
+
     def _open(self) -> SlidingWindowCounterRateLimiter:
         if self._uri is None:
             return SlidingWindowCounterRateLimiter(MemoryStorage())

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from app.flows.errors import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from app.stores.sql.database import Database
@@ -24,6 +24,14 @@ LEAST_SHARE: Final = 0.02
 
 KEEP: Final = 3_600
 """Seconds until the sweep deletes the row of the write check."""
+
+SQLITE: Final = {"PRAGMA journal_mode": ("wal",), "PRAGMA synchronous": ("2", "3")}
+POSTGRESQL: Final = {
+    "SHOW fsync": ("on",),
+    "SHOW full_page_writes": ("on",),
+    "SHOW synchronous_commit": ("on", "local", "remote_write", "remote_apply"),
+}
+"""Settings of the database that keep what was committed, and their good values."""
 
 MARK = text("""
     INSERT INTO cache_entries (key, value, expires_at)
@@ -44,6 +52,40 @@ class DatabaseHealth:
         """Write a row and commit it. Raises StorageFailed when that fails."""
         with self.database.write(durable=False) as connection:
             connection.execute(MARK, {"expires_at": int(self.clock()) + KEEP})
+
+    def quick_check(self) -> str | None:
+        """Return what is damaged in a database file, or None.
+
+        Raises:
+            StorageUnavailable: it is damaged so much that it cannot be read.
+        """
+        if self.database.path is None:
+            return None  # the server checks its pages itself
+        with self.database.read() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        return None if found == "ok" else str(found)
+
+    def durability(self) -> Sequence[str]:
+        """Return the settings with which a power cut loses what was committed."""
+        wanted = SQLITE if self.database.path is not None else POSTGRESQL
+        with self.database.write() as connection:
+            found = {
+                statement: str(connection.exec_driver_sql(statement).scalar())
+                for statement in wanted
+            }
+        return [
+            f"{statement} is {found[statement]} instead of {' or '.join(values)}"
+            for statement, values in wanted.items()
+            if found[statement] not in values
+        ]
+
+    def clock_difference(self) -> float:
+        """Return by how many seconds our clock is ahead of the database's."""
+        if self.database.path is not None:
+            return 0.0
+        with self.database.read() as connection:
+            theirs = connection.exec_driver_sql(f"SELECT {self.database.now_sql}")
+            return self.clock() - float(theirs.scalar_one())
 
     def check_space(self) -> None:
         """Raise StorageUnavailable when the disk of a database file is nearly full.
