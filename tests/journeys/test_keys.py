@@ -204,12 +204,12 @@ def test_rotate_now_says_what_breaks_and_asks(service: Service) -> None:
 def test_token_of_a_key_that_was_made_a_second_ago_passes_on_another_node(
     alice: Browser, service: Service, world: World, other_node: Flask
 ) -> None:
-    runs(service, "keys", "rotate", "platform", "--now", "--yes")
     world.clock.advance(NOTICED)
-    service.get("/.well-known/jwks.json")
+    service.get("/.well-known/jwks.json")  # this node reads the ring now
+    world.clock.advance(4)
+    other_node.test_client().get("/.well-known/jwks.json")  # and the other one here
     runs(service, "keys", "rotate", "platform", "--now", "--yes")
-    other_node.test_client().get("/.well-known/jwks.json")
-    world.clock.advance(5)
+    world.clock.advance(1)
     alice.visits("/auth/login")
 
     headers = {"Authorization": f"Bearer {token_of(alice)}"}
@@ -240,6 +240,20 @@ def test_dropped_platform_key_is_refused_everywhere_within_ten_seconds(
     answer = other_node.test_client().get("/auth/verify", headers=headers)
     assert answer.status_code == 401
     assert old not in published(service)
+
+
+def test_dropped_key_is_refused_although_its_token_was_just_verified(
+    alice: Browser, service: Service, world: World
+) -> None:
+    token = token_of(alice)
+    world.clock.advance(NOTICED)
+    service.get("/.well-known/jwks.json")  # the ring is read now
+    world.clock.advance(4)
+    assert verifies(service, token)
+    runs(service, "keys", "drop", "platform", signing(service, "platform"), "--yes")
+    world.clock.advance(1)
+
+    assert not verifies(service, token)
 
 
 def test_dropped_platform_key_signs_no_person_out(

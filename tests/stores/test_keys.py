@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -125,6 +126,24 @@ def test_change_of_one_ring_leaves_the_other_alone(keys):
     keys.change("client", lambda _: [])
 
     assert keys.list("platform") == [stored()]
+
+
+def test_change_waits_for_another_change_and_sees_what_it_did(keys):
+    def first(_):
+        other.start()
+        other.join(0.3)  # it would read now if it did not wait
+        return [stored()]
+
+    def second(before):
+        seen.extend(one.kid for one in before)
+        return before
+
+    seen: list[str] = []
+    other = threading.Thread(target=keys.change, args=("platform", second))
+    keys.change("platform", first)
+    other.join()
+
+    assert seen == [key(name="first").kid]
 
 
 def test_private_keys_of_a_dropped_key_do_not_stay_in_memory(keys):
