@@ -76,11 +76,18 @@ UNUSED: Final = """
           AND sessions.oauth_session_id = oauth_sessions.session_id
           AND sessions.ended_at IS NULL AND sessions.expires_at > :now)
 """
+# A login stores its grant before its session; a grant that had one is no login's.
+WAS_USED: Final = """
+    EXISTS (
+        SELECT 1 FROM sessions
+        WHERE sessions.did = oauth_sessions.did
+          AND sessions.oauth_session_id = oauth_sessions.session_id)
+"""
 ORPHANS = fetching(
     ("did", "session_id", "issuer"),
     f"""
     SELECT {{columns}} FROM oauth_sessions
-    WHERE created_at <= :created_before AND {UNUSED}
+    WHERE (created_at <= :created_before OR {WAS_USED}) AND {UNUSED}
     ORDER BY COALESCE(sweep_runs, 0), created_at LIMIT :limit
     """,  # noqa: S608 - our names
 )

@@ -153,6 +153,15 @@ def test_a_young_grant_may_be_waiting_for_its_session(expired, grants, clock):
     assert orphans(expired, clock, created_before=clock() - 1) == []
 
 
+def test_a_young_grant_whose_session_has_ended_is_an_orphan(
+    expired, grants, sessions, clock
+):
+    grants.put(oauth_session(created_at=clock()))
+    sessions.add(session(ended_at=1.0), secret="1")
+
+    assert orphans(expired, clock, created_before=clock() - 1) == [(ALICE, "grant-1")]
+
+
 def test_orphans_come_oldest_first_and_no_more_than_asked(expired, grants, clock):
     for number in range(3):
         grants.put(oauth_session(session_id=f"g{number}", created_at=10.0 - number))
