@@ -194,7 +194,8 @@ def _disable(people: PeopleUseCases, who: str, *, yes: bool, by: Operator) -> No
     confirm(
         f"{_named(user)} is kept out until `users enable`, and {_sessions(count)} "
         "on every node within 10 seconds. A service that verifies tokens by itself "
-        f"takes those that are out for up to {in_words(people.token_lifetime)}.",
+        "and does not read /auth/revocations takes those that are out for up to "
+        f"{in_words(people.token_lifetime)}.",
         yes=yes,
     )
     ended = people.accounts.disable(user, by=by)

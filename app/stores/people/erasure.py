@@ -2,14 +2,17 @@
 
 users                 deleted; the username moves to username_holds
 username_holds        earlier names of the account stay held, for no account
-sessions              deleted, ended ones too
+sessions              ended, and only their ids kept, until no token of them can live:
+                      services that verify offline learn the ids from the feed
 oauth_auth_requests   deleted: logins of this account that wait for their callback
 native_logins         allowed ones deleted; denied ones keep their outcome alone
 audit_events          DID, sid and detail removed, a mark in place of the DID
-cache_entries         deleted where the DID or the handle stands in them
+cache_entries         deleted where the DID stands in them
+rate_counters         the same; beside SQLite a file, which forgets in minutes
 oauth_sessions        kept: they are needed to revoke the grants, and deleted then
 callback_answers      encrypted for a browser, for two minutes: nothing names a DID
-signing_keys, leases, invitations   hold nothing of an account
+
+The other tables hold nothing of an account; a test names each of them.
 """
 
 from __future__ import annotations
@@ -38,13 +41,20 @@ DELETE_USER = text("DELETE FROM users WHERE did = :did RETURNING username, skele
 GRANTS = text("SELECT session_id FROM oauth_sessions WHERE did = :did")
 BY_DID = (
     text("UPDATE username_holds SET did = NULL WHERE did = :did"),
-    text("DELETE FROM sessions WHERE did = :did"),
+    text("""
+        UPDATE sessions SET
+            did = :mark, handle = NULL, device = '', app_name = NULL,
+            oauth_session_id = NULL, granted_scope = NULL, destination = NULL,
+            pending_for = NULL, ended_at = COALESCE(ended_at, :now)
+        WHERE did = :did
+    """),
     text("DELETE FROM oauth_auth_requests WHERE did = :did"),
     text("DELETE FROM native_logins WHERE did = :did"),
     text("""
         UPDATE audit_events SET did = :mark, sid = NULL, detail = '{}'
         WHERE did = :did
     """),
+    text("DELETE FROM rate_counters WHERE key LIKE :in_text ESCAPE '\\'"),
     text("""
         DELETE FROM cache_entries
         WHERE key LIKE :in_text ESCAPE '\\' OR value LIKE :in_text ESCAPE '\\'
@@ -72,7 +82,12 @@ class SqlErasure:
     ) -> Sequence[str] | None:
         """Remove the account and all rows of its DID but the grants, in one step."""
         in_text = f"%{as_literal(user.did)}%"
-        values = {"did": user.did, "mark": mark, "in_text": in_text}
+        values = {
+            "did": user.did,
+            "mark": mark,
+            "in_text": in_text,
+            "now": int(now),
+        }
         with self._database.write() as connection:
             row = connection.execute(DELETE_USER, values).mappings().one_or_none()
             if row is None:

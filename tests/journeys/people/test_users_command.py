@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jwt
 import pytest
 
 from app.flows.sessions.verify import CACHE_LIFETIME
@@ -155,6 +156,19 @@ def test_disable_ends_sessions_and_revokes_grants(
     assert world.skyhost.server.grants.alive(world.alice.did) == []
     assert events(service, "account_disabled") == [(world.alice.did, BY_CAROL)]
     assert events(service, "session_ended") == [(world.alice.did, BY_CAROL)] * 2
+
+
+@pytest.mark.parametrize("command", ["disable", "delete"])
+def test_services_that_verify_offline_learn_the_ended_session(
+    service: Service, laptop: Browser, command: str
+) -> None:
+    sid = laptop.visits("/auth/session").json["session_id"]
+
+    runs(service, "users", command, "alice", "--yes")
+
+    feed = service.get("/auth/revocations").body.decode()
+    claims = jwt.decode(feed, options={"verify_signature": False})
+    assert sid in claims["sessions"]
 
 
 def test_disable_reaches_the_verify_cache_of_other_processes_in_time(

@@ -35,8 +35,8 @@ WITHOUT_PEOPLE = {
     "former_keys",
     "invitations",
     "leases",
-    "rate_counters",
     "runs",
+    "schema_support",
     "signing_keys",
 }
 """Tables that hold nothing of an account: a new table is named here, or erased."""
@@ -55,7 +55,13 @@ def filled(database, cipher, clock):
         handle = f"{name}.test"
         users.add(user(did=did, username=name, handle=handle), skeleton=name)
         sessions.add(
-            session(did=did, sid=f"sid-{name}", handle=handle), secret=f"secret-{name}"
+            session(
+                did=did,
+                sid=f"sid-{name}",
+                handle=handle,
+                device=f"Firefox on Linux, {name.capitalize()}",
+            ),
+            secret=f"secret-{name}",
         )
         grant = oauth_session(did=did, session_id=f"grant-{name}", handle=handle)
         SqlSessionStore(database, cipher).put(grant)
@@ -77,6 +83,10 @@ def filled(database, cipher, clock):
             native_login(login_id=f"waits-{name}", identifier=handle),
             open_secret=f"waits-{name}",
         )
+        with database.write() as connection:
+            connection.exec_driver_sql(
+                f"INSERT INTO rate_counters VALUES ('call {did}', 1, 1, 1, 1)"  # noqa: S608
+            )
     alice = users.get(ALICE)
     SqlAccounts(database).rename(
         alice, "liddell", skeleton="liddell", now=NOON, held_until=NOON + 100
@@ -123,7 +133,7 @@ def test_erase_leaves_the_did_in_no_table_but_that_of_the_grants(
     assert erases(erasure, filled) == ["grant-alice"]
 
     assert before | WITHOUT_PEOPLE == everything
-    assert names_of(database, ALICE, "alice.test", "sid-alice") == KEPT
+    assert names_of(database, ALICE, "alice.test", "Firefox on Linux, Alice") == KEPT
 
 
 def test_erase_leaves_what_is_of_others(erasure, database, filled):
@@ -152,6 +162,20 @@ def test_erase_keeps_the_audit_under_its_mark(erasure, database, filled):
     [deleted] = [one for one in found if one.event == "account_deleted"]
     assert deleted.detail == {"operator": "carol"}
     assert [one.detail for one in found if one.event == "signed_in"] == [{}]
+
+
+def test_erase_ends_the_sessions_and_keeps_their_ids_for_the_feed(
+    erasure, database, filled, clock
+):
+    erases(erasure, filled)
+
+    sessions = SqlSessions(database, clock)
+    assert sessions.of(ALICE) == []
+    assert sessions.by_secret("secret-alice") is None
+    [kept] = [row for row in tables(database)["sessions"] if row["did"] != BOB]
+    assert (kept["sid"], kept["did"], kept["ended_at"]) == ("sid-alice", MARK, NOON)
+    assert kept["device"] == ""
+    assert kept["oauth_session_id"] is None
 
 
 def test_erase_holds_all_names_of_the_account_for_no_account(erasure, database, filled):
