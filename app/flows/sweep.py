@@ -179,7 +179,7 @@ class Sweep:
             swept = self._sweep(turn)
             rows = asdict(swept)
         finally:
-            self.observe(SweepEnded(rows, self.clock()))
+            self.observe(SweepEnded(rows))
             turn.end()
         self.note_end(self.clock())
         return swept

@@ -27,7 +27,7 @@ VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 ENDED: Final = "ended"
 """In place of the process id in the file that holds the counts of ended processes."""
 
-_FILE: Final = re.compile(r"(counter|histogram|gauge_max|gauge_livesum)_(\d+)\.db")
+_FILE: Final = re.compile(r"(counter|histogram|gauge_livesum)_(\d+)\.db")
 
 
 def directory_of(database_url: str) -> Path:

@@ -24,7 +24,15 @@ from prometheus_client.registry import Collector
 from app.flows.errors import StorageFailed
 
 from .directory import merge, registry_of
-from .instruments import BUILD, DATABASE_UP, KEY_AGE, ROWS, SESSIONS, Instrument
+from .instruments import (
+    BUILD,
+    DATABASE_UP,
+    KEY_AGE,
+    LAST_RUN,
+    ROWS,
+    SESSIONS,
+    Instrument,
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +61,9 @@ class Statistics(Protocol):
 
     def key_ages(self) -> Mapping[tuple[str, str], float]:
         """Return the age of the oldest key of each ring and status."""
+
+    def last_runs(self) -> Mapping[str, float]:
+        """Return when a run of each name last ended, in epoch seconds."""
 
 
 class DatabaseCollector(Collector):
@@ -85,7 +96,7 @@ class DatabaseCollector(Collector):
         ask = self._statistics
         try:
             sessions, ages = ask.live_sessions(), ask.key_ages()
-            rows = ask.table_rows()
+            rows, runs = ask.table_rows(), ask.last_runs()
         except StorageFailed as error:
             log.warning("the database does not answer the exporter: %s", error)
             yield _gauge(DATABASE_UP, {(): 0})
@@ -93,6 +104,7 @@ class DatabaseCollector(Collector):
         yield _gauge(DATABASE_UP, {(): 1})
         yield _gauge(SESSIONS, {(name,): count for name, count in sessions.items()})
         yield _gauge(ROWS, {(name,): count for name, count in rows.items()})
+        yield _gauge(LAST_RUN, {(name,): ended for name, ended in runs.items()})
         yield _gauge(KEY_AGE, {(*key,): age for key, age in ages.items()})
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal["counter", "histogram", "gauge"]
-Mode = Literal["livesum", "max"]
 
 QUICK: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 PATIENT: Final = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
@@ -18,14 +17,13 @@ PATIENT: Final = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """A metric; `mode` says how the gauges of several processes become one."""
+    """A metric; the gauges of several processes are summed."""
 
     kind: Kind
     name: str
     labels: tuple[str, ...] = ()
     meaning: str
     buckets: tuple[float, ...] = ()
-    mode: Mode = "livesum"
 
 
 SIGN_INS: Final = Instrument(
@@ -151,18 +149,12 @@ SWEPT_ROWS: Final = Instrument(
     labels=("kind",),
     meaning="Rows that sweeps of this host deleted.",
 )
-LAST_SWEEP: Final = Instrument(
-    kind="gauge",
-    name="latchkey_last_sweep_timestamp_seconds",
-    meaning="When a sweep of this host last came to its end, in epoch seconds.",
-    mode="max",
-)
 
 COUNTED: Final = (
     *(SIGN_INS, TO_HOST, AT_HOST, CALLBACK, OUTGOING, OUTGOING_SECONDS),
     *(NONCE_RETRIES, REFRESHES, NATIVE_LOGINS, VERIFICATIONS, XRPC_CALLS),
     *(REFUSALS, FAILURES, REQUESTS, REQUEST_SECONDS, PLACES, CONNECTIONS),
-    *(SWEEPS, SWEPT_ROWS, LAST_SWEEP),
+    *(SWEEPS, SWEPT_ROWS),
 )
 """What processes count while they serve."""
 
@@ -184,6 +176,13 @@ KEY_AGE: Final = Instrument(
     labels=("ring", "status"),
     meaning="Age of the oldest signing key of each ring and status.",
 )
+LAST_RUN: Final = Instrument(
+    kind="gauge",
+    name="latchkey_last_run_timestamp_seconds",
+    labels=("run",),
+    meaning="When a `sweep` and a `backup` last came to their end on any node, in "
+    "epoch seconds.",
+)
 DATABASE_UP: Final = Instrument(
     kind="gauge",
     name="latchkey_database_up",
@@ -196,5 +195,5 @@ BUILD: Final = Instrument(
     meaning="Always 1; the label is the release that runs.",
 )
 
-READ: Final = (SESSIONS, ROWS, KEY_AGE, DATABASE_UP, BUILD)
+READ: Final = (SESSIONS, ROWS, KEY_AGE, LAST_RUN, DATABASE_UP, BUILD)
 """What the exporter reads from the database, once a minute at most."""

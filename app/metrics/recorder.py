@@ -104,7 +104,6 @@ class Recorder:
             self._count(of.SWEEPS, "failed")
             return
         self._count(of.SWEEPS, "done")
-        self._made[of.LAST_SWEEP.name].set(event.now)
         for kind, rows in event.rows.items():
             self._count(of.SWEPT_ROWS, kind, by=rows)
 
@@ -120,6 +119,6 @@ def _made(one: Instrument, registry: CollectorRegistry) -> Counter | Gauge | His
         case "counter":
             return Counter(**named)
         case "gauge":
-            return Gauge(**named, multiprocess_mode=one.mode)
+            return Gauge(**named, multiprocess_mode="livesum")
         case "histogram":
             return Histogram(**named, buckets=one.buckets)

@@ -1,4 +1,4 @@
-"""Statistics for metrics: rows of each table, live sessions, ages of signing keys."""
+"""Statistics for metrics: rows of tables, live sessions, ages of keys, last runs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ LIVE_SESSIONS: Final = text("""
 OLDEST_KEYS: Final = text("""
     SELECT ring, status, min(created_at) FROM signing_keys GROUP BY ring, status
 """)
+
+
+LAST_RUNS: Final = text("SELECT name, ended_at FROM runs")
 
 
 class SqlStatistics:
@@ -44,6 +47,11 @@ class SqlStatistics:
         with self._database.read() as connection:
             found = connection.execute(LIVE_SESSIONS, {"now": int(self._clock())})
             return {"browser": 0, "app": 0} | {row[0]: row[1] for row in found}
+
+    def last_runs(self) -> Mapping[str, float]:
+        """Return when a run of each name last ended, in epoch seconds."""
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(LAST_RUNS)}
 
     def key_ages(self) -> Mapping[tuple[str, str], float]:
         """Return the age in seconds of the oldest key of each ring and status."""

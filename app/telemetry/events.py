@@ -105,7 +105,6 @@ class SweepEnded:
     """A sweep ended; `rows` were deleted by kind, None if it did not come to an end."""
 
     rows: Mapping[str, int] | None
-    now: float
 
 
 @contextmanager

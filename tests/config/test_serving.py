@@ -1,4 +1,4 @@
-"""BIND, TRUSTED_PROXIES, LOG_*, CA_BUNDLE, EGRESS_DENY and LAB_NETWORK."""
+"""BIND, METRICS_BIND, TRUSTED_PROXIES, LOG_*, CA_BUNDLE, EGRESS_DENY, LAB_NETWORK."""
 
 from __future__ import annotations
 
@@ -147,3 +147,34 @@ def test_max_sessions_is_at_least_one():
     assert read().max_sessions == 50
     (line,) = refusal(MAX_SESSIONS="0")
     assert line == "LATCHKEY_MAX_SESSIONS: '0' is no whole number from 1 to 10000"
+
+
+@pytest.mark.parametrize(
+    ("text", "bind"),
+    [
+        ("off", None),
+        ("127.0.0.1:9464", Address("127.0.0.1", 9464)),
+        ("unix:/run/latchkey/metrics.sock", "unix:/run/latchkey/metrics.sock"),
+    ],
+)
+def test_metrics_are_off_or_have_an_address(text, bind):
+    assert read().metrics_bind is None
+    assert read(METRICS_BIND=text).metrics_bind == bind
+
+
+@pytest.mark.parametrize("name", ["BIND", "RPC_BIND"])
+def test_metrics_have_an_address_of_their_own(name):
+    (line,) = refusal(**{name: "127.0.0.1:9000", "METRICS_BIND": "127.0.0.1:9000"})
+
+    assert line.startswith(f"LATCHKEY_METRICS_BIND: is {name}")
+
+
+def test_metrics_that_other_machines_reach_are_worth_a_warning():
+    (warning,) = read(PRODUCTION, METRICS_BIND="10.0.0.1:9464").warnings
+
+    assert warning.startswith("LATCHKEY_METRICS_BIND: 10.0.0.1:9464 can be reached")
+
+
+def test_access_lines_are_on_unless_switched_off():
+    assert read().log_access
+    assert not read(LOG_ACCESS="off").log_access

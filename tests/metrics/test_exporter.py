@@ -37,6 +37,9 @@ class Statistics:
     def table_rows(self) -> dict[str, int]:
         return {"sessions": 3}
 
+    def last_runs(self) -> dict[str, float]:
+        return {"sweep": 1_700_000_000.0}
+
     def key_ages(self) -> dict[tuple[str, str], float]:
         return {("client", "active"): 86_400.0}
 
@@ -76,6 +79,8 @@ def test_collector_reads_sessions_rows_and_key_ages(scrape):
     assert seen.value("latchkey_table_rows", table="sessions") == 3
     age = {"ring": "client", "status": "active"}
     assert seen.value("latchkey_key_age_seconds", **age) == 86_400
+    last = seen.value("latchkey_last_run_timestamp_seconds", run="sweep")
+    assert last == 1_700_000_000
     assert seen.value("latchkey_database_up") == 1
     assert seen.value("latchkey_build_info", version="0.2.0") == 1
 
@@ -126,6 +131,7 @@ def test_statistics_of_a_real_database(service: Service):
 
     assert statistics.live_sessions() == {"browser": 1, "app": 0}
     assert statistics.table_rows()["users"] == 1
+    assert statistics.last_runs() == {}
     assert set(statistics.key_ages()) >= {("platform", "active"), ("client", "active")}
 
 

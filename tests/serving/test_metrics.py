@@ -28,6 +28,7 @@ QUIET = {
     "latchkey_failures_total",
     "latchkey_sweeps_total",
     "latchkey_swept_rows_total",
+    "latchkey_last_run_timestamp_seconds",
 }
 """What a sign-in without trouble does not count."""
 
