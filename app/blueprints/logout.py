@@ -17,7 +17,13 @@ from app.flows.errors import StorageFailed
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
-from app.web.security.access import access, is_from_elsewhere
+from app.web.responses import see_other
+from app.web.security.access import (
+    access,
+    is_from_a_stranger,
+    is_from_elsewhere,
+    is_from_platform,
+)
 
 bp = Blueprint("logout", __name__)
 
@@ -33,7 +39,7 @@ def show_unfinished(failure: Failure) -> str:
 @shows_failure(show_unfinished)
 @access("page")
 def show() -> Response:
-    """Sign out, or ask first when another site caused the navigation."""
+    """Sign out, or ask first when a page elsewhere caused the navigation."""
     return_to = site().returns.parse(request.args.get("return_to"))
     if not is_from_elsewhere():
         return _sign_out(return_to)
@@ -49,17 +55,22 @@ def show() -> Response:
             "handle": None,
         },
         return_to=return_to,
+        is_from_a_stranger=is_from_a_stranger(),
     )
     return make_response(page)
 
 
 @bp.post("/auth/logout")
 @shows_failure(show_unfinished)
-@access("form")
+@access("sign_out")
 def submit() -> Response:
-    """Sign out here at once, and at the host if it answers."""
+    """Sign out here at once, and at the host if it answers.
+
+    A page of the platform that names a `return_to` gets its visitor back.
+    """
     return_to = site().returns.parse(request.form.get("return_to"))
-    return _sign_out(return_to, is_kept="keep" in request.form)
+    page = _sign_out(return_to, is_kept="keep" in request.form)
+    return see_other(return_to) if return_to and is_from_platform() else page
 
 
 def _sign_out(return_to: str, *, is_kept: bool = False) -> Response:
@@ -109,4 +120,5 @@ def _signed_out_page(
         is_asked=is_asked,
         is_ended=is_ended,
         return_to=return_to,
+        return_host=host_of(return_to) if "://" in return_to else None,
     )

@@ -1,25 +1,77 @@
-"""GET and DELETE /auth/session: introspect a platform token, or end its session."""
+"""GET, POST and DELETE /auth/session: introspect a platform token, renew or end it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flask import Blueprint, Response, jsonify, request
 
+from app.flows.errors import NotSignedIn
 from app.flows.limits.networks import network_of
 from app.web import cookies
 from app.web.context import flows
 from app.web.requests import bearer_token
+from app.web.security import cors
 from app.web.security.access import access
 
 bp = Blueprint("session", __name__)
 
 
-@bp.get("/auth/session")
+@bp.get("/auth/session", provide_automatic_options=False)
 @access("token")
 def show() -> Response:
     """Answer for the Bearer token, else for the cookie."""
-    identified = flows().identify.first_of(
-        [bearer] if (bearer := bearer_token()) else cookies.platform_tokens()
-    )
+    bearer = bearer_token()
+    return _described([bearer] if bearer else cookies.platform_tokens())
+
+
+@bp.post("/auth/session", provide_automatic_options=False)
+@access("call")
+def renew() -> Response:
+    """Set a fresh token for a page of the platform, and answer who it is.
+
+    The cookie of the session decides, as at the sign-in page; a Bearer token has none.
+
+    Raises:
+        NotSignedIn: no live session, or its person has no account yet.
+    """
+    signed_in = flows().renew(cookies.session_secret())
+    if signed_in is None or signed_in.token is None:
+        raise NotSignedIn("no session of this browser")
+    response = _described([signed_in.token])
+    cookies.set_platform_token(response, signed_in.token)
+    return response
+
+
+@bp.route("/auth/session", methods=["OPTIONS"], provide_automatic_options=False)
+@access("call")
+def preflight() -> Response:
+    """Tell a browser that a page of the platform may ask (CORS)."""
+    return Response(status=204)
+
+
+@bp.after_request
+def finish(response: Response) -> Response:
+    """Let pages of the platform read the answer."""
+    cors.allow(response, exposed="")
+    return response
+
+
+@bp.delete("/auth/session", provide_automatic_options=False)
+@access("token")
+def end() -> Response:
+    """End the session of the Bearer token, never that of a cookie.
+
+    Browsers add cookies to requests of other sites' pages too; a browser signs out at
+    /auth/logout.
+    """
+    network = network_of(request.remote_addr or "")
+    flows().logout_by_token(bearer_token(), network=network)
+    return Response(status=204)
+
+
+def _described(tokens: Collection[str]) -> Response:
+    identified = flows().identify.first_of(tokens)
     claims, session = identified.claims, identified.session
     return jsonify(
         did=claims.did,
@@ -31,16 +83,3 @@ def show() -> Response:
         expires_at=claims.expires_at,
         session_expires_at=int(session.expires_at),
     )
-
-
-@bp.delete("/auth/session")
-@access("token")
-def end() -> Response:
-    """End the session of the Bearer token, never that of a cookie.
-
-    Browsers add cookies to requests of other sites' pages too; a browser signs out at
-    /auth/logout.
-    """
-    network = network_of(request.remote_addr or "")
-    flows().logout_by_token(bearer_token(), network=network)
-    return Response(status=204)

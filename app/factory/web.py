@@ -148,6 +148,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
             hosts=settings.allowed_return_hosts,
             below=settings.cookie_domain,
             allow_http=settings.is_plain_http_allowed,
+            allow_loopback=settings.is_loopback_development,
         ),
         clock=clock,
     )

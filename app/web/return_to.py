@@ -18,6 +18,11 @@ _URL = re.compile(
     r"(?::(?P<port>[0-9]+))?(?P<rest>(?:[/?#].*)?)"
 )
 
+# A developer's own services, beside a Latchkey of loopback development.
+_LOOPBACK_URL = re.compile(
+    r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?(?P<rest>(?:[/?#].*)?)"
+)
+
 
 class ReturnToInvalid(Exception):
     """A `return_to` that leads where this platform does not send people."""
@@ -32,6 +37,8 @@ class ReturnPolicy:
     below: str | None
     """Every host under this domain may be returned to."""
     allow_http: bool
+    allow_loopback: bool = False
+    """Any port of this machine, with and without TLS: loopback development."""
 
     def parse(self, text: str | None) -> str:
         """Return an accepted `return_to`, or "" when none was given.
@@ -45,6 +52,8 @@ class ReturnPolicy:
             raise ReturnToInvalid("too long, or not plain ASCII")
         if text.startswith("/"):
             return _own_path(text)
+        if self.allow_loopback and _LOOPBACK_URL.fullmatch(text):
+            return text
         match = _URL.fullmatch(text)
         if match is None:
             raise ReturnToInvalid("neither a path nor a URL")
@@ -56,9 +65,12 @@ class ReturnPolicy:
 
         As browsers write it, which is one way only: nothing is folded or repaired.
         """
-        match = _URL.fullmatch(text)
-        if match is None or match["rest"] or text != text.lower():
+        loopback = self.allow_loopback and _LOOPBACK_URL.fullmatch(text)
+        match = loopback or _URL.fullmatch(text)
+        if not match or match["rest"] or text != text.lower():
             return False
+        if loopback:
+            return True
         try:
             self._check(match)
         except ReturnToInvalid:

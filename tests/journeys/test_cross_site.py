@@ -53,7 +53,6 @@ def test_the_application_takes_posts_where_we_think(standing: Service) -> None:
     assert set(posting_routes(standing)) >= {
         "/auth/login",
         "/auth/signup",
-        "/auth/logout",
         "/auth/native/confirm",
     }
 

@@ -226,19 +226,39 @@ def pages() -> Iterator[Sample]:
     yield done("native-cancelled", "denied", app_name=None, error=said("access_denied"))
     over = said("login_expired", "native")
     yield done("native-expired", "expired", app_name=None, error=over)
+    for cause in ("domain", "two_cookies", "no_cookie", "clock"):
+        looping = LOOP | {"cause": cause}
+        yield Sample(name=f"loop-{cause}", template="loop.html", context=looping)
+
+
+def signing_out() -> Iterator[Sample]:
+    """Before and after a sign-out."""
+    user = {"username": "alice", "handle": "alice.bsky.social"}
     leaving = {"page_title": "Sign out", "return_to": "", "user": user}
-    yield Sample(name="logout", template="logout.html", context=leaving)
+    for name, is_from_a_stranger in (
+        ("logout", False),
+        ("logout-from-elsewhere", True),
+    ):
+        asked = leaving | {"is_from_a_stranger": is_from_a_stranger}
+        yield Sample(name=name, template="logout.html", context=asked)
     left = {
         "page_title": "Signed out",
         "return_to": "",
         "host": "bsky.social",
         "is_asked": True,
         "is_ended": True,
+        "return_host": None,
     }
-    for cause in ("domain", "two_cookies", "no_cookie", "clock"):
-        looping = LOOP | {"cause": cause}
-        yield Sample(name=f"loop-{cause}", template="loop.html", context=looping)
     yield Sample(name="signed-out", template="signed_out.html", context=left)
+    yield Sample(
+        name="signed-out-with-a-way-back",
+        template="signed_out.html",
+        context=left
+        | {
+            "return_to": "https://app.example.org/",
+            "return_host": "app.example.org",
+        },
+    )
     yield Sample(
         name="signed-out-access-stays",
         template="signed_out.html",
@@ -310,6 +330,7 @@ def long_names() -> Iterator[Sample]:
         "host": LONG_HOST,
         "is_asked": True,
         "is_ended": True,
+        "return_host": None,
     }
     yield Sample(name="long-signed-out", template="signed_out.html", context=left)
     error = said("account_mismatch", handle=LONG_HANDLE, host=LONG_HOST)
@@ -339,4 +360,4 @@ def errors() -> Iterator[Sample]:
 
 
 def everything() -> list[Sample]:
-    return [*pages(), *signed_in(), *long_names(), *errors()]
+    return [*pages(), *signing_out(), *signed_in(), *long_names(), *errors()]

@@ -66,7 +66,8 @@ def test_nothing_of_a_page_breaks_the_strict_policy(read, name):
 def test_a_page_loads_and_links_nothing_from_another_host(read, name):
     for element in read(name).elements:
         for attribute in ("href", "src", "action"):
-            assert element.attributes.get(attribute, "/").startswith("/")
+            address = element.attributes.get(attribute, "/")
+            assert address.startswith(("/", WAY_BACK))
 
 
 @every_page
@@ -110,7 +111,10 @@ def test_an_error_tells_its_code_on_main_and_its_reference_in_words(read, name):
 # --- what comes from outside -------------------------------------------------------
 
 HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
-LEFT = {"host": HOSTILE, "is_ended": True}
+WAY_BACK = "https://app.example.org/"
+"""A host of the platform to which a signed-out person returns."""
+
+LEFT = {"host": HOSTILE, "is_ended": True, "return_host": None}
 KNOWN = {"did": HOSTILE, "handle": None, "host": HOSTILE}
 STRANGE = LAPTOP | {"sid": HOSTILE, "name": HOSTILE, "may": [HOSTILE]}
 NOTICE = {
@@ -145,7 +149,13 @@ NOTICE = {
         ("confirm.html", CONFIRM | {"app_name": HOSTILE, "user_code": HOSTILE}),
         ("confirm.html", CONFIRM | {"login": HOSTILE, "did": HOSTILE}),
         ("native_done.html", DONE | {"outcome": "denied", "app_name": HOSTILE}),
-        ("logout.html", {"user": {"username": HOSTILE, "handle": HOSTILE}}),
+        (
+            "logout.html",
+            {
+                "user": {"username": HOSTILE, "handle": HOSTILE},
+                "is_from_a_stranger": True,
+            },
+        ),
         ("signed_out.html", LEFT | {"is_asked": True}),
         ("signed_out.html", LEFT | {"is_asked": False}),
     ],

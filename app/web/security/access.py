@@ -4,9 +4,10 @@ Every view has exactly one mark; making the application raises when one has none
 
 `page`      a document that a person opens; changes nothing
 `form`      changes something: only our own pages may send it (requirement 9.8)
+`sign_out`  a form that pages of the platform may send as well
 `callback`  the answer of an authorization server, bound by state and cookie
 `link`      a link that works once: speculative loads are refused, as for `callback`
-`token`     JSON about the platform token that the request carries, with no CORS
+`token`     JSON about the platform token that the request carries
 `program`   JSON for native apps: what a browser sends for a web page is refused
 `call`      goes to a PDS in a visitor's name: pages of the platform, or a Bearer token
 `document`  public and the same for everybody
@@ -27,6 +28,7 @@ from . import cors
 Mark = Literal[
     "page",
     "form",
+    "sign_out",
     "callback",
     "link",
     "token",
@@ -100,6 +102,8 @@ def require_access() -> Response | None:
         raise Unmarked(request.endpoint)
     if mark == "form" and not _is_from_us():
         raise CrossSite("a form that none of our pages sent")
+    if mark == "sign_out" and not (_is_from_us() or is_from_platform()):
+        raise CrossSite("a sign-out that no page of the platform sent")
     if mark == "program" and _is_from_a_page():
         raise CrossSite("a web page sent what only programs send")
     if mark == "call" and cors.caller() is None:
@@ -122,6 +126,15 @@ def _is_from_us() -> bool:
     return fetch_site == "same-origin" and origin in {None, "null", site().public_url}
 
 
+def is_from_platform() -> bool:
+    """Tell whether a page of another origin of the platform sent this form.
+
+    Browsers send the Origin of each form, and no page can forge it.
+    """
+    origin = request.headers.get("Origin", "")
+    return origin != site().public_url and cors.is_ours(origin)
+
+
 def _is_from_a_page() -> bool:
     """Tell whether a browser sent this request for a web page.
 
@@ -140,6 +153,13 @@ def is_from_elsewhere() -> bool:
     if is_speculative():
         return True
     return request.headers.get("Sec-Fetch-Site") not in {"same-origin", "none"}
+
+
+def is_from_a_stranger() -> bool:
+    """Tell whether a site that is not the platform's caused this navigation."""
+    return (
+        request.headers.get("Sec-Fetch-Site") == "cross-site" and cors.caller() is None
+    )
 
 
 def is_speculative() -> bool:

@@ -66,5 +66,5 @@ def allow(response: Response, *, exposed: str) -> None:
         headers["Access-Control-Allow-Methods"] = METHODS
         headers["Access-Control-Allow-Headers"] = f"{ASKED}, {ASKED_OF_HOSTS}"
         headers["Access-Control-Max-Age"] = str(PREFLIGHT_LIFETIME)
-    else:
+    elif exposed:
         headers["Access-Control-Expose-Headers"] = exposed
