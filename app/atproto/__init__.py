@@ -9,11 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, Final
 
-from .client import (
-    Completed,
-    OAuthClient,
-    Revocation,
-)
+from .client import Completed, OAuthClient, Revocation
 from .client_metadata.builders import (
     ClientMetadata,
     Presentation,
@@ -22,26 +18,11 @@ from .client_metadata.builders import (
     build_native_client,
     build_public_web_client,
 )
-from .client_metadata.rules import (
-    validate_client_jwks,
-    validate_client_metadata,
-)
-from .crypto.keys import (
-    ClientKeys,
-    SigningKey,
-)
-from .discovery.accounts import (
-    AccountLocation,
-    Discovery,
-)
-from .discovery.server_metadata import (
-    AuthorizationServer,
-    ProtectedResource,
-)
-from .discovery.servers import (
-    ServerDiscovery,
-    ServerLocation,
-)
+from .client_metadata.rules import validate_client_jwks, validate_client_metadata
+from .crypto.keys import ClientKeys, SigningKey
+from .discovery.accounts import AccountLocation, Discovery
+from .discovery.server_metadata import AuthorizationServer, ProtectedResource
+from .discovery.servers import ServerDiscovery, ServerLocation
 from .errors import (
     AccessDenied,
     AccountNotFound,
@@ -80,75 +61,23 @@ from .errors import (
     SubjectMismatch,
     UnsafeURL,
 )
-from .http.client import (
-    SafeHTTP,
-)
-from .http.types import (
-    HTTP,
-    Deadline,
-    Response,
-    Upload,
-)
-from .http.url_policy import (
-    NetworkPolicy,
-)
-from .identity.dns import (
-    DnsTxtLookup,
-    TxtLookup,
-)
-from .identity.resolver import (
-    Identity,
-    IdentityResolver,
-)
-from .loopback.listener import (
-    AnswerTimeout,
-    LoopbackListener,
-    read_pasted,
-)
-from .oauth.authorization import (
-    Authorization,
-)
-from .oauth.issuer_verification import (
-    IssuerVerifier,
-)
-from .open_client import (
-    PLC_DIRECTORY,
-    open_client,
-    open_discovery,
-)
-from .records import (
-    AuthMethod,
-    AuthRequest,
-    OAuthSession,
-)
-from .scopes.permission import (
-    Permission,
-)
-from .scopes.scope import (
-    ATPROTO,
-    ScopeSet,
-    parse_scope,
-)
-from .session.session import (
-    LiveSession,
-)
-from .stores.files import (
-    FileSessionStore,
-    FileStateStore,
-)
-from .stores.memory import (
-    MemoryCache,
-    MemorySessionStore,
-    MemoryStateStore,
-)
-from .stores.private_file import (
-    FileUnusable,
-)
-from .stores.protocols import (
-    Cache,
-    SessionStore,
-    StateStore,
-)
+from .http.client import SafeHTTP
+from .http.types import HTTP, Deadline, Response, Upload
+from .http.url_policy import NetworkPolicy
+from .identity.dns import DnsTxtLookup, TxtLookup
+from .identity.resolver import Identity, IdentityResolver
+from .loopback.listener import AnswerTimeout, LoopbackListener, read_pasted
+from .oauth.authorization import Authorization
+from .oauth.issuer_verification import IssuerVerifier
+from .open_client import PLC_DIRECTORY, open_client, open_discovery
+from .records import AuthMethod, AuthRequest, OAuthSession
+from .scopes.permission import Permission
+from .scopes.scope import ATPROTO, ScopeSet, parse_scope
+from .session.session import LiveSession
+from .stores.files import FileSessionStore, FileStateStore
+from .stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
+from .stores.private_file import FileUnusable
+from .stores.protocols import Cache, SessionStore, StateStore
 from .syntax.grammar import (
     Did,
     Handle,
@@ -165,11 +94,7 @@ from .syntax.identifier import (
     ServerIdentifier,
     parse_identifier,
 )
-from .syntax.nsid import (
-    Nsid,
-    is_nsid,
-    parse_nsid,
-)
+from .syntax.nsid import Nsid, is_nsid, parse_nsid
 
 __all__ = [
     # the client
