@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from app.atproto.errors import printable
 from app.atproto.syntax.grammar import host_of
 from app.flows.errors import NotSignedIn
 from app.flows.ports import Session
@@ -44,7 +45,7 @@ def show() -> Response:
         return see_other(url_for("signup.show"))
     response = make_response(_page(signed_in))
     cookies.set_platform_token(response, signed_in.token)
-    cookies.forget_move(response)
+    cookies.MOVED.end(response)
     return response
 
 
@@ -80,7 +81,7 @@ def _page(signed_in: SignedIn) -> str:
             }
             for event in flows().own_events(signed_in.session.did)
         ],
-        moved_from=cookies.moved_from(),
+        moved_from=printable(cookies.MOVED.read()) or None,
     )
 
 

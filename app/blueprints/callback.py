@@ -137,7 +137,7 @@ def callback() -> Response:
             browser_secrets=cookies.flow_secrets(),
             device=printable(request.headers.get("User-Agent")),
             replaces=cookies.session_secret(),
-            invitation=cookies.invitation(),
+            invitation=cookies.INVITATION.read() or None,
         )
     except StateUnknown:
         g.callback_secret = ""  # this answer is not the first
@@ -177,7 +177,7 @@ def _sign_in(finished: LoginFinished) -> Response:
         ),
     )
     if finished.moved_from:
-        cookies.note_move(response, host_of(finished.moved_from))
+        cookies.MOVED.set(response, host_of(finished.moved_from))
     return response
 
 

@@ -24,5 +24,5 @@ def show() -> Response:
     secret = request.args.get("code", "")
     flows().admission.open_invitation(secret)
     response = see_other(url_for("login.show"))
-    cookies.set_invitation(response, secret)
+    cookies.INVITATION.set(response, secret)
     return response

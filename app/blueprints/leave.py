@@ -52,7 +52,7 @@ def submit() -> Response:
     )
     response = make_response(page)
     cookies.forget_signed_in(response)
-    cookies.forget_move(response)
+    cookies.MOVED.end(response)
     cookies.clear_signed_in(response)
     return response
 

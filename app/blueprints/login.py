@@ -48,7 +48,7 @@ def login_page(
         handle_suffix=here.handle_suffix or "",
         notice=failure.notice() if failure else None,
         signed_in=signed_in,
-        is_invited=cookies.invitation() is not None,
+        is_invited=bool(cookies.INVITATION.read()),
     )
 
 

@@ -83,14 +83,14 @@ def submit() -> Response:
         secret,
         request.form.get("username", ""),
         native=visit.login_id if visit else "",
-        invitation=cookies.invitation(),
+        invitation=cookies.INVITATION.read() or None,
     )
     if visit is None:
         response = redirect_signed_in(done.signed_in, done.destination.return_to)
         cookies.set_session(response, done.signed_in, secret or "")
     else:
         response = native_confirm.next_step(done.signed_in.user, visit)
-    cookies.end_invitation(response)
+    cookies.INVITATION.end(response)
     return response
 
 

@@ -30,10 +30,6 @@ SESSION = "latchkey-session"
 REMEMBERED = "latchkey-accounts"
 FLOW = "latchkey-flow-"
 NATIVE = "latchkey-native-"
-MOVED = "latchkey-moved"
-OUTCOME = "latchkey-outcome"
-ROUNDS = "latchkey-rounds"
-INVITATION = "latchkey-invitation"
 
 FLOW_LIFETIME = 3600
 """Seconds; as long as an auth request waits (requirement 9.12)."""
@@ -50,13 +46,39 @@ MOST_FLOWS = 8
 REMEMBERED_LIFETIME = 180 * 24 * 3600
 MOST_REMEMBERED = 5
 
-OUTCOME_LIFETIME = 600
-"""Seconds for which /auth/result shows what became of a login."""
 
-MOVED_LIFETIME = 30 * 24 * 3600
+@dataclass(frozen=True, slots=True)
+class OneValue:
+    """A cookie that a browser has once; `lifetime` is in seconds."""
 
-INVITATION_LIFETIME = 24 * 3600
-"""Seconds between opening an invitation and the sign-up: time to make an account."""
+    name: str
+    lifetime: int
+
+    def read(self) -> str:
+        """Return the value as it was set, or ""."""
+        return request.cookies.get(_own(self.name), "")
+
+    def set(self, response: Response, value: str) -> None:
+        """Set the cookie."""
+        _set(response, self.name, value, max_age=self.lifetime)
+
+    def end(self, response: Response) -> None:
+        """Delete the cookie, where the browser sent one."""
+        if _own(self.name) in request.cookies:
+            _clear(response, self.name)
+
+
+MOVED = OneValue("latchkey-moved", 30 * 24 * 3600)
+"""The host that the account has left, until it is shown (requirement 7.16)."""
+
+OUTCOME = OneValue("latchkey-outcome", 600)
+"""What /auth/result shows of a login."""
+
+ROUNDS = OneValue("latchkey-rounds", 60)
+"""The count of redirects to a service within its lifetime, see `redirect_loop`."""
+
+INVITATION = OneValue("latchkey-invitation", 24 * 3600)
+"""The secret of an invitation, from its link to the sign-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,16 +245,6 @@ def forget(response: Response, did: str) -> None:
     _set_remembered(response, [a for a in remembered_accounts() if a.did != did])
 
 
-def set_outcome(response: Response, text: str) -> None:
-    """Keep what /auth/result is to show."""
-    _set(response, OUTCOME, text, max_age=OUTCOME_LIFETIME)
-
-
-def outcome() -> str:
-    """Return what /auth/result is to show, as it was set, or ""."""
-    return request.cookies.get(_own(OUTCOME), "")
-
-
 def forget_signed_in(response: Response) -> None:
     """Remember the account no longer that this browser is, or was, signed in with.
 
@@ -241,53 +253,6 @@ def forget_signed_in(response: Response) -> None:
     is_signed_in = bool(session_secret() or platform_tokens())
     if is_signed_in and (accounts := remembered_accounts()):
         _set_remembered(response, accounts[1:])
-
-
-def rounds() -> str:
-    """Return the count of redirects to a service, as it was set, or ""."""
-    return request.cookies.get(_own(ROUNDS), "")
-
-
-def set_rounds(response: Response, value: str, *, lifetime: int) -> None:
-    """Keep the count of redirects to a service."""
-    _set(response, ROUNDS, value, max_age=lifetime)
-
-
-def clear_rounds(response: Response) -> None:
-    """Delete the count of redirects."""
-    _clear(response, ROUNDS)
-
-
-def note_move(response: Response, host: str) -> None:
-    """Keep the host that the account has left, until it is shown (requirement 7.16)."""
-    _set(response, MOVED, host, max_age=MOVED_LIFETIME)
-
-
-def moved_from() -> str | None:
-    """Return the host that the person is to be told about: display text."""
-    return printable(request.cookies.get(_own(MOVED))) or None
-
-
-def forget_move(response: Response) -> None:
-    """Note that the person has been told."""
-    if _own(MOVED) in request.cookies:
-        _clear(response, MOVED)
-
-
-def set_invitation(response: Response, secret: str) -> None:
-    """Keep the secret of an invitation until the sign-up."""
-    _set(response, INVITATION, secret, max_age=INVITATION_LIFETIME)
-
-
-def invitation() -> str | None:
-    """Return the secret of the invitation that this browser opened."""
-    return request.cookies.get(_own(INVITATION))
-
-
-def end_invitation(response: Response) -> None:
-    """Delete the invitation: the person has an account."""
-    if _own(INVITATION) in request.cookies:
-        _clear(response, INVITATION)
 
 
 def _clear_former_token(response: Response) -> None:

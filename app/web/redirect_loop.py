@@ -22,7 +22,7 @@ Cause = Literal["domain", "two_cookies", "no_cookie", "clock"]
 MOST_ROUNDS = 3
 """Redirects with a fresh token to one address, before the next one shows the page."""
 
-WITHIN = 60
+WITHIN = cookies.ROUNDS.lifetime
 """Seconds from the first of these redirects."""
 
 
@@ -36,7 +36,7 @@ def note_round(response: Response, return_to: str) -> None:
     if urlsplit(return_to).netloc:
         began, count = _rounds(return_to)
         value = f"{began}.{count + 1}.{_mark(return_to)}"
-        cookies.set_rounds(response, value, lifetime=WITHIN)
+        cookies.ROUNDS.set(response, value)
 
 
 def loop_page(return_to: str) -> Response:
@@ -52,7 +52,7 @@ def loop_page(return_to: str) -> Response:
         cookie_domain=site().cookie_domain,
     )
     response = Response(page, 409)
-    cookies.clear_rounds(response)
+    cookies.ROUNDS.end(response)
     return response
 
 
@@ -72,7 +72,7 @@ def cause_of(host: str) -> Cause:
 def _rounds(return_to: str) -> tuple[int, int]:
     """Return when the rounds to this address began (epoch) and how many there were."""
     now = int(site().clock())
-    began, _, rest = cookies.rounds().partition(".")
+    began, _, rest = cookies.ROUNDS.read().partition(".")
     count, _, mark = rest.partition(".")
     is_number = all(text.isascii() and text.isdigit() for text in (began, count))
     if not is_number or len(began) > 12 or len(count) > 3 or mark != _mark(return_to):

@@ -46,7 +46,7 @@ class Outcome:
         if len(text) > LONGEST:
             text = replace(self, destination=Destination())._packed()
         response = see_other(url_for("result.show"))
-        cookies.set_outcome(response, text)
+        cookies.OUTCOME.set(response, text)
         return response
 
     def _packed(self) -> str:
@@ -67,7 +67,9 @@ class Outcome:
     def of_request(cls) -> Self | None:
         """Return the outcome that this browser carries; None without a readable one."""
         try:
-            document = parse_json(base64.urlsafe_b64decode(cookies.outcome().encode()))
+            document = parse_json(
+                base64.urlsafe_b64decode(cookies.OUTCOME.read().encode())
+            )
             return cls._unpacked(document)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
