@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -151,9 +152,21 @@ def permissions(deployment: Deployment) -> Iterator[Finding]:
                 f"chmod o-rwx,g-w {path}; if others use the machine, take what is in "
                 "it for known.",
             )
-    database_path = deployment.files.database
-    directory = database_path.parent if database_path else None
-    if directory and (_mode(directory) or 0) & stat.S_IWOTH:
+    if deployment.files.database is not None:
+        yield from _database_permissions(deployment.files.database)
+
+
+def _database_permissions(path: Path) -> Iterator[Finding]:
+    directory = path.parent
+    for needed in (directory, path):
+        if needed.exists() and not os.access(needed, os.R_OK | os.W_OK):
+            yield Finding(
+                f"this account cannot write to {needed}",
+                "The service takes no sign-in, and often cannot even read.",
+                "Mount the volume writable, or correct owner and mode. Run doctor as "
+                "the account of the service.",
+            )
+    if (_mode(directory) or 0) & stat.S_IWOTH:
         yield Finding(
             f"every user of this machine can write to {directory}",
             "They can replace the database.",

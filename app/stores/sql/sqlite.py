@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_warned_about: set[Path] = set()
+"""Directories that this process has warned about: each is opened several times."""
+
 ONE_WRITER = True
 NOW = ":now"
 BUSY_TIMEOUT = 5.0
@@ -199,9 +202,10 @@ def _check_path(path: Path) -> None:
         raise DatabaseURLInvalid(
             f"the directory {directory} does not exist; mount its volume, or make it"
         )
-    if path.exists() and not _is_usable(path):
-        raise DatabaseURLInvalid(f"{path} is {NOT_USABLE}; correct its owner and mode")
-    if directory.stat().st_mode & stat.S_IWOTH:
+    if path.exists() and not path.is_file():
+        raise DatabaseURLInvalid(f"{path} is no file")
+    if directory.stat().st_mode & stat.S_IWOTH and directory not in _warned_about:
+        _warned_about.add(directory)
         log.warning(
             "every user of this machine can write to %s, where the database is: "
             "chmod o-w it",
