@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from tests.e2e.laboratory import Laboratory
 from tests.e2e.visitor import Visitor
 from tests.lab.network import NODE_NAMES, Network
 from tests.lab.processes import session
-from tests.lab.service import SCOPE_MAX, start_node
+from tests.lab.service import ROOT, SCOPE_MAX, start_node
 from tests.stores.cluster import Cluster
 
 AHEAD = 20.0
@@ -86,6 +88,18 @@ class Nodes:
         """Let every node take the person's access token for one that has run out."""
         with self.lab.vault.database.write() as connection:
             connection.execute(text(END_ACCESS), {"did": person.account.did})
+
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command of the service, as the operator of a node does."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            env=dict(self.lab.service.environment),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     @contextmanager
     def crowd(self, *people: Person) -> Iterator[Crowd]:

@@ -6,8 +6,6 @@ person out, and a login that a person could still finish is finished.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -21,7 +19,6 @@ from tests.e2e.test_native import events
 from tests.e2e.visitor import Visitor
 from tests.lab.network import NODE_NAMES, Account
 from tests.lab.processes import session
-from tests.lab.service import ROOT
 
 EVERYWHERE_WITHIN = 10.0
 
@@ -139,22 +136,60 @@ def test_calls_on_both_nodes_at_once_refresh_once(nodes: Nodes, alice: Person) -
 def test_sweeps_on_both_nodes_at_once_leave_everyone_signed_in(
     nodes: Nodes, alice: Person, bob: Person
 ) -> None:
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "sweep"]
-    sweeps = [
-        subprocess.Popen(
-            command,
-            env=dict(nodes.lab.service.environment),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in NODE_NAMES
-    ]
+    sweeps = [nodes.command("sweep") for _ in NODE_NAMES]
     outputs = [sweep.communicate(timeout=60)[0] for sweep in sweeps]
 
     assert [sweep.returncode for sweep in sweeps] == [0, 0], outputs
     require_signed_in(nodes, alice, bob)
+
+
+def test_disabled_account_is_refused_on_both_nodes_within_ten_seconds(
+    nodes: Nodes,
+) -> None:
+    with nodes.person() as person:
+        for answer in nodes.on_each("/auth/verify", person):
+            assert answer.status_code == 200
+        disabled = nodes.command(
+            "users", "disable", person.account.did, "--yes", "--reason", "a test"
+        )
+        output, _ = disabled.communicate(timeout=60)
+        assert disabled.returncode == 0, output
+
+        ended = time.monotonic()
+        for node in NODE_NAMES:
+            require_refused(nodes, person, node, since=ended)
+
+
+def test_key_that_is_rotated_at_once_is_used_and_known_on_both_nodes(
+    nodes: Nodes, alice: Person
+) -> None:
+    before = published(nodes, "a")
+    rotated = nodes.command("keys", "rotate", "platform", "--now", "--yes")
+    output, _ = rotated.communicate(timeout=60)
+    assert rotated.returncode == 0, output
+
+    changed = time.monotonic()
+    while any(published(nodes, node) == before for node in NODE_NAMES):
+        assert time.monotonic() - changed < EVERYWHERE_WITHIN
+        time.sleep(0.2)
+
+    assert published(nodes, "a") == published(nodes, "b") > before
+    require_signed_in(nodes, alice)
+    with nodes.person() as newcomer:
+        require_signed_in(nodes, newcomer)
+
+
+def published(nodes: Nodes, node: str) -> set[str]:
+    """Return the ids of the keys that a node publishes."""
+    keys = nodes.ask(node, "/.well-known/jwks.json").json()["keys"]
+    return {key["kid"] for key in keys}
+
+
+def require_refused(nodes: Nodes, person: Person, node: str, *, since: float) -> None:
+    """Wait until a node refuses the person's token; ten seconds at most."""
+    while nodes.ask(node, "/auth/verify", cookies=person.cookies).ok:
+        assert time.monotonic() - since < EVERYWHERE_WITHIN
+        time.sleep(0.2)
 
 
 def test_sign_out_on_one_node_is_known_on_the_other_within_ten_seconds(
@@ -165,10 +200,7 @@ def test_sign_out_on_one_node_is_known_on_the_other_within_ten_seconds(
             assert answer.status_code == 200
         go_to(person.visitor, "a")
         person.visitor.sign_out()
-        ended = time.monotonic()
-        while nodes.ask("b", "/auth/verify", cookies=person.cookies).ok:
-            assert time.monotonic() - ended < EVERYWHERE_WITHIN
-            time.sleep(0.2)
+        require_refused(nodes, person, "b", since=time.monotonic())
 
 
 @pytest.mark.parametrize("name", FAULTS)
