@@ -99,7 +99,8 @@ soak: e2e-install ## sessions and two nodes under constant use, SOAK_SECONDS=300
 
 .PHONY: faults
 faults: e2e-install ## what people see while nodes, PostgreSQL and hosts fail under load
-	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e/test_nodes.py -k fault
+	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini -k fault \
+	  tests/e2e/test_faults.py tests/e2e/test_nodes.py
 
 .PHONY: deploy-test
 deploy-test: $(TOOLS) ## the playbook on a Debian machine made for it (takes root)

@@ -100,7 +100,7 @@ class Crowd:
 
     def _outcome(self, **options: Any) -> str:
         try:
-            answer = self._ask(None, **options)
+            answer = self._ask(**options)
         except requests.RequestException:
             return BROKEN
         if answer.status_code == 503 and "Retry-After" not in answer.headers:

@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import requests
 from playwright.sync_api import Browser
 
+from tests.e2e.crowd import Person
 from tests.e2e.vault import Vault
 from tests.e2e.visitor import Visitor
 from tests.lab.network import Account, Network
+from tests.lab.processes import session
 from tests.lab.service import Service
+
+PATIENCE = 40.0
+"""Seconds for an answer: more than PostgreSQL is away in any test."""
 
 
 @dataclass
@@ -59,6 +65,21 @@ class Laboratory:
         """Return a laboratory of another service in the same network."""
         vault = Vault.of(service)
         return Laboratory("nodes", self.network, service, vault, self.browser)
+
+    def ask(self, path: str, **options: Any) -> requests.Response:
+        """Ask the service as a program does, and follow no redirect."""
+        method = options.pop("method", "GET")
+        options = {"timeout": PATIENCE, "allow_redirects": False, **options}
+        with session(self.network.ca) as http:
+            return http.request(method, self.service.url + path, **options)
+
+    @contextmanager
+    def person(self) -> Iterator[Person]:
+        """Let a newcomer sign in, and keep their browser open."""
+        account = self.new_account("n")
+        with self.visitor() as visitor:
+            visitor.become(account, account.handle.partition(".")[0])
+            yield Person(account, visitor, visitor.cookies())
 
     def leaks(self) -> list[str]:
         """Return where a secret stands that should not: log files and database."""

@@ -15,17 +15,12 @@ from sqlalchemy import text
 
 from tests.e2e.crowd import Crowd, Person
 from tests.e2e.laboratory import Laboratory
-from tests.e2e.visitor import Visitor
 from tests.lab.network import NODE_NAMES, Network
-from tests.lab.processes import session
 from tests.lab.service import ROOT, SCOPE_MAX, start_node
 from tests.stores.cluster import Cluster
 
 AHEAD = 20.0
 """Seconds by which the clock of node b is ahead."""
-
-PATIENCE = 40.0
-"""Seconds for an answer: more than PostgreSQL is away."""
 
 GET_SESSION = "/auth/xrpc/com.atproto.server.getSession"
 END_ACCESS = "UPDATE oauth_sessions SET expires_at = 1 WHERE did = :did"
@@ -42,34 +37,11 @@ class Nodes:
     def network(self) -> Network:
         return self.lab.network
 
-    @contextmanager
-    def visitor(self) -> Iterator[Visitor]:
-        """Open a fresh browser profile whose requests go to any node."""
-        with self.lab.visitor() as visitor:
-            yield visitor
-
-    @contextmanager
-    def person(self) -> Iterator[Person]:
-        """Let a newcomer sign in, and keep their browser open."""
-        account = self.lab.new_account("n")
-        with self.visitor() as visitor:
-            visitor.become(account, account.handle.partition(".")[0])
-            assert visitor.token
-            self.lab.secrets.add(visitor.token)
-            yield Person(account, visitor, visitor.cookies())
-
     def ask(self, node: str | None, path: str, **options: Any) -> requests.Response:
         """Ask one node, or any, through the proxy."""
-        headers = {**options.pop("headers", {}), **({"X-Node": node} if node else {})}
-        with session(self.network.ca) as http:
-            return http.request(
-                options.pop("method", "GET"),
-                self.lab.service.url + path,
-                headers=headers,
-                timeout=PATIENCE,
-                allow_redirects=False,
-                **options,
-            )
+        chosen = {"X-Node": node} if node else {}
+        headers = {**options.pop("headers", {}), **chosen}
+        return self.lab.ask(path, headers=headers, **options)
 
     def on_each(self, path: str, person: Person) -> list[requests.Response]:
         """Ask each node with the person's cookies."""
@@ -104,7 +76,7 @@ class Nodes:
     @contextmanager
     def crowd(self, *people: Person) -> Iterator[Crowd]:
         """Let the people use the platform from many threads while a block runs."""
-        with Crowd(self.ask, people) as crowd:
+        with Crowd(self.lab.ask, people) as crowd:
             yield crowd
 
 

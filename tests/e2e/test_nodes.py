@@ -25,19 +25,19 @@ EVERYWHERE_WITHIN = 10.0
 
 @pytest.fixture(scope="module")
 def alice(nodes: Nodes) -> Iterator[Person]:
-    with nodes.person() as person:
+    with nodes.lab.person() as person:
         yield person
 
 
 @pytest.fixture(scope="module")
 def bob(nodes: Nodes) -> Iterator[Person]:
-    with nodes.person() as person:
+    with nodes.lab.person() as person:
         yield person
 
 
 @pytest.fixture
 def visitor(nodes: Nodes) -> Iterator[Visitor]:
-    with nodes.visitor() as visitor:
+    with nodes.lab.visitor() as visitor:
         yield visitor
 
 
@@ -146,7 +146,7 @@ def test_sweeps_on_both_nodes_at_once_leave_everyone_signed_in(
 def test_disabled_account_is_refused_on_both_nodes_within_ten_seconds(
     nodes: Nodes,
 ) -> None:
-    with nodes.person() as person:
+    with nodes.lab.person() as person:
         for answer in nodes.on_each("/auth/verify", person):
             assert answer.status_code == 200
         disabled = nodes.command(
@@ -175,7 +175,7 @@ def test_key_that_is_rotated_at_once_is_used_and_known_on_both_nodes(
 
     assert published(nodes, "a") == published(nodes, "b") > before
     require_signed_in(nodes, alice)
-    with nodes.person() as newcomer:
+    with nodes.lab.person() as newcomer:
         require_signed_in(nodes, newcomer)
 
 
@@ -195,7 +195,7 @@ def require_refused(nodes: Nodes, person: Person, node: str, *, since: float) ->
 def test_sign_out_on_one_node_is_known_on_the_other_within_ten_seconds(
     nodes: Nodes,
 ) -> None:
-    with nodes.person() as person:
+    with nodes.lab.person() as person:
         for answer in nodes.on_each("/auth/verify", person):
             assert answer.status_code == 200
         go_to(person.visitor, "a")

@@ -123,7 +123,7 @@ def test_nodes_outlive_a_soak(nodes: Nodes, capsys: pytest.CaptureFixture[str]) 
     gauges = Gauges(nodes)
     ends = time.monotonic() + SECONDS
     with ExitStack() as stack:
-        people = [stack.enter_context(nodes.person()) for _ in range(PEOPLE)]
+        people = [stack.enter_context(nodes.lab.person()) for _ in range(PEOPLE)]
         before = [grants(nodes.network, one.account.did)[0].refreshes for one in people]
         stack.enter_context(deaf(nodes.network.ports[SLOW_HOST]))
         workers = [
@@ -154,7 +154,7 @@ def test_nodes_outlive_a_soak(nodes: Nodes, capsys: pytest.CaptureFixture[str]) 
 def sign_in_until(ends: float, nodes: Nodes) -> int:
     """Let newcomers sign in through the browser and sign out; return how many."""
     for number in itertools.count(1):
-        with nodes.person() as person:
+        with nodes.lab.person() as person:
             person.visitor.sign_out()
         if time.monotonic() > ends:
             return number

