@@ -17,12 +17,6 @@ from typing import Any
 
 from app import logs
 from app.atproto.client import OAuthClient
-from app.atproto.client_metadata.builders import (
-    ClientMetadata,
-    Presentation,
-    build_confidential_web_client,
-    build_loopback_client,
-)
 from app.atproto.http.client import SafeHTTP
 from app.atproto.http.types import HTTP
 from app.atproto.http.url_policy import NetworkPolicy
@@ -70,6 +64,7 @@ from app.stores.sweep import SqlExpired
 from app.telemetry.events import ConnectionsUsed, Observer, ignore
 from app.tokens.errors import SigningKeyMissing
 
+from .client_metadata import ClientMetadataOf
 from .metrics import of_client, open_observer
 
 log = logging.getLogger(__name__)
@@ -161,7 +156,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
         stores.database.watch_pool(lambda used: observe(ConnectionsUsed(used)))
     rings = _open_rings(settings, stores, outside)
     limits = _open_limits(settings, stores.database, outside.clock)
-    metadata = partial(_client_metadata, settings, rings)
+    metadata = ClientMetadataOf(settings, rings)
     return Parts(
         settings=settings,
         policy=policy,
@@ -325,28 +320,6 @@ def _is_known(settings: Settings, stores: Stores, host: str) -> bool:
     """Tell whether SIGNUP_HOSTS names a host, or people have sessions there."""
     is_offered = host in map(host_of, settings.signup_hosts)
     return is_offered or stores.known_hosts.is_known(host)
-
-
-def _client_metadata(settings: Settings, rings: KeyRings, path: str) -> ClientMetadata:
-    """Return the client metadata for one of the two paths that it is served at.
-
-    Loopback development has one client for both, whose client_id needs no document
-    (requirement 3.26).
-    """
-    redirect_uris = (settings.redirect_uri,)
-    if settings.is_loopback_development:
-        return build_loopback_client(
-            redirect_uris=redirect_uris, scope=settings.declared_scope
-        )
-    return build_confidential_web_client(
-        client_id=settings.public_url + path,
-        redirect_uris=redirect_uris,
-        scope=settings.declared_scope,
-        jwks=rings.client().public_jwks(),
-        presentation=Presentation(
-            client_name=settings.platform_name, client_uri=f"{settings.public_url}/"
-        ),
-    )
 
 
 def _require_keys(settings: Settings, rings: KeyRings) -> None:

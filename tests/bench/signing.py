@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from .client import Cost, Latchkey, Library, Spent, identifiers
 from .hosts import Hosts, open_hosts
-from .peer import run_peer
+from .peer import open_peer
+
+SignIn = Callable[[str, Callable[[str], str]], Spent]
 
 REQUEST_DELAY = 0.05
 REPETITIONS = 15
 TARGET = 0.45
 """Of the reference client's CPU, for login and callback of a new person."""
+
+WARM_UP = 3
+"""Sign-ins of each kind before those that count."""
+
+PEER = "the reference client for Node"
 
 
 def measure_signing(
@@ -40,17 +48,17 @@ def _measure(
     delay = f"{request * 1000:.0f} ms for each request"
     print(f"One sign-in, {delay}, medians of {repetitions} (spread)\n")
     hosts("pace", request=request, connection=0.0)
-    new = _print_steps(latchkey, hosts, repetitions=repetitions)
+    _print_steps(latchkey, hosts, repetitions=repetitions)
     connection = 2 * request
     hosts("pace", request=request, connection=connection)
     print(f"\nwith {connection * 1000:.0f} ms more for each new connection")
     _print_steps(latchkey, hosts, repetitions=-(-repetitions // 3))
     hosts("pace", request=request, connection=0.0)
-    _compare(latchkey, hosts, new, repetitions=repetitions)
+    _compare(latchkey, hosts, repetitions=repetitions)
 
 
-def _print_steps(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> list[Spent]:
-    """Print what each kind of sign-in costs; return the CPU time of new people's."""
+def _print_steps(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> None:
+    """Print what each kind of sign-in costs."""
     print(f"{'step':<44}{'requests':>9}{'hops':>6}{'ms':>16}{'CPU ms':>16}")
     for by in ("txt", "https"):
         costs = [
@@ -69,7 +77,6 @@ def _print_steps(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> list[
         _sign_in(latchkey, hosts, by="txt", known=True) for _ in range(repetitions)
     ]
     _print("login again within five minutes", [login for login, _ in again])
-    return [Spent(login.cpu, back.cpu) for login, back in new]
 
 
 NAMES = identifiers("person")
@@ -90,8 +97,8 @@ def _sign_in(
     if cold:
         latchkey.forget_everything()
     if known:
-        latchkey.login(latchkey.app.test_client(), handle)
-    browser = latchkey.app.test_client()
+        latchkey.login(latchkey.browser(), handle)
+    browser = latchkey.browser()
     login, location = latchkey.login(browser, handle)
     back = hosts("approve", url=location)
     callback, _ = latchkey.callback(browser, back)
@@ -113,34 +120,46 @@ def _median(seconds: list[float]) -> str:
     return f"{statistics.median(seconds) * 1000:.1f} ({low:.0f}-{high:.0f})"
 
 
-def _compare(
-    latchkey: Latchkey, hosts: Hosts, service: list[Spent], *, repetitions: int
-) -> None:
-    """Print the CPU time of a new person's sign-in beside the reference client's."""
-    library, approve = Library(latchkey), partial(_approve, hosts)
-    alone = [
-        library.sign_in(handle, approve) for handle in _settled(hosts, repetitions)
-    ]
-    peer = run_peer(hosts, _settled(hosts, repetitions), latchkey.identity())
+def _compare(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> None:
+    """Print the CPU time of a new person's sign-in beside the reference client's.
+
+    All of them sign in by turns, so that what else the machine does falls on all.
+    """
+    approve = partial(_approve, hosts)
+    with open_peer(hosts.opened, latchkey.identity()) as peer:
+        kinds: dict[str, SignIn] = {
+            "the service: pages, cookies, sealed rows": latchkey.sign_in,
+            "the library alone": Library(latchkey).sign_in,
+        }
+        if peer is not None:
+            kinds[PEER] = peer.sign_in
+        spent: dict[str, list[Spent]] = {name: [] for name in kinds}
+        for _ in range(WARM_UP + repetitions):
+            for name, sign_in in kinds.items():
+                handle = next(NAMES)
+                hosts("settle", handle=handle, by="txt")
+                spent[name].append(sign_in(handle, approve))
+    _print_comparison({name: costs[WARM_UP:] for name, costs in spent.items()})
+
+
+def _print_comparison(spent: dict[str, list[Spent]]) -> None:
     print("\nCPU ms of a sign-in, new person on a known server, median (spread)\n")
     print(f"{'':<40}{'login':>16}{'callback':>16}{'both':>16}{'of Node':>9}")
-    _print_spent("the service: pages, cookies, sealed rows", service, peer)
-    _print_spent("the library alone", alone, peer)
-    if peer is None:
-        print("no comparison: `npm ci` in tests/bench installs the reference client")
-    else:
-        _print_spent("the reference client for Node", peer, peer)
+    for name, costs in spent.items():
+        _print_spent(name, costs, spent.get(PEER))
+    if PEER in spent:
         print(f"to reach: {TARGET} of the reference client's, by the service")
+    else:
+        print("no comparison: `npm ci` in tests/bench installs the reference client")
 
 
 def _print_spent(name: str, spent: list[Spent], peer: list[Spent] | None) -> None:
-    """Print a line of the comparison; the first sign-in warms up and is left out."""
-    spent = spent[1:] or spent
+    """Print a line of the comparison."""
     login, callback, both = (
         _median([getattr(one, part) for one in spent])
         for part in ("login", "callback", "both")
     )
-    ratio = "" if peer is None else f"{_both(spent) / _both(peer[1:] or peer):.2f}"
+    ratio = "" if peer is None else f"{_both(spent) / _both(peer):.2f}"
     print(f"{name:<40}{login:>16}{callback:>16}{both:>16}{ratio:>9}")
 
 
@@ -150,11 +169,3 @@ def _both(spent: list[Spent]) -> float:
 
 def _approve(hosts: Hosts, url: str) -> str:
     return hosts("approve", url=url)
-
-
-def _settled(hosts: Hosts, number: int) -> list[str]:
-    """Return handles of people who have never signed in."""
-    handles = [next(NAMES) for _ in range(number)]
-    for handle in handles:
-        hosts("settle", handle=handle, by="txt")
-    return handles

@@ -145,27 +145,25 @@ class _TLSConnection(_Connection, HTTPSConnection):
         self.is_verified = True
 
 
-class _Slots(queue.LifoQueue[Any]):
-    """The free slots of a pool, all of them empty at first.
+class _Kept(queue.LifoQueue[Any]):
+    """The idle connections of a pool, without the empty slots that urllib3 puts in.
 
-    urllib3 puts them in one by one: 32 locks and notifications for each new host.
+    A pool that does not block opens a connection when there is no slot. Filling and
+    emptying the slots would be 65 locks and notifications for each new host.
     """
 
-    def _init(self, maxsize: int) -> None:
-        self.queue = [None] * maxsize
-
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put a connection back; an empty slot needs no place when all are there."""
-        if item is not None or len(self.queue) < self.maxsize:
+        """Put a connection back; an empty slot is left out."""
+        if item is not None:
             super().put(item, block, timeout)
 
 
 class _Pool(HTTPConnectionPool):
-    QueueCls = _Slots
+    QueueCls = _Kept
 
 
 class _TLSPool(HTTPSConnectionPool):
-    QueueCls = _Slots
+    QueueCls = _Kept
 
 
 class Pools(PoolManager):

@@ -67,6 +67,8 @@ def create(url: URL) -> Engine:
         # SQLite works while it holds the interpreter or the one write lock: more
         # connections would only wait for each other.
         pool_size=5,
+        # The connection that was used last knows the pages and statements.
+        pool_use_lifo=True,
         max_overflow=10,
         pool_timeout=BUSY_TIMEOUT,
     )
