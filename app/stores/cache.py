@@ -85,17 +85,17 @@ class SqlCache:
 
     def _read(self, key: str) -> str | None:
         now = self._clock()
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             row = connection.execute(GET, {"key": key, "now": now}).one_or_none()
         if row is None:
             return None
-        lifetime = min(row.expires_at - now, MEMORY_LIFETIME)
-        self._memory.put(key, row.value, lifetime=lifetime)
-        return str(row.value)
+        lifetime = min(row[1] - now, MEMORY_LIFETIME)
+        self._memory.put(key, row[0], lifetime=lifetime)
+        return str(row[0])
 
     def _write(self, statement: TextClause, row: Mapping[str, object]) -> None:
         try:
-            with self._database.write(durable=False) as connection:
+            with self._database.quick_write(durable=False) as connection:
                 connection.execute(statement, row)
                 self._bound.after_write(connection)
         except StorageFailed as error:

@@ -29,11 +29,10 @@ from .callback_answers import reserve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import RowMapping
-
     from app.atproto.stores.protocols import BrowserStateStore
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
+    from app.stores.sql.quick import MappedRow
 
 SECRETS = ("code_verifier", "dpop_key", "as_nonce", "app_state")
 COLUMN_OF = {"browser_secret_hash": "binding", "verified_at": "evidence_at"}
@@ -73,20 +72,20 @@ class SqlStateStore:
         again.
         """
         row = self._row_of(request)
-        with self._database.write(durable=False) as connection:
+        with self._database.quick_write(durable=False) as connection:
             connection.execute(PUT, row)
             self._bound.after_write(connection)
 
     def get(self, state: str) -> AuthRequest | None:
         """Return an unexpired auth request without consuming it, or None."""
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             result = connection.execute(GET, {"state_hash": sha256_hex(state)})
             found = result.mappings().one_or_none()
         return self._request_of(found, state)
 
     def take(self, state: str) -> AuthRequest | None:
         """Delete and return an unexpired auth request, once (requirement 6.3)."""
-        with self._database.write() as connection:
+        with self._database.quick_write() as connection:
             result = connection.execute(TAKE, {"state_hash": sha256_hex(state)})
             taken = result.mappings().one_or_none()
         return self._request_of(taken, state)
@@ -102,7 +101,7 @@ class SqlStateStore:
             BrowserMismatch: the browser does not match; nothing was deleted.
         """
         state_hash = sha256_hex(state)
-        with self._database.write() as connection:
+        with self._database.quick_write() as connection:
             result = connection.execute(TAKE, {"state_hash": state_hash})
             taken = result.mappings().one_or_none()
             if taken is None:
@@ -121,7 +120,7 @@ class SqlStateStore:
         row["dpop_key"] = request.dpop_key.private_jwk()
         return {**self._secrets.encrypt(row, state_hash), "state_hash": state_hash}
 
-    def _request_of(self, row: RowMapping | None, state: str) -> AuthRequest | None:
+    def _request_of(self, row: MappedRow | None, state: str) -> AuthRequest | None:
         if row is None or row["expires_at"] <= self._clock():
             return None
         values = self._secrets.decrypt(row, row["state_hash"])

@@ -16,10 +16,9 @@ from app.stores.encryption import Cipher, aad_of
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from app.flows.ports import CallbackAnswers, CallbackTurn
     from app.stores.sql.database import Database
+    from app.stores.sql.quick import Executor
 
 TABLE: Final = "callback_answers"
 
@@ -44,7 +43,7 @@ KEEP = text("""
 
 
 def reserve(
-    connection: Connection, state_hash: str, secret_hash: str | None, *, now: float
+    connection: Executor, state_hash: str, secret_hash: str | None, *, now: float
 ) -> None:
     """Reserve the answer, in the transaction that takes the auth request.
 
@@ -66,30 +65,30 @@ class SqlCallbackAnswers:
     def look(self, state: str, secret: str, *, now: float) -> CallbackTurn:
         """Return how a repeated callback gets the first answer."""
         row_id = _row_id(state, secret)
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             found = connection.execute(GET, {"id": row_id, "now": int(now)}).all()
         if not found:
             return "unknown"
-        return "waits" if found[0].answer is None else "replay"
+        return "waits" if found[0][0] is None else "replay"
 
     def keep(self, state: str, secret: str, answer: str, *, now: float) -> None:
         """Store the first answer for ANSWER_LIFETIME."""
         row_id = _row_id(state, secret)
         encrypted = Cipher(secret.encode()).encrypt(answer, aad=aad_of(TABLE, row_id))
         row = {"id": row_id, "answer": encrypted, "until": int(now) + ANSWER_LIFETIME}
-        with self._database.write(durable=False) as connection:
+        with self._database.quick_write(durable=False) as connection:
             connection.execute(KEEP, row)
 
     def read(self, state: str, secret: str, *, now: float) -> str | None:
         """Return the first answer, or None while there is none."""
         row_id = _row_id(state, secret)
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             found = connection.execute(GET, {"id": row_id, "now": int(now)}).all()
-        if not found or found[0].answer is None:
+        if not found or found[0][0] is None:
             return None
         return (
             Cipher(secret.encode())
-            .decrypt(found[0].answer, aad=aad_of(TABLE, row_id))
+            .decrypt(found[0][0], aad=aad_of(TABLE, row_id))
             .decode()
         )
 

@@ -37,7 +37,7 @@ class SqlAudit:
         detail: Mapping[str, object] | None = None,
     ) -> None:
         """Append one event. `detail` is JSON and holds no secret."""
-        with self._database.write() as connection:
+        with self._database.quick_write() as connection:
             connection.execute(
                 RECORD, row_of_event(event, now=now, did=did, sid=sid, detail=detail)
             )

@@ -21,12 +21,11 @@ from app.stores.sql.records import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import RowMapping
-
     from app.atproto.stores.protocols import SessionStore
     from app.atproto.syntax.grammar import Did
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
+    from app.stores.sql.quick import MappedRow
 
 KEY = ("did", "session_id")
 SECRETS = ("dpop_key", "access_token", "refresh_token", "as_nonce", "pds_nonce")
@@ -81,12 +80,12 @@ class SqlSessionStore:
         The commit does not wait for the disk: the one of the sign-in session, which
         follows, does so for both, and without that session the grant is of no use.
         """
-        with self._database.write(durable=False) as connection:
+        with self._database.quick_write(durable=False) as connection:
             connection.execute(PUT, self._row_of(session))
 
     def get(self, did: Did, session_id: str) -> OAuthSession | None:
         """Return the session, or None."""
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             result = connection.execute(GET, _key(did, session_id))
             found = result.mappings().one_or_none()
         return self._session_of(found)
@@ -123,7 +122,7 @@ class SqlSessionStore:
         row = {**row_of(session), "dpop_key": session.dpop_key.private_jwk()}
         return self._secrets.encrypt(row, session.did, session.session_id)
 
-    def _session_of(self, row: RowMapping | None) -> OAuthSession | None:
+    def _session_of(self, row: MappedRow | None) -> OAuthSession | None:
         if row is None:
             return None
         values = self._secrets.decrypt(row, row["did"], row["session_id"])

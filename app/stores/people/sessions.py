@@ -13,11 +13,12 @@ from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import RowMapping, TextualSelect
+    from sqlalchemy import TextualSelect
 
     from app.atproto.syntax.grammar import Did
     from app.flows.ports import Sessions
     from app.stores.sql.database import Database
+    from app.stores.sql.quick import MappedRow
 
 JOINED = ("scope", "issuer")
 """Fields that are read from the OAuth session of the same row."""
@@ -79,7 +80,7 @@ class SqlSessions:
     def add(self, session: Session, *, secret: str) -> None:
         """Create the session; of the cookie's secret only a hash is stored."""
         row = {**row_of(session), "secret_hash": sha256_hex(secret)}
-        with self._database.write() as connection:
+        with self._database.quick_write() as connection:
             connection.execute(ADD, row)
 
     def by_secret(self, secret: str) -> Session | None:
@@ -99,12 +100,13 @@ class SqlSessions:
     def beyond(self, did: Did, most: int) -> Sequence[str]:
         """Return the sids of the live sessions after the `most` that were used last."""
         wanted = {"did": did, "most": most, "now": int(self._clock())}
-        with self._database.read() as connection:
-            return connection.execute(BEYOND, wanted).scalars().all()
+        with self._database.quick_read() as connection:
+            sids: Sequence[str] = connection.execute(BEYOND, wanted).scalars().all()
+            return sids
 
     def touch(self, sid: str, now: float) -> None:
         """Set `seen_at`, which never moves back."""
-        with self._database.write(durable=False) as connection:
+        with self._database.quick_write(durable=False) as connection:
             connection.execute(TOUCH, {"sid": sid, "now": int(now)})
 
     def end(self, sid: str, now: float) -> bool:
@@ -128,13 +130,13 @@ class SqlSessions:
             )
 
     def _live(self, statement: TextualSelect, **key: str) -> Session | None:
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             result = connection.execute(statement, {**key, "now": int(self._clock())})
             row = result.mappings().one_or_none()
         return None if row is None else session_of(row)
 
 
-def session_of(row: RowMapping) -> Session:
+def session_of(row: MappedRow) -> Session:
     """Return the session of a row.
 
     Release 0.1 writes and clears `destination` alone, also while both releases run

@@ -15,11 +15,10 @@ from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Connection
-
     from app.atproto.syntax.grammar import Did, Handle
     from app.flows.ports import Users
     from app.stores.sql.database import Database
+    from app.stores.sql.quick import Executor
 
 COLUMNS = columns_of(User)
 GET = fetching(COLUMNS, "SELECT {columns} FROM users WHERE did = :did")
@@ -43,7 +42,7 @@ class SqlUsers:
 
     def get(self, did: Did) -> User | None:
         """Return the account of a DID, disabled ones too."""
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             return _get(connection, did)
 
     def taken(self, skeletons: Collection[str]) -> frozenset[str]:
@@ -80,11 +79,11 @@ class SqlUsers:
     ) -> None:
         """Note the issuer, and the handle as verified now; None if none verifies."""
         noted = {"did": did, "handle": handle, "issuer": issuer, "now": int(now)}
-        with self._database.write() as connection:
+        with self._database.quick_write() as connection:
             connection.execute(NOTE_SIGN_IN, noted)
 
 
-def _get(connection: Connection, did: Did) -> User | None:
+def _get(connection: Executor, did: Did) -> User | None:
     row = connection.execute(GET, {"did": did}).mappings().one_or_none()
     return None if row is None else User(**row)
 

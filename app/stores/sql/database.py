@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
+    from .quick import Executor
+
 WRITER_TIMEOUT = 5.0
 OWN_FAULTS = (DataError, IntegrityError, ProgrammingError)
 """What a wrong statement raises; everything else is an outage."""
@@ -80,6 +82,17 @@ class Dialect(Protocol):
 
     def begin(self, connection: Connection, *, durable: bool) -> None:
         """Begin a transaction that writes."""
+
+    def quick_in(self, connection: Connection) -> Executor:
+        """Return the quickest way to execute statements in a transaction."""
+
+    def quick_read(self, engine: Engine) -> AbstractContextManager[Executor]:
+        """Open a connection as `reading` does, in the quickest way."""
+
+    def quick_write(
+        self, engine: Engine, *, durable: bool
+    ) -> AbstractContextManager[Executor]:
+        """Open a transaction as `begin` does, in the quickest way."""
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the commit."""
@@ -153,9 +166,33 @@ class Database:
                 yield joined
                 return
             with self._alone(), self._engine.connect() as connection:
+                connection.begin()  # also for statements that SQLAlchemy does not see
                 self._dialect.begin(connection, durable=durable)
                 yield connection
                 connection.commit()
+
+    @contextmanager
+    def quick_read(self) -> Iterator[Executor]:
+        """Do what `read` does, for what every sign-in reads (`sql/quick.py`)."""
+        joined = self._joined.get()
+        with _translated():
+            if joined is not None:
+                yield self._dialect.quick_in(joined)
+                return
+            with self._dialect.quick_read(self._engine) as executor:
+                yield executor
+
+    @contextmanager
+    def quick_write(self, *, durable: bool = True) -> Iterator[Executor]:
+        """Do what `write` does, for what every sign-in writes (`sql/quick.py`)."""
+        joined = self._joined.get()
+        with _translated():
+            if joined is not None:
+                yield self._dialect.quick_in(joined)
+                return
+            opened = self._dialect.quick_write(self._engine, durable=durable)
+            with self._alone(), opened as executor:
+                yield executor
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection
 
+    from .quick import Executor
+
 ONE_WRITER = False
 NOW = "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)"
 CONNECT_TIMEOUT = 3
@@ -77,6 +79,27 @@ def begin(connection: Connection, *, durable: bool) -> None:
     """Begin a transaction, which is implicit but for its durability."""
     if not durable:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+
+def quick_in(connection: Connection) -> Executor:
+    """Return the connection itself."""
+    return connection
+
+
+@contextmanager
+def quick_read(engine: Engine) -> Iterator[Executor]:
+    """Open a connection whose statements stand alone."""
+    with reading(engine).connect() as connection:
+        yield connection
+
+
+@contextmanager
+def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
+    """Open a transaction, committed at the end of the block."""
+    with engine.connect() as connection:
+        begin(connection, durable=durable)
+        yield connection
+        connection.commit()
 
 
 def lock_schema(connection: Connection) -> None:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from _typeshed import DataclassInstance
-    from sqlalchemy import ColumnClause, RowMapping, TextualSelect
+    from sqlalchemy import ColumnClause, TextualSelect
 
     from app.stores.encryption import Cipher
+    from app.stores.sql.quick import MappedRow
 
 SAME: Final[Mapping[str, str]] = MappingProxyType({})
 """Each column is named as its field."""
@@ -100,7 +101,7 @@ class EncryptedFields:
         )
         return {**plain, "secrets": encrypted}
 
-    def decrypt(self, row: RowMapping, *identity: str) -> dict[str, Any]:
+    def decrypt(self, row: MappedRow, *identity: str) -> dict[str, Any]:
         """Return the row with its secret fields in clear. Raises `DecryptionFailed`."""
         plain = {name: row[name] for name in row if name != "secrets"}
         decrypted = self.cipher.decrypt(

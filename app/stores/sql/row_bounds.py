@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from .quick import Executor
 
 EVERY: Final = 100
 """Writes of one process between two counts of the rows."""
@@ -62,12 +62,12 @@ class RowBound:
             f"SELECT {key} FROM {rows} ORDER BY {order} LIMIT :excess)"
         )
 
-    def after_write(self, connection: Connection) -> None:
+    def after_write(self, connection: Executor) -> None:
         """Enforce the bound at every EVERY-th call, in the caller's transaction."""
         if next(self._writes) % EVERY == 0:
             self.enforce(connection)
 
-    def enforce(self, connection: Connection) -> int:
+    def enforce(self, connection: Executor) -> int:
         """Delete at most STEP of the oldest rows beyond the bound; return how many."""
         excess = (connection.execute(self._count).scalar() or 0) - self._most
         if excess <= 0:

@@ -23,10 +23,14 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from app.stores.errors import DatabaseURLInvalid
 
+from .quick import Quick, quick
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from sqlalchemy import URL, Connection
+
+    from .quick import Executor
 
 log = logging.getLogger(__name__)
 
@@ -116,16 +120,42 @@ def begin(connection: Connection, *, durable: bool) -> None:
     A deferred BEGIN that reads first and writes later fails without any waiting when
     another process wrote in between.
     """
-    synchronous = "FULL" if durable else "NORMAL"
     # On the driver's connection: through SQLAlchemy these two take as long as a row.
     driver: Any = connection.connection.driver_connection
     try:
-        if connection.info.get("synchronous") != synchronous:
-            driver.execute(f"PRAGMA synchronous = {synchronous}")
-            connection.info["synchronous"] = synchronous
-        driver.execute("BEGIN IMMEDIATE")
+        _begin(driver, connection.info, durable=durable)
     except sqlite3.Error as error:
         raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+
+
+def quick_in(connection: Connection) -> Executor:
+    """Return the quickest way to execute statements in a transaction."""
+    driver: Any = connection.connection.driver_connection
+    return Quick(driver)
+
+
+@contextmanager
+def quick_read(engine: Engine) -> Iterator[Executor]:
+    """Open a connection whose statements stand alone."""
+    with quick(engine) as (connection, _):
+        yield connection
+
+
+@contextmanager
+def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
+    """Open a transaction, committed at the end of the block."""
+    with quick(engine) as (connection, info):
+        _begin(connection.driver, info, durable=durable)
+        yield connection
+        connection.driver.commit()
+
+
+def _begin(driver: Any, info: dict[str, Any], *, durable: bool) -> None:
+    synchronous = "FULL" if durable else "NORMAL"
+    if info.get("synchronous") != synchronous:
+        driver.execute(f"PRAGMA synchronous = {synchronous}")
+        info["synchronous"] = synchronous
+    driver.execute("BEGIN IMMEDIATE")
 
 
 def lock_schema(_connection: Connection) -> None:
