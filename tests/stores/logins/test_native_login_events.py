@@ -293,7 +293,7 @@ import gevent.monkey
 gevent.monkey.patch_all()
 import os, sys, time, gevent
 from gevent.event import Event
-from app.stores import native_login_events as module
+from app.stores.logins import native_login_events as module
 from app.stores.logins.native_login_events import SqlNativeLoginEvents
 from app.stores.encryption import Cipher
 from app.stores.sql.database import open_database
