@@ -5,12 +5,13 @@ One file for each noun. They run the same use cases and stores as the service.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import wraps
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from typing import Any
 
 import click
 from flask import Flask
+from flask.cli import AppGroup
 
 from . import (
     audit,
@@ -40,8 +41,30 @@ __all__ = ["Administration", "commands", "init_app"]
 
 def init_app(app: Flask, administration: Administration, release: str) -> None:
     """Register the commands with `flask --app wsgi`."""
-    for command in commands(administration, release):
-        app.cli.add_command(command)
+    app.cli = Commands(partial(commands, administration, release))
+
+
+class Commands(AppGroup):
+    """The commands, made when one is asked for: a web worker asks for none."""
+
+    def __init__(self, make: Callable[[], list[click.Command]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        self._fill()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None when there is none of this name."""
+        self._fill()
+        return super().get_command(ctx, cmd_name)
+
+    def _fill(self) -> None:
+        if not self.commands:
+            for command in self._make():
+                self.add_command(command)
 
 
 def commands(administration: Administration, release: str) -> list[click.Command]:
@@ -63,12 +86,20 @@ def commands(administration: Administration, release: str) -> list[click.Command
         users.group(administration),
         version.command(administration, release),
     ]
+    says_version = _version_option(release)
     for command in top:
         for each in _with_subcommands(command):
-            click.version_option(release, message="Latchkey %(version)s")(each)
+            each.params.append(says_version)
             if command.name not in ANY_SCHEMA:
                 _require_schema(each, administration)
     return top
+
+
+def _version_option(release: str) -> click.Parameter:
+    """Return the option of all commands: click takes a millisecond to make one."""
+    bare = click.Command(None)
+    click.version_option(release, message="Latchkey %(version)s")(bare)
+    return bare.params[0]
 
 
 def _require_schema(command: click.Command, administration: Administration) -> None:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Self
 
@@ -88,10 +89,7 @@ class Usernames:
     @classmethod
     def load(cls, extra: Iterable[str] = ()) -> Self:
         """Read the shipped list; `extra` is what the operator adds to it."""
-        lines = SHIPPED.read_text(encoding="ascii").splitlines()
-        shipped = (line.partition("#")[0].strip() for line in lines)
-        names = (*filter(None, shipped), *extra)
-        return cls(frozenset(_word(name) for name in names))
+        return cls(_shipped().union(map(_word, extra)))
 
     def parse(self, text: str) -> Username:
         """Read a username that a person wants.
@@ -129,6 +127,14 @@ class Usernames:
         if len(first) >= MIN_LENGTH and not self.is_reserved(first):
             return first
         return f"{first}-{second}".strip("-")
+
+
+@cache
+def _shipped() -> frozenset[str]:
+    """Return the words of the shipped list."""
+    lines = SHIPPED.read_text(encoding="ascii").splitlines()
+    names = (line.partition("#")[0].strip() for line in lines)
+    return frozenset(_word(name) for name in names if name)
 
 
 def _word(name: str) -> str:
