@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from app.atproto.errors import AtprotoError, ClientBusy
 from app.failures.failure import report
 from app.failures.messages import MESSAGES
 from app.failures.table import TABLE
-from app.flows.errors import FlowError
+from app.flows.errors import FlowError, StorageUnavailable
 from app.tokens.errors import TokenError
 from app.web.errors import HTTP_CODES, OWN, row_for
 from app.web.return_to import ReturnToInvalid
@@ -113,3 +114,19 @@ def test_busy_process_is_503_with_retry_after() -> None:
 
     assert (failure.status, failure.message.code) == (503, "service_unavailable")
     assert failure.retry_after == 2
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_outage_of_the_storage_is_one_line_and_a_traceback_at_debug(
+    caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    caplog.set_level(level, "app.failures.failure")
+    error = StorageUnavailable("database or disk is full")
+
+    failure = report(error, row_for(error), during="GET /auth/session", platform="P")
+
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "database or disk is full" in record.getMessage()
+    assert bool(record.exc_info) is (level == logging.DEBUG)
+    assert (failure.status, failure.retry_after) == (503, 10)

@@ -97,6 +97,8 @@ class Deployment:
     keys: SigningKeys
     rings: Sequence[Ring]
     """The rings that need an active key."""
+    sealed_under_lost_keys: Callable[[], int]
+    """Counts the rows that are encrypted under a key that no setting holds."""
     files: Files
     rate_limits: Callable[[], None] | None
     """Asks the server of RATE_LIMIT_STORAGE; None when this host counts alone."""

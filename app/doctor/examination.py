@@ -27,6 +27,7 @@ INSIDE: Final[Mapping[str, Check]] = MappingProxyType(
         "durability": storage.durability,
         "schema": storage.schema,
         "keys": storage.keys,
+        "secrets": storage.secrets,
         "disk": storage.disk,
         "permissions": storage.permissions,
         "rate limits": services.rate_limits,

@@ -128,6 +128,18 @@ def _signing(
             )
 
 
+def secrets(deployment: Deployment) -> Iterator[Finding]:
+    """Look for rows that none of the secret keys opens."""
+    lost = deployment.sealed_under_lost_keys()
+    if lost:
+        yield Finding(
+            f"{lost} rows are encrypted under a key that no setting holds",
+            "Those sessions, logins or keys are lost until the key is back.",
+            "Add the former SECRET_KEY to SECRET_KEY_FALLBACKS (`secrets status` says "
+            "which), then run `secrets reseal`.",
+        )
+
+
 def disk(deployment: Deployment) -> Iterator[Finding]:
     """Look for free space where we write."""
     for directory in deployment.files.directories:

@@ -20,6 +20,7 @@ from app.stores.rates.rate_limits import LimitsCounters
 from app.stores.sql.health import DatabaseHealth, require_space
 
 from .container import VAR, Parts, network_policy
+from .secrets import open_secrets
 
 MOUNTS = Path("/proc/self/mounts")
 DEFAULT_RPC_BIND = Settings.model_fields["rpc_bind"].default
@@ -61,6 +62,7 @@ def deployment_of(parts: Parts) -> Deployment:
         require_schema=stores.database.require_schema,
         keys=stores.keys,
         rings=_rings(settings),
+        sealed_under_lost_keys=partial(_lost_rows, parts),
         files=_files(parts),
         rate_limits=_rate_limits(settings, outside.clock),
         grpc=_grpc(settings),
@@ -100,6 +102,11 @@ def _rings(settings: Settings) -> list[Ring]:
     if not settings.is_loopback_development:
         rings.append("client")
     return rings
+
+
+def _lost_rows(parts: Parts) -> int:
+    keys = open_secrets(parts).status()
+    return sum(each.rows for each in keys if each.setting is None)
 
 
 def _files(parts: Parts) -> Files:

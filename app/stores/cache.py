@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from app.atproto.stores.memory import MemoryCache
 from app.flows.errors import StorageFailed
+from app.stores.outage_log import OutageLog
 from app.stores.sql.records import fetching
 from app.stores.sql.row_bounds import RowBound
 
@@ -57,6 +58,8 @@ class SqlCache:
         self._database = database
         self._clock = clock
         self._bound = RowBound("cache_entries")
+        self._reading = OutageLog(log, "cache not read")
+        self._writing = OutageLog(log, "cache not written")
         self._memory: MemoryCache[str] = MemoryCache(clock, max_entries=MEMORY_ENTRIES)
 
     def get(self, key: str) -> str | None:
@@ -65,10 +68,12 @@ class SqlCache:
         if remembered is not None:
             return remembered
         try:
-            return self._read(key)
+            found = self._read(key)
         except StorageFailed as error:
-            log.warning("cache not read: %s", error)
+            self._reading.failed(error)
             return None
+        self._reading.worked()
+        return found
 
     def put(self, key: str, value: str, *, lifetime: float) -> None:
         """Store a value for `lifetime` seconds at most."""
@@ -99,7 +104,9 @@ class SqlCache:
                 connection.execute(statement, row)
                 self._bound.after_write(connection)
         except StorageFailed as error:
-            log.warning("cache not written: %s", error)
+            self._writing.failed(error)
+        else:
+            self._writing.worked()
 
 
 if TYPE_CHECKING:

@@ -243,6 +243,11 @@ FAULTS: dict[str, Fault] = {
         row("UPDATE alembic_version SET version_num = '0.1.0'"),
     ),
     "keys: another SECRET_KEY": ("keys", "do not open", another_secret_key),
+    "secrets: a lost key": (
+        "secrets",
+        "4 rows are encrypted under a key that no setting holds",
+        changes(sealed_under_lost_keys=lambda: 4),
+    ),
     "keys: none that signs": (
         "keys",
         "has no key that signs",

@@ -77,5 +77,5 @@ class ReplayCallback:
         """
         try:
             self.answers.keep(state, secret, answer, now=self.clock())
-        except StorageFailed:
-            log.exception("a callback's answer was not kept: no second one gets it")
+        except StorageFailed as error:
+            log.warning("a callback's answer is not kept for a second one: %s", error)

@@ -49,7 +49,7 @@ def note_use(sessions: Sessions, sid: str, now: float) -> None:
     try:
         sessions.touch(sid, now)
     except StorageFailed as error:
-        log.warning("the use of a session is not noted: %s", error)
+        log.info("the use of a session is not noted: %s", error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from app.flows.errors import StorageFailed, TooManyRequests
+from app.stores.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -102,6 +103,7 @@ class RateLimits:
         }
         self._shared = shared
         self._own = LimitsCounters(None, clock)
+        self._sharing = OutageLog(log, "rate limits are not shared")
 
     def hit(self, kind: LimitKind, key: str, *, times: float = 1) -> None:
         """Count one call; `times` multiplies the limit.
@@ -122,8 +124,10 @@ class RateLimits:
             wait = self._shared.hit(*asked)
         except (StorageError, StorageFailed, sqlite3.Error, OSError) as error:
             cause = error.storage_error if isinstance(error, StorageError) else error
-            log.warning("rate limits are not shared: %s", type(cause))
+            self._sharing.failed(type(cause).__name__)
             wait = self._own.hit(*asked)
+        else:
+            self._sharing.worked()
         if wait is not None:
             raise TooManyRequests(kind, retry_after=max(1, math.ceil(wait)))
 

@@ -33,6 +33,8 @@ POSTGRESQL: Final = {
 }
 """Settings of the database that keep what was committed, and their good values."""
 
+POSTGRESQL_CLOCK: Final = "SELECT extract(epoch FROM clock_timestamp())"
+
 MARK = text("""
     INSERT INTO cache_entries (key, value, expires_at)
     VALUES ('readiness', '', :expires_at)
@@ -84,7 +86,7 @@ class DatabaseHealth:
         if self.database.path is not None:
             return 0.0
         with self.database.read() as connection:
-            theirs = connection.exec_driver_sql(f"SELECT {self.database.now_sql}")
+            theirs = connection.exec_driver_sql(POSTGRESQL_CLOCK)
             return self.clock() - float(theirs.scalar_one())
 
     def check_space(self) -> None:

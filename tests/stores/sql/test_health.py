@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -63,3 +65,56 @@ def test_check_space_of_a_server_passes(postgres_database):
     )
 
     health.check_space()
+
+
+def test_quick_check_of_a_sound_database_finds_nothing(health):
+    assert health.quick_check() is None
+
+
+def test_quick_check_of_a_damaged_file_finds_it(sqlite_database, tmp_path):
+    with sqlite_database.read() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    sqlite_database.close()
+    with (tmp_path / "latchkey.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(30 * 4096))
+    health = DatabaseHealth(database=sqlite_database, clock=FakeClock())
+
+    try:
+        damage = health.quick_check()
+    except StorageUnavailable as error:
+        damage = str(error)
+
+    assert damage
+
+
+def test_durability_of_sqlite_is_good(sqlite_database):
+    health = DatabaseHealth(database=sqlite_database, clock=FakeClock())
+
+    assert health.durability() == []
+
+
+@pytest.mark.process
+def test_durability_of_a_server_without_fsync_is_named(postgres_database):
+    """The server of the tests waits for no disk."""
+    health = DatabaseHealth(database=postgres_database, clock=FakeClock())
+
+    assert health.durability() == [
+        "SHOW fsync is off instead of on",
+        "SHOW full_page_writes is off instead of on",
+    ]
+
+
+@pytest.mark.process
+def test_clock_difference_is_that_to_the_clock_of_the_server(postgres_database):
+    health = DatabaseHealth(
+        database=postgres_database, clock=lambda: time.time() + 7200
+    )
+
+    assert 7190 < health.clock_difference() < 7210
+
+
+def test_clock_difference_to_a_file_is_none(sqlite_database):
+    health = DatabaseHealth(database=sqlite_database, clock=FakeClock())
+
+    assert health.clock_difference() == 0
