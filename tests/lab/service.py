@@ -6,12 +6,14 @@ nothing but its settings in the environment, and the keys that `init` made.
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.lab.network import NODES, SIGN_IN, Network
 from tests.lab.processes import Program, answers
@@ -52,11 +54,25 @@ class Service:
         """The URL of the database, as the service was given it."""
         return self.environment["LATCHKEY_DATABASE_URL"]
 
+    def command(self, *arguments: str) -> Any:
+        """Run an operator's command with --json, and return the record it prints."""
+        output = _run(
+            ["flask", "--app", "wsgi", *arguments, "--json"], self.environment
+        )
+        return json.loads(output)
 
-def start_in_development(network: Network, *, port: int) -> Service:
+
+def start_in_development(
+    network: Network,
+    *,
+    port: int,
+    name: str = "latchkey",
+    settings: Mapping[str, str] | None = None,
+) -> Service:
     """Start loopback development: no domain, no TLS, one setting for the port."""
     url = f"http://127.0.0.1:{port}"
-    return _start(network, "latchkey", url, {"LATCHKEY_BIND": f"127.0.0.1:{port}"})
+    bind = {"LATCHKEY_BIND": f"127.0.0.1:{port}"}
+    return _start(network, name, url, bind | dict(settings or {}))
 
 
 def start_in_production(
@@ -172,8 +188,8 @@ def _secret_key(directory: Path) -> Path:
     return path
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> None:
-    """Run one of the service's own commands to its end."""
+def _run(command: list[str], environment: Mapping[str, str]) -> str:
+    """Run one of the service's own commands to its end; return what it prints."""
     completed = subprocess.run(
         [sys.executable, "-m", *command],
         env=dict(environment),
@@ -186,3 +202,4 @@ def _run(command: list[str], environment: Mapping[str, str]) -> None:
     if completed.returncode != 0:
         output = completed.stdout + completed.stderr
         raise RuntimeError(f"`{' '.join(command)}` failed:\n{output}")
+    return completed.stdout
