@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from app.atproto.crypto.proofs import challenge_of
+from app.flows.people.admission import SignupRule
 from app.wire import latchkey
 from app.wire.latchkey import v1
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc
@@ -250,3 +251,33 @@ def test_the_example_of_the_page_signs_a_person_in(
     assert kept[0].username == "alice"
     (row,) = service.rows("SELECT acknowledged_at FROM native_logins")
     assert row[0] is not None
+
+
+def test_newcomer_who_may_not_join_is_refused_and_the_app_is_told(
+    open_service: Callable[..., Service], listens: Callable[..., Running]
+):
+    """SIGNUP_ALLOW holds for this front end as well."""
+    service = open_service(signup_allow=SignupRule.parse("invited"))
+    with listens(service).channel() as channel:
+        app = App(channel)
+        started = app.initiates(ROSIE)
+
+        page = reaches_host(service.browser(), started.oauth_url).approves()
+
+        assert page.error == "not_a_member"
+        assert app.is_told(started.session_id) == ["denied"]
+    assert service.rows("SELECT did FROM users") == []
+
+
+def test_app_of_a_disabled_account_is_told_denied_while_it_waits(
+    app: App, alice: Browser, service: Service
+):
+    started = app.initiates(ALICE)
+    events = app.awaits(started.session_id)
+    first = next(events).WhichOneof("outcome")
+    reaches_host(alice, started.oauth_url).approves()
+
+    service.app.test_cli_runner().invoke(args=["users", "disable", "alice", "--yes"])
+
+    assert first == "pending"
+    assert outcomes(events) == ["denied"]
