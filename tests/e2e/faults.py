@@ -73,7 +73,7 @@ def read_only(nodes: Nodes, crowd: Crowd) -> Iterator[None]:
     """Let PostgreSQL take no write, as a standby does."""
     for value in ("on", "off"):
         _administer(nodes, READ_ONLY.format(value), "SELECT pg_reload_conf()")
-        crowd.wait_for(SOME)
+        crowd.wait_for(4 * SOME)
     yield
 
 
