@@ -82,6 +82,7 @@ def submit() -> Response:
     done = flows().choose_username.choose(
         secret,
         request.form.get("username", ""),
+        address=request.remote_addr or "",
         native=visit.login_id if visit else "",
         invitation=cookies.INVITATION.read() or None,
     )

@@ -150,6 +150,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             admission=admission,
             native_logins=stores.native_logins,
             ending=ending,
+            limits=limits,
             tokens=tokens,
             audit=stores.audit,
             clock=clock,

@@ -12,8 +12,17 @@ from dataclasses import dataclass, replace
 
 from app.atproto.http.types import Deadline
 from app.flows.errors import NativeLoginClosed, NotAMember, NotSignedIn, SignupFinished
+from app.flows.limits.networks import hit_networks, network_of
 from app.flows.login.destination import Destination
-from app.flows.ports import Audit, NativeLogins, Session, Sessions, User, Users
+from app.flows.ports import (
+    Audit,
+    NativeLogins,
+    RateLimit,
+    Session,
+    Sessions,
+    User,
+    Users,
+)
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken, SignedIn
 
@@ -25,6 +34,9 @@ log = logging.getLogger(__name__)
 
 LOOK_UP_BUDGET = 7.0
 """Seconds for the look-up of a newcomer's handle."""
+
+REVOCATION_BUDGET = 2.5
+"""Seconds for revoking the grant of a newcomer who is refused after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +65,7 @@ class ChooseUsername:
     admission: Admission
     native_logins: NativeLogins
     ending: EndSession
+    limits: RateLimit
     tokens: IssueToken
     audit: Audit
     clock: Callable[[], float]
@@ -81,6 +94,7 @@ class ChooseUsername:
         secret: str | None,
         typed: str,
         *,
+        address: str,
         native: str = "",
         invitation: str | None = None,
     ) -> SignupDone:
@@ -88,9 +102,11 @@ class ChooseUsername:
 
         A repeated call of the same person returns the account that exists.
         `invitation` is the secret of an invitation whose link the browser opened.
+        `address` is the client's, for the rate limit of look-ups.
 
         Raises:
             NotSignedIn, NativeLoginClosed: as `newcomer` does.
+            TooManyRequests: the limit of this address is reached.
             UsernameInvalid, UsernameReserved, UsernameTaken: choose another.
             NotAMember: SIGNUP_ALLOW does not let this account sign up; its session has
                 ended, and the app that waits for it is denied.
@@ -100,6 +116,8 @@ class ChooseUsername:
         session = self._session(secret, native)
         destination = Destination.unpack(session.destination)
         if self.users.get(session.did) is None:
+            if self.admission.rule.asks_for_handle:
+                hit_networks(self.limits, "address", network_of(address))
             self._add(session, typed, invitation)
         if destination.native:  # the confirmation comes next
             signed_in = self.tokens.account(session)
@@ -134,7 +152,7 @@ class ChooseUsername:
         except NotAMember as refused:
             apps = deny_waiting_apps(self.native_logins, [session], self.clock())
             refused.for_app = bool(apps)
-            self.ending.end(session, reason="not a member")
+            self.ending.end(session, reason="not a member", budget=REVOCATION_BUDGET)
             raise
 
     def _finished(self, session: Session) -> Session:

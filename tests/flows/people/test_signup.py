@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from app.atproto.errors import HostUnreachable
 from app.flows.errors import (
     NativeLoginClosed,
     NotSignedIn,
@@ -12,15 +15,19 @@ from app.flows.errors import (
     UsernameTaken,
 )
 from app.flows.login.destination import Destination
+from app.flows.people.admission import SignupRule
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.usernames import Usernames, skeleton
 from tests.stores.samples import ALICE, BOB, session, user
 
 LIFETIME = 30 * 86_400.0
+ADDRESS = "198.51.100.7"
 
 
 @pytest.fixture
-def choose_username(sessions, users, tokens, audit, clock, admission, logins, ending):
+def choose_username(
+    sessions, users, tokens, audit, clock, admission, logins, ending, limits
+):
     return ChooseUsername(
         sessions=sessions,
         users=users,
@@ -28,6 +35,7 @@ def choose_username(sessions, users, tokens, audit, clock, admission, logins, en
         admission=admission,
         native_logins=logins,
         ending=ending,
+        limits=limits,
         tokens=tokens,
         audit=audit,
         clock=clock,
@@ -62,7 +70,7 @@ def test_newcomer_gets_a_suggestion_from_the_handle(choose_username, newcomer):
 def test_choose_creates_the_account_and_extends_the_session(
     choose_username, newcomer, sessions, users, audit, clock
 ):
-    done = choose_username.choose("cookie", " Alice ")
+    done = choose_username.choose("cookie", " Alice ", address=ADDRESS)
 
     assert users.get(ALICE).username == "alice"
     assert done.destination.return_to == "/next"
@@ -74,11 +82,11 @@ def test_choose_creates_the_account_and_extends_the_session(
 
 
 def test_choose_again_returns_the_account_that_exists(choose_username, newcomer, users):
-    choose_username.choose("cookie", "alice")
+    choose_username.choose("cookie", "alice", address=ADDRESS)
 
-    assert choose_username.choose("cookie", "another").signed_in.user == users.get(
-        ALICE
-    )
+    assert choose_username.choose(
+        "cookie", "another", address=ADDRESS
+    ).signed_in.user == users.get(ALICE)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +98,7 @@ def test_choose_with_a_refused_name_keeps_the_newcomer(
     users.add(user(did=BOB, username="bob"), skeleton=skeleton("bob"))
 
     with pytest.raises(error):
-        choose_username.choose("cookie", typed)
+        choose_username.choose("cookie", typed, address=ADDRESS)
 
     assert users.get(ALICE) is None
     assert sessions.by_secret("cookie") == newcomer
@@ -110,13 +118,13 @@ def test_choose_without_a_newcomers_session_raises_not_signed_in(
     choose_username, newcomer_of_app, secret
 ):
     with pytest.raises(NotSignedIn):
-        choose_username.choose(secret, "alice")
+        choose_username.choose(secret, "alice", address=ADDRESS)
 
 
 def test_choose_for_an_app_leaves_the_session_waiting(
     choose_username, newcomer_of_app, sessions, users
 ):
-    done = choose_username.choose("held", "alice", native="login-1")
+    done = choose_username.choose("held", "alice", native="login-1", address=ADDRESS)
 
     assert users.get(ALICE).username == "alice"
     assert done.signed_in.token is None
@@ -128,4 +136,26 @@ def test_choose_for_an_app_that_no_longer_waits_raises_native_login_closed(
     choose_username, newcomer_of_app, secret, native
 ):
     with pytest.raises(NativeLoginClosed):
-        choose_username.choose(secret, "alice", native=native)
+        choose_username.choose(secret, "alice", native=native, address=ADDRESS)
+
+
+def test_choose_counts_look_ups_against_the_network(
+    choose_username, newcomer, client, limits
+):
+    """Each costs requests to the directory, and a newcomer may try again and again."""
+    asking = replace(
+        choose_username,
+        admission=replace(choose_username.admission, rule=SignupRule.parse("*.test")),
+    )
+    client.handles[ALICE], client.failure = "alice.test", HostUnreachable("x", "down")
+
+    with pytest.raises(HostUnreachable):
+        asking.choose("cookie", "alice", address=ADDRESS)
+
+    assert limits.hits == [("address", ADDRESS)]
+
+
+def test_choose_without_a_look_up_counts_nothing(choose_username, newcomer, limits):
+    choose_username.choose("cookie", "alice", address=ADDRESS)
+
+    assert limits.hits == []
