@@ -17,7 +17,7 @@ from grpc import StatusCode, aio
 
 from app import failures
 from app.failures import Failure
-from app.telemetry.context import ACCESS, begin, entered
+from app.telemetry.context import ACCESS, Entered, begin
 from app.telemetry.events import FailureAnswered, Observer, ignore
 
 access = logging.getLogger(ACCESS)
@@ -79,7 +79,7 @@ async def answering(
     The line has neither message nor metadata: both hold secrets (requirement 9.22).
     """
     line = CallLine(context, method)
-    with entered(line.record):
+    with Entered(line.record):
         context.set_trailing_metadata(line.metadata)
         try:
             async with _aborting(context, line, platform=platform, observe=observe):

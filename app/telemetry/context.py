@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,14 +53,22 @@ def current() -> LogContext | None:
     return _current.get()
 
 
-@contextmanager
-def entered(record: LogContext) -> Iterator[LogContext]:
-    """Make the record the current one inside this block."""
-    token = _current.set(record)
-    try:
-        yield record
-    finally:
-        _current.reset(token)
+class Entered:
+    """Makes a record the current one inside a block; a generator would be slower."""
+
+    __slots__ = ("_record", "_token")
+
+    def __init__(self, record: LogContext) -> None:
+        self._record = record
+        self._token: Token[LogContext | None] | None = None
+
+    def __enter__(self) -> LogContext:
+        self._token = _current.set(self._record)
+        return self._record
+
+    def __exit__(self, *_error: object) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
 
 
 def begin(given_id: str | None) -> LogContext:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from flask import Flask, request
 
-from app.telemetry.context import ACCESS, LogContext, begin, current, entered
+from app.telemetry.context import ACCESS, Entered, LogContext, begin, current
 from app.telemetry.events import Observer, RequestServed, ignore
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class RequestLog:
             headers.append(("X-Request-Id", served.context.request_id))
             return start_response(status, headers, *more)
 
-        with entered(served.context):
+        with Entered(served.context):
             served.answer = self._app(environ, start)
         return served
 
@@ -83,7 +83,7 @@ class Served:
     def __iter__(self) -> Iterator[bytes]:
         parts = iter(self.answer)
         while True:
-            with entered(self.context):
+            with Entered(self.context):
                 part = next(parts, None)
             if part is None:
                 return
@@ -91,7 +91,7 @@ class Served:
 
     def close(self) -> None:
         """Close the answer and write the line."""
-        with entered(self.context):
+        with Entered(self.context):
             close = getattr(self.answer, "close", None)
             try:
                 if close is not None:
@@ -140,9 +140,11 @@ def note_route() -> None:
     if record is None:
         return
     rule = request.url_rule
-    record.route = rule.rule if rule else ""
-    record.path = record.route or quote(request.path[:LONGEST_PATH], safe="/")
-    record.is_quiet = request.blueprint in QUIET
+    if rule is None:
+        record.path = quote(request.path[:LONGEST_PATH], safe="/")
+        return
+    record.route = record.path = rule.rule
+    record.is_quiet = rule.endpoint.partition(".")[0] in QUIET
 
 
 def init_app(app: Flask) -> None:

@@ -13,12 +13,12 @@ import pytest
 
 from app.logs import FIELDS, IDS, TEXT, JsonFormatter, TextFormatter
 from app.telemetry.context import (
+    Entered,
     LogContext,
     begin,
     bind,
     bind_login,
     current,
-    entered,
     login_id_of,
     note_code,
     reference,
@@ -63,7 +63,7 @@ def test_bind_outside_of_a_request_does_nothing():
 
 
 def test_bind_keeps_what_is_not_given():
-    with entered(LogContext("r")) as record:
+    with Entered(LogContext("r")) as record:
         bind(did="did:plc:a")
         bind(sid="s")
 
@@ -71,7 +71,7 @@ def test_bind_keeps_what_is_not_given():
 
 
 def test_bind_in_a_thread_reaches_the_request():
-    with entered(LogContext("r")) as record:
+    with Entered(LogContext("r")) as record:
         run = copy_context().run
         thread = threading.Thread(target=run, args=(bind_login, "secret"))
         thread.start()
@@ -81,11 +81,11 @@ def test_bind_in_a_thread_reaches_the_request():
 
 
 def test_requests_within_requests_keep_their_own_ids():
-    with entered(LogContext("outer")), entered(LogContext("inner")):
+    with Entered(LogContext("outer")), Entered(LogContext("inner")):
         bind(did="did:plc:inner")
         inner = reference()
 
-    with entered(LogContext("outer")):
+    with Entered(LogContext("outer")):
         assert (inner, reference()) == ("inner", "outer")
 
 
@@ -96,7 +96,7 @@ def test_login_id_is_a_part_of_the_hash_that_is_stored():
 
 
 def test_reference_is_the_login_id_else_the_request_id():
-    with entered(LogContext("request")):
+    with Entered(LogContext("request")):
         before = reference()
         bind_login("secret")
 
@@ -104,7 +104,7 @@ def test_reference_is_the_login_id_else_the_request_id():
 
 
 def test_every_record_of_a_request_has_its_ids_as_json():
-    with collected() as log, entered(LogContext("r1")):
+    with collected() as log, Entered(LogContext("r1")):
         bind(login_id="l1", did="did:plc:a", sid="s1")
         logging.getLogger("app.x").warning("hello")
 
@@ -128,7 +128,7 @@ def test_record_outside_of_a_request_has_no_ids():
 def test_ids_follow_the_message_in_text():
     record = logging.LogRecord("app", logging.INFO, "", 1, "hello", (), None)
 
-    with entered(LogContext("r1", did="did:plc:a")):
+    with Entered(LogContext("r1", did="did:plc:a")):
         line = TextFormatter(TEXT).format(record)
 
     assert line.endswith("app: hello request_id=r1 did=did:plc:a")
@@ -144,7 +144,7 @@ def test_hostile_text_in_a_field_starts_no_line(formatter, name):
     record.args = {name: HOSTILE}
     setattr(record, name, HOSTILE)
 
-    with entered(LogContext(HOSTILE, HOSTILE, HOSTILE, HOSTILE)):
+    with Entered(LogContext(HOSTILE, HOSTILE, HOSTILE, HOSTILE)):
         line = formatter.format(record)
 
     assert line.isprintable()
