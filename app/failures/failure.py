@@ -102,7 +102,8 @@ def _log(
         trace = error if log.isEnabledFor(logging.DEBUG) else None
         log.error(line, *values, exc_info=trace, extra=fields)
     else:
-        log.info(line, *values, extra=fields)
+        level = logging.DEBUG if telemetry.is_quiet() else logging.INFO
+        log.log(level, line, *values, extra=fields)
 
 
 def _host_of(error: Exception) -> str:

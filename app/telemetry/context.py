@@ -122,6 +122,12 @@ def login_id_of_hash(secret_hash: str) -> str:
     return secret_hash[:ID_LENGTH]
 
 
+def is_quiet() -> bool:
+    """Tell whether machines ask this request's route all the time."""
+    record = _current.get()
+    return record is not None and record.is_quiet
+
+
 def reference() -> str:
     """Return what a person quotes: the login_id, else the request_id, else a new id."""
     record = _current.get() or LogContext()

@@ -136,7 +136,7 @@ def test_machines_that_ask_often_are_logged_at_debug(service: Service, path: str
     with collected(logging.DEBUG) as verbose:
         asks(service, path)
 
-    assert log.requests() == []
+    assert log.lines == []
     assert [line["level"] for line in verbose.requests()] == ["debug"]
 
 
