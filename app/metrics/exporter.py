@@ -121,8 +121,14 @@ class Exporter:
     """Serves /metrics on one address."""
 
     def __init__(
-        self, *, bind: tuple[str, int] | Path, directory: Path, collector: Collector
+        self,
+        *,
+        bind: tuple[str, int] | Path,
+        directory: Path,
+        collector: Collector,
+        patience: float = SCRAPE_TIMEOUT,
     ) -> None:
+        self._patience = patience
         self._bind = bind
         self._directory = directory
         self._registry = registry_of(directory)
@@ -134,12 +140,12 @@ class Exporter:
         if server is None:
             return
         server.set_app(_only_metrics(self._registry, self._directory))
-        server.timeout = LOOK
+        server.timeout, server.patience = LOOK, self._patience
         with server:
             while lives():
                 server.handle_request()
 
-    def _listen(self, lives: Callable[[], bool]) -> WSGIServer | None:
+    def _listen(self, lives: Callable[[], bool]) -> _Server | None:
         """Return the listening server; None when there is no need any more."""
         is_told = False
         while lives():
@@ -156,9 +162,7 @@ class Exporter:
 
 
 class _Handler(WSGIRequestHandler):
-    """A request of a scraper, within a time limit; it has no log line."""
-
-    timeout = SCRAPE_TIMEOUT
+    """A request of a scraper; it has no log line."""
 
     def address_string(self) -> str:
         """Return nothing: no name is looked up."""
@@ -169,7 +173,15 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(WSGIServer):
-    """A WSGI server that looks no host name up when it binds."""
+    """A WSGI server that waits for no scraper, and looks no host name up."""
+
+    patience = SCRAPE_TIMEOUT
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; one that is silent for too long is closed."""
+        connection, peer = self.socket.accept()
+        connection.settimeout(self.patience)
+        return connection, peer or ("unix", 0)
 
     def server_bind(self) -> None:
         """Bind without the look-up of http.server."""
@@ -189,13 +201,8 @@ class _Server6(_Server):
 class _UnixServer(_Server):
     address_family = socket.AF_UNIX
 
-    def get_request(self) -> tuple[Any, Any]:
-        """Accept a connection, whose peer has no address."""
-        connection, _ = self.socket.accept()
-        return connection, ("unix", 0)
 
-
-def _open(bind: tuple[str, int] | Path) -> WSGIServer:
+def _open(bind: tuple[str, int] | Path) -> _Server:
     if isinstance(bind, Path):
         bind.unlink(missing_ok=True)  # of an exporter that was killed
         return _UnixServer(str(bind), _Handler)  # type: ignore[arg-type] # a path
