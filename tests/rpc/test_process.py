@@ -18,9 +18,11 @@ import grpc
 import pytest
 
 from app.config import VERSION
+from app.metrics.directory import registry_of
 from app.rpc.listener import CannotListen
 from app.stores.sql.database import open_database
-from tests.rpc.running import ANSWERS_WITHIN
+from tests.metrics.scraped import Scrape
+from tests.rpc.running import ANSWERS_WITHIN, App
 from tests.rpc.test_health import AUTH, NOT_SERVING, check, health_pb2_grpc
 from tests.rpc.test_tls import Files
 
@@ -219,3 +221,23 @@ def test_process_logs_its_release(tmp_path: Path):
         grpc.channel_ready_future(channel).result(ANSWERS_WITHIN)
 
     assert f"Latchkey {VERSION} serves gRPC" in (tmp_path / "log").read_text()
+
+
+def test_process_counts_where_the_exporter_of_the_host_reads(tmp_path: Path):
+    counts = tmp_path / "counts"
+    settings = {
+        "LATCHKEY_METRICS_BIND": "127.0.0.1:9464",  # served by gunicorn's exporter
+        "PROMETHEUS_MULTIPROC_DIR": str(counts),
+    }
+    with (
+        serving(tmp_path, **settings),
+        grpc.insecure_channel(f"unix:{tmp_path}/rpc.sock") as channel,
+    ):
+        grpc.channel_ready_future(channel).result(ANSWERS_WITHIN)
+        with pytest.raises(grpc.RpcError):
+            App(channel).initiates("not a handle")
+        seen = Scrape.of(registry_of(counts))
+
+    refused = {"step": "start", "outcome": "refused", "code": "invalid_identifier"}
+    assert seen.value("latchkey_sign_ins_total", **refused) == 1
+    assert seen.value("latchkey_failures_total", code="invalid_identifier") == 1
