@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import TextClause
 
-    from app.atproto.stores.protocols import Cache
+    from app.atproto.stores.protocols import BatchCache
     from app.stores.sql.database import Database
 
 log = logging.getLogger(__name__)
@@ -77,11 +77,20 @@ class SqlCache:
 
     def put(self, key: str, value: str, *, lifetime: float) -> None:
         """Store a value for `lifetime` seconds at most."""
-        self._memory.put(key, value, lifetime=min(lifetime, MEMORY_LIFETIME))
-        if len(value) > LONGEST_VALUE:
-            return
-        row = {"key": key, "value": value, "expires_at": int(self._clock() + lifetime)}
-        self._write(PUT, row)
+        self.put_all({key: value}, lifetime=lifetime)
+
+    def put_all(self, values: Mapping[str, str], *, lifetime: float) -> None:
+        """Store values in one transaction."""
+        for key, value in values.items():
+            self._memory.put(key, value, lifetime=min(lifetime, MEMORY_LIFETIME))
+        expires_at = int(self._clock() + lifetime)
+        rows = [
+            {"key": key, "value": value, "expires_at": expires_at}
+            for key, value in values.items()
+            if len(value) <= LONGEST_VALUE
+        ]
+        if rows:
+            self._write(PUT, *rows)
 
     def delete(self, key: str) -> None:
         """Delete a value."""
@@ -98,11 +107,12 @@ class SqlCache:
         self._memory.put(key, row[0], lifetime=lifetime)
         return str(row[0])
 
-    def _write(self, statement: TextClause, row: Mapping[str, object]) -> None:
+    def _write(self, statement: TextClause, *rows: Mapping[str, object]) -> None:
         try:
             with self._database.quick_write(durable=False) as connection:
-                connection.execute(statement, row)
-                self._bound.after_write(connection)
+                for row in rows:
+                    connection.execute(statement, row)
+                    self._bound.after_write(connection)
         except StorageFailed as error:
             self._writing.failed(error)
         else:
@@ -111,5 +121,5 @@ class SqlCache:
 
 if TYPE_CHECKING:
 
-    def _fits(cache: SqlCache) -> Cache:
+    def _fits(cache: SqlCache) -> BatchCache:
         return cache

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_WIRE_BYTES: Final = 4_000_000
 """Bytes of one response on the wire, framing included, or twice the body's limit."""
@@ -31,6 +31,9 @@ BYTES_PER_READ: Final = 8
 READS_PER_TURN: Final = 256
 
 _wire_limit = ContextVar("wire_limit", default=MAX_WIRE_BYTES)
+_is_wanted: ContextVar[Callable[[], bool]] = ContextVar(
+    "is_wanted", default=lambda: True
+)
 
 
 class WireLimitReached(Exception):
@@ -43,6 +46,10 @@ class HeadTooLarge(WireLimitReached):
 
 class TooFragmented(Exception):
     """The response arrives in too many small pieces."""
+
+
+class NotWanted(Exception):
+    """The request was given up by its caller, who has the answer from elsewhere."""
 
 
 class NotHTTP(Exception):
@@ -69,6 +76,25 @@ def wire_limit(body_limit: int) -> Iterator[None]:
 def current_wire_limit() -> int:
     """Return the bytes that a response may have on the wire in this context."""
     return _wire_limit.get()
+
+
+@contextmanager
+def wanted_while(is_wanted: Callable[[], bool]) -> Iterator[None]:
+    """Give up the requests of this context once `is_wanted` returns False.
+
+    They raise `NotWanted` when they next use their socket: a TLS handshake or an answer
+    that arrives later costs nothing more.
+    """
+    before = _is_wanted.set(is_wanted)
+    try:
+        yield
+    finally:
+        _is_wanted.reset(before)
+
+
+def current_is_wanted() -> Callable[[], bool]:
+    """Return the function that tells whether this context's requests are wanted."""
+    return _is_wanted.get()
 
 
 class Pace:

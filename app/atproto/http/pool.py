@@ -146,16 +146,25 @@ class _TLSConnection(_Connection, HTTPSConnection):
 
 
 class _Kept(queue.LifoQueue[Any]):
-    """The idle connections of a pool, without the empty slots that urllib3 puts in.
+    """The idle connections of a pool, without the slots that urllib3 fills it with.
 
     A pool that does not block opens a connection when there is no slot. Filling and
     emptying the slots would be 65 locks and notifications for each new host.
     """
 
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._slots_to_leave_out = maxsize
+
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put a connection back; an empty slot is left out."""
-        if item is not None:
-            super().put(item, block, timeout)
+        """Put a connection back, or the empty slot of one that failed.
+
+        The empty slot is taken next, so that a repeated request opens a connection.
+        """
+        if item is None and self._slots_to_leave_out:
+            self._slots_to_leave_out -= 1
+            return
+        super().put(item, block, timeout)
 
 
 class _Pool(HTTPConnectionPool):

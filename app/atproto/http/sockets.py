@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .limits import Pace, WireLimitReached, current_wire_limit
+from .limits import (
+    NotWanted,
+    Pace,
+    WireLimitReached,
+    current_is_wanted,
+    current_wire_limit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class BudgetSocket(socket.socket):
@@ -22,11 +31,13 @@ class BudgetSocket(socket.socket):
     _ends = 0.0
     _bytes_left = 0
     _pace = Pace()
+    _is_wanted: Callable[[], bool] = staticmethod(lambda: True)
 
     def settimeout(self, value: float | None, /) -> None:
         """Grant so many seconds from now; None grants nothing."""
         self._ends = time.monotonic() + (value or 0.0)
         self._bytes_left = current_wire_limit()
+        self._is_wanted = current_is_wanted()
         self._pace = Pace()
         super().settimeout(value)
 
@@ -50,12 +61,18 @@ class BudgetSocket(socket.socket):
         super().sendall(data, flags)
 
     def _limit_wait(self) -> None:
+        self._require_wanted()
         left = self._ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("the time is over")
         super().settimeout(left)
 
+    def _require_wanted(self) -> None:
+        if not self._is_wanted():
+            raise NotWanted
+
     def _count(self, received: int) -> None:
+        self._require_wanted()
         self._bytes_left -= received
         if self._bytes_left < 0:
             raise WireLimitReached

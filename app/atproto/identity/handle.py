@@ -1,9 +1,9 @@
 """Handle resolution: from a handle to a DID, by DNS TXT and HTTPS in parallel.
 
 Both methods start together. A valid TXT answer is used at once; a valid HTTPS answer
-waits a moment for DNS, which wins a disagreement; the slower lookup is not awaited
-(requirements 1.11 and 1.12). The result is a claim: `identity/resolver.py` checks that
-the account claims the handle too.
+waits a moment for DNS, which wins a disagreement; the slower lookup is not awaited, and
+the one by HTTPS is given up (requirements 1.11 and 1.12). The result is a claim:
+`identity/resolver.py` checks that the account claims the handle too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import codecs
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from ..errors import (
@@ -24,6 +26,7 @@ from ..errors import (
     IdentifierInvalid,
     ResponseTooLarge,
 )
+from ..http.limits import NotWanted, wanted_while
 from ..syntax.grammar import Did, Handle, is_handle_resolvable, parse_did
 from .did import require_success
 
@@ -60,6 +63,7 @@ class _Race:
     handle: Handle
     txt: Future[Did | None]
     https: Future[Did | None]
+    is_decided: Event
     budget: Deadline
 
     def winner(self) -> Did | None:
@@ -74,7 +78,8 @@ class _Race:
         did = _found(self.txt)
         if did is None:
             wait((self.https,), timeout=self._left())
-            did = _found(self.https)
+            return _found(self.https)
+        self.is_decided.set()
         return did
 
     def failure(self) -> AtprotoError | None:
@@ -147,10 +152,13 @@ class HandleResolver:
         return did
 
     def _start(self, handle: Handle, budget: Deadline) -> _Race:
+        is_decided = Event()
+        undecided = partial(self._while_undecided, is_decided)
         return _Race(
             handle=handle,
             txt=self._begin(self._by_txt, handle, budget),
-            https=self._begin(self._by_https, handle, budget),
+            https=self._begin(undecided, handle, budget),
+            is_decided=is_decided,
             budget=budget,
         )
 
@@ -162,6 +170,18 @@ class HandleResolver:
     ) -> Future[Did | None]:
         """Look up on a thread, in the caller's context, for its log."""
         return self._lookups.submit(copy_context().run, look_up, handle, budget)
+
+    def _while_undecided(
+        self, is_decided: Event, handle: Handle, budget: Deadline
+    ) -> Did | None:
+        """Look up by HTTPS until DNS has answered: a TLS handshake is dear."""
+        if is_decided.is_set():
+            return None
+        try:
+            with wanted_while(lambda: not is_decided.is_set()):
+                return self._by_https(handle, budget)
+        except NotWanted:
+            return None
 
     def _by_txt(self, handle: Handle, budget: Deadline) -> Did | None:
         """Return the DID in the handle's TXT record; None when there is none.

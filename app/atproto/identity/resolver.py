@@ -17,6 +17,7 @@ from ..errors import (
     HandleNotFound,
     IdentifierInvalid,
 )
+from ..stores.protocols import BatchCache
 from ..syntax.grammar import (
     Did,
     Handle,
@@ -203,9 +204,13 @@ class IdentityResolver:
                 "resolved_at": identity.resolved_at,
             }
         )
-        for name in (identity.did, identity.handle):
-            if name is not None:
-                self._cache.put(_key(name), entry, lifetime=lifetime)
+        names = [name for name in (identity.did, identity.handle) if name is not None]
+        if isinstance(self._cache, BatchCache):
+            entries = dict.fromkeys(map(_key, names), entry)
+            self._cache.put_all(entries, lifetime=lifetime)
+            return
+        for name in names:
+            self._cache.put(_key(name), entry, lifetime=lifetime)
 
     def _recall(self, identifier: Handle | Did) -> Identity | None:
         """Return the cached identity if it still parses."""

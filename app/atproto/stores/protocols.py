@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..records import AuthRequest, OAuthSession
     from ..syntax.grammar import Did
@@ -107,3 +107,11 @@ class Cache(Protocol):
 
     def delete(self, key: str) -> None:
         """Forget a value."""
+
+
+@runtime_checkable
+class BatchCache(Cache, Protocol):
+    """A cache that keeps several values in one step; others get them one by one."""
+
+    def put_all(self, values: Mapping[str, str], *, lifetime: float) -> None:
+        """Keep values for `lifetime` seconds at most."""

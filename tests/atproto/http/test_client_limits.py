@@ -14,6 +14,7 @@ from app.atproto.errors import (
     ServerInvalid,
 )
 from app.atproto.http.client import Deadline, NetworkPolicy
+from app.atproto.http.limits import NotWanted, wanted_while
 from tests.atproto.doors import HOST, Door, OneAnswer
 from tests.fakes.clock import FakeClock
 from tests.fakes.hostile import HostileServer, drips, floods, head, says, sends
@@ -34,6 +35,19 @@ def door():
 def test_a_body_at_the_limit_is_read(door):
     with HostileServer(says(b"x" * 10_000)) as server:
         assert len(door.get(server).body) == 10_000
+
+
+def test_request_that_is_not_wanted_any_more_raises_not_wanted(door):
+    wanted = iter([True, True, False])
+    with (
+        HostileServer(says(b"x" * 10_000)) as server,
+        wanted_while(lambda: next(wanted, False)),
+        pytest.raises(NotWanted),
+    ):
+        door.get(server)
+
+    with HostileServer(says(b"x")) as server:
+        assert door.get(server).body == b"x"
 
 
 def test_a_body_over_the_limit_is_refused(door):

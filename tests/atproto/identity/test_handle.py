@@ -23,6 +23,7 @@ from app.atproto.errors import (
     ServerInvalid,
     UnsafeURL,
 )
+from app.atproto.http.limits import NotWanted, current_is_wanted
 from app.atproto.http.types import Deadline, Response
 from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity import handle as handle_module
@@ -192,6 +193,28 @@ def test_handle_with_slow_host_returns_the_did_of_dns(web: Web, dns: Dns) -> Non
 
     assert resolve(web, dns) == A
     assert not web.gate.is_set()
+
+
+def test_https_request_is_given_up_once_dns_has_answered(web: Web, dns: Dns) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+    dns.records, dns.gate = [f"did={A}"], asked
+    wanted: list[bool] = []
+
+    def request(*_: object, **__: object) -> Response:
+        wanted.append(current_is_wanted()())
+        asked.set()
+        go_on.wait(PATIENCE)
+        wanted.append(current_is_wanted()())
+        raise NotWanted
+
+    web.request = request  # type: ignore[method-assign]
+    handles = resolver(web, dns)
+
+    assert handles.resolve(ALICE, deadline=Deadline.after(60)) == A
+
+    go_on.set()
+    handles._lookups.shutdown()
+    assert wanted == [True, False]
 
 
 def test_both_methods_start_together(web: Web, dns: Dns) -> None:
