@@ -25,14 +25,14 @@ LARGEST_KEY_FILE = 64 * 1024
 
 SIGNS_UNKNOWN: dict[Ring, str] = {
     "platform": (
-        "The key signs tokens at once. Services keep our JWKS for up to 15 minutes; "
-        "one that does not fetch it again for an unknown key refuses the new tokens "
-        "until then."
+        "The next key signs tokens at once. Services keep our JWKS for up to 15 "
+        "minutes; one that does not fetch it again for an unknown key refuses the new "
+        "tokens until then."
     ),
     "client": (
-        "The key authenticates us at once. Authorization servers keep our metadata "
-        "for ten minutes or longer; sign-ins at a server that knows us may fail until "
-        "it fetches the metadata again."
+        "The next key authenticates us at once. Authorization servers keep our "
+        "metadata for ten minutes or longer; sign-ins at a server that knows us may "
+        "fail until it fetches the metadata again."
     ),
 }
 """What breaks when a key signs before every cache knows it."""
@@ -157,7 +157,8 @@ def _import(administration: Administration) -> click.Command:
 
 def _drop(administration: Administration) -> click.Command:
     @prints(DroppedKey)
-    @click.command("drop")
+    # A key id may begin with a hyphen, and is no option then.
+    @click.command("drop", context_settings={"ignore_unknown_options": True})
     @RING
     @click.argument("kid")
     @yes_option

@@ -302,7 +302,7 @@ class Variables(BaseSettings):
         setting(
             "none",
             "Former values of SECRET_KEY, newest first: they still open what they "
-            "sealed.",
+            "sealed. Of several nodes, the coming value as well (docs/keys.md).",
             secret=True,
         )
     )

@@ -74,7 +74,8 @@ class Cipher:
         if version != VERSION or key is None:
             raise DecryptionFailed(
                 f"encrypted under the key {key_id[:FINGERPRINT_LENGTH]!r}, which is "
-                "not among the secret keys: add it to LATCHKEY_SECRET_KEY_FALLBACKS"
+                "not among the secret keys: set it as LATCHKEY_SECRET_KEY or among "
+                "LATCHKEY_SECRET_KEY_FALLBACKS"
             )
         try:
             raw = urlsafe_b64decode(encoded)

@@ -304,6 +304,12 @@ def test_drop_of_an_unknown_key_is_refused(service: Service) -> None:
     assert "has no key nothing" in said
 
 
+def test_drop_takes_a_key_id_that_begins_with_a_hyphen(service: Service) -> None:
+    said = runs(service, "keys", "drop", "platform", "-y7zrI4-h", "--yes", code=1)
+
+    assert "has no key -y7zrI4-h" in said
+
+
 def test_commands_refuse_a_ring_that_does_not_exist(service: Service) -> None:
     runs(service, "keys", "rotate", "other", code=2)
 

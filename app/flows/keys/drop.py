@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from app.atproto.crypto.keys import Algorithm, SigningKey
 from app.flows.errors import SigningKeyRefused
@@ -88,7 +88,10 @@ class DropKey:
             others = [one for one in rest if one is not following]
             return activated([*others, following], following, at=now)
 
-        self.change(ring, dropped, detail={**operator.as_detail(), **asdict(ends)})
+        counts = {
+            name: getattr(ends, name) for name in ("tokens", "sessions", "logins")
+        }
+        self.change(ring, dropped, detail={**operator.as_detail(), **counts})
         return ends
 
     def _spare(self, ring: Ring) -> StoredKey:
