@@ -81,9 +81,7 @@ class NewSqlTables(SqlTables):
             self._cipher.decrypt(row[SEALED], aad=aad_of(table.name, *identity))
         except DecryptionFailed as error:
             raise MoveRefused(
-                f"{table.name}: a secret is {error}; LATCHKEY_SECRET_KEY or one of "
-                "LATCHKEY_SECRET_KEY_FALLBACKS must be the key that it was encrypted "
-                "under. Nothing was kept"
+                f"{table.name}: a secret is {error}. Nothing was kept"
             ) from error
 
 
