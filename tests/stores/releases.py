@@ -29,6 +29,15 @@ def create_first_release(database: Database) -> None:
             connection.exec_driver_sql(statement)
 
 
+def create_release(database: Database, release: str) -> None:
+    """Create the tables of a release as its own `init` did."""
+    if release == FIRST:
+        create_first_release(database)
+        return
+    with database.create(release):
+        """The tables stay empty."""
+
+
 def fill(database: Database) -> None:
     """Write a row with a value in each column into every table."""
     database.make()

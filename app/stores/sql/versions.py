@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
 SCHEMA = Path(__file__).parents[3] / "schema.sql"
@@ -80,7 +79,7 @@ def create_release(connection: Connection, version: str) -> None:
     if version == CURRENT:
         create_schema(connection)
         return
-    if version not in _known():
+    if version not in releases():
         raise _unknown(version)
     _migrate(connection, version, lambda _step: None)
 
@@ -98,7 +97,7 @@ def require_current(connection: Connection) -> None:
         )
     if found == CURRENT:
         return
-    if found in _known():
+    if found in releases():
         raise SchemaMismatch(
             f"the database has the schema of release {found}, this release needs "
             f"{CURRENT}: run `flask --app wsgi upgrade`"
@@ -120,7 +119,7 @@ def upgrade(
     found = version_of(connection)
     if found is None or found == CURRENT:
         return found, CURRENT
-    if found not in _known():
+    if found not in releases():
         require_current(connection)
         return found, found
     _migrate(connection, CURRENT, report)
@@ -158,19 +157,12 @@ def _unknown(found: str) -> SchemaMismatch:
     )
 
 
-def newest() -> str | None:
-    """Return the newest revision of `migrations/versions`."""
-    return _scripts().get_current_head()
-
-
-def _known() -> set[str]:
-    return {each.revision for each in _scripts().walk_revisions()}
-
-
-def _scripts() -> ScriptDirectory:
+def releases() -> list[str]:
+    """Return the releases that changed the schema, the newest first."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
 
-    return ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory.from_config(_config())
+    return [each.revision for each in scripts.walk_revisions()]
 
 
 def _config() -> Config:

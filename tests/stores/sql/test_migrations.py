@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 
 import pytest
@@ -10,12 +11,19 @@ from sqlalchemy import text
 from app.flows.errors import StorageFailed
 from app.stores.errors import SchemaMismatch
 from app.stores.migrations import steps
-from app.stores.sql import versions
+from app.stores.sql import sqlite, versions
 from app.stores.sql.database import Database, open_database
 from tests.stores import racers
 from tests.stores.racers import race
-from tests.stores.releases import create_first_release, fill, rows, schema_of
+from tests.stores.releases import (
+    create_first_release,
+    create_release,
+    fill,
+    rows,
+    schema_of,
+)
 
+EARLIER = [each for each in versions.releases() if each != versions.CURRENT]
 NEWER = text("UPDATE alembic_version SET version_num = '9.0.0'")
 OLDEST = text("UPDATE schema_support SET oldest_release = :release")
 # As release 0.1.0 writes them when a person signs in.
@@ -46,7 +54,15 @@ def empty(database_url):
 @pytest.fixture
 def old(empty):
     """A database of release 0.1.0 with a row in every table."""
-    create_first_release(empty)
+    create_release(empty, "0.1.0")
+    fill(empty)
+    return empty
+
+
+@pytest.fixture(params=EARLIER)
+def earlier(request, empty):
+    """A database of each release before this one, with a row in every table."""
+    create_release(empty, request.param)
     fill(empty)
     return empty
 
@@ -78,26 +94,28 @@ def sign_in(database: Database, sid: str) -> None:
             connection.exec_driver_sql(statement.format(sid))
 
 
-def test_upgrade_of_release_0_1_0_makes_the_schema_of_schema_sql(old):
-    assert old.upgrade_schema(silent) == ("0.1.0", versions.CURRENT)
+def test_upgrade_of_each_release_makes_the_schema_of_schema_sql(earlier):
+    release = earlier.schema_version()
 
-    assert schema_of(old) == expected(old)
+    assert earlier.upgrade_schema(silent) == (release, versions.CURRENT)
+
+    assert schema_of(earlier) == expected(earlier)
 
 
-def test_upgrade_keeps_every_row_of_every_table(old):
-    before = rows(old)
+def test_upgrade_of_each_release_keeps_every_row_of_every_table(earlier):
+    before = rows(earlier)
     assert all(before.values())
 
-    old.upgrade_schema(silent)
+    earlier.upgrade_schema(silent)
 
-    assert {name: found for name, found in rows(old).items() if found} == before
+    assert {name: found for name, found in rows(earlier).items() if found} == before
 
 
 def test_newest_revision_is_the_version_of_schema_sql(empty):
     empty.apply_schema()
 
     assert empty.schema_version() == versions.CURRENT
-    assert versions.newest() == versions.CURRENT
+    assert versions.releases()[0] == versions.CURRENT
 
 
 def test_upgrade_interrupted_at_any_step_may_run_again(old):
@@ -261,3 +279,27 @@ def test_an_index_that_an_interruption_left_invalid_is_built_again(postgres_url)
 
     assert schema_of(old) == expected(old)
     old.close()
+
+
+def test_upgrade_on_sqlite_waits_for_a_writer_longer_than_the_service_does(
+    sqlite_url, monkeypatch
+):
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.0)
+    old = open_database(sqlite_url)
+    old.make()
+    create_first_release(old)
+    writer = sqlite3.connect(old.path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    begin, tries = sqlite.begin, []
+
+    def begin_until_the_writer_is_done(connection, *, durable):
+        tries.append(durable)
+        if len(tries) == 3:
+            writer.execute("ROLLBACK")
+        begin(connection, durable=durable)
+
+    monkeypatch.setattr(sqlite, "begin", begin_until_the_writer_is_done)
+
+    assert old.upgrade_schema(silent) == ("0.1.0", versions.CURRENT)
+    for each in (writer, old):
+        each.close()
