@@ -6,6 +6,7 @@ wrote no version: tables without one are its own.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -97,7 +98,7 @@ def require_current(connection: Connection) -> None:
         )
     if found == CURRENT:
         return
-    if found in releases():
+    if _is_older(found):
         raise SchemaMismatch(
             f"the database has the schema of release {found}, this release needs "
             f"{CURRENT}: run `flask --app wsgi upgrade`"
@@ -119,9 +120,11 @@ def upgrade(
     found = version_of(connection)
     if found is None or found == CURRENT:
         return found, CURRENT
-    if found not in releases():
+    if not _is_older(found):
         require_current(connection)
         return found, found
+    if found not in releases():
+        raise _unknown(found)
     _migrate(connection, CURRENT, report)
     return found, CURRENT
 
@@ -145,13 +148,20 @@ def _is_supported(connection: Connection) -> bool:
     return oldest is not None and _numbers(oldest) <= _numbers(CURRENT)
 
 
-def _numbers(release: str) -> list[int]:
-    return [int(part) for part in release.split(".")]
+def _is_older(release: str) -> bool:
+    # By its number, because a service asks every second while its node waits for its
+    # turn in an upgrade, and reading the revisions takes alembic.
+    return _numbers(release) < _numbers(CURRENT)
+
+
+def _numbers(release: str) -> list[float]:
+    parts = release.split(".")
+    return [int(part) if part.isdecimal() else math.inf for part in parts]
 
 
 def _unknown(found: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the schema of release {found} is newer than this release's ({CURRENT}): "
+        f"this release ({CURRENT}) does not know the schema of release {found}: "
         "install that release, or `restore` a backup made before it into an empty "
         "database"
     )
