@@ -46,7 +46,7 @@ def test_since_reads_page_by_page_to_the_end(trail, clock):
 def test_follow_yields_each_event_once_and_those_that_are_committed_late(trail, clock):
     """Another node may commit an event after one with a younger time."""
     first, late, last = (event(n, at=clock() + n) for n in (1, 2, 3))
-    arriving = iter([[first], [last], [late], []])
+    arriving = iter([[first], [last], [], [], [], [late]])
 
     def pause(seconds):
         assert seconds == LOOK_INTERVAL
