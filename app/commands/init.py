@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,36 +10,52 @@ import click
 from app.flows.ports import Ring, StoredKey
 
 from .administration import Administration, in_one_line
+from .output import meaning, print_record, prints, wants_json
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What `init` created."""
+
+    schema_created: bool = meaning("whether the database was empty")
+    platform_key: str | None = meaning("id of the platform key that was added, or null")
+    client_key: str | None = meaning("id of the client key that was added, or null")
 
 
 def command(administration: Administration) -> click.Command:
     """Return the command."""
 
+    @prints(Initialised)
     @click.command("init")
     def init() -> None:
         """Create the schema and the first keys; safe to repeat.
 
         A database of an older release is refused: `upgrade` migrates it.
         """
-        in_one_line(partial(_initialise, administration))
+        is_new = in_one_line(administration.schema.apply_schema)
+        added = in_one_line(lambda: _add_keys(administration))
+        if wants_json():
+            kids = {ring: key.kid for ring, key in added.items() if key}
+            record = Initialised(is_new, kids.get("platform"), kids.get("client"))
+            print_record(record)
+            return
+        click.echo(f"schema: {'created' if is_new else 'up to date'}")
+        for ring, key in added.items():
+            _report(ring, key)
 
     return init
 
 
-def _initialise(administration: Administration) -> None:
-    is_new = administration.schema.apply_schema()
-    click.echo(f"schema: {'created' if is_new else 'up to date'}")
+def _add_keys(administration: Administration) -> dict[Ring, StoredKey | None]:
     paths: dict[Ring, Path | None] = {
         "platform": administration.signing_key_path,
         "client": administration.client_jwk_path,
     }
-    for ring, algorithm in administration.keys.algorithms.items():
-        _report(
-            ring,
-            administration.keys.prepare.prepare(
-                ring, algorithm, imported=_read(paths[ring])
-            ),
-        )
+    prepare = administration.keys.prepare.prepare
+    return {
+        ring: prepare(ring, algorithm, imported=_read(paths[ring]))
+        for ring, algorithm in administration.keys.algorithms.items()
+    }
 
 
 def _read(path: Path | None) -> bytes | None:

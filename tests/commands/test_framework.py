@@ -14,7 +14,14 @@ from click.testing import CliRunner
 from app.commands import Administration, commands
 from app.commands.acting import confirm, unix_user, with_operator
 from app.commands.docs import PAGE, commands_page
-from app.commands.output import at, meaning, print_record, print_records, prints
+from app.commands.output import (
+    at,
+    meaning,
+    print_record,
+    print_records,
+    printed_record,
+    prints,
+)
 from app.config import VERSION
 
 if TYPE_CHECKING:
@@ -147,3 +154,13 @@ def test_reason_that_is_too_long_is_wrong_usage():
     def act(operator: Operator) -> None: ...
 
     assert CliRunner().invoke(act, ["--reason", "x" * 501]).exit_code == 2
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_every_command_declares_its_json(path):
+    command: click.Command = click.Group(commands={str(c.name): c for c in TOP})
+    for name in path:
+        command = cast("click.Group", command).commands[name]
+
+    is_group = isinstance(command, click.Group) and not command.invoke_without_command
+    assert is_group or printed_record(command) is not None

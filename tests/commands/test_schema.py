@@ -111,3 +111,17 @@ def _value(kind):
     if isinstance(kind, click.Choice):
         return kind.choices[0]
     return "-" if isinstance(kind, click.File) else "1"
+
+
+def test_init_prints_what_it_created_as_json(run):
+    first = json.loads(run("init", "--json").stdout)
+    again = json.loads(run("init", "--json").stdout)
+
+    assert first["schema_created"] is True
+    assert first["platform_key"]
+    assert first["client_key"]
+    assert again == {"schema_created": False, "platform_key": None, "client_key": None}
+
+
+def test_config_check_prints_its_lines_as_json(run):
+    assert json.loads(run("config", "check", "--json").stdout)["summary"]
