@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from app.flows.xrpc.allow_list import XrpcAllowList
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,7 +117,7 @@ def opened(open_service: Callable[..., Service], **changes: Any) -> Caller:
     settings = {"scope": SCOPE, "xrpc_allow": XrpcAllowList.parse(allow), **changes}
     service = open_service(**settings)
     browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    signs_in(service, browser, ALICE, username="alice")
     caller = Caller(service, browser)
     caller.gets(GET_SESSION)  # the PDS has named its nonce
     service.world.network.forget()

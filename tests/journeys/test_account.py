@@ -9,6 +9,7 @@ from tests.fakes.browser import Browser
 from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
@@ -19,9 +20,8 @@ SAFARI = (
 
 
 @pytest.fixture
-def laptop(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def laptop(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 @pytest.fixture

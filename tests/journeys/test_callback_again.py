@@ -13,6 +13,7 @@ from tests.fakes import faults
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.network import Answer, Sent
 from tests.fakes.page import Page
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ def asks(browser: Browser, url: str) -> Answer:
 
 @pytest.fixture
 def browser(service: Service) -> Browser:
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     return service.browser()
 
 

@@ -10,6 +10,7 @@ from tests.fakes.browser import Browser, query_of
 from tests.fakes.network import Answer
 from tests.fakes.world import World
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 ROSIE = "rosies.garden"
@@ -24,9 +25,8 @@ BY_PARTS = {
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def token_of(browser: Browser) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fakes.app import App
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def test_home_leads_to_login_or_to_the_account(browser: Browser) -> None:
 
 @pytest.fixture
 def app(service: Service) -> App:
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     return App(service).starts(ALICE)
 
 

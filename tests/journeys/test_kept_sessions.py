@@ -9,6 +9,7 @@ import pytest
 from app.atproto.errors import SessionEnded
 from app.atproto.http.types import Deadline
 from tests.fakes.pds import GET_SESSION
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from app.atproto.session.session import LiveSession
@@ -20,9 +21,8 @@ ALICE = "alice.skyhost.social"
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def restored(service: Service, index: int = 0) -> LiveSession:

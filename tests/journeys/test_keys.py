@@ -17,6 +17,7 @@ from app.flows.keys.life_cycle import LONGEST_LOGIN, RETIRED_MARGIN
 from tests.fakes.pds import GET_SESSION
 from tests.fakes.world import World
 from tests.service import Service, close, outside_of
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,9 +35,8 @@ NOTICED = 10
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 @pytest.fixture

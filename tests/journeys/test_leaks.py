@@ -22,6 +22,7 @@ from tests.journeys.test_keys import (
     verifies,
 )
 from tests.service import SECRET_KEY, Service, close, production
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from tests.fakes.browser import Browser
@@ -113,9 +114,8 @@ def operator(
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def test_every_section_has_a_test() -> None:

@@ -14,6 +14,7 @@ from tests.fakes.faults import REMOVED
 from tests.fakes.network import FakeNetwork
 from tests.fakes.world import World
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 REVOKE = "https://as.skyhost.social/oauth/revoke"
@@ -21,9 +22,8 @@ SESSION = "__Host-latchkey-session"
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def test_a_sign_out_ends_the_session_and_the_grant(

@@ -18,6 +18,7 @@ from tests.fakes.network import Answer, FakeNetwork
 from tests.fakes.world import World
 from tests.journeys.calling import ALICE, ALLOW, GET_SESSION, SCOPE
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 REVOKE = "https://as.skyhost.social/oauth/revoke"
 SESSION = "/auth/session"
@@ -33,8 +34,7 @@ def service(open_service: Callable[..., Service]) -> Service:
 def alice(service: Service) -> Browser:
     """Alice, in a browser where she stays signed in."""
     browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
-    return browser
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tests.fakes.app import App, confirms
 from tests.fakes.browser import Browser
 from tests.fakes.world import World
 from tests.service import Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 MOVED = "You have moved"
@@ -18,7 +19,7 @@ MOVED = "You have moved"
 @pytest.fixture
 def mover(browser: Browser, service: Service, world: World) -> Browser:
     """A new device of a person who signed up at one host and lives at another now."""
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     world.moves(world.alice, world.garden)
     world.clock.advance(3600)
     return browser

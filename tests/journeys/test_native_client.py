@@ -25,6 +25,7 @@ from app.native import (
 from tests.fakes.app import confirms, follows
 from tests.native.conftest import Later
 from tests.service import Service, close
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 LONGEST = 30.0
@@ -78,7 +79,7 @@ def idle(open_service, world):
 @pytest.fixture
 def home(idle):
     with served(idle):
-        idle.browser().signs_in(ALICE, username="alice")
+        signs_in(idle, idle.browser(), ALICE, username="alice")
         yield idle
 
 

@@ -13,6 +13,7 @@ from tests.fakes.cookies import Cookie
 from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
@@ -24,7 +25,7 @@ SIGNUP = f"{HOME}/auth/signup"
 @pytest.fixture
 def alice(service: Service) -> Browser:
     """Alice, who has a username, in a browser where she is not signed in."""
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     return service.browser()
 
 

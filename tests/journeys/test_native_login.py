@@ -15,6 +15,7 @@ from tests.fakes.app import App, Event, confirms, follows
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.world import World
 from tests.service import HOME, Prepared, Service, close
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 PENDING = Event("pending", "pending", {"status": "pending"})
@@ -23,7 +24,7 @@ PENDING = Event("pending", "pending", {"status": "pending"})
 @pytest.fixture
 def alice(service: Service) -> Browser:
     """Alice, who has a username, in a browser where she is not signed in."""
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     return service.browser()
 
 

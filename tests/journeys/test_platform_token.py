@@ -16,6 +16,7 @@ from tests.fakes.cookies import Cookie
 from tests.fakes.dpop import UNDATED, digest
 from tests.fakes.world import World
 from tests.service import HOME, Prepared, Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 HOST_COOKIE = "__Host-platform_token"
@@ -63,9 +64,8 @@ def signed_in(standing: Service) -> Browser:
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def test_a_sibling_verifies_the_cookie_offline(

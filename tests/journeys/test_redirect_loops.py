@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.signed import signs_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,9 +27,8 @@ def goes(browser: Browser, return_to: str = FORUM, **headers: str) -> Answer:
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def test_fourth_round_within_a_minute_shows_the_page(alice: Browser) -> None:

@@ -19,6 +19,7 @@ from tests.fakes.page import Page
 from tests.fakes.pds import GET_SESSION
 from tests.fakes.world import World
 from tests.service import Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
@@ -43,9 +44,8 @@ def standing(open_standing: Callable[..., Service]) -> Service:
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def asks(browser: Browser, scope: str, return_to: str = FORUM, **more: str) -> Page:

@@ -13,6 +13,7 @@ from app.factory.start import report_missing_keys
 from tests.fakes.world import World
 from tests.journeys.test_keys import calls, reads, runs
 from tests.service import SECRET_KEY, Service, close, production
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,9 +25,8 @@ NEW_KEY = bytes(range(32, 64))
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.browser import Browser
 from tests.fakes.page import Page
 from tests.service import Service
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,8 @@ EVIL = "https://evil.cafe"
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def alice(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def asks(

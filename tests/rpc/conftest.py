@@ -10,6 +10,7 @@ import pytest
 from app.factory.rpc import open_rpc
 from tests.rpc.running import App, Running
 from tests.service import Service, outside_of
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,5 +57,5 @@ def app(running: Running) -> Iterator[App]:
 @pytest.fixture
 def alice(service: Service) -> Browser:
     """Alice, who has a username, in a browser where she is not signed in."""
-    service.browser().signs_in("alice.skyhost.social", username="alice")
+    signs_in(service, service.browser(), "alice.skyhost.social", username="alice")
     return service.browser()

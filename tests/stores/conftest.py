@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from app.stores.encryption import Cipher
 from app.stores.sql import postgresql as postgresql_dialect
 from app.stores.sql.database import Database, open_database
+from tests.service import scratch
 from tests.stores.cluster import postgresql
 
 if TYPE_CHECKING:
@@ -27,6 +30,13 @@ def leases_use_the_fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def cipher() -> Cipher:
     return Cipher(SECRET_KEY)
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of the test, in memory where possible: each commit waits for a disk."""
+    with scratch(partial(tmp_path_factory.mktemp, "stores")) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -52,13 +62,31 @@ def postgres_url(postgres_cluster: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite_database(sqlite_url: str) -> Iterator[Database]:
-    yield from _with_tables(sqlite_url)
+def sqlite_database(
+    sqlite_url: str, sqlite_file: Path, tmp_path: Path
+) -> Iterator[Database]:
+    shutil.copy(sqlite_file, tmp_path / "latchkey.db")
+    opened = open_database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables, made once."""
+    path = tmp_path_factory.mktemp("schema") / "latchkey.db"
+    made = open_database(f"sqlite:///{path}")
+    made.apply_schema()
+    made.close()
+    return path
 
 
 @pytest.fixture
 def postgres_database(postgres_url: str) -> Iterator[Database]:
-    yield from _with_tables(postgres_url)
+    opened = open_database(postgres_url)
+    opened.apply_schema()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.process)])
@@ -77,10 +105,3 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
 def database(backend: str, request: pytest.FixtureRequest) -> Database:
     """A database with all tables and nothing in them."""
     return request.getfixturevalue(f"{backend}_database")
-
-
-def _with_tables(url: str) -> Iterator[Database]:
-    opened = open_database(url)
-    opened.apply_schema()
-    yield opened
-    opened.close()

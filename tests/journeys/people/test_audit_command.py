@@ -10,6 +10,7 @@ from tests.fakes.browser import Browser
 from tests.fakes.world import World
 from tests.journeys.people.commands import events, prints, runs
 from tests.service import Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
@@ -19,7 +20,7 @@ DAY = 86_400
 @pytest.fixture
 def people(service: Service, browser: Browser) -> None:
     browser.signs_in(ALICE, username="alice")
-    service.browser().signs_in(BOB, username="bobby")
+    signs_in(service, service.browser(), BOB, username="bobby")
 
 
 def names(found: list[dict[str, object]]) -> list[object]:

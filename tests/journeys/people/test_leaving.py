@@ -10,15 +10,15 @@ from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.journeys.people.commands import events, runs
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 LEAVE = "/auth/account/leave"
 
 
 @pytest.fixture
-def laptop(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def laptop(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 def leaves(browser: Browser, typed: str = "alice") -> Page:

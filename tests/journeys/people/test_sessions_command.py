@@ -9,6 +9,7 @@ from tests.fakes.browser import Browser
 from tests.fakes.world import World
 from tests.journeys.people.commands import events, prints, runs
 from tests.service import Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
@@ -16,9 +17,8 @@ BY_CAROL = {"operator": "carol", "reason": "leak"}
 
 
 @pytest.fixture
-def laptop(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def laptop(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 @pytest.fixture

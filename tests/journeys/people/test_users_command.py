@@ -12,6 +12,7 @@ from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.journeys.people.commands import events, prints, runs
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
@@ -20,9 +21,8 @@ BY_CAROL = {"operator": "carol", "reason": "spam"}
 
 
 @pytest.fixture
-def laptop(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
-    return browser
+def laptop(browser: Browser, service: Service) -> Browser:
+    return signs_in(service, browser, ALICE, username="alice")
 
 
 @pytest.fixture

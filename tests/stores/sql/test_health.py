@@ -59,6 +59,7 @@ def test_check_space_names_what_is_short(statvfs, words):
         require_space("/", statvfs)
 
 
+@pytest.mark.process
 def test_check_space_of_a_server_passes(postgres_database):
     health = DatabaseHealth(
         database=postgres_database, clock=FakeClock(), statvfs=disk(free=0)
