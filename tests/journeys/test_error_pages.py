@@ -279,7 +279,7 @@ def nothing_there(scene: Scene) -> Page:
 
 
 def a_method_not_offered(scene: Scene) -> Page:
-    return scene.posts("/auth/session")
+    return scene.posts("/auth/result")
 
 
 def a_huge_form(scene: Scene) -> Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
@@ -94,9 +95,18 @@ def test_a_unix_socket_serves_as_well(
         assert App(channel).initiates("alice.skyhost.social").session_id
 
 
-def calls_of(log: Collector) -> list[dict[str, Any]]:
-    """Return the calls: the web application has lines in the same log."""
-    return [line for line in log.requests() if line["agent"] == "grpc"]
+def calls_of(log: Collector, *, number: int = 1) -> list[dict[str, Any]]:
+    """Wait for the lines of some calls: they are written after the answer is sent.
+
+    The web application has lines in the same log.
+    """
+    ends = time.monotonic() + ANSWERS_WITHIN
+    while time.monotonic() < ends:
+        calls = [line for line in log.requests() if line["agent"] == "grpc"]
+        if len(calls) >= number:
+            return calls
+        time.sleep(0.01)
+    raise AssertionError(f"fewer than {number} calls are logged")
 
 
 def test_request_id_of_the_metadata_is_logged_and_returned(app: App):
@@ -106,18 +116,20 @@ def test_request_id_of_the_metadata_is_logged_and_returned(app: App):
         _, call = app.stub.InitiateLogin.with_call(
             request, metadata=(("x-request-id", "of-the-app-1"),)
         )
+        (line,) = calls_of(log)
 
     assert ("x-request-id", "of-the-app-1") in call.trailing_metadata()
-    assert [line["request_id"] for line in calls_of(log)] == ["of-the-app-1"]
+    assert line["request_id"] == "of-the-app-1"
 
 
 def test_refused_call_returns_a_request_id_of_our_own(app: App):
-    with collected() as log, pytest.raises(grpc.RpcError) as refused:
-        app.initiates("not a handle")
+    with collected() as log:
+        with pytest.raises(grpc.RpcError) as refused:
+            app.initiates("not a handle")
+        (line,) = calls_of(log)
 
     made = metadata_of(refused.value)["x-request-id"]
     assert len(made) == 16
-    (line,) = calls_of(log)
     assert (line["request_id"], line["code"]) == (made, "invalid_identifier")
     assert line["grpc_status"] == "INVALID_ARGUMENT"
 
@@ -127,7 +139,7 @@ def test_await_over_grpc_has_the_login_id_of_the_start(app: App, service: Servic
         started = app.initiates("alice.skyhost.social")
         service.rows("UPDATE native_logins SET status = 'denied', decided_at = 1")
         app.is_told(started.session_id)
+        begun, awaited = calls_of(log, number=2)
 
-    begun, awaited = calls_of(log)
     assert begun["login_id"] == awaited["login_id"]
     assert awaited["path"] == "AwaitLogin"
