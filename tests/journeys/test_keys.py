@@ -389,6 +389,45 @@ def test_sweep_rotates_by_itself_and_signs_no_person_out(
     assert first["client"] in published_by_client(service), "a session is bound to it"
 
 
+def test_copy_of_the_jwks_that_is_fifteen_minutes_old_verifies_every_token(
+    open_service: Callable[..., Service], world: World
+) -> None:
+    """A service needs to fetch nothing because of an unknown key id."""
+    service = open_service(key_rotation=DAY)
+    browser = service.browser()
+    browser.signs_in(ALICE, username="alice")
+    world.clock.advance(DAY - 20 * MINUTE)
+    copies, signed = [], set()
+
+    for _ in range(12):
+        world.clock.advance(5 * MINUTE)
+        runs(service, "sweep")
+        copies.append(published(service))
+        browser.visits("/auth/login")
+        signed.add(kid_of(token_of(browser)))
+        assert kid_of(token_of(browser)) in copies[max(0, len(copies) - 4)]
+
+    assert len(signed) == 2, "the key was rotated meanwhile"
+
+
+def test_sign_ins_go_on_at_a_host_that_keeps_our_metadata_for_ten_minutes(
+    open_service: Callable[..., Service], world: World
+) -> None:
+    """Requirement 3.11: the reference server does not fetch an unknown key."""
+    service = open_service(key_rotation=DAY)
+    service.browser().signs_in(ALICE, username="alice")
+    world.clock.advance(DAY - 20 * MINUTE)
+
+    # The host reads our metadata four minutes before the next key is published.
+    for _ in range(24):
+        world.clock.advance(4 * MINUTE)
+        runs(service, "sweep")
+        assert service.browser().signs_in(ALICE).error is None
+
+    bound = service.rows("SELECT DISTINCT client_kid FROM oauth_sessions")
+    assert len(bound) == 2, "the key was rotated meanwhile"
+
+
 def test_two_nodes_rotate_once(
     open_service: Callable[..., Service], world: World
 ) -> None:
