@@ -60,7 +60,7 @@ def show() -> Response | str:
         return see_other(url_for("signup.show", login=visit.mark))
     return render_template(
         "confirm.html",
-        page_title="Let an app in?",
+        page_title="Allow this app to sign in?",
         app_name=asked.login.app_name,
         user_code=asked.login.user_code,
         user=asked.user,

@@ -18,6 +18,9 @@ from app.flows.operator import Operator
 
 Returned = TypeVar("Returned")
 
+TAKES_ID = {"ignore_unknown_options": True}
+"""Settings of a command with a session or key id: base64url may begin with a dash."""
+
 MAX_REASON = 500
 """The longest reason, in characters."""
 

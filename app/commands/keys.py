@@ -15,7 +15,7 @@ from app.flows.keys.listing import KeyState
 from app.flows.operator import Operator
 from app.flows.ports import Ring, StoredKey
 
-from .acting import confirm, with_operator, yes_option
+from .acting import TAKES_ID, confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
 from .output import at, meaning, print_record, print_records, prints
 
@@ -157,8 +157,7 @@ def _import(administration: Administration) -> click.Command:
 
 def _drop(administration: Administration) -> click.Command:
     @prints(DroppedKey)
-    # A key id may begin with a hyphen, and is no option then.
-    @click.command("drop", context_settings={"ignore_unknown_options": True})
+    @click.command("drop", context_settings=TAKES_ID)
     @RING
     @click.argument("kid")
     @yes_option

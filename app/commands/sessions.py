@@ -15,7 +15,7 @@ from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
 from app.flows.ports import Session
 
-from .acting import confirm, with_operator, yes_option
+from .acting import TAKES_ID, confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
 from .output import at, meaning, print_record, print_records, prints, progress
 
@@ -65,7 +65,7 @@ def group(administration: Administration) -> click.Group:
         in_one_line(partial(_list, administration.people, who, limit))
 
     @prints(SessionsEnded)
-    @sessions.command("end")
+    @sessions.command("end", context_settings=TAKES_ID)
     @click.argument("sid", required=False)
     @click.option("--of", "who", metavar="WHO", help="End all of an account.")
     @click.option("--everybody", is_flag=True, help="End all of all accounts.")

@@ -153,7 +153,7 @@ MESSAGES: dict[tuple[str, str], Row] = {
         OTHER_ACCOUNT,
     ),
     ("server_invalid", ""): Row(
-        "We cannot rely on what {host} answers",
+        "{host} gave an invalid response",
         "Its answer breaks the rules that keep a sign-in safe, so we stopped. Try "
         "again later. If it happens again, tell the operator of that server, and give "
         "the reference.",
@@ -161,8 +161,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("server_invalid", "client_refused"): Row(
         "{host} does not accept sign-ins from us",
-        "Most likely that is our mistake and not yours. The people who run {platform} "
-        "find it in their log. Try again later.",
+        "Most likely that is our mistake and not yours. We've logged the problem for "
+        "{platform}'s team. Try again later.",
         TRY_AGAIN,
     ),
     ("server_invalid", "unfinished"): Row(
@@ -180,15 +180,15 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "neutral",
     ),
     ("login_expired", ""): Row(
-        "This sign-in is no longer open",
-        "Each one works once, and for a limited time. Start again; it takes only a "
+        "This sign-in link has expired",
+        "Each link works once, for a limited time. Start again: it takes only a "
         "moment.",
         START_AGAIN,
     ),
     ("login_expired", "native"): Row(
-        "This sign-in is no longer open",
-        "Each one works once, and for half an hour. Go back to the app and sign in "
-        "from there again.",
+        "This sign-in link has expired",
+        "Each link works once, for half an hour. Go back to the app and sign in from "
+        "there again.",
         MY_ACCOUNT,
         "neutral",
     ),
@@ -354,8 +354,7 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("too_many_requests", "pds"): Row(
         "Please wait {wait}",
-        "The host of this account wants fewer requests, so we leave it alone. Try "
-        "again in {wait}.",
+        "The host of this account is limiting requests. Try again in {wait}.",
         MY_ACCOUNT,
     ),
     ("too_many_requests", ""): Row(

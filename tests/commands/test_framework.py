@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.commands import Administration, commands
-from app.commands.acting import confirm, unix_user, with_operator
+from app.commands.acting import TAKES_ID, confirm, unix_user, with_operator
 from app.commands.docs import PAGE, commands_page
 from app.commands.output import (
     at,
@@ -164,3 +164,18 @@ def test_every_command_declares_its_json(path):
 
     is_group = isinstance(command, click.Group) and not command.invoke_without_command
     assert is_group or printed_record(command) is not None
+
+
+def test_id_that_begins_with_a_dash_is_an_argument():
+    seen: list[str] = []
+
+    @click.command(context_settings=TAKES_ID)
+    @click.argument("sid")
+    @click.option("--yes", is_flag=True)
+    def end(sid: str, yes: bool) -> None:
+        seen.append(f"{sid} {yes}")
+
+    for sid in ("-x_ab", "--xyz", "-yes"):
+        assert CliRunner().invoke(end, [sid, "--yes"]).exit_code == 0
+
+    assert seen == ["-x_ab True", "--xyz True", "-yes True"]

@@ -72,7 +72,7 @@ def test_client_made_from_the_reflection_signs_in(
         visitor.approve(account)
         visitor.choose_username(account.handle.partition(".")[0])
         assert begun["userCode"] in visitor.page.inner_text("main")
-        visitor.press("Yes, it is my app")
+        visitor.press("Allow")
         (event,) = heard
 
     told = event["completed"]
@@ -97,7 +97,7 @@ def test_an_app_is_let_in_although_the_listener_was_restarted(
             visitor.page.goto(begun.oauth_url)
             visitor.approve(account)
             visitor.choose_username(account.handle.partition(".")[0])
-            visitor.press("Yes, it is my app")
+            visitor.press("Allow")
         kept = waiting.result(PATIENCE)
 
     lab.secrets.add(kept.token)
@@ -114,7 +114,7 @@ def test_an_app_is_told_no(
     lab.secrets.add(begun.session_id)
     visitor.page.goto(begun.oauth_url)
     visitor.approve(account)
-    visitor.press("No, keep it out")
+    visitor.press("Don't allow")
 
     with pytest.raises(LoginDenied):
         app.await_login(begun.session_id)

@@ -71,7 +71,7 @@ def test_an_app_that_is_let_in_gets_a_token_that_works(
         visitor.choose_username(account.handle.partition(".")[0])
         assert visitor.path == "/auth/native/confirm"
         assert begun["user_code"] in visitor.page.inner_text("main")
-        visitor.press("Yes, it is my app")
+        visitor.press("Allow")
         completed = next(heard)
 
     lab.secrets.add(completed["token"])
@@ -97,10 +97,10 @@ def test_denied_app_gets_denied_and_no_grant(
         next(heard)
 
         follow(visitor, begun, account)
-        visitor.press("No, keep it out")
+        visitor.press("Don't allow")
 
         assert next(heard) == {"status": "denied"}
-    assert visitor.heading == "The app was kept out"
+    assert visitor.heading == "Access denied"
     assert visitor.token == mine
     assert len(lab.vault.oauth_sessions(account.did)) == 1
 
@@ -113,7 +113,7 @@ def test_an_app_that_signs_out_leaves_no_grant_at_the_host(
     begun = initiate(lab, http, account)
     with open_stream(lab, http, begun) as stream:
         follow(visitor, begun, account)
-        visitor.press("Yes, it is my app")
+        visitor.press("Allow")
         *_, completed = events(stream)
     lab.secrets.update(lab.vault.secrets(), {completed["token"]})
     held = {one.access_token: one for one in lab.vault.oauth_sessions(account.did)}

@@ -112,13 +112,13 @@ def is_asked(visitor: Visitor, run: Started) -> None:
 
 
 def say_yes(visitor: Visitor) -> None:
-    visitor.press("Yes, it is my app")
+    visitor.press("Allow")
     expect(visitor.page.locator("h1")).to_have_text("You can go back to the app")
 
 
 def say_no(visitor: Visitor) -> None:
-    visitor.press("No, keep it out")
-    expect(visitor.page.locator("h1")).to_have_text("The app was kept out")
+    visitor.press("Don't allow")
+    expect(visitor.page.locator("h1")).to_have_text("Access denied")
 
 
 def ask_who_i_am(lab: Laboratory, token: str) -> requests.Response:
@@ -227,7 +227,7 @@ def test_cancel_at_the_host_denies_the_app(
     code, told = terminal.is_told(run)
 
     assert (code, told["error"]) == (DENIED, "login_denied")
-    assert visitor.heading == "The app was kept out"
+    assert visitor.heading == "Access denied"
     assert terminal.runs_to_its_end("session")[0] == NOT_SIGNED_IN
     assert lab.vault.oauth_sessions(account.did) == []
 

@@ -114,10 +114,10 @@ def answer(visitor: Visitor, run: Started, account: Account, button: str) -> Non
     """Follow the program's link, compare its code, and press a button."""
     visitor.page.goto(run.address())
     visitor.approve(account)
-    expect(visitor.page.locator("h1")).to_have_text("Let an app in?")
+    expect(visitor.page.locator("h1")).to_have_text("Allow this app to sign in?")
     assert run.says(CODE) in visitor.page.inner_text("main")
     visitor.press(button)
-    expect(visitor.page.locator("h1")).not_to_have_text("Let an app in?")
+    expect(visitor.page.locator("h1")).not_to_have_text("Allow this app to sign in?")
 
 
 def test_the_program_signs_in_and_calls_a_service(
@@ -128,7 +128,7 @@ def test_the_program_signs_in_and_calls_a_service(
     tmp_path: Path,
 ) -> None:
     run = begin(member)
-    answer(visitor, run, member, "Yes, it is my app")
+    answer(visitor, run, member, "Allow")
 
     assert run.process.wait(WITHIN) == 0, run.progress.read_text()
     username = member.handle.partition(".")[0]
@@ -150,7 +150,7 @@ def test_the_program_is_told_no(
     tmp_path: Path,
 ) -> None:
     run = begin(member)
-    answer(visitor, run, member, "No, keep it out")
+    answer(visitor, run, member, "Don't allow")
 
     assert run.process.wait(WITHIN) == 1
     assert run.progress.read_text().endswith("not signed in: denied\n")
@@ -168,7 +168,7 @@ def test_the_program_goes_on_after_a_restart(
     run.address()
     with lab.network.processes.without(lab.service.program.name):
         pass
-    answer(visitor, run, member, "Yes, it is my app")
+    answer(visitor, run, member, "Allow")
 
     assert run.process.wait(WITHIN) == 0, run.progress.read_text()
     assert "Hello " in run.progress.read_text()

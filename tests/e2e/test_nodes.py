@@ -113,7 +113,7 @@ def test_app_that_awaits_on_one_node_hears_of_the_decision_on_the_other(
             visitor.approve(account)
             visitor.choose_username(account.handle.partition(".")[0])
             began = time.monotonic()
-            visitor.press("Yes, it is my app")
+            visitor.press("Allow")
             completed = next(heard)
 
     assert completed["did"] == account.did

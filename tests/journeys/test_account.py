@@ -134,7 +134,7 @@ def test_ending_all_others_leaves_this_one(
 
     page = ends(phone, "others")
 
-    assert "You are signed in on this device alone" in page.text
+    assert "Only this device is still signed in" in page.text
     signed_in = [b.is_signed_in() for b in (laptop, phone, tablet)]
     assert signed_in == [False, True, False]
     alive = [grant.alive for grant in world.skyhost.server.grants.all]

@@ -30,7 +30,7 @@ def test_account_that_moved_is_told_once_and_keeps_its_did(mover: Browser) -> No
 
     assert MOVED in page.text
     assert "lives at rosies.garden now, and no longer at as.skyhost.social" in page.text
-    assert "You are alice" in page.text
+    assert "Your account" in page.text
     assert MOVED not in mover.visits("/auth/account").text
 
 

@@ -88,7 +88,7 @@ def test_a_forwarded_link_is_stopped_at_the_question(
     page = asked(alice, app)
 
     assert app.status() == "pending"
-    assert "If somebody sent you a link, press No" in page.text
+    assert "If someone sent you a link, press Don't allow" in page.text
     page.presses(decision="deny")
     assert app.status() == "denied"
     [(ended,)] = service.rows("SELECT ended_at FROM sessions WHERE app_name NOT NULL")

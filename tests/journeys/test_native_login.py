@@ -172,7 +172,7 @@ def test_denied_confirmation_is_delivered_as_denied(
         page = confirms(alice, app, "deny")
         [denied] = stream.events()
 
-    assert "kept out" in page.text
+    assert "Access denied" in page.text
     assert denied == Event("denied", "denied", {"status": "denied"})
     assert app.status() == "denied"
     assert service.rows("SELECT 1 FROM sessions WHERE ended_at NOT NULL") == [(1,)]
@@ -190,7 +190,7 @@ def test_cancel_at_the_host_is_delivered_as_denied(app: App, alice: Browser) -> 
 
     assert denied.name == "denied"
     assert page.error == "access_denied"
-    assert "kept out" in page.text
+    assert "Access denied" in page.text
 
 
 def test_native_link_after_a_host_failure_leads_to_the_host_again(

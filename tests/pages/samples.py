@@ -47,7 +47,7 @@ UPGRADE: dict[str, Any] = {
     "is_over": False,
     "asks": [
         "add, change and delete your public records of app.relay.track",
-        "upload files of the kind image",
+        "upload images",
     ],
     "return_to": "https://forum.meadow.example/t/42?page=2",
     "scope": "repo:app.relay.track blob:image/*",
@@ -111,7 +111,7 @@ SIGNUP: dict[str, Any] = {
     "notice": None,
 }
 CONFIRM: dict[str, Any] = {
-    "page_title": "Let an app in?",
+    "page_title": "Allow this app to sign in?",
     "app_name": "Sketch for Desktop",
     "user_code": "WDJB-MJHT",
     "user": {"username": "alice", "handle": "alice.bsky.social"},

@@ -8,7 +8,7 @@ from app.failures.messages import LONGEST_FACT, MESSAGES, message_for
 
 JARGON = re.compile(
     r"\b(PDS|DPoP|PAR|JSON|HTTP|issuer|state|token|nonce|scope|metadata|exception"
-    r"|invalid|error|forbidden|denied|unauthorized)\b",
+    r"|error|forbidden|denied|unauthorized)\b",
     re.IGNORECASE,
 )
 FOR_PROGRAMS = {

@@ -305,7 +305,7 @@ def test_signing_out_claims_no_more_than_was_done(read):
     only_here = read("signed-out-only-here").one("main").text
 
     assert "bsky.social" in asked
-    assert "up to an hour" in asked
+    assert "up to another hour" in asked
     assert "asked" not in only_here
 
 

@@ -28,6 +28,12 @@ VERBS: Final[Mapping[str, str]] = {
     "update": "change",
     "delete": "delete",
 }
+FILES: Final[Mapping[str, str]] = {
+    "image/*": "images",
+    "video/*": "videos",
+    "audio/*": "audio files",
+    "text/*": "text files",
+}
 ACCOUNT: Final[Mapping[tuple[str, str], str]] = {
     ("email", "read"): "see your e-mail address",
     ("email", "manage"): "see and change your e-mail address",
@@ -68,8 +74,12 @@ def _rpc(permission: Permission) -> str:
 def _blob(permission: Permission) -> str:
     if "*/*" in permission.subjects:
         return "upload files of any kind"
-    kinds = [kind.removesuffix("/*") for kind in permission.subjects]
-    return f"upload files of the kind {_listed(kinds)}"
+    return f"upload {_listed([_files(kind) for kind in permission.subjects])}"
+
+
+def _files(kind: str) -> str:
+    """Return the files of a media type or of a range such as `image/*`."""
+    return FILES.get(kind, f"files of type {kind.removesuffix('/*')}")
 
 
 def _account(permission: Permission) -> str:

@@ -454,7 +454,7 @@ def test_disabling_denies_the_app_that_waits_for_an_answer(service: Service) -> 
     assert app.status() == "denied"
     after = page.presses(decision="allow")
     assert app.status() == "denied"
-    assert "kept out" in after.text
+    assert "Access denied" in after.text
 
 
 def test_disabling_keeps_the_token_from_an_app_that_was_allowed(

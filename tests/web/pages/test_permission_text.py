@@ -27,7 +27,7 @@ SERVICE = "did:web:api.relay.app%23play"
         ("blob:*/*", ["upload files of any kind"]),
         (
             "blob?accept=image/*&accept=video/mp4",
-            ["upload files of the kind image and video/mp4"],
+            ["upload images and files of type video/mp4"],
         ),
         (
             f"rpc:app.relay.play?aud={SERVICE}",
