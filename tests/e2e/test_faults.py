@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.crowd import OUTAGE, Crowd, Person
 from tests.e2e.laboratory import Laboratory
-from tests.e2e.test_nodes import tell
+from tests.e2e.test_nodes import tell, tell_that_nothing_is_lost
 from tests.e2e.visitor import Visitor
 from tests.lab.network import ALONE, Account
 from tests.lab.processes import NotHealthy
@@ -118,6 +118,7 @@ def test_fault_of_the_only_node_loses_no_session_and_no_login(
         assert not crowd.unexpected(OUTAGE | {"broken"})
         assert crowd.seen["keys 200"]
         require_finished(visitor, alone, alice, account)
+        tell_that_nothing_is_lost(capsys)
 
 
 def require_finished(

@@ -80,6 +80,11 @@ def tell(capsys: pytest.CaptureFixture[str], what: str, crowd: Crowd) -> None:
             print(f"  {times:>6} {outcome}")
 
 
+def tell_that_nothing_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print("  lost: no session, and not the login that had begun before")
+
+
 @pytest.mark.parametrize(("here", "there"), [("a", "b"), ("b", "a")])
 def test_login_that_began_on_one_node_is_finished_on_the_other(
     nodes: Nodes, visitor: Visitor, account: Account, here: str, there: str
@@ -224,3 +229,4 @@ def test_fault_signs_no_one_out_and_loses_no_login(
     assert not crowd.unexpected(fault.seen)
     finish(visitor, account, "b")
     require_signed_in(nodes, alice, bob)
+    tell_that_nothing_is_lost(capsys)
