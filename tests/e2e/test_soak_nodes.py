@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from tests.e2e.crowd import Crowd, Person
+from tests.e2e.crowd import GOOD, Crowd, Person
 from tests.e2e.gauges import Gauges
 from tests.e2e.ledger import grants
 from tests.e2e.nodes import Nodes
@@ -129,7 +129,10 @@ def test_nodes_outlive_a_soak(nodes: Nodes, capsys: pytest.CaptureFixture[str]) 
         workers = [
             Worker(refreshing(nodes, people), REFRESH_EVERY),
             Worker(login_at(nodes, DEAD_HOST, "dead"), 0.5),
-            *(Worker(login_at(nodes, SLOW_HOST, "slow")) for _ in range(SLOW_LOGINS)),
+            *(
+                Worker(login_at(nodes, SLOW_HOST, "slow"), 1.0)
+                for _ in range(SLOW_LOGINS)
+            ),
             *(Worker(awaiting(nodes, people)) for _ in range(STREAMS)),
         ]
         with ExitStack() as load:
@@ -165,8 +168,7 @@ def judge(gauges: Gauges, seen: Counter[str], signed_in: int, refreshes: int) ->
     unexplained = {
         what: times
         for what, times in seen.items()
-        if what not in EXPLAINED
-        and what.split()[-1] not in {"200", "204", "303", "ended"}
+        if what not in EXPLAINED and what.split()[-1] not in {*GOOD, "202", "ended"}
     }
     warm, end = gauges.second_quarter(), gauges.last_quarter()
     assert not unexplained
