@@ -14,6 +14,8 @@ from alembic import op
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError
 
+from app.stores.sql.postgresql import TABLE_TIMEOUT
+
 TRIES: Final = 60
 PAUSE: Final = 1.0
 """Seconds in which the service works off what waited behind a step."""
@@ -34,15 +36,19 @@ def add_column(table: str, column: str, kind: str) -> None:
 def create_index(name: str, on: str) -> None:
     """Create an index; `on` is the table with its columns, as in schema.sql.
 
-    An upgrade of PostgreSQL builds it while others write. What an interrupted build
-    leaves behind is marked invalid there, and dropped here.
+    An upgrade of PostgreSQL builds it while others write, and waits for transactions
+    that are older, such as a backup, without holding up others. What an interrupted
+    build leaves behind is marked invalid there, and dropped here.
     """
     if not _is_concurrent():
         execute(f"CREATE INDEX IF NOT EXISTS {name} ON {on}")
         return
-    if op.get_bind().execute(INVALID_INDEX, {"name": name}).scalar():
+    connection = op.get_bind()
+    connection.exec_driver_sql("SET SESSION lock_timeout = 0")
+    if connection.execute(INVALID_INDEX, {"name": name}).scalar():
         execute(f"DROP INDEX CONCURRENTLY {name}")
     execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
+    connection.exec_driver_sql(f"SET SESSION lock_timeout = '{TABLE_TIMEOUT}'")
 
 
 def name_oldest(release: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import text
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from app.flows.errors import StorageFailed
 from app.stores.errors import SchemaMismatch
 from app.stores.migrations import steps
-from app.stores.sql import sqlite, versions
+from app.stores.sql import postgresql, sqlite, versions
 from app.stores.sql.database import Database, open_database
 from tests.stores import racers
 from tests.stores.racers import race
@@ -25,6 +26,10 @@ from tests.stores.releases import (
 
 EARLIER = [each for each in versions.releases() if each != versions.CURRENT]
 NEWER = text("UPDATE alembic_version SET version_num = '9.0.0'")
+WAITS = text(
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'"
+)
 OLDEST = text("UPDATE schema_support SET oldest_release = :release")
 # As release 0.1.0 writes them when a person signs in.
 SIGN_IN = (
@@ -304,4 +309,35 @@ def test_upgrade_on_sqlite_waits_for_a_writer_longer_than_the_service_does(
 
     assert old.upgrade_schema(silent) == ("0.1.0", versions.CURRENT)
     for each in (writer, old):
+        each.close()
+
+
+@pytest.mark.process
+def test_an_index_waits_for_an_older_transaction_such_as_a_backup(
+    postgres_url, monkeypatch
+):
+    monkeypatch.setattr(postgresql, "TABLE_TIMEOUT", "1ms")
+    old, service = open_database(postgres_url), open_database(postgres_url)
+    create_first_release(old)
+    backup = ExitStack()
+    reader = backup.enter_context(service.snapshot())
+    reader.exec_driver_sql("SELECT count(*) FROM users")
+    waiting: list[threading.Thread] = []
+
+    def report(step: str) -> None:
+        if step.startswith("CREATE INDEX") and not waiting:
+            waiting.append(threading.Thread(target=end_once_waited_for))
+            waiting[0].start()
+
+    def end_once_waited_for() -> None:
+        with service.read() as connection:
+            while not connection.execute(WAITS).scalar():
+                """The index is not built yet."""
+        backup.close()
+
+    old.upgrade_schema(report)
+    waiting[0].join()
+
+    assert schema_of(old) == expected(old)
+    for each in (old, service):
         each.close()
