@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from app.flows.errors import UsernameTaken
+from app.atproto.syntax.grammar import Did
+from app.flows.errors import InvitationEnded, UsernameTaken
 from app.flows.keys.change import ChangeRing
 from app.flows.keys.prepare import PrepareKeys
 from app.flows.sweep import Sweep, Swept
@@ -25,6 +26,7 @@ from app.stores.logins import native_login_events
 from app.stores.logins.auth_requests import SqlStateStore
 from app.stores.logins.native_login_events import SqlNativeLoginEvents
 from app.stores.logins.native_logins import SqlNativeLogins
+from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.users import SqlUsers
@@ -35,8 +37,6 @@ from tests.stores.samples import ALICE, user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from app.atproto.syntax.grammar import Did
 
 SECRET_KEY = bytes(range(32))
 TIMEOUT = 60.0
@@ -107,6 +107,46 @@ def sign_up(database: Database, person: tuple[Did, str]) -> str:
         return SqlUsers(database).add(wanted, skeleton="allce").username
     except UsernameTaken:
         return ""
+
+
+def rename_away(database: Database, names: Sequence[str]) -> int:
+    """Give the account of Alice one name after the other; each one before is held."""
+    accounts = SqlAccounts(database)
+    for name in names:
+        current = accounts.by_did(ALICE)
+        if current is not None:
+            accounts.rename(
+                current, name, skeleton=name, now=NOON, held_until=NOON + 100
+            )
+    return len(names)
+
+
+def take_names(database: Database, names: Sequence[str]) -> list[str]:
+    """Sign up with each name again and again; return those that were got."""
+    users, got = SqlUsers(database), []
+    for number in range(100):
+        for name in names:
+            person = Did(f"did:plc:{name}{number}")
+            try:
+                users.add(user(did=person, username=name), skeleton=name)
+            except UsernameTaken:
+                continue
+            got.append(name)
+    return got
+
+
+def join_by_invitation(database: Database, given: tuple[str, Sequence[str]]) -> int:
+    """Sign people up with one invitation; return how many it let in."""
+    secret, people = given
+    users, joined = SqlUsers(database), 0
+    for name in people:
+        someone = user(did=Did(f"did:plc:{name}"), username=name)
+        try:
+            users.add(someone, skeleton=name, invitation=secret)
+        except InvitationEnded:
+            continue
+        joined += 1
+    return joined
 
 
 def make_first_key(database: Database, ring: Any) -> str | None:

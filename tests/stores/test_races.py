@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from app.flows.people.invitations import Invitation
 from app.stores.keys import SqlSigningKeys
 from app.stores.logins.auth_requests import SqlStateStore
+from app.stores.people.invitations import SqlInvitations
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.users import SqlUsers
+from tests.fakes.clock import NOON
 from tests.stores import racers
 from tests.stores.racers import race
-from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
+from tests.stores.samples import ALICE, BOB, auth_request, oauth_session, user
 
 pytestmark = pytest.mark.process
 
@@ -60,6 +63,43 @@ def test_a_person_racing_herself_gets_one_account_twice(database, database_url):
     names = race(racers.sign_up, database_url, wishes)
 
     assert set(names) == {SqlUsers(database).get(ALICE).username}
+
+
+def test_a_name_that_is_given_up_goes_to_none_of_those_who_wait_for_it(
+    database, database_url
+):
+    """The hold is there when the name is free, also for a sign-up that waited."""
+    SqlUsers(database).add(user(username="first"), skeleton="first")
+    names = ["second", "first"]
+    racers.rename_away(database, names)
+    racing = [(racers.rename_away, names * 60), *[(racers.take_names, names)] * 3]
+
+    _, *got = racers.race_each(racing, database_url)
+
+    assert got == [[], [], []]
+
+
+def test_invitation_lets_as_many_in_as_it_may_however_many_race_for_it(
+    database, database_url
+):
+    invitation = Invitation(
+        invitation_id="invitation-1",
+        uses=7,
+        used=0,
+        created_by="carol",
+        created_at=NOON,
+        expires_at=NOON + 100,
+    )
+    SqlInvitations(database).add(invitation, secret="secret")
+    people = [
+        ("secret", [f"p{process}x{number}" for number in range(10)])
+        for process in range(PROCESSES)
+    ]
+
+    joined = race(racers.join_by_invitation, database_url, people)
+
+    assert sum(joined) == 7
+    assert SqlInvitations(database).list()[0].used == 7
 
 
 def test_processes_that_start_together_make_one_first_key(
