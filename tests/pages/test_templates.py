@@ -1,8 +1,10 @@
 """What the templates make of their context, without a browser."""
 
 import re
+from functools import cache
 
 import pytest
+from flask import Flask
 
 from tests.pages.markup import Page
 from tests.pages.preview import create_preview
@@ -31,16 +33,25 @@ def client():
     return create_preview().test_client()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def read(client):
+    """Return a function that reads the page of a sample, rendered once."""
+
+    @cache
     def read(name: str) -> Page:
         return Page(client.get(f"/{name}").text)
 
     return read
 
 
+@cache
+def preview() -> Flask:
+    """Return one application, with its compiled templates."""
+    return create_preview()
+
+
 def render(template: str, **context) -> str:
-    app = create_preview()
+    app = preview()
     with app.test_request_context():
         return app.jinja_env.get_template(template).render(context)
 
