@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from app.atproto.events import CallbackReceived
-from app.config import VERSION, Settings, SettingsInvalid
+from app.config import VERSION, Problem, Settings, SettingsInvalid
 from app.stores.sql.database import open_database
 from app.stores.statistics import SqlStatistics
 from app.telemetry.context import bind, login_id_of_hash
@@ -28,7 +28,11 @@ UMASK = 0o007
 
 
 def open_observer(settings: Settings) -> Observer:
-    """Return what counts events in this process: `ignore` without METRICS_BIND."""
+    """Return what counts events in this process: `ignore` without METRICS_BIND.
+
+    Raises:
+        SettingsInvalid: the directory of the counts cannot be used.
+    """
     if settings.metrics_bind is None:
         return ignore
     from prometheus_client import CollectorRegistry  # noqa: PLC0415 - only if wanted
@@ -36,7 +40,10 @@ def open_observer(settings: Settings) -> Observer:
     from app.metrics.directory import count_in, directory_of  # noqa: PLC0415
     from app.metrics.recorder import Recorder  # noqa: PLC0415
 
-    count_in(directory_of(settings.database_url))
+    try:
+        count_in(directory_of(settings.database_url))
+    except OSError as error:
+        raise SettingsInvalid([Problem("metrics_bind", str(error))]) from error
     plc = urlsplit(settings.plc_url).hostname or ""
     return Recorder(CollectorRegistry(), plc=plc).observe
 

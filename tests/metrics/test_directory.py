@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from app.config import Settings, SettingsInvalid
+from app.factory.metrics import open_observer
 from app.metrics.directory import clean, count_in, directory_of, merge, registry_of
 from tests.metrics.scraped import Scrape
 
@@ -93,6 +95,17 @@ def test_directory_of_another_user_is_refused(tmp_path: Path):
 
     with pytest.raises(PermissionError):
         count_in(tmp_path)
+
+
+def test_start_with_a_directory_of_another_user_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tmp_path.chmod(0o777)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    settings = Settings(metrics_bind="127.0.0.1:9464")
+
+    with pytest.raises(SettingsInvalid, match=r"^LATCHKEY_METRICS_BIND: .* not ours"):
+        open_observer(settings)
 
 
 def test_directory_is_one_for_each_database(monkeypatch: pytest.MonkeyPatch):

@@ -191,3 +191,25 @@ def test_process_with_an_invalid_setting_exits_with_one_line(tmp_path: Path):
     assert log == [
         "LATCHKEY_BIND: 'here' is no IP address with a port, as in 127.0.0.1:8000"
     ]
+
+
+def test_log_lines_of_requests_at_the_same_time_have_their_own_ids(tmp_path: Path):
+    """Each greenlet has a context of its own, also while a body is streamed."""
+    names = [f"request-{number:02}" for number in range(24)]
+    settings = {"LATCHKEY_LOG_FORMAT": "json"}
+    with (
+        serving("tests.serving.steps:app", tmp_path, **settings) as server,
+        ThreadPoolExecutor(len(names)) as pool,
+    ):
+        list(
+            pool.map(
+                lambda name: server.get(f"/?{name}", {"X-Request-Id": name}), names
+            )
+        )
+
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    steps = [line for line in lines if line["logger"] == "steps"]
+    assert len(steps) == 4 * len(names)
+    for line in steps:
+        name = line["message"].partition(" ")[0]
+        assert (line["request_id"], line["login_id"]) == (name, name)
