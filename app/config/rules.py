@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SYMMETRIC = "HS256"
 SHORTEST_TOKEN = 60
+SHORTEST_AUDIT = 86_400
 LONGEST_SESSION = 400 * 86400  # no browser keeps a cookie longer
 DEVELOPMENT_PORT = 8000
 IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
@@ -214,6 +215,8 @@ def _lifetimes(settings: Derived) -> Iterator[Problem]:
     if settings.session_lifetime > LONGEST_SESSION:
         reason = "must be at most 400d, the longest that browsers keep a cookie"
         yield Problem("session_lifetime", reason)
+    if settings.audit_lifetime < SHORTEST_AUDIT:
+        yield Problem("audit_lifetime", "must be at least 1d")
 
 
 def _secrets(settings: Derived) -> Iterator[Problem]:
