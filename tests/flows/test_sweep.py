@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from app.atproto.errors import HostUnreachable
+from app.flows.errors import StorageFailed
 from app.flows.native.wait import DELIVERY_WINDOW
 from app.flows.sweep import (
     AT_ONCE,
@@ -148,6 +149,18 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         keys=2,
     )
     assert set(expired.rows.values()) == {0}
+
+
+def test_keys_that_do_not_open_keep_nothing_else_from_being_swept(sweep, expired):
+    def keep_keys():
+        raise StorageFailed("encrypted under another key")
+
+    expired.rows = {"cache_entries": 2}
+
+    with pytest.raises(StorageFailed):
+        replace(sweep, keep_keys=keep_keys).run()
+
+    assert expired.rows["cache_entries"] == 0
 
 
 def test_a_sweep_of_nothing_deletes_nothing(sweep, pauses):
