@@ -177,6 +177,12 @@ class Variables(BaseSettings):
         "For how long no other account may have a username that was given up, by a "
         "change or with a deleted account.",
     )
+    users_visible: Annotated[str, one_of("signed_in", "none")] = setting(
+        "signed_in",
+        "Who may ask `/auth/users` for username, DID, handle and day of sign-up of the "
+        "platform's accounts: services and pages of people who are `signed_in`, or "
+        "`none`.",
+    )
     native_confirmation: Switch = setting(
         "on",
         "Native apps: the browser asks before an app is let in, and shows a code to "

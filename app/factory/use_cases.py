@@ -21,6 +21,7 @@ from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.flows.people.admission import Admission
 from app.flows.people.deletion import DeleteAccount, LeavePlatform
+from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.people.usernames import Usernames
@@ -163,6 +164,12 @@ def open_use_cases(parts: Parts) -> UseCases:
             seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
             observe=observe,
+        ),
+        look_up_accounts=LookUpAccounts(
+            identify=identify,
+            accounts=stores.accounts,
+            rates=limits,
+            is_visible=settings.users_visible == "signed_in",
         ),
         list_revocations=ListRevocations(
             sessions=stores.sessions,

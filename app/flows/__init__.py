@@ -18,6 +18,7 @@ from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.flows.people.admission import Admission
 from app.flows.people.deletion import LeavePlatform
+from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.sessions.devices import Devices
@@ -44,6 +45,7 @@ class UseCases:
     logout: Logout
     logout_by_token: LogoutByToken
     list_revocations: ListRevocations
+    look_up_accounts: LookUpAccounts
     devices: Devices
     admission: Admission
     leave: LeavePlatform

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+from sqlalchemy import Text, bindparam, text
 
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User
@@ -12,7 +12,7 @@ from app.stores.people.username_holds import hold, is_held, release
 from app.stores.sql.records import columns_of, fetching
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import TextualSelect
 
@@ -36,6 +36,13 @@ SEARCH = fetching(
     ORDER BY username LIMIT :limit
     """,
 )
+AMONG = fetching(
+    COLUMNS,
+    f"""
+    {SELECT} WHERE (did IN :names OR username IN :names) AND disabled_at IS NULL
+    ORDER BY username
+    """,
+).bindparams(bindparam("names", expanding=True, type_=Text))
 DISABLE = text("""
     UPDATE users SET disabled_at = :now WHERE did = :did AND disabled_at IS NULL
 """)
@@ -65,6 +72,12 @@ class SqlAccounts:
     def by_username(self, username: str) -> User | None:
         """Return the account with a username, in lower case."""
         return next(iter(self._found(BY_USERNAME, username)), None)
+
+    def among(self, names: Collection[str]) -> Sequence[User]:
+        """Return the accounts that are not disabled, by username or DID."""
+        with self._database.read() as connection:
+            result = connection.execute(AMONG, {"names": list(names)})
+            return [User(**row) for row in result.mappings()]
 
     def by_handle(self, handle: Handle) -> Sequence[User]:
         """Return the accounts whose handle was noted at their last sign-in."""

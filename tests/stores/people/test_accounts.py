@@ -137,3 +137,13 @@ def test_sign_up_with_a_held_name_is_refused_and_stores_nothing(accounts, users,
     assert users.get(BOB) is None
     later = user(did=BOB, username="alice", created_at=NOON + HELD)
     assert users.add(later, skeleton="allce").did == BOB
+
+
+def test_among_returns_accounts_by_username_and_did_but_no_disabled_one(
+    accounts, alice, bob
+):
+    names = ["bob", ALICE, "unknown", "bob"]
+    assert [one.did for one in accounts.among(names)] == [ALICE, BOB]
+
+    accounts.disable(BOB, 1.0)
+    assert [one.did for one in accounts.among(names)] == [ALICE]

@@ -1,0 +1,75 @@
+"""GET /auth/users: accounts of the platform, for its services and signed-in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import NotFound
+
+from app.flows.ports import User
+from app.web import cookies
+from app.web.context import flows
+from app.web.requests import bearer_token
+from app.web.security import cors
+from app.web.security.access import access
+
+bp = Blueprint("users", __name__)
+
+CACHE = "private, max-age=60"
+
+
+@bp.get("/auth/users/<who>", provide_automatic_options=False)
+@access("call")
+def show(who: str) -> Response:
+    """Answer for one username or DID; 404 for an unknown or disabled account."""
+    found = _found([who])
+    if not found:
+        raise NotFound
+    return _cached(jsonify(_described(found[0])))
+
+
+@bp.get("/auth/users", provide_automatic_options=False)
+@access("call")
+def batch() -> Response:
+    """Answer for each `id` of the query, at most 100; others are left out."""
+    found = _found(request.args.getlist("id"))
+    return _cached(jsonify(users=[_described(user) for user in found]))
+
+
+@bp.route("/auth/users", methods=["OPTIONS"], provide_automatic_options=False)
+@bp.route("/auth/users/<who>", methods=["OPTIONS"], provide_automatic_options=False)
+@access("call")
+def preflight(who: str = "") -> Response:  # noqa: ARG001 -- the answer is the same
+    """Tell a browser that a page of the platform may ask (CORS)."""
+    return Response(status=204)
+
+
+@bp.after_request
+def finish(response: Response) -> Response:
+    """Let pages of the platform read the answer."""
+    cors.allow(response, exposed="")
+    return response
+
+
+def _found(names: Collection[str]) -> Sequence[User]:
+    bearer = bearer_token()
+    tokens = [bearer] if bearer else cookies.platform_tokens()
+    return flows().look_up_accounts(names, tokens=tokens)
+
+
+def _described(user: User) -> dict[str, str | None]:
+    since = datetime.fromtimestamp(int(user.created_at), UTC)
+    return {
+        "did": user.did,
+        "username": user.username,
+        "handle": user.handle,
+        "since": since.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _cached(response: Response) -> Response:
+    response.headers["Cache-Control"] = CACHE
+    response.vary.update(("Cookie", "Authorization"))
+    return response
