@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from .bounds import print_bounds
 from .client import Cost, Latchkey, Library, Spent, identifiers
 from .hosts import Hosts, open_hosts
 from .peer import open_peer
@@ -55,6 +56,8 @@ def _measure(
     _print_steps(latchkey, hosts, repetitions=-(-repetitions // 3))
     hosts("pace", request=request, connection=0.0)
     _compare(latchkey, hosts, repetitions=repetitions)
+    hosts("pace", request=0.0, connection=0.0)
+    print_bounds(partial(_cpu_of_one, latchkey, hosts), rounds=4 * repetitions)
 
 
 def _print_steps(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> None:
@@ -140,6 +143,12 @@ def _compare(latchkey: Latchkey, hosts: Hosts, *, repetitions: int) -> None:
                 hosts("settle", handle=handle, by="txt")
                 spent[name].append(sign_in(handle, approve))
     _print_comparison({name: costs[WARM_UP:] for name, costs in spent.items()})
+
+
+def _cpu_of_one(latchkey: Latchkey, hosts: Hosts) -> float:
+    handle = next(NAMES)
+    hosts("settle", handle=handle, by="txt")
+    return latchkey.sign_in(handle, partial(_approve, hosts)).both
 
 
 def _print_comparison(spent: dict[str, list[Spent]]) -> None:
