@@ -105,10 +105,13 @@ class Expired(Protocol):
     def orphans(
         self, *, created_before: float, now: float, limit: int
     ) -> Sequence[Orphan]:
-        """Return grants without a live session, the least often returned first."""
+        """Return grants without a live session, the least often tried first."""
+
+    def count_try(self, orphan: Orphan) -> None:
+        """Count that a sweep is about to revoke this grant."""
 
     def give_up(self, runs: int, *, now: float) -> int:
-        """Delete grants without a live session that were returned so many times."""
+        """Delete grants without a live session that were tried so many times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +250,8 @@ class Sweep:
                 break
             limit = Deadline.after(min(REVOCATION_LIMIT, deadline.remaining()))
             try:
+                # First, so that a grant whose revocation ends the process counts too.
+                self.expired.count_try(orphan)
                 self.revoke(orphan.did, orphan.session_id, limit)
             except (AtprotoError, StorageFailed) as error:
                 log.warning("a grant of %s is not revoked: %s", orphan.issuer, error)

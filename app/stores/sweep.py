@@ -91,7 +91,7 @@ ORPHANS = fetching(
     ORDER BY COALESCE(sweep_runs, 0), created_at LIMIT :limit
     """,  # noqa: S608 - our names
 )
-COUNT_RUN = text("""
+COUNT_TRY = text("""
     UPDATE oauth_sessions SET sweep_runs = COALESCE(sweep_runs, 0) + 1
     WHERE did = :did AND session_id = :session_id
 """)
@@ -126,16 +126,20 @@ class SqlExpired:
     def orphans(
         self, *, created_before: float, now: float, limit: int
     ) -> Sequence[Orphan]:
-        """Return grants without a live session, the least often returned first."""
+        """Return grants without a live session, the least often tried first."""
         wanted = {"created_before": int(created_before), "now": now, "limit": limit}
-        with self._database.write(durable=False) as connection:
+        with self._database.read() as connection:
             rows = connection.execute(ORPHANS, wanted).mappings().all()
-            if rows:
-                connection.execute(COUNT_RUN, [dict(row) for row in rows])
         return [Orphan(**row) for row in rows]
 
+    def count_try(self, orphan: Orphan) -> None:
+        """Count that a sweep is about to revoke this grant."""
+        key = {"did": orphan.did, "session_id": orphan.session_id}
+        with self._database.write(durable=False) as connection:
+            connection.execute(COUNT_TRY, key)
+
     def give_up(self, runs: int, *, now: float) -> int:
-        """Delete grants without a live session that were returned so many times."""
+        """Delete grants without a live session that were tried so many times."""
         with self._database.write(durable=False) as connection:
             return connection.execute(GIVE_UP, {"runs": runs, "now": now}).rowcount
 

@@ -24,7 +24,7 @@ from app.atproto.syntax.foreign_json import parse_json
 from app.atproto.syntax.grammar import parse_did, parse_handle
 from app.flows.sessions.session import SignedIn
 
-from .context import site
+from .context import flows, site
 
 SESSION = "latchkey-session"
 REMEMBERED = "latchkey-accounts"
@@ -115,13 +115,23 @@ def platform_tokens() -> list[str]:
 
     A browser sends several cookies of one name when they were set for several domains
     or paths. A stale one may come first, so callers try each of them. The cookie's
-    former name counts as well, because an upgrade signs no person out, but only beside
-    our session cookie: sibling hosts can set the former name and no `__Host-` cookie.
+    former name counts as well, because an upgrade signs no person out.
     """
-    here, sent = site(), request.cookies
-    name = here.former_cookie_name
-    former = sent.getlist(name) if name is not None and session_secret() else []
-    return [*sent.getlist(here.cookie_name), *former][:MOST_TOKENS]
+    named = request.cookies.getlist(site().cookie_name)
+    return [*named, *_former_tokens()][:MOST_TOKENS]
+
+
+def _former_tokens() -> list[str]:
+    """Return the tokens in cookies of the former name that are this browser's own.
+
+    Sibling hosts can set the former name, and no `__Host-` cookie: only a token of the
+    session that our session cookie opens counts.
+    """
+    name, secret = site().former_cookie_name, session_secret()
+    if name is None or secret is None or name not in request.cookies:
+        return []
+    tokens = request.cookies.getlist(name)[:MOST_TOKENS]
+    return flows().identify.issued_for(secret, tokens)
 
 
 def set_platform_token(response: Response, token: str) -> None:

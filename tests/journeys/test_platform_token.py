@@ -373,6 +373,22 @@ def test_token_in_a_cookie_of_the_former_name_is_ignored_without_a_session_cooki
     assert visitor.visits("/auth/verify").status == 401
 
 
+def test_token_of_another_session_in_a_cookie_of_the_former_name_is_ignored(
+    open_service: Callable[..., Service],
+) -> None:
+    """A sibling host sets it for a visitor who is signed in, whose token is over."""
+    service = open_service(cookie_domain=None)
+    attacker, visitor = service.browser(), service.browser()
+    attacker.signs_in("bob.skyhost.social", username="bob")
+    visitor.signs_in(ALICE, username="alice")
+    token = cookie_of(attacker, HOST_COOKIE).value
+    visitor.jar.receive(HOME, [f"{HOST_COOKIE}=; Path=/; Secure; Max-Age=0"])
+    visitor.jar.receive(HOME, [f"platform_token={token}; Path=/; Secure"])
+
+    assert visitor.visits("/auth/session").status == 401
+    assert visitor.visits("/auth/verify").status == 401
+
+
 def test_logout_deletes_a_cookie_of_the_former_name(
     open_service: Callable[..., Service],
 ) -> None:

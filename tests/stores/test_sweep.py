@@ -117,8 +117,12 @@ def test_old_audit_events_go(expired, database, clock):
 
 
 def orphans(expired, clock, **bounds):
+    """Return the grants to revoke, and count that each is tried."""
     bounds = {"created_before": clock(), "now": clock(), "limit": 10, **bounds}
-    return [(one.did, one.session_id) for one in expired.orphans(**bounds)]
+    found = expired.orphans(**bounds)
+    for orphan in found:
+        expired.count_try(orphan)
+    return [(one.did, one.session_id) for one in found]
 
 
 def test_a_grant_whose_session_lives_is_no_orphan(expired, grants, sessions, clock):

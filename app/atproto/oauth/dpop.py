@@ -40,7 +40,7 @@ NONCE_LIFETIME = 300.0
 NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}")
 
 MAX_NOTED = 1_000
-"""Origins without nonces that the process remembers, so that each is logged once."""
+"""Origins without nonces that the process logs, each once; further ones are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +160,14 @@ class DPoPSender:
             log.exception("a nonce is not cached")  # costs one round trip
 
     def _note_without_nonce(self, origin: str) -> None:
-        """Log, once per server, that it sends no nonces (requirement 5.9)."""
-        if origin in self._without_nonces:
-            return
-        if len(self._without_nonces) < MAX_NOTED:
-            self._without_nonces.add(origin)
-        log.info("%s sends no DPoP nonce with its answers", origin)
+        """Log, once for each of MAX_NOTED servers, that it sends no nonces.
+
+        See requirement 5.9.
+        """
+        noted = self._without_nonces
+        if origin not in noted and len(noted) < MAX_NOTED:
+            noted.add(origin)
+            log.info("%s sends no DPoP nonce with its answers", origin)
 
     def _attempt(
         self, outgoing: Outgoing, *, deadline: Deadline, nonce: str | None

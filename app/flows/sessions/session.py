@@ -182,6 +182,26 @@ class Identify:
         self._note_use(named.session)
         return named
 
+    def issued_for(self, secret: str, tokens: Collection[str]) -> list[str]:
+        """Return the tokens that name the session of a cookie's secret.
+
+        None of them while the database does not answer: they are tokens of a cookie
+        that another host of the domain may have set.
+        """
+        try:
+            session = self.sessions.by_secret(secret)
+        except StorageFailed as error:
+            log.warning("cookies of the former name are not used: %s", error)
+            session = None
+        sid = session.sid if session else None
+        return [token for token in tokens if sid and self._sid_of(token) == sid]
+
+    def _sid_of(self, token: str) -> str | None:
+        try:
+            return self.verifier.verify(token).sid
+        except TokenInvalid:
+            return None
+
     def first_of(self, tokens: Collection[str]) -> Identified:
         """Return what the first valid one of several tokens names.
 
