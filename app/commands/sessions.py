@@ -96,9 +96,10 @@ def group(administration: Administration) -> click.Group:
 
 
 def _list(people: PeopleUseCases, who: str | None, limit: int) -> None:
-    found = people.ending.sessions.of(people.find.did(who)) if who else None
-    if found is None:
-        found = people.ending.live.latest(limit + 1, now=people.clock())
+    if who is not None:
+        found = people.sessions.list_of(people.find.did(who))
+    else:
+        found = people.sessions.latest(limit + 1)
     print_records(_row(session) for session in found[:limit])
     if len(found) > limit:
         click.echo("There are more: use --limit, or name WHO.", err=True)
@@ -121,23 +122,23 @@ def _row(session: Session) -> SessionRow:
 
 def _end_one(people: PeopleUseCases, sid: str, *, yes: bool, operator: Operator) -> int:
     confirm(f"The session {sid} ends on every node within 10 seconds.", yes=yes)
-    people.ending.one(sid, by=operator)
+    people.sessions.end_one(sid, by=operator)
     return 1
 
 
 def _end_of(people: PeopleUseCases, who: str, *, yes: bool, operator: Operator) -> int:
     did = people.find.did(who)
-    count = len(people.ending.sessions.of(did))
+    count = len(people.sessions.list_of(did))
     confirm(f"The sessions of {did} end: {count}. Apps sign in again too.", yes=yes)
-    return people.ending.of(did, by=operator).sessions
+    return people.sessions.end_of(did, by=operator).sessions
 
 
 def _end_everybody(people: PeopleUseCases, *, yes: bool, operator: Operator) -> int:
-    count = people.ending.live.count(now=people.clock())
+    count = people.sessions.count()
     confirm(
         f"Everybody is signed out: {count} sessions end, those of apps too. "
         "The sweep revokes the grants at the hosts.",
         yes=yes,
     )
     with progress("ending sessions", count) as ended:
-        return people.ending.everybody(by=operator, ended=ended)
+        return people.sessions.end_everybody(by=operator, ended=ended)

@@ -5,8 +5,7 @@ WHO is a username, `@handle` or DID everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 
@@ -20,9 +19,6 @@ from .acting import confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
 from .durations import in_words
 from .output import at, meaning, print_record, print_records, prints
-
-STEP = 500
-"""Accounts that one statement reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +97,9 @@ def group(administration: Administration) -> click.Group:
     @click.option("--disabled", is_flag=True, help="Only disabled accounts.")
     def list_users(search: str, disabled: bool) -> None:
         """List the accounts by username."""
-        found = _search(administration.people, search.strip().lstrip("@"), disabled)
-        in_one_line(lambda: print_records(_row(user) for user in found))
+        accounts = administration.people.accounts
+        found = accounts.search(search.strip().lstrip("@"), only_disabled=disabled)
+        in_one_line(lambda: print_records(map(_row, found)))
 
     @prints(UserShown)
     @users.command("show")
@@ -149,18 +146,6 @@ def group(administration: Administration) -> click.Group:
     return users
 
 
-def _search(people: PeopleUseCases, text: str, only_disabled: bool) -> Iterator[User]:
-    after = ""
-    while True:
-        step = people.accounts.accounts.search(
-            text, only_disabled=only_disabled, after=after, limit=STEP
-        )
-        yield from step
-        if len(step) < STEP:
-            return
-        after = step[-1].username
-
-
 def _row(user: User) -> UserRow:
     return UserRow(
         username=user.username,
@@ -174,14 +159,9 @@ def _row(user: User) -> UserRow:
 
 def _shown(people: PeopleUseCases, who: str) -> UserShown:
     user = people.find(who)
-    sessions = people.accounts.sessions_of(user)
+    sessions = people.sessions.list_of(user.did)
     return UserShown(
-        username=user.username,
-        did=user.did,
-        handle=user.handle,
-        created=at(user.created_at),
-        last_sign_in=at(user.handle_checked_at),
-        disabled=at(user.disabled_at),
+        **asdict(_row(user)),
         host=user.issuer,
         sessions=len(sessions),
         apps=sum(session.app_name is not None for session in sessions),
@@ -190,7 +170,7 @@ def _shown(people: PeopleUseCases, who: str) -> UserShown:
 
 def _disable(people: PeopleUseCases, who: str, *, yes: bool, by: Operator) -> None:
     user = people.find(who)
-    count = len(people.accounts.sessions_of(user))
+    count = len(people.sessions.list_of(user.did))
     confirm(
         f"{_named(user)} is kept out until `users enable`, and {_sessions(count)} "
         "on every node within 10 seconds. A service that verifies tokens by itself "
@@ -223,7 +203,7 @@ def _rename(people: PeopleUseCases, who: str, name: str, *, by: Operator) -> Non
 
 def _delete(people: PeopleUseCases, who: str, *, yes: bool, by: Operator) -> None:
     user = people.find(who)
-    count = len(people.accounts.sessions_of(user))
+    count = len(people.sessions.list_of(user.did))
     confirm(
         f"{_named(user)} is deleted with all that is stored of it, and "
         f"{_sessions(count)}. This cannot be undone. The username is held for "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.flows.people import PeopleUseCases
 from app.flows.people.accounts import ManageAccounts
-from app.flows.people.ending import EndSessions
 from app.flows.people.invitations import ManageInvitations
+from app.flows.people.sessions import ManageSessions
 from app.flows.people.trail import ReadAudit
 from app.flows.people.who import FindAccount
 from app.flows.sessions.logout import EndSession
@@ -18,7 +18,7 @@ def people_of(parts: Parts) -> PeopleUseCases:
     """Return what `users`, `sessions`, `audit` and `invitations` work with."""
     settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
     find = FindAccount(directory=stores.accounts)
-    ending = EndSessions(
+    sessions = ManageSessions(
         sessions=stores.sessions,
         live=stores.live_sessions,
         native_logins=stores.native_logins,
@@ -34,15 +34,13 @@ def people_of(parts: Parts) -> PeopleUseCases:
     return PeopleUseCases(
         find=find,
         accounts=ManageAccounts(
-            find=find,
             accounts=stores.accounts,
-            sessions=stores.sessions,
-            ending=ending,
+            sessions=sessions,
             audit=stores.audit,
             clock=clock,
             username_hold=settings.username_hold,
         ),
-        ending=ending,
+        sessions=sessions,
         delete=delete_account(parts),
         audit=ReadAudit(trail=stores.audit_trail, clock=clock),
         invitations=ManageInvitations(

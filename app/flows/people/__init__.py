@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from .accounts import ManageAccounts
 from .admission import SignupRule
 from .deletion import DeleteAccount
-from .ending import EndSessions
 from .invitations import ManageInvitations
+from .sessions import ManageSessions
 from .trail import ReadAudit
 from .who import FindAccount
 
@@ -22,7 +22,7 @@ class PeopleUseCases:
 
     find: FindAccount
     accounts: ManageAccounts
-    ending: EndSessions
+    sessions: ManageSessions
     delete: DeleteAccount
     audit: ReadAudit
     invitations: ManageInvitations

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.atproto.syntax.grammar import Did
 from app.flows.operator import Operator
-from app.flows.ports import Audit, Session, Sessions, User
+from app.flows.ports import Audit, User
 
-from .ending import Ended, EndSessions
+from .sessions import Ended, ManageSessions
 from .usernames import parse_username
-from .who import FindAccount
+
+STEP: Final = 500
+"""Accounts that one statement reads."""
 
 
 class Accounts(Protocol):
@@ -44,20 +46,26 @@ class Accounts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManageAccounts:
-    """`users list | show | disable | enable | rename`; WHO is read by `find`."""
+    """`users list | disable | enable | rename`; `FindAccount` finds the account."""
 
-    find: FindAccount
     accounts: Accounts
-    sessions: Sessions
-    ending: EndSessions
+    sessions: ManageSessions
     audit: Audit
     clock: Callable[[], float]
     username_hold: float
     """Seconds for which a former username is held."""
 
-    def sessions_of(self, user: User) -> Sequence[Session]:
-        """Return the live sessions of an account."""
-        return self.sessions.of(user.did)
+    def search(self, text: str, *, only_disabled: bool = False) -> Iterator[User]:
+        """Yield accounts by username; `text` as `Accounts.search` takes it."""
+        after = ""
+        while True:
+            step = self.accounts.search(
+                text, only_disabled=only_disabled, after=after, limit=STEP
+            )
+            yield from step
+            if len(step) < STEP:
+                return
+            after = step[-1].username
 
     def disable(self, user: User, *, by: Operator) -> Ended:
         """Disable an account, end its sessions and deny the apps that wait for it.
@@ -68,7 +76,7 @@ class ManageAccounts:
         now = self.clock()
         if self.accounts.disable(user.did, now):
             self._record("account_disabled", user.did, by)
-        return self.ending.of(user.did, by=by)
+        return self.sessions.end_of(user.did, by=by)
 
     def enable(self, user: User, *, by: Operator) -> bool:
         """Enable an account again; False if it is enabled.
@@ -77,7 +85,7 @@ class ManageAccounts:
         """
         if user.disabled_at is None:
             return False
-        self.ending.of(user.did, by=by)
+        self.sessions.end_of(user.did, by=by)
         is_changed = self.accounts.enable(user.did)
         if is_changed:
             self._record("account_enabled", user.did, by)

@@ -20,7 +20,7 @@ from app.flows.errors import NotSignedIn, UsernameNotConfirmed
 from app.flows.operator import Operator
 from app.flows.ports import NativeLogins, Sessions, User, Users
 
-from .ending import deny_waiting_apps
+from .sessions import deny_waiting_apps
 
 log = logging.getLogger(__name__)
 

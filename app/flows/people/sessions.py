@@ -1,4 +1,4 @@
-"""End sessions as an operator: one, all of an account, or everybody's.
+"""List and end sessions as an operator: one, all of an account, or everybody's.
 
 The sessions end here first, on every node within 10 seconds (the cache of
 `flows/sessions/verify.py`). Their grants are revoked at the hosts afterwards, best
@@ -44,8 +44,8 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndSessions:
-    """`sessions end`, and the first step of `users disable`."""
+class ManageSessions:
+    """`sessions list | end`, and the first step of `users disable`."""
 
     sessions: Sessions
     live: LiveSessions
@@ -54,7 +54,19 @@ class EndSessions:
     audit: Audit
     clock: Callable[[], float]
 
-    def one(self, sid: str, *, by: Operator) -> Session:
+    def list_of(self, did: Did) -> Sequence[Session]:
+        """Return the live sessions of an account, the last used first."""
+        return self.sessions.of(did)
+
+    def latest(self, limit: int) -> Sequence[Session]:
+        """Return the live sessions of everybody that were used last."""
+        return self.live.latest(limit, now=self.clock())
+
+    def count(self) -> int:
+        """Return how many sessions are live."""
+        return self.live.count(now=self.clock())
+
+    def end_one(self, sid: str, *, by: Operator) -> Session:
         """End one session and return it.
 
         Raises:
@@ -65,13 +77,13 @@ class EndSessions:
             raise SessionUnknown(sid)
         return session
 
-    def of(self, did: Did, *, by: Operator) -> Ended:
+    def end_of(self, did: Did, *, by: Operator) -> Ended:
         """End every session of an account, those of waiting apps and sign-ups too."""
         sessions = self.sessions.of(did)
         apps = deny_waiting_apps(self.native_logins, sessions, self.clock())
         return Ended(sessions=self._end(sessions, by), apps=len(apps))
 
-    def everybody(
+    def end_everybody(
         self, *, by: Operator, ended: Callable[[int], None] = lambda _: None
     ) -> int:
         """End every session; call `ended` with the size of each step.

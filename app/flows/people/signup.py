@@ -27,7 +27,7 @@ from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken, SignedIn
 
 from .admission import Admission
-from .ending import deny_waiting_apps
+from .sessions import deny_waiting_apps
 from .usernames import Usernames
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from app.stores.sql.records import fetching
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.flows.people.ending import LiveSessions
+    from app.flows.people.sessions import LiveSessions
     from app.flows.ports import Session
     from app.stores.sql.database import Database
 
