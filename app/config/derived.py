@@ -10,7 +10,7 @@ from app.atproto.syntax.grammar import host_of
 
 from .variables import Variables
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 FORMER_COOKIE_NAME = "platform_token"
 

@@ -43,7 +43,7 @@ from .transports.http_transport import HttpTransport
 from .transports.transport import Transport
 from .waiting import Waiting
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 ServerUnknown = NotALatchkeyServer
 

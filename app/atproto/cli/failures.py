@@ -27,7 +27,7 @@ PROGRAM: Final = (
 )
 """The name of the command, for the next step that a message proposes."""
 
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0"
 
 
 class Exit(IntEnum):

@@ -22,7 +22,7 @@ from ..http.url_policy import NetworkPolicy
 from ..identity.dns import DnsTxtLookup, TxtLookup
 from ..stores.private_file import state_directory
 
-USER_AGENT = "latchkey-atproto/0.1 (command line)"
+USER_AGENT = "latchkey-atproto/0.2 (command line)"
 
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """Without one of these variables there is no graphical browser."""
