@@ -7,7 +7,7 @@ sessions              ended, and only their ids kept, until no token of them can
 oauth_auth_requests   deleted: logins of this account that wait for their callback
 native_logins         allowed ones deleted; denied ones keep their outcome alone
 audit_events          DID, sid and detail removed, a mark in place of the DID
-cache_entries         deleted where the DID stands in them
+cache_entries         deleted where their key names the DID or the handle
 rate_counters         the same; beside SQLite a file, which forgets in minutes
 oauth_sessions        kept: they are needed to revoke the grants, and deleted then
 callback_answers      encrypted for a browser, for two minutes: nothing names a DID
@@ -57,7 +57,7 @@ BY_DID = (
     text("DELETE FROM rate_counters WHERE key LIKE :in_text ESCAPE '\\'"),
     text("""
         DELETE FROM cache_entries
-        WHERE key LIKE :in_text ESCAPE '\\' OR value LIKE :in_text ESCAPE '\\'
+        WHERE key LIKE :in_text ESCAPE '\\' OR key LIKE :with_handle ESCAPE '\\'
     """),
 )
 BLANK = text("UPDATE native_logins SET secrets = :secrets WHERE login_id = :login_id")
@@ -86,6 +86,8 @@ class SqlErasure:
             "did": user.did,
             "mark": mark,
             "in_text": in_text,
+            # Keys alone: values are long, and live for five minutes at most.
+            "with_handle": f"%:{as_literal(user.handle or user.did)}",
             "now": int(now),
         }
         with self._database.write() as connection:
