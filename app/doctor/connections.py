@@ -26,7 +26,7 @@ WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, n
 
 def addresses_of(host: str) -> Sequence[str]:
     """Return the addresses of a name; raises OSError when there are none."""
-    found = socket.getaddrinfo(f"{host}.", HTTPS, type=socket.SOCK_STREAM)
+    found = socket.getaddrinfo(host, HTTPS, type=socket.SOCK_STREAM)
     return sorted({str(one[4][0]) for one in found})
 
 
