@@ -203,6 +203,7 @@ def _open_readiness(
             "space": health.check_space,
             "schema": health.database.require_schema,
         },
+        needs={"schema": "database"},
         clock=health.clock,
     )
 

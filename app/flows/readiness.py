@@ -26,6 +26,8 @@ class Readiness:
     """The readiness checks of a process; a check raises when its part cannot serve."""
 
     checks: Mapping[str, Callable[[], None]]
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Parts that fail with another one, which is checked before: not asked then."""
     clock: Callable[[], float]
     _states: Mapping[str, State] = field(init=False, default_factory=dict)
     _asked_at: float = field(init=False, default=0.0)
@@ -52,7 +54,9 @@ class Readiness:
         before = self._states
         states: dict[str, State] = {}
         for name, check in self.checks.items():
-            trouble = _trouble(check)
+            need = self.needs.get(name)
+            is_lost = need is not None and states[need] == "failing"
+            trouble = f"{need} fails" if is_lost else _trouble(check)
             states[name] = "failing" if trouble else "ok"
             _log_change(name, before.get(name), trouble)
         self._states, self._asked_at = states, self.clock()

@@ -75,6 +75,20 @@ def test_an_outage_is_logged_once_and_its_end_once(readiness, check, clock, capl
     ]
 
 
+def test_part_that_needs_a_failing_one_fails_without_being_asked(check, clock):
+    """Each check of a database that is down takes seconds."""
+    check.trouble = StorageUnavailable("down")
+    schema = Check()
+    readiness = Readiness(
+        checks={"database": check, "schema": schema},
+        needs={"schema": "database"},
+        clock=clock,
+    )
+
+    assert readiness.states() == {"database": "failing", "schema": "failing"}
+    assert schema.runs == 0
+
+
 def test_states_while_a_check_hangs_are_the_last_ones(check, clock):
     arrived, go_on = threading.Event(), threading.Event()
     readiness = Readiness(checks={"database": check}, clock=clock)

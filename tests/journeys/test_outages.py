@@ -24,6 +24,7 @@ from app.doctor.examination import Doctor
 from app.factory.container import open_parts
 from app.factory.doctor import deployment_of
 from app.stores.sql.bounded import BoundedConnection
+from tests.fakes.app import App
 from tests.fakes.browser import AtHost, Browser
 from tests.service import Service, close, database_of, outside_of, production
 from tests.stores.cluster import postgresql
@@ -192,9 +193,13 @@ def test_deleted_database(
     alice.signs_in(ALICE, username="alice")
     token = token_of(alice)
     assert verify(on_disk, token) == 200
+    waiting = App(on_disk).starts(ALICE)
     for file in disk.glob("latchkey.db*"):
         file.unlink()
 
+    answer = waiting.asks()
+    assert (answer.status, answer.json()["error"]) == (503, "service_unavailable")
+    assert answer.headers["Retry-After"] == "10"
     parts = states(on_disk, world)
     assert (parts["database"], parts["schema"]) == ("failing", "failing")
     assert_login_fails_honestly(on_disk, caplog)
