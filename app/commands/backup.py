@@ -38,7 +38,11 @@ def back_up(administration: Administration) -> click.Command:
 
     @prints(BackupMade)
     @click.command("backup")
-    @click.argument("directory", type=click.Path(path_type=Path))
+    @click.argument(
+        "directory",
+        type=click.Path(path_type=Path),
+        help="Where backups go; it exists already.",
+    )
     @with_operator
     def backup(directory: Path, operator: Operator) -> None:
         """Write all tables into a new folder in DIRECTORY, while the service runs.
@@ -64,7 +68,11 @@ def restore(administration: Administration) -> click.Command:
 
     @prints(BackupRestored)
     @click.command("restore")
-    @click.argument("directory", type=click.Path(path_type=Path))
+    @click.argument(
+        "directory",
+        type=click.Path(path_type=Path),
+        help="The folder of one backup.",
+    )
     @with_operator
     def restore(directory: Path, operator: Operator) -> None:
         """Fill the empty database of DATABASE_URL from the backup in DIRECTORY.

@@ -26,7 +26,7 @@ def group(administration: Administration) -> click.Group:
 
     @prints(DatabaseCopied)
     @db.command("copy")
-    @click.argument("target_url")
+    @click.argument("target_url", help="An empty database, as in DATABASE_URL.")
     @yes_option
     @with_operator
     def copy(target_url: str, yes: bool, operator: Operator) -> None:
