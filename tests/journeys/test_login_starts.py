@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.web.cookies import REMEMBERED_LIFETIME
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.network import FakeNetwork
 from tests.fakes.page import Page
@@ -128,6 +129,14 @@ def test_an_account_that_signed_in_here_is_offered_again(browser: Browser) -> No
     arrived = page.presses(identifier=ALICE)
 
     assert isinstance(arrived, AtHost)
+
+
+def test_remembered_accounts_stay_for_180_days(browser: Browser) -> None:
+    browser.signs_in(ALICE, username="alice")
+    kept = browser.jar.get("__Host-latchkey-accounts")
+
+    assert kept is not None
+    assert kept.expires_at == browser.world.clock() + REMEMBERED_LIFETIME
 
 
 def test_a_remembered_account_can_be_forgotten(browser: Browser, world: World) -> None:

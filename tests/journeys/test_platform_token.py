@@ -11,6 +11,7 @@ import pytest
 from jwt.algorithms import RSAAlgorithm
 
 from app.config import SettingsInvalid
+from app.flows.sessions.verify import CACHE_ENTRIES
 from tests.fakes.browser import Browser
 from tests.fakes.cookies import Cookie
 from tests.fakes.dpop import UNDATED, digest
@@ -445,3 +446,12 @@ def test_a_public_suffix_cannot_hold_the_cookie(
 ) -> None:
     with pytest.raises(SettingsInvalid, match="public suffix"):
         open_service(cookie_domain="cafe")
+
+
+def test_verified_tokens_are_kept_up_to_a_number(service: Service) -> None:
+    seen = service.app.extensions["latchkey"].flows.verify.seen
+    for number in range(CACHE_ENTRIES + 1):
+        seen.put(str(number), number, lifetime=5.0)
+
+    assert len(seen._entries) <= CACHE_ENTRIES
+    assert seen.get(str(CACHE_ENTRIES)) == CACHE_ENTRIES

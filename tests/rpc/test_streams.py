@@ -233,3 +233,22 @@ def test_slow_hosts_keep_no_finished_login_waiting(app: App, service: Service):
 
     stalls.let_go.set()
     assert all(one.result(ANSWERS_WITHIN).session_id for one in slow)
+
+
+def test_calls_beyond_the_limit_of_a_process_are_refused(
+    service: Service,
+    listens: Callable[..., Running],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.rpc.listener.MOST_CALLS", 1)
+    with listens(service).channel() as channel:
+        app = App(channel)
+        started = app.initiates(ALICE)
+        stream = app.awaits(started.session_id)
+        assert next(stream).WhichOneof("outcome") == "pending"
+
+        with pytest.raises(grpc.RpcError) as refused:
+            app.initiates(ALICE)
+
+        stream.cancel()
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

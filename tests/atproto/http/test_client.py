@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from requests.adapters import BaseAdapter
 
 from app.atproto.errors import (
     HostUnreachable,
@@ -20,7 +21,13 @@ from app.atproto.errors import (
     ServerInvalid,
     UnsafeURL,
 )
-from app.atproto.http.client import Deadline, NetworkPolicy, SafeHTTP
+from app.atproto.http.client import (
+    CONNECT_LIMIT,
+    Deadline,
+    NetworkPolicy,
+    SafeHTTP,
+)
+from app.atproto.http.exceptions import ConnectFailed
 from tests.atproto.doors import HOST, STRICT_BUT_PORTS, USER_AGENT, Door, OneAnswer
 from tests.fakes.hostile import (
     HostileServer,
@@ -372,3 +379,29 @@ def test_many_threads_share_one_door(door):
 def test_creating_the_client_contacts_nothing():
     http = SafeHTTP(policy=NetworkPolicy(), user_agent=USER_AGENT)
     http.close()
+
+
+def test_connecting_has_a_time_limit_of_its_own():
+    """A host that is silent while connecting leaves time for the hops after it."""
+    adapter = Noting()
+    http = SafeHTTP(policy=NetworkPolicy(), user_agent="test", adapter=adapter)
+
+    with pytest.raises(HostUnreachable):
+        http.request(
+            "GET", "https://host.dev/", deadline=Deadline.after(9), limit=1, timeout=9
+        )
+
+    connect, total = adapter.timeout
+    assert connect == CONNECT_LIMIT
+    assert total > CONNECT_LIMIT
+
+
+class Noting(BaseAdapter):
+    """Notes the time limits of a request, and fails."""
+
+    def send(self, *_: object, timeout: tuple[float, float], **__: object) -> None:
+        self.timeout = timeout
+        raise ConnectFailed
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -11,7 +11,7 @@ from app.atproto.errors import ClientBusy, HostCircuitOpen, HostUnreachable
 from app.atproto.http import dialer
 from app.atproto.http.circuit_breaker import Breaker
 from app.atproto.http.client import NetworkPolicy
-from app.atproto.http.dialer import Dialer, resolve_by_system
+from app.atproto.http.dialer import MAX_REMEMBERED, Dialer, resolve_by_system
 from tests.atproto.doors import Door
 from tests.fakes.clock import FakeClock
 from tests.fakes.hostile import HostileServer, says
@@ -173,3 +173,12 @@ def test_full_lookup_pool_is_no_failure_of_the_host():
 
     assert not isinstance(caught.value, HostUnreachable | HostCircuitOpen)
     assert caught.value.retry_after > 0
+
+
+def test_addresses_that_worked_are_remembered_up_to_a_limit():
+    dial = dialing(GOOD)
+    for number in range(MAX_REMEMBERED + 2):
+        dial._remember(f"host-{number}.dev", GOOD)
+
+    assert len(dial._worked) == MAX_REMEMBERED
+    assert "host-0.dev" not in dial._worked

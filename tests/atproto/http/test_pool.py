@@ -12,8 +12,10 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Event
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,7 +29,7 @@ from app.atproto.errors import (
 from app.atproto.http.client import NetworkPolicy
 from app.atproto.http.dialer import Dialer, TimedResolver
 from app.atproto.http.exceptions import ConnectFailed
-from app.atproto.http.pool import Pools
+from app.atproto.http.pool import CONNECTIONS_PER_HOST, Pools
 from app.atproto.http.sockets import BudgetSocket
 from tests.atproto.doors import HOST, Door
 from tests.fakes.certificates import Authority
@@ -591,3 +593,16 @@ def test_time_limits_hold_under_gevent(authority):
         )  # fmt: skip
 
     assert done.stdout.splitlines() == ["no answer in time"] * 2 + ["b'honest'"], done
+
+
+def test_connections_beyond_the_limit_of_a_host_are_closed_after_use():
+    pool = Pools(lambda *_: None, ssl.create_default_context()).pool_of(
+        "https://a.dev/"
+    )
+    connections = [SimpleNamespace(closed=[]) for _ in range(CONNECTIONS_PER_HOST + 1)]
+    for one in connections:
+        one.close = partial(one.closed.append, True)
+        pool._put_conn(one)
+
+    assert [bool(one.closed) for one in connections].count(True) == 1
+    assert pool.pool.qsize() == CONNECTIONS_PER_HOST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.errors import ClientRefused, HostFailing, ServerInvalid
+from app.atproto.oauth.dpop import MAX_NOTED, DPoPSender
+from app.atproto.stores.memory import MemoryCache
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.network import Answer, FakeNetwork, Fault, Sent
@@ -369,3 +372,20 @@ def test_keys_are_p256_with_coordinates_of_full_width() -> None:
     for _ in range(600):
         jwk = SigningKey.generate("ES256").public_jwk()
         assert (len(jwk["x"]), len(jwk["y"])) == (43, 43)
+
+
+def test_servers_without_nonces_beyond_a_number_are_not_logged(
+    library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stranger with many servers fills neither the memory nor the log."""
+    caplog.set_level("INFO")
+    sender = DPoPSender(
+        http=library.world.network, cache=MemoryCache(time.time), clock=time.time
+    )
+
+    for number in range(MAX_NOTED + 5):
+        sender._note_without_nonce(f"https://as-{number}.dev")
+        sender._note_without_nonce(f"https://as-{number}.dev")
+
+    assert caplog.text.count("sends no DPoP nonce") == MAX_NOTED
+    assert len(sender._without_nonces) == MAX_NOTED

@@ -17,7 +17,7 @@ from app.atproto.errors import (
     IssuerMismatch,
     SubjectMismatch,
 )
-from app.atproto.oauth.issuer_verification import IssuerVerifier
+from app.atproto.oauth.issuer_verification import MAX_VERIFICATIONS, IssuerVerifier
 from app.atproto.records import AuthRequest
 from tests.atproto.wired import Library
 from tests.fakes import faults
@@ -187,6 +187,30 @@ def test_verification_beside_slow_ones_is_not_delayed(
         assert not any(one.done() for one in waiting)
     finally:
         gate.set()
+
+
+def test_verifications_share_a_bounded_number_of_threads(library: Library) -> None:
+    """Requirement 9.6: each may wait for a slow host that a stranger chose."""
+    verifier = IssuerVerifier(discovery=library.discovery, clock=library.clock)
+    request, gate, running = _old_request(library, ALICE), threading.Event(), []
+    all_run = threading.Semaphore(0)
+
+    def waits(*_: object) -> None:
+        running.append(threading.get_ident())
+        all_run.release()
+        gate.wait(60)
+
+    verifier._verify = waits  # type: ignore[assignment, method-assign]
+    begun = [
+        verifier.begin(request, deadline=library.deadline())
+        for _ in range(MAX_VERIFICATIONS + 5)
+    ]
+    try:
+        assert all(all_run.acquire(timeout=30) for _ in range(MAX_VERIFICATIONS))
+        assert len(set(running)) == len(running) == MAX_VERIFICATIONS
+    finally:
+        gate.set()
+    assert all(one is not None and one.result(30) is None for one in begun)
 
 
 def _old_request(library: Library, handle: str) -> AuthRequest:

@@ -15,10 +15,12 @@ from app.atproto.errors import (
     AccountUnavailable,
     HostUnreachable,
     RefreshBusy,
+    ResponseTooLarge,
     ScopeMissing,
     ServerInvalid,
     SessionEnded,
 )
+from app.atproto.session.session import ANSWER_LIMIT
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.dpop import digest
@@ -593,3 +595,13 @@ def test_a_call_does_not_wait_longer_than_its_deadline_for_a_refresh(
         calls(library, live, deadline=library.deadline(0.0))
     assert calls(library, live).status == 200
     assert len(grant_of(library).spent) == 1
+
+
+def test_answer_over_the_limit_of_a_call_raises_response_too_large(
+    library: Library, live: LiveSession, network: FakeNetwork
+) -> None:
+    url = f"https://{PDS}{GET_SESSION}"
+    network.lay(url, faults.Says(200, b"x" * (ANSWER_LIMIT + 1), {}), times=1)
+
+    with pytest.raises(ResponseTooLarge):
+        calls(library, live)

@@ -131,3 +131,14 @@ def test_use_that_cannot_be_noted_fails_no_request(
 
     assert replace(renew, sessions=FullDisk(sessions))("cookie").token
     assert replace(identify, sessions=FullDisk(sessions))(f"{ALICE} sid-1").session
+
+
+# --- cookies of the former name
+
+
+def test_issued_for_returns_the_tokens_of_the_session_alone(identify, sessions):
+    sessions.add(session(), secret="mine")
+    own, others = f"{ALICE} {session().sid}", f"{ALICE} another"
+
+    assert identify.issued_for("mine", [others, "garbage", own]) == [own]
+    assert identify.issued_for("unknown", [own]) == []
