@@ -135,20 +135,21 @@ class ResealSecrets:
     ) -> None:
         unreadable = 0
         for _ in range(PASSES):
-            resealed, unreadable = self._pass(table, report)
-            done.resealed += resealed
-            if not resealed:
+            before = done.resealed
+            unreadable = self._pass(table, done, report)
+            if done.resealed == before:
                 break
         done.unreadable += unreadable
 
-    def _pass(self, table: str, report: Callable[[int], object]) -> tuple[int, int]:
-        resealed = unreadable = 0
+    def _pass(self, table: str, done: Resealed, report: Callable[[int], object]) -> int:
+        """Encrypt the rows of a table once; return how many are unreadable."""
+        unreadable = 0
         after: Sequence[str] | None = ()
         while after is not None:
             batch = self.encrypted.reseal(table, after or None, BATCH)
-            resealed += batch.resealed
+            done.resealed += batch.resealed
             unreadable += batch.unreadable
             report(batch.resealed)
             after = batch.last
             self.pause(PAUSE)
-        return resealed, unreadable
+        return unreadable

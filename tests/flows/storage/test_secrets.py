@@ -141,6 +141,7 @@ def test_run_that_is_interrupted_is_audited_and_goes_on_later(encrypted, reseal,
     with pytest.raises(KeyboardInterrupt):
         reseal.run(CAROL, lambda _: None)
 
-    assert audit.names() == ["secrets_resealed"]
+    ((event, detail),) = audit.events
+    assert (event, detail["rows"]) == ("secrets_resealed", BATCH)
     encrypted.fails_after = None
     assert reseal.run(CAROL, lambda _: None).resealed == BATCH
