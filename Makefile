@@ -64,7 +64,7 @@ TESTS ?=
 .PHONY: test
 test: $(TOOLS) ## unit and journey tests on all cores, without network and processes
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q $(PARALLEL) \
-	  -m "not process" $(TESTS)
+	  -m "not process" --hypothesis-profile=quick $(TESTS)
 
 .PHONY: check
 check: $(TOOLS) ## format, lint, types, import contracts, tests with branch coverage

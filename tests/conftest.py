@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 # Properties are about truth, not speed: a busy machine fails no test. And a gate says
 # the same twice of the same tree: `--hypothesis-profile=exploring` looks elsewhere.
+# `make test` is for every few minutes, and draws a quarter of the gate's examples.
 settings.register_profile(
     "exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("gate", settings.get_profile("exploring"), derandomize=True)
+settings.register_profile("quick", settings.get_profile("gate"), max_examples=25)
 settings.load_profile("gate")
 
 
@@ -35,10 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(MarkedOnly())
 
 
-def pytest_collection_finish() -> None:
-    """Spare the collected tests, some 10^5 objects, the garbage collector's visits."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the garbage collector away from the collected tests, some 10^5 objects."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture
