@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -30,12 +31,21 @@ REVOCATION_BUDGET: Final = 6.0
 REVOCATION_LIMIT: Final = 3.0
 """Seconds for one grant, so that a slow host leaves time for the others."""
 
+PAUSE: Final = 0.01
+"""Seconds between two steps, in which others get the database."""
+
 MARK: Final = "deleted:"
 """Begins what stands in the audit in place of the DID of a deleted account."""
 
 
 class Erasure(Protocol):
     """Removes what is stored of an account."""
+
+    def forget_events(self, did: Did, *, mark: str) -> int:
+        """Put the mark on some of the oldest audit events, if there are very many.
+
+        Repeated until it returns 0, it leaves so few that `erase` is one short step.
+        """
 
     def erase(
         self,
@@ -82,6 +92,7 @@ class DeleteAccount:
     revoke: Callable[[Did, str, Deadline], Revocation | None]
     clock: Callable[[], float]
     username_hold: float
+    pause: Callable[[float], object] = time.sleep
 
     def __call__(self, user: User, *, by: Operator | None = None) -> Deleted | None:
         """Delete an account; None if it is gone already. `by` None: by the person."""
@@ -89,6 +100,8 @@ class DeleteAccount:
         sessions = self.sessions.of(user.did)
         held_until = now + self.username_hold
         mark = f"{MARK}{secrets.token_hex(4)}"
+        while self.erasure.forget_events(user.did, mark=mark):
+            self.pause(PAUSE)
         grants = self.erasure.erase(
             user,
             mark=mark,

@@ -17,7 +17,7 @@ The other tables hold nothing of an account; a test names each of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from app.atproto.syntax.grammar import Did
     from app.flows.people.deletion import Erasure
     from app.flows.ports import User
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
+
+STEP: Final = 500
+"""Audit events of one transaction: services' calls make thousands a day."""
 
 DELETE_USER = text("DELETE FROM users WHERE did = :did RETURNING username, skeleton")
 GRANTS = text("SELECT session_id FROM oauth_sessions WHERE did = :did")
@@ -60,6 +64,12 @@ BY_DID = (
         WHERE key LIKE :in_text ESCAPE '\\' OR key LIKE :with_handle ESCAPE '\\'
     """),
 )
+COUNT_EVENTS = text("SELECT count(*) FROM audit_events WHERE did = :did")
+FORGET_EVENTS = text("""
+    UPDATE audit_events SET did = :mark, sid = NULL, detail = '{}'
+    WHERE id IN (
+        SELECT id FROM audit_events WHERE did = :did ORDER BY id LIMIT :limit)
+""")
 BLANK = text("UPDATE native_logins SET secrets = :secrets WHERE login_id = :login_id")
 
 
@@ -69,6 +79,14 @@ class SqlErasure:
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._native = EncryptedFields(cipher, "native_logins", SECRETS)
+
+    def forget_events(self, did: Did, *, mark: str) -> int:
+        """Put the mark on some of the oldest audit events, if there are very many."""
+        values = {"did": did, "mark": mark, "limit": STEP}
+        with self._database.write(durable=False) as connection:
+            if (connection.execute(COUNT_EVENTS, values).scalar() or 0) <= STEP:
+                return 0
+            return connection.execute(FORGET_EVENTS, values).rowcount
 
     def erase(
         self,

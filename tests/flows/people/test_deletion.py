@@ -19,6 +19,10 @@ class FakeErasure:
     users: object
     grants: list = field(default_factory=lambda: ["grant-1", "grant-2"])
     asked: list = field(default_factory=list)
+    many_events: list = field(default_factory=list)
+
+    def forget_events(self, did, *, mark):
+        return self.many_events.pop() if self.many_events else 0
 
     def erase(self, user, **asked):
         self.asked.append(asked)
@@ -31,7 +35,12 @@ def erasure(users):
 
 
 @pytest.fixture
-def delete(sessions, logins, erasure, client, clock):
+def pauses():
+    return []
+
+
+@pytest.fixture
+def delete(sessions, logins, erasure, client, clock, pauses):
     return DeleteAccount(
         sessions=sessions,
         native_logins=logins,
@@ -39,6 +48,7 @@ def delete(sessions, logins, erasure, client, clock):
         revoke=lambda did, sid, deadline: client.revoke(did, sid, deadline=deadline),
         clock=clock,
         username_hold=100,
+        pause=pauses.append,
     )
 
 
@@ -65,6 +75,15 @@ def test_delete_erases_first_and_revokes_every_grant(
     assert client.revoked == [(ALICE, "grant-1"), (ALICE, "grant-2")]
     assert (deleted.sessions, deleted.grants) == (1, 2)
     assert len(deleted.revocations) == 2
+
+
+def test_delete_of_an_account_with_very_many_events_pauses_between_steps(
+    delete, erasure, pauses, alice
+):
+    erasure.many_events = [500, 500]
+
+    assert delete(alice) is not None
+    assert pauses == [deletion.PAUSE] * 2
 
 
 def test_marks_of_two_deletions_differ_and_do_not_follow_from_the_did(

@@ -8,6 +8,7 @@ from sqlalchemy import MetaData, select
 from app.stores.cache import SqlCache
 from app.stores.logins.auth_requests import SqlStateStore
 from app.stores.logins.native_logins import SqlNativeLogins
+from app.stores.people import erasure as erasure_module
 from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.audit_trail import SqlAuditTrail
@@ -148,6 +149,24 @@ def test_erase_leaves_what_is_of_others(erasure, database, filled):
     erases(erasure, filled)
 
     assert of_bob() == before
+
+
+def test_forget_events_goes_step_by_step_and_leaves_few(
+    erasure, database, filled, monkeypatch
+):
+    monkeypatch.setattr(erasure_module, "STEP", 2)
+    for number in range(5):
+        SqlAudit(database).record("xrpc", now=NOON + number, did=ALICE)
+
+    steps = [erasure.forget_events(ALICE, mark=MARK) for _ in range(3)]
+
+    assert steps == [2, 2, 0]
+    trail = SqlAuditTrail(database)
+    left = trail.read(did=ALICE, event=None, since=0, after="", limit=10)
+    forgotten = trail.read(did=MARK, event=None, since=0, after="", limit=10)
+    assert (len(left), len(forgotten)) == (2, 4)
+    assert max(one.id for one in forgotten) < min(one.id for one in left)
+    assert trail.read(did=BOB, event=None, since=0, after="", limit=10)
 
 
 def test_erase_keeps_the_audit_under_its_mark(erasure, database, filled):
