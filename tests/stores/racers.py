@@ -5,8 +5,11 @@ Each racer reports that it is ready, waits for the others, runs, and sends its o
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -204,6 +207,26 @@ def upgrade_schema(database: Database, _: object) -> str | None:
     """Migrate; return the version that this process found."""
     before, _after = database.upgrade_schema(lambda _step: None)
     return before
+
+
+def killed_in_upgrade(url: str, step: int) -> bool:
+    """Migrate in another process, which is killed before this step."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=_upgrade_until, args=(url, step))
+    process.start()
+    process.join(TIMEOUT)
+    return process.exitcode == -signal.SIGKILL
+
+
+def _upgrade_until(url: str, step: int) -> None:
+    steps = itertools.count()
+
+    def report(_: str) -> None:
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    open_database(url).upgrade_schema(report)
 
 
 def count_entries(database: Database, _: object) -> int:

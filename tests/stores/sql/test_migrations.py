@@ -149,6 +149,18 @@ def interrupted_after(seen: list[str]):
     return report
 
 
+@pytest.mark.process
+@pytest.mark.parametrize("step", [1, 9, 14])
+def test_upgrade_after_one_that_was_killed_is_complete(old, database_url, step):
+    assert racers.killed_in_upgrade(database_url, step)
+    assert old.schema_version() == "0.1.0"
+
+    assert old.upgrade_schema(silent) == ("0.1.0", versions.CURRENT)
+
+    assert schema_of(old) == expected(old)
+
+
+@pytest.mark.process
 def test_upgrade_in_several_processes_at_once_runs_once(old, database_url):
     befores = race(racers.upgrade_schema, database_url, [None] * 4)
 
