@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -38,10 +39,19 @@ def login_ids(nodes: Nodes, did: str) -> set[str]:
     return {match[1] for line in found if (match := re.search(r"login_id=(\w+)", line))}
 
 
-def routes(lines: list[str]) -> list[str]:
-    """Return the routes of the requests among lines of the log."""
-    found = (re.search(r"app\.access: (?:GET|POST) (\S+)", line) for line in lines)
-    return [match[1] for match in found if match]
+def routes(nodes: Nodes, node: str, login_id: str, *, until: str) -> list[str]:
+    """Return the routes of a login's requests, once the log has the last of them.
+
+    A line is written when its answer has been sent.
+    """
+    found: list[str] = []
+    for _ in range(100):
+        lines = "\n".join(lines_of(nodes, node, login_id))
+        found = re.findall(r"app\.access: (?:GET|POST) (\S+)", lines)
+        if until in found:
+            break
+        time.sleep(0.1)
+    return found
 
 
 def test_login_on_two_nodes_is_one_story(
@@ -51,8 +61,8 @@ def test_login_on_two_nodes_is_one_story(
     finish(visitor, account, "b")
 
     (login_id,) = login_ids(nodes, account.did)
-    assert routes(lines_of(nodes, "a", login_id)) == ["/auth/login"]
-    assert routes(lines_of(nodes, "b", login_id)) == ["/auth/callback"]
+    for node, route in (("a", "/auth/login"), ("b", "/auth/callback")):
+        assert routes(nodes, node, login_id, until=route) == [route]
 
 
 def test_login_of_an_app_on_two_nodes_is_one_story(
@@ -80,8 +90,9 @@ def test_login_of_an_app_on_two_nodes_is_one_story(
             list(heard)
 
     (login_id,) = login_ids(nodes, account.did)
-    here = routes(lines_of(nodes, "a", login_id))
-    there = routes(lines_of(nodes, "b", login_id))
-    assert here == ["/auth/native/login", "/auth/native/login/.../await"]
+    awaited = "/auth/native/login/.../await"
+    here = routes(nodes, "a", login_id, until=awaited)
+    there = routes(nodes, "b", login_id, until="/auth/native/confirm")
+    assert here == ["/auth/native/login", awaited]
     assert there[:2] == ["/auth/native/open", "/auth/callback"]
     assert set(there[2:]) == {"/auth/native/confirm"}
