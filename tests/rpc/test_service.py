@@ -183,3 +183,17 @@ def test_every_failure_has_a_status_code(kind: type[Exception]):
 
 def test_codes_with_their_own_status_are_in_the_table():
     assert set(BY_CODE) <= {row.code for row in failures.TABLE.values()}
+
+
+def test_outage_of_the_database_is_unavailable_with_a_time_to_try_again(
+    app: App, service: Service
+):
+    service.rows("ALTER TABLE native_logins RENAME TO gone")
+
+    with pytest.raises(grpc.RpcError) as refused:
+        app.initiates(ALICE)
+
+    told = metadata_of(refused.value)
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert told["latchkey-error"] == "service_unavailable"
+    assert told["retry-after"] == "10"

@@ -63,7 +63,10 @@ def create(url: URL) -> Engine:
         DatabaseURLInvalid: no file of ours can be at that path.
     """
     path = path_of(url)
-    _check_path(path)
+    try:
+        _check_path(path)
+    except OSError as error:
+        raise DatabaseURLInvalid(f"{path}: {error.strerror}") from error
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT},

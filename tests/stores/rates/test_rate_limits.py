@@ -5,6 +5,7 @@ import time
 from typing import ClassVar
 
 import pytest
+from limits.errors import StorageError
 from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport
 
@@ -23,7 +24,11 @@ class StorageThatIsDown(Storage, SlidingWindowCounterSupport):
     def acquire_sliding_window_entry(self, key, limit, expiry, amount=1):
         raise ConnectionError("secret-of-the-storage-url")
 
-    incr = get = get_expiry = check = reset = clear = acquire_sliding_window_entry
+    incr = get = get_expiry = reset = clear = acquire_sliding_window_entry
+
+    def check(self):
+        return False
+
     get_sliding_window = clear_sliding_window = acquire_sliding_window_entry
 
 
@@ -63,3 +68,19 @@ def test_without_the_shared_storage_a_process_counts_on_its_own(caplog):
 
     assert "rate limits are not shared" in caplog.text
     assert "secret-of-the-storage-url" not in caplog.text
+
+
+def test_ping_of_a_storage_that_is_down_raises():
+    with pytest.raises(StorageError):
+        LimitsCounters("down://somewhere", time.time).ping()
+
+
+def test_ping_of_a_storage_that_answers_returns():
+    LimitsCounters("memory://", time.time).ping()
+
+
+def test_ping_of_redis_that_is_down_raises():
+    pytest.importorskip("redis")
+
+    with pytest.raises(StorageError):
+        LimitsCounters("redis://127.0.0.1:9/0", time.time).ping()

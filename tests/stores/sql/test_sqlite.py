@@ -129,6 +129,11 @@ def test_a_folder_is_no_database(tmp_path):
         open_database(f"sqlite:///{folder}")
 
 
+def test_path_that_the_system_refuses_is_named_in_one_line(tmp_path):
+    with pytest.raises(DatabaseURLInvalid, match="File name too long"):
+        open_database(f"sqlite:///{tmp_path}/{'x' * 300}/latchkey.db")
+
+
 def test_connections_are_kept(sqlite_database):
     with sqlite_database.write() as connection:
         connection.exec_driver_sql("CREATE TEMP TABLE of_this_connection (x TEXT)")
