@@ -9,7 +9,7 @@ import shlex
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.deploy.machine import Machine
@@ -47,14 +47,15 @@ class Run:
 class Playbook:
     """The playbook, its inventory and the checkout that it deploys.
 
-    `machines` are named as the hosts of the inventory; of several the first has the
-    proxy, and each has an `address` for the others.
+    `machines` are named as the hosts of the inventory, all of them in the group
+    latchkey; `groups` are the other groups, each with one of them.
     """
 
     workplace: Path
     machines: dict[str, Machine]
     source: Path
     settings: dict[str, str]
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *options: str, version: str = "HEAD", **settings: str) -> Run:
         """Run the playbook, with some settings changed, and return the result."""
@@ -109,10 +110,9 @@ class Playbook:
             "latchkey_settings": {**self.settings, **settings},
         }
         hosts = {name: host_variables(each) for name, each in self.machines.items()}
-        proxy = dict(list(hosts.items())[:1]) if len(hosts) > 1 else {}
         groups: dict[str, object] = {"latchkey": {"hosts": hosts}}
-        if proxy:
-            groups["latchkey_proxy"] = {"hosts": proxy}
+        for group, name in self.groups.items():
+            groups[group] = {"hosts": {name: hosts[name]}}
         return {"all": {"children": groups, "vars": variables}}
 
 

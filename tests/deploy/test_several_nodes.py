@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from tests.deploy.machine import Answer, Machine, request
 from tests.deploy.playbook import REPOSITORY, Playbook
 from tests.deploy.visitor import start_visitor, stop_visitor
 
-PAGE = REPOSITORY / "docs/several-nodes.md"
-# The addresses of the page; the first machine has those of the database and Redis, too.
+GROUPS = ("latchkey_postgresql", "latchkey_redis", "latchkey_proxy")
+# The addresses of docs/several-nodes.md.
 ADDRESSES = ("10.0.0.11", "10.0.0.12")
 DATABASE = "10.0.0.10"
 SETTINGS = {
@@ -51,7 +50,7 @@ class Platform:
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """Deploy to two machines; the recipes of the page install PostgreSQL and Redis."""
+    """Deploy to two machines, the first of which has all else that they need, too."""
     workplace = tmp_path_factory.mktemp("nodes")
     key = make_ssh_key(workplace)
     with ExitStack() as stack:
@@ -61,23 +60,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
         one.connect(two)
         one.add_address(DATABASE)
-        for mark in ("postgresql", "redis"):
-            one.run(recipe(mark), timeout=600)
         machines = {"machine-1": one, "machine-2": two}
-        playbook = Playbook(workplace, machines, checkout(workplace), SETTINGS)
+        others = dict.fromkeys(GROUPS, "machine-1")
+        playbook = Playbook(workplace, machines, checkout(workplace), SETTINGS, others)
         first = playbook.run()
         assert first.succeeded, first.output
         yield Platform(playbook)
-
-
-def recipe(mark: str) -> str:
-    """Return the commands after a mark of the page, for root."""
-    pattern = rf"<!-- {mark} -->\n+```sh\n(.*?)```"
-    found = re.search(pattern, PAGE.read_text(), re.DOTALL)
-    assert found
-    commands = found[1].replace("sudo -u postgres", "runuser -u postgres --")
-    settings = "set -e; cd /; export DEBIAN_FRONTEND=noninteractive\n"
-    return settings + commands.replace("sudo ", "")
 
 
 def test_every_node_is_ready_and_publishes_the_same_keys(platform: Platform):
@@ -107,6 +95,18 @@ def test_extras_are_installed_in_their_locked_versions(platform: Platform):
         lines = installed.split()
         assert len(lines) == 3
         assert all(f"{line} " in locked for line in lines), lines
+
+
+def test_postgresql_lets_in_the_nodes_alone_and_over_tls(platform: Platform):
+    rules = platform.nodes[0].output("grep latchkey /etc/postgresql/*/main/pg_hba.conf")
+    role = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles"
+    asked = f"psql -tAc \"{role} WHERE rolname = 'latchkey'\""
+
+    assert [rule.split()[0] for rule in rules.splitlines()] == ["hostssl"] * 3
+    assert [rule.split()[3] for rule in rules.splitlines()] == [
+        f"{address}/32" for address in (DATABASE, *ADDRESSES)
+    ]
+    assert platform.nodes[0].output(f"cd / && runuser -u postgres -- {asked}") == "f"
 
 
 def test_second_run_on_two_nodes_changes_nothing(platform: Platform):
