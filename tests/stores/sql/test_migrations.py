@@ -162,9 +162,9 @@ def test_upgrade_after_one_that_was_killed_is_complete(old, database_url, step):
 
 @pytest.mark.process
 def test_upgrade_in_several_processes_at_once_runs_once(old, database_url):
-    befores = race(racers.upgrade_schema, database_url, [None] * 4)
+    found_by_each = race(racers.upgrade_schema, database_url, [None] * 4)
 
-    assert sorted(befores) == ["0.1.0", *[versions.CURRENT] * 3]
+    assert sorted(found_by_each) == ["0.1.0", *[versions.CURRENT] * 3]
     assert schema_of(old) == expected(old)
 
 
