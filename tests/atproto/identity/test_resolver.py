@@ -469,3 +469,52 @@ def test_before_host_is_called_once_per_host(
         "dave.dev",
         "dave.systems",
     ]
+
+
+# --- the handle of an account, verified now -------------------------------------------
+
+
+def verified(resolver: Resolver, did: str, *, matters: bool = True) -> Handle | None:
+    return resolver.identities.verified_handle(
+        Did(did),
+        deadline=Deadline.after(9.0, resolver.world.clock.monotonic),
+        matters=lambda _handle: matters,
+    )
+
+
+def test_verified_handle_returns_the_handle_that_points_back(
+    resolver: Resolver, world: World
+) -> None:
+    assert verified(resolver, world.alice.did) == world.alice.handle
+
+
+def test_verified_handle_reads_no_cache(resolver: Resolver, world: World) -> None:
+    resolver.did(world.alice.did)
+    world.home(world.alice.handle).did = world.bob.did
+
+    assert verified(resolver, world.alice.did) is None
+
+
+def test_verified_handle_that_is_not_found_returns_none(
+    resolver: Resolver, world: World
+) -> None:
+    world.home(world.alice.handle).did = None
+
+    assert verified(resolver, world.alice.did) is None
+
+
+def test_verified_handle_with_its_host_down_raises_host_unreachable(
+    resolver: Resolver, world: World
+) -> None:
+    """Not None: that would deny an account a handle that it may have."""
+    world.network.unplug(world.alice.handle)
+
+    with pytest.raises(HostUnreachable):
+        verified(resolver, world.alice.did)
+
+
+def test_verified_handle_that_does_not_matter_is_not_looked_up(
+    resolver: Resolver, world: World
+) -> None:
+    assert verified(resolver, world.alice.did, matters=False) is None
+    assert resolver.counted == []
