@@ -41,6 +41,7 @@ from .oauth.client_auth import ClientAuthProvider
 from .oauth.issuer_verification import IssuerVerifier
 from .oauth.token_exchange import TokenExchange
 from .session.refresh import SessionRefresh
+from .session.refresh_request import RefreshRequest
 from .session.session import LiveSession
 from .stores.protocols import BrowserStateStore
 
@@ -147,15 +148,15 @@ class OAuthClient:
             sessions=sessions,
             clock=clock,
         )
-        self._refresh = SessionRefresh(
+        request = RefreshRequest(
             agent=agent,
             verifier=self._verifier,
             client_auth=self._client_auth,
             sessions=sessions,
             clock=clock,
             sleep=sleep,
-            observe=observe,
         )
+        self._refresh = SessionRefresh(request, observe=observe)
 
     @_renamed("binding", "browser_secret")
     def authorize(

@@ -8,6 +8,7 @@ The code is sent once (requirement 6.8), the `sub` must be the account that was 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..discovery.server_metadata import AuthorizationServer
@@ -29,23 +30,15 @@ if TYPE_CHECKING:
     from .server import Answer, ServerAgent
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenExchange:
     """Exchanges authorization codes for sessions."""
 
-    def __init__(
-        self,
-        *,
-        agent: ServerAgent,
-        verifier: IssuerVerifier,
-        client_auth: ClientAuthProvider,
-        sessions: SessionStore,
-        clock: Callable[[], float],
-    ) -> None:
-        self._agent = agent
-        self._verifier = verifier
-        self._client_auth = client_auth
-        self._sessions = sessions
-        self._clock = clock
+    agent: ServerAgent
+    verifier: IssuerVerifier
+    client_auth: ClientAuthProvider
+    sessions: SessionStore
+    clock: Callable[[], float]
 
     def redeem(
         self, request: AuthRequest, code: str, *, deadline: Deadline
@@ -59,14 +52,14 @@ class TokenExchange:
                 the exchange or the verification.
         """
         server = AuthorizationServer.restore(request.server)
-        auth = self._client_auth.of(request)
-        verification = self._verifier.begin(request, deadline=deadline)
-        answer = self._agent.exchange(
+        auth = self.client_auth.of(request)
+        verification = self.verifier.begin(request, deadline=deadline)
+        answer = self.agent.exchange(
             server,
             code_form(request, code),
             auth,
             deadline=deadline,
-            nonce=recent(request.as_nonce, since=request.created_at, now=self._clock()),
+            nonce=recent(request.as_nonce, since=request.created_at, now=self.clock()),
         )
         try:
             tokens = parse_token_set(
@@ -74,13 +67,13 @@ class TokenExchange:
                 host=host_of(server.token_endpoint),
                 requested=request.scope,
             )
-            account = self._verifier.finish(
+            account = self.verifier.finish(
                 verification, request, subject=tokens.did, deadline=deadline
             )
             session = _session_of(
-                request, answer, tokens, account=account, auth=auth, now=self._clock()
+                request, answer, tokens, account=account, auth=auth, now=self.clock()
             )
-            self._sessions.put(session)
+            self.sessions.put(session)
         except BaseException:
             self._discard(server, answer, auth)
             raise
@@ -97,7 +90,7 @@ class TokenExchange:
             for hint in ("refresh_token", "access_token")
             if isinstance(token := answer.document.get(hint), str)
         }
-        self._agent.revoke(
+        self.agent.revoke(
             tokens,
             auth,
             issuer=server.issuer,

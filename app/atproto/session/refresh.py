@@ -11,12 +11,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..errors import AtprotoError, ClientRefused, RefreshBusy, SessionEnded
-from ..events import RefreshEnded, ignore
+from ..events import RefreshEnded
 from ..http.types import Deadline
 from ..oauth.server import GrantRefused
 from .refresh_request import RefreshRequest
@@ -26,11 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..events import Observer
-    from ..oauth.client_auth import ClientAuthProvider
-    from ..oauth.issuer_verification import IssuerVerifier
-    from ..oauth.server import ServerAgent
     from ..records import OAuthSession
-    from ..stores.protocols import SessionStore
     from ..syntax.grammar import Did
 
 log = logging.getLogger(__name__)
@@ -60,30 +55,13 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 class SessionRefresh:
     """Returns sessions with a usable access token."""
 
-    def __init__(
-        self,
-        *,
-        agent: ServerAgent,
-        verifier: IssuerVerifier,
-        client_auth: ClientAuthProvider,
-        sessions: SessionStore,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None] = time.sleep,
-        observe: Observer = ignore,
-    ) -> None:
+    def __init__(self, request: RefreshRequest, *, observe: Observer) -> None:
         self._observe = observe
-        self._sessions = sessions
-        self._clock = clock
-        self._sleep = sleep
+        self._sessions = request.sessions
+        self._clock = request.clock
+        self._sleep = request.sleep
         self._flights: SingleFlight[OAuthSession] = SingleFlight()
-        self._request = RefreshRequest(
-            agent=agent,
-            verifier=verifier,
-            client_auth=client_auth,
-            sessions=sessions,
-            clock=clock,
-            sleep=sleep,
-        )
+        self._request = request
 
     def stored(self, did: Did, session_id: str) -> OAuthSession:
         """Return the stored session, due or not.
