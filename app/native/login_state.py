@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .clock import Clock
+    from .records import LoginStarted
     from .stores.store import StateStore
-    from .transports.transport import Completed, Initiated
+    from .transports.transport import Completed
     from .waiting import CheckStore, Waiters
 
 INITIATING: Final = 120
@@ -86,7 +87,7 @@ class Logins:
             self._waiters.end(LoginSuperseded)
         return reserved
 
-    def start(self, reserved: PendingLogin, initiated: Initiated) -> PendingLogin:
+    def start(self, reserved: PendingLogin, initiated: LoginStarted) -> PendingLogin:
         """Store the service's answer to the initiation.
 
         Raises LoginSuperseded or LoginCancelled when the login has been replaced or

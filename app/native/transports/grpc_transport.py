@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ..records import LoginStarted
     from .connection import Connection
-    from .transport import Answer, Claim, Initiated, Initiation
+    from .transport import Answer, Claim, Initiation
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ class GrpcTransport:
         self._roots = None if ca_bundle is None else ca_bundle.read_bytes()
         self._http = HttpTransport(ca_bundle=ca_bundle)
 
-    def initiate(self, server_url: str, initiation: Initiation) -> Initiated:  # noqa: ARG002 # the address is the target
+    def initiate(self, server_url: str, initiation: Initiation) -> LoginStarted:  # noqa: ARG002 # the address is the target
         """Start a login: InitiateLogin."""
         request = wire.InitiateLoginRequest(
             identifier=initiation.identifier,

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ..records import LoginStarted
     from .connection import Connection
     from .http_client import Reply
-    from .transport import Answer, Claim, Initiated, Initiation
+    from .transport import Answer, Claim, Initiation
 
 JSON: Final = "application/json"
 LONGEST_WAIT: Final = 25
@@ -59,7 +60,7 @@ class HttpTransport:
         self._client = HttpClient(user_agent=user_agent, ca_bundle=ca_bundle)
         self._longest_wait = longest_wait
 
-    def initiate(self, server_url: str, initiation: Initiation) -> Initiated:
+    def initiate(self, server_url: str, initiation: Initiation) -> LoginStarted:
         """Start a login: POST /auth/native/login."""
         wanted = {
             "identifier": initiation.identifier,

@@ -12,8 +12,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import LoginRefused, NotALatchkeyServer, printable
+from ..records import LoginStarted
 from ..urls import parse_page_url
-from .transport import Completed, Denied, Expired, Initiated, Pending
+from .transport import Completed, Denied, Expired, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,9 +40,9 @@ def parse_document(body: bytes | str) -> dict[str, Any]:
     return document
 
 
-def initiated(document: Mapping[str, Any]) -> Initiated:
+def initiated(document: Mapping[str, Any]) -> LoginStarted:
     """Return the login that the service has started."""
-    return Initiated(
+    return LoginStarted(
         oauth_url=parse_page_url(document.get("oauth_url")),
         session_id=_matching(SECRET, document, "session_id"),
         user_code=_matching(USER_CODE, document, "user_code"),

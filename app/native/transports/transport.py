@@ -11,7 +11,7 @@ from ..errors import LoginRefused, ServerUnreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..records import NativeSession
+    from ..records import LoginStarted, NativeSession
     from .connection import Connection
 
 ACKNOWLEDGEMENT = "completed"
@@ -25,16 +25,6 @@ class Initiation:
     identifier: str
     code_challenge: str
     app_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Initiated:
-    """The service's answer to an initiation, checked."""
-
-    oauth_url: str = field(repr=False)
-    session_id: str = field(repr=False)
-    user_code: str
-    expires_in: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +71,7 @@ Answer = Outcome | Pending
 class Transport(Protocol):
     """One way to speak to the service; several threads use it at once."""
 
-    def initiate(self, server_url: str, initiation: Initiation) -> Initiated:
+    def initiate(self, server_url: str, initiation: Initiation) -> LoginStarted:
         """Start a login.
 
         Raises:
