@@ -56,7 +56,8 @@ def show_failed(failure: Failure) -> Response:
     if not isinstance(error, AtprotoError) or error.app_state is None:
         return _unrecognised(failure)
     if _deserves_another_try(error, destination):
-        return begin(replace(destination, prompt=""))
+        flow = cookies.flow_secret(request.args.get("state", ""))
+        return begin(replace(destination, prompt=""), secret=flow)
     unchanged = _unchanged(destination)
     if unchanged is not None:
         return _as_before(unchanged, destination, failure)

@@ -114,12 +114,17 @@ def submit() -> Response:
     return _forget(destination) if "forget" in request.form else begin(destination)
 
 
-def begin(destination: Destination) -> Response:
-    """Begin a login and redirect the browser, with the flow's cookie, to the host."""
+def begin(destination: Destination, *, secret: str | None = None) -> Response:
+    """Begin a login and redirect the browser, with the flow's cookie, to the host.
+
+    `secret` is that of the flow which this one goes on with, so that the log has one
+    login_id for both.
+    """
     started = flows().start_login(
         destination,
         address=request.remote_addr or "",
         replaces=cookies.session_secret(),
+        secret=secret,
     )
     response = see_other(started.url)
     cookies.begin_flow(response, state=started.state, secret=started.secret)

@@ -85,6 +85,20 @@ def test_login_has_did_and_sid_once_they_are_known(
     assert log.requests()[-1]["sid"] == sid
 
 
+def test_login_that_is_tried_again_without_its_prompt_keeps_its_login_id(
+    service: Service, log: Collector
+):
+    browser = service.browser()
+    at_host = browser.opens_login(prompt="login").types(ALICE)
+    url = at_host.page.sends_back("login_required").url
+    again = browser.navigates("GET", url, site="cross-site")
+    assert isinstance(again, AtHost)
+    again.approves()
+
+    (login_id,) = login_ids(log)
+    assert paths(log, login_id) == ["/auth/login", "/auth/callback", "/auth/callback"]
+
+
 def test_two_logins_of_one_browser_have_two_login_ids(service: Service, log: Collector):
     browser = service.browser()
     browser.signs_in(ALICE, username="alice")
