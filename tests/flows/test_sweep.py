@@ -220,6 +220,7 @@ def test_grants_without_a_session_are_revoked(sweep, expired, revoked, clock):
     sweep.run()
 
     assert sorted(revoked) == [("did:plc:alice", "grant"), ("did:plc:bob", "grant")]
+    assert expired.tried == ["grant", "grant"]
     assert expired.bounds == {
         "created_before": clock() - ORPHAN_AGE,
         "now": clock(),
