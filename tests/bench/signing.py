@@ -3,6 +3,12 @@
 Every figure is a median of this run with its spread. CPU time is that of the measuring
 process alone; the hosts live in another. Compared with the reference client for Node
 when it is installed (`npm ci` in tests/bench), in the same run and on the same hosts.
+
+Service, library and reference client sign in by turns, each a new person with the same
+hosts, after the same warm-up. The service gets a ready WSGI environ and the answer's
+chunks are thrown away: what a WSGI server and a browser do is not measured, as the
+reference client has neither. Node compiles what it runs often, so that it takes half as
+long after some hundred sign-ins: `repetitions` decides the ratio as well.
 """
 
 from __future__ import annotations
