@@ -211,6 +211,9 @@ CREATE TABLE IF NOT EXISTS audit_events (
 );
 CREATE INDEX IF NOT EXISTS audit_events_by_creation ON audit_events (created_at);
 CREATE INDEX IF NOT EXISTS audit_events_by_did ON audit_events (did);
+-- For the account page: a person may have a hundred thousand calls of services.
+CREATE INDEX IF NOT EXISTS audit_events_but_calls
+    ON audit_events (did, id) WHERE event <> 'xrpc';
 
 -- Public documents and nonces, shared by all workers and nodes.
 CREATE TABLE IF NOT EXISTS cache_entries (

@@ -15,9 +15,6 @@ STEP: Final = 500
 MOST_SHOWN: Final = 20
 """Events that the account page shows."""
 
-CALLS: Final = "xrpc"
-"""Events of calls on the person's host: thousands a day would hide all others."""
-
 LOOK_INTERVAL: Final = 1.0
 """Seconds between two looks for new events."""
 
@@ -53,8 +50,11 @@ class AuditTrail(Protocol):
     ) -> Sequence[AuditEvent]:
         """Return the first events since a time and after an id ("" for all)."""
 
-    def latest(self, did: Did, limit: int, *, without: str) -> Sequence[AuditEvent]:
-        """Return the latest events of an account but those of a name, latest first."""
+    def latest(self, did: Did, limit: int) -> Sequence[AuditEvent]:
+        """Return the latest events of an account, the latest first.
+
+        Without calls of services (`xrpc`): thousands a day would hide all others.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,4 +102,4 @@ class OwnEvents:
 
     def __call__(self, did: Did) -> Sequence[AuditEvent]:
         """Return the latest events, without the calls that services made."""
-        return self.trail.latest(did, MOST_SHOWN, without=CALLS)
+        return self.trail.latest(did, MOST_SHOWN)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
+from app.stores.people import audit_trail
 from app.stores.people.audit import SqlAudit
 from app.stores.people.audit_trail import SqlAuditTrail
 from tests.fakes.clock import NOON
@@ -70,7 +72,16 @@ def test_read_after_an_id_goes_on_where_it_ended(trail):
 
 
 def test_latest_is_bounded_begins_with_the_last_and_leaves_calls_out(trail):
-    found = trail.latest(ALICE, 5, without="xrpc")
+    found = trail.latest(ALICE, 5)
 
     assert [one.event for one in found] == ["session_ended", "signed_in"]
-    assert len(trail.latest(ALICE, 1, without="xrpc")) == 1
+    assert len(trail.latest(ALICE, 1)) == 1
+
+
+def test_latest_reads_an_index_and_sorts_nothing(trail, sqlite_database):
+    plan = text(f"EXPLAIN QUERY PLAN {audit_trail.LATEST.element.text}")
+    with sqlite_database.read() as connection:
+        rows = connection.execute(plan, {"did": ALICE, "limit": 20}).all()
+
+    (step,) = [row.detail for row in rows]
+    assert "USING INDEX audit_events_but_calls" in step

@@ -71,6 +71,7 @@ COLUMNS = (
     ("sessions", "pending_for", "TEXT"),
 )
 INDEXES = (
+    ("audit_events_but_calls", "audit_events (did, id) WHERE event <> 'xrpc'"),
     ("callback_answers_by_expiry", "callback_answers (expires_at)"),
     ("invitations_by_expiry", "invitations (expires_at)"),
     ("rate_counters_by_expiry", "rate_counters (expires_at)"),
