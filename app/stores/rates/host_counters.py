@@ -19,7 +19,8 @@ from sqlalchemy import make_url
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.stores.rates.sliding_window import GET, HIT, Counted, Hit
-from app.stores.sql.sqlite import begin_log, make_private
+from app.stores.sql.sqlite import begin_log
+from app.stores.sql.sqlite_file import make_private
 
 MOST_KEYS: Final = 100_000
 """Counters that are kept, some 10 MB; above it those that end first are deleted."""

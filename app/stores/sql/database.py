@@ -26,6 +26,7 @@ from sqlalchemy.exc import (
 from app.flows.errors import StorageFailed, StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
 from app.stores.sql import postgresql, sqlite
+from app.stores.sql.sqlite_file import MISSING
 from app.stores.sql.versions import (
     CURRENT,
     create_release,
@@ -251,7 +252,7 @@ class Database:
     def require_schema(self) -> None:
         """Raise `SchemaMismatch` unless the tables are those of this release."""
         if self._is_missing():
-            raise SchemaMismatch(f"{self.path} {sqlite.MISSING}")
+            raise SchemaMismatch(f"{self.path} {MISSING}")
         with self.read() as connection:
             require_current(connection)
 
