@@ -8,7 +8,8 @@ oauth_auth_requests   deleted: logins of this account that wait for their callba
 native_logins         allowed ones deleted; denied ones keep their outcome alone
 audit_events          DID, sid and detail removed, a mark in place of the DID
 cache_entries         deleted where their key names the DID or the handle
-rate_counters         the same; beside SQLite a file, which forgets in minutes
+rate_counters         deleted: the counter of calls; beside SQLite a file that forgets
+                      in minutes
 oauth_sessions        kept: they are needed to revoke the grants, and deleted then
 callback_answers      encrypted for a browser, for two minutes: nothing names a DID
 
@@ -25,6 +26,7 @@ from app.stores.logins.native_logins import SECRETS
 from app.stores.people.accounts import as_literal
 from app.stores.people.audit import RECORD, row_of_event
 from app.stores.people.username_holds import hold
+from app.stores.rates.sliding_window import key_of
 from app.stores.sql.records import EncryptedFields
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ BY_DID = (
         UPDATE audit_events SET did = :mark, sid = NULL, detail = '{}'
         WHERE did = :did
     """),
-    text("DELETE FROM rate_counters WHERE key LIKE :in_text ESCAPE '\\'"),
+    text("DELETE FROM rate_counters WHERE key = :counter"),
     text("""
         DELETE FROM cache_entries
         WHERE key LIKE :in_text ESCAPE '\\' OR key LIKE :with_handle ESCAPE '\\'
@@ -104,6 +106,7 @@ class SqlErasure:
             "did": user.did,
             "mark": mark,
             "in_text": in_text,
+            "counter": key_of(f"call {user.did}"),
             # Keys alone: values are long, and live for five minutes at most.
             "with_handle": f"%:{as_literal(user.handle or user.did)}",
             "now": int(now),

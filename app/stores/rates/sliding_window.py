@@ -32,6 +32,11 @@ HIT: Final = """
 GET: Final = "SELECT period, this, previous FROM {table} WHERE key = :key"
 
 
+def key_of(name: str) -> str:
+    """Return the key of a counter: a hash, so that no table holds an address."""
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One call of a key, at a time in epoch seconds."""
@@ -43,10 +48,10 @@ class Hit:
 
     @property
     def values(self) -> dict[str, str | int | float]:
-        """The parameters of HIT and GET; the key is hashed, so no address is stored."""
+        """The parameters of HIT and GET."""
         period, elapsed = divmod(self.now, self.seconds)
         return {
-            "key": hashlib.blake2b(self.name.encode(), digest_size=16).hexdigest(),
+            "key": key_of(self.name),
             "period": int(period),
             "rest": 1 - elapsed / self.seconds,
             "most": self.most,
