@@ -83,7 +83,14 @@ class Nodes:
 @contextmanager
 def open_nodes(prod_like: Laboratory, database: Cluster) -> Iterator[Nodes]:
     """Start both nodes in the network of another laboratory."""
-    settings = {"LATCHKEY_SCOPE": SCOPE_MAX, "LATCHKEY_SCOPE_MAX": SCOPE_MAX}
+    settings = {
+        "LATCHKEY_SCOPE": SCOPE_MAX,
+        "LATCHKEY_SCOPE_MAX": SCOPE_MAX,
+        # A soak asks thousands of times, from one address.
+        "LATCHKEY_RATE_LIMIT_LOGIN_PER_ADDRESS": "100000/minute",
+        "LATCHKEY_RATE_LIMIT_LOGIN_PER_HOST": "100000/minute",
+        "LATCHKEY_RATE_LIMIT_XRPC_PER_SESSION": "100000/minute",
+    }
     options = {"database_url": database.url, "settings": settings}
     first, _ = (
         start_node(prod_like.network, node, ahead=ahead, **options)  # type: ignore[arg-type]

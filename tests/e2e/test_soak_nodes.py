@@ -133,7 +133,7 @@ def test_nodes_outlive_a_soak(nodes: Nodes, capsys: pytest.CaptureFixture[str]) 
                 Worker(login_at(nodes, SLOW_HOST, "slow"), 1.0)
                 for _ in range(SLOW_LOGINS)
             ),
-            *(Worker(awaiting(nodes, people)) for _ in range(STREAMS)),
+            *(Worker(awaiting(nodes, people), 0.5) for _ in range(STREAMS)),
         ]
         with ExitStack() as load:
             for worker in workers:
