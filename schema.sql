@@ -113,6 +113,8 @@ CREATE TABLE IF NOT EXISTS oauth_sessions (
     -- again (requirement 7.17); NULL after a successful refresh.
     refused_at          BIGINT,
     retry_at            BIGINT,
+    -- What the login asked for; NULL for a session of release 0.1.
+    requested_scope     TEXT,
     PRIMARY KEY (did, session_id)
 );
 CREATE INDEX IF NOT EXISTS oauth_sessions_by_creation ON oauth_sessions (created_at);

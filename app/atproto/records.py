@@ -113,6 +113,9 @@ class OAuthSession:
     successful refresh (requirement 7.17)."""
     retry_at: float | None = None
     """When the server is asked again after such a refusal."""
+    requested_scope: str | None = None
+    """What the login asked for; None for a session of a release before 0.2. A refresh
+    answer is judged by it as the token answer was (requirement 8.9)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +176,7 @@ def with_tokens(
         session,
         access_token=access_token,
         refresh_token=refresh_token if _is_token(refresh_token) else None,
-        scope=_scope_or(document.get("scope"), session.scope),
+        scope=_scope_or(document.get("scope"), session),
         expires_at=ends,
         refreshed_at=now,
         refused_at=None,
@@ -181,11 +184,14 @@ def with_tokens(
     )
 
 
-def _scope_or(value: object, known: str) -> str:
+def _scope_or(value: object, session: OAuthSession) -> str:
     try:
-        return " ".join(_scope_words(value))
+        words = _scope_words(value)
+        if session.requested_scope is None:
+            return " ".join(words)
+        return _explained(words, session.requested_scope)
     except ScopeInvalid:
-        return known
+        return session.scope
 
 
 def _scope_words(value: object) -> tuple[str, ...]:
@@ -232,6 +238,11 @@ def _granted_scope(value: object, requested: str, host: str) -> str:
         raise DocumentInvalid(host, "the granted scope is malformed") from error
     if ATPROTO not in granted:
         raise DocumentInvalid(host, "the scope atproto was not granted")
+    return _explained(granted, requested)
+
+
+def _explained(granted: tuple[str, ...], requested: str) -> str:
+    """Return those of the granted words that the requested scope explains."""
     if granted == tuple(requested.split(" ")):
         return requested
     asked, words = ScopeSet.parse(requested), frozenset(requested.split(" "))

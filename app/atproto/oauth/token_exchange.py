@@ -130,4 +130,5 @@ def _session_of(
         created_at=now,
         refreshed_at=now,
         verified_at=account.verified_at,
+        requested_scope=request.scope,
     )

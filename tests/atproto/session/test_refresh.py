@@ -265,15 +265,27 @@ def test_the_issuer_is_verified_before_the_token_is_sent(
     assert sorted(beside) == sorted([f"{session.pds}{RESOURCE}", METADATA])
 
 
-def test_a_changed_scope_is_stored(
-    library: Library, session: OAuthSession, world: World
-) -> None:
+def test_a_changed_scope_is_stored(world: World) -> None:
     """Requirement 8.5: permission sets change, and grants with them."""
+    asked = "atproto include:app.relay.auth"
+    library = Library(world, scope=asked)
+    session = library.logs_in(ALICE, scope=asked)
     world.skyhost.server.lies.granted_scope = "atproto repo:app.relay.track"
 
     renewed = current(library, session, rejected=session.access_token)
 
     assert renewed.scope == "atproto repo:app.relay.track"
+
+
+def test_words_that_were_not_asked_for_are_dropped_at_a_refresh_too(
+    library: Library, session: OAuthSession, world: World
+) -> None:
+    """Requirement 8.9: as at the login, where the same words were dropped."""
+    world.skyhost.server.lies.granted_scope = f"{session.scope} rpc:com.evil.*?aud=*"
+
+    renewed = current(library, session, rejected=session.access_token)
+
+    assert renewed.scope == session.scope
 
 
 def test_refresh_answer_without_refresh_token_is_stored_as_the_last(

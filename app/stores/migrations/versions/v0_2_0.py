@@ -68,6 +68,7 @@ COLUMNS = (
     ("oauth_sessions", "sweep_runs", "BIGINT"),
     ("oauth_sessions", "refused_at", "BIGINT"),
     ("oauth_sessions", "retry_at", "BIGINT"),
+    ("oauth_sessions", "requested_scope", "TEXT"),
     ("sessions", "pending_for", "TEXT"),
 )
 INDEXES = (
