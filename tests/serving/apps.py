@@ -41,8 +41,11 @@ class People:
         self.database = open_database(database_url)
         self._logins = SqlNativeLogins(self.database, Cipher(secret_key))
 
-    def begin(self) -> str:
-        """Begin a login as an app does; return its secret."""
+    def begin(self, open_secret: str = "") -> str:
+        """Begin a login as an app does; return its secret.
+
+        `open_secret` is that of the link for the browser.
+        """
         session_id, now = secrets.token_urlsafe(32), time.time()
         login = NativeLogin(
             login_id=sha256_hex(session_id),
@@ -55,7 +58,7 @@ class People:
             created_at=now,
             expires_at=now + LIFETIME,
         )
-        self._logins.add(login, open_secret=secrets.token_urlsafe(32))
+        self._logins.add(login, open_secret=open_secret or secrets.token_urlsafe(32))
         return session_id
 
     def deny(self, session_id: str) -> None:
