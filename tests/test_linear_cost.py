@@ -39,7 +39,7 @@ from app.atproto.syntax.grammar import (
 from app.atproto.syntax.identifier import LONGEST_INPUT, parse_identifier
 from app.atproto.syntax.nsid import parse_nsid
 from app.blueprints.native_login import WAIT
-from app.blueprints.xrpc import _MEDIA_TYPE
+from app.blueprints.services.xrpc import _MEDIA_TYPE
 from app.flows.errors import FlowError
 from app.flows.native.app_identity import parse_app_name, parse_code_challenge
 from app.flows.people.usernames import parse_username

@@ -15,8 +15,8 @@ from app.flows.people.deletion import MARK
 from app.flows.people.trail import AuditEvent
 
 from .administration import Administration, in_one_line
-from .durations import DurationType
-from .output import at, meaning, print_lines, print_records, prints
+from .framework.durations import DurationType
+from .framework.output import at, meaning, print_lines, print_records, prints
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import click
 
 from app.flows.operator import Operator
 
-from .acting import with_operator
 from .administration import Administration, in_one_line
-from .output import meaning, print_record, prints, progress
+from .framework.acting import with_operator
+from .framework.output import meaning, print_record, prints, progress
 
 
 @dataclass(frozen=True)

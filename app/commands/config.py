@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import click
 
 from .administration import Administration
-from .output import meaning, print_record, prints, wants_json
+from .framework.output import meaning, print_record, prints, wants_json
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import click
 
 from app.flows.operator import Operator
 
-from .acting import confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
-from .output import meaning, print_record, prints, progress
+from .framework.acting import confirm, with_operator, yes_option
+from .framework.output import meaning, print_record, prints, progress
 
 
 @dataclass(frozen=True)

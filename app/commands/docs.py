@@ -14,7 +14,7 @@ import click
 
 from app.commands import Administration, commands
 
-from .output import printed_record
+from .framework.output import printed_record
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 

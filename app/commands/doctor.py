@@ -10,7 +10,7 @@ import click
 from app.doctor.findings import Checked, Finding
 
 from .administration import Administration
-from .output import meaning, print_records, prints, progress, wants_json
+from .framework.output import meaning, print_records, prints, progress, wants_json
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import click
 from app.flows.ports import Ring, StoredKey
 
 from .administration import Administration, in_one_line
-from .output import meaning, print_record, prints, wants_json
+from .framework.output import meaning, print_record, prints, wants_json
 
 
 @dataclass(frozen=True)

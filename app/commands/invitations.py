@@ -12,10 +12,10 @@ from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
 from app.flows.people.invitations import Invitation
 
-from .acting import confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
-from .durations import DurationType
-from .output import at, meaning, print_record, print_records, prints
+from .framework.acting import confirm, with_operator, yes_option
+from .framework.durations import DurationType
+from .framework.output import at, meaning, print_record, print_records, prints
 
 MOST_USES = 100_000
 

@@ -15,9 +15,9 @@ from app.flows.keys.listing import KeyState
 from app.flows.operator import Operator
 from app.flows.ports import Ring, StoredKey
 
-from .acting import TAKES_ID, confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
-from .output import at, meaning, print_record, print_records, prints
+from .framework.acting import TAKES_ID, confirm, with_operator, yes_option
+from .framework.output import at, meaning, print_record, print_records, prints
 
 RING = click.argument("ring", type=click.Choice(RINGS))
 

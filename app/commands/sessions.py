@@ -15,9 +15,9 @@ from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
 from app.flows.ports import Session
 
-from .acting import TAKES_ID, confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
-from .output import at, meaning, print_record, print_records, prints, progress
+from .framework.acting import TAKES_ID, confirm, with_operator, yes_option
+from .framework.output import at, meaning, print_record, print_records, prints, progress
 
 MOST = 200
 """Sessions that `sessions list` shows unless `--limit` says otherwise."""

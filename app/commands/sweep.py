@@ -10,7 +10,7 @@ import click
 from app.flows.sweep import Swept
 
 from .administration import Administration, in_one_line
-from .output import prints
+from .framework.output import prints
 
 
 def command(administration: Administration) -> click.Command:

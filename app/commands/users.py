@@ -15,10 +15,10 @@ from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
 from app.flows.ports import User
 
-from .acting import confirm, with_operator, yes_option
 from .administration import Administration, in_one_line
-from .durations import in_words
-from .output import at, meaning, print_record, print_records, prints
+from .framework.acting import confirm, with_operator, yes_option
+from .framework.durations import in_words
+from .framework.output import at, meaning, print_record, print_records, prints
 
 
 @dataclass(frozen=True, slots=True)

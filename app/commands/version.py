@@ -9,7 +9,7 @@ import click
 from app.flows.errors import StorageFailed
 
 from .administration import Administration
-from .output import meaning, print_record, prints
+from .framework.output import meaning, print_record, prints
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from app.blueprints import (
     native_confirm,
     native_login,
     result,
+    signup,
+)
+from app.blueprints.services import (
     revocations,
     session,
-    signup,
     users,
     verify,
     well_known,

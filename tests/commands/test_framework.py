@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from app.commands import Administration, commands
-from app.commands.acting import TAKES_ID, confirm, unix_user, with_operator
 from app.commands.docs import PAGE, commands_page
-from app.commands.output import (
+from app.commands.framework.acting import TAKES_ID, confirm, unix_user, with_operator
+from app.commands.framework.output import (
     at,
     meaning,
     print_record,

@@ -1,0 +1,1 @@
+"""Routes that services, their proxies and programs ask; none shows a page."""
