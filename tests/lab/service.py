@@ -81,10 +81,12 @@ def start_in_production(
     host: str = SIGN_IN,
     workers: int = 3,
     database_url: str | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Service:
     """Start a confidential client behind the front door, for a whole domain.
 
-    `database_url` is SQLite in the network's directory unless it is given.
+    `database_url` is SQLite in the network's directory unless it is given; `more` are
+    further settings.
     """
     url = f"https://{host}"
     settings = {
@@ -97,7 +99,7 @@ def start_in_production(
     }
     if database_url:
         settings["LATCHKEY_DATABASE_URL"] = database_url
-    return _start(network, host, url, settings)
+    return _start(network, host, url, {**settings, **(more or {})})
 
 
 def start_node(
