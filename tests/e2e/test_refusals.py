@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e import host
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.visitor import Visitor
@@ -109,6 +111,7 @@ def test_a_form_on_another_site_begins_no_login(
     assert_signed_out(visitor)
 
 
+@pytest.mark.parametrize("lab", ["prod_like"], indirect=True)
 def test_logout_form_on_another_site_is_refused(
     visitor: Visitor, account: Account
 ) -> None:
@@ -118,3 +121,16 @@ def test_logout_form_on_another_site_is_refused(
 
     assert visitor.error == "cross_site"
     assert visitor.whoami()["did"] == account.did
+
+
+@pytest.mark.parametrize("lab", ["dev"], indirect=True)
+def test_logout_form_on_another_port_signs_out_in_loopback_development(
+    visitor: Visitor, account: Account
+) -> None:
+    """A developer's own service, on this machine: a page of the platform."""
+    visitor.become(account, account.handle.partition(".")[0])
+
+    visitor.be_sent_from_another_site("/auth/logout", return_to="/auth/login")
+
+    assert visitor.path == "/auth/login"
+    assert_signed_out(visitor)
