@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import closing
@@ -81,7 +82,10 @@ class Vault:
         with closing(sqlite3.connect(path)) as connection:
             yield "a dump", "\n".join(connection.iterdump())
         for file in path.parent.glob(f"{path.name}*"):
-            yield file.name, file.read_bytes().decode("latin-1")
+            # By another process: closing a file lets go of the locks of all SQLite
+            # connections of this one, and the service could delete their log.
+            read = subprocess.run(["cat", file], capture_output=True, check=True)
+            yield file.name, read.stdout.decode("latin-1")
 
     def _dump(self) -> Iterator[str]:
         """Yield a line for each table of PostgreSQL and for each of its rows."""
