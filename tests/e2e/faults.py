@@ -79,8 +79,16 @@ def read_only(nodes: Nodes, crowd: Crowd) -> Iterator[None]:
 
 @contextmanager
 def without(nodes: Nodes, crowd: Crowd, *, program: str) -> Iterator[None]:
-    """End a program of the network: the PLC directory, or everyone's host."""
+    """End a program of the network: everyone's host."""
     with nodes.network.processes.without(program):
+        crowd.wait_for(SOME)
+    yield
+
+
+@contextmanager
+def without_directory(nodes: Nodes, crowd: Crowd) -> Iterator[None]:
+    """Let the PLC directory refuse connections; ended, it would forget everyone."""
+    with nodes.network.processes.refusing("plc"):
         crowd.wait_for(SOME)
     yield
 
@@ -103,6 +111,6 @@ FAULTS: Final[dict[str, Fault]] = {
     "PostgreSQL restarts": Fault(restarted),
     "PostgreSQL pauses for 30 s": Fault(paused),
     "PostgreSQL takes no write": Fault(read_only),
-    "the PLC directory is down": Fault(partial(without, program="plc")),
+    "the PLC directory is down": Fault(without_directory),
     "the people's host is down": Fault(partial(without, program="pds")),
 }

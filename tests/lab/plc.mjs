@@ -11,6 +11,13 @@ const server = plc.PlcServer.create({
 // The package listens on every interface and has no setting for it.
 const listen = server.app.listen.bind(server.app)
 server.app.listen = (port) => listen(port, '127.0.0.1')
-await server.start()
+const http = await server.start()
+
+// An outage that forgets no identity: refuse connections, and take them again.
+process.on('SIGUSR2', () => {
+  if (!http.listening) return http.listen(Number(process.env.PLC_PORT), '127.0.0.1')
+  http.close()
+  http.closeAllConnections()
+})
 
 process.once('SIGTERM', () => server.destroy().then(() => process.exit(0)))

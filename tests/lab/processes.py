@@ -135,6 +135,14 @@ class Processes:
         return self._running[name][1]()
 
     @contextmanager
+    def refusing(self, name: str) -> Iterator[None]:
+        """Let a program refuse connections for the time of a block (see plc.mjs)."""
+        program, _ = self._running[name]
+        program.process.send_signal(signal.SIGUSR2)
+        yield
+        program.process.send_signal(signal.SIGUSR2)
+
+    @contextmanager
     def without(self, name: str) -> Iterator[None]:
         """Stop a program for the time of a block, and start it again as it was."""
         program, start_again = self._running[name]
