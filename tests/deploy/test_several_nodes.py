@@ -185,4 +185,4 @@ def test_two_nodes_with_sqlite_are_refused(platform: Platform):
     run = platform.playbook.run(DATABASE_URL="sqlite:////var/lib/latchkey/x.db")
 
     assert not run.succeeded
-    assert "need a database that they share" in run.output
+    assert "postgresql://USER:PASSWORD@ADDRESS/NAME" in run.output
