@@ -81,5 +81,5 @@ def test_number_of_workers_follows_the_cores_unless_it_is_set(
     cores = len(os.sched_getaffinity(0))
     expected = int(asked) if asked else min(2, cores)
     settings = {"WEB_CONCURRENCY": asked}
-    with serving("tests.serving.quick:app", tmp_path, **settings) as server:
+    with serving("tests.serving.echo:app", tmp_path, **settings) as server:
         until(lambda: len(workers(server)) == expected)
