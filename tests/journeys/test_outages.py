@@ -12,12 +12,11 @@ import os
 import shutil
 import signal
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import make_url
 
 from app.config import Settings
 from app.doctor.examination import Doctor
@@ -27,7 +26,7 @@ from app.stores.sql.bounded import BoundedConnection
 from tests.fakes.app import App
 from tests.fakes.browser import AtHost, Browser
 from tests.service import Service, close, database_of, outside_of, production
-from tests.stores.cluster import postgresql
+from tests.stores.cluster import postgresql, processes_of, stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -265,26 +264,6 @@ def on_postgres(cluster: str, world: World, tmp_path: Path) -> Iterator[Service]
     world.clock.advance(20)
     yield service
     close(service.app)
-
-
-def processes_of(url: str) -> list[int]:
-    folder = Path(str(make_url(url).query["host"]))
-    pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
-
-
-@contextmanager
-def stopped(url: str) -> Iterator[None]:
-    pids = processes_of(url)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def test_stopped_postgresql(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import make_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,18 +138,33 @@ class Cluster:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Stop every process for the time of a block; connections stay open."""
-        self._signal(signal.SIGSTOP)
-        try:
+        with stopped(self.url):
             yield
-        finally:
-            self._signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
-        pid = self._server.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for process in (pid, *map(int, children)):
-            with suppress(ProcessLookupError):
-                os.kill(process, number)
+
+def processes_of(url: str) -> list[int]:
+    """Return a cluster's server and its children, the server first."""
+    folder = Path(str(make_url(url).query["host"]))
+    pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+@contextmanager
+def stopped(url: str) -> Iterator[None]:
+    """Stop a cluster with all of its processes, as a machine that hangs."""
+    pids = processes_of(url)
+    _signal(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(pids, signal.SIGCONT)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _await(server: subprocess.Popen[bytes], folder: Path, log: Path) -> None:

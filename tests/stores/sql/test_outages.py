@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import make_url
 
 from app.flows.errors import StorageUnavailable
 from app.stores.sql.bounded import BoundedConnection
+from tests.stores.cluster import stopped
 from tests.stores.entries import add, keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 pytestmark = pytest.mark.process
-
-
-def processes_of(url: str) -> list[int]:
-    """Return the server and its children, the server first."""
-    folder = Path(str(make_url(url).query["host"]))
-    pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
-
-
-@contextmanager
-def stopped(url: str) -> Iterator[None]:
-    """Stop the server with all of its processes, as a machine that hangs."""
-    pids = processes_of(url)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_stopped_server_is_an_outage_and_works_again_afterwards(
