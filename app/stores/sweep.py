@@ -22,53 +22,30 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 500
 
-DELETE: Final[dict[Kind, TextClause]] = {
-    "auth_requests": text("""
-        DELETE FROM oauth_auth_requests WHERE state_hash IN (
-            SELECT state_hash FROM oauth_auth_requests
-            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
-    """),
-    "callback_answers": text("""
-        DELETE FROM callback_answers WHERE id IN (
-            SELECT id FROM callback_answers
-            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
-    """),
-    "ended_sessions": text("""
-        DELETE FROM sessions WHERE sid IN (
-            SELECT sid FROM sessions
-            WHERE ended_at <= :before ORDER BY ended_at LIMIT :limit)
-    """),
-    "expired_sessions": text("""
-        DELETE FROM sessions WHERE sid IN (
-            SELECT sid FROM sessions
-            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
-    """),
-    "native_logins": text("""
-        DELETE FROM native_logins WHERE login_id IN (
-            SELECT login_id FROM native_logins
-            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
-    """),
-    "cache_entries": text("""
-        DELETE FROM cache_entries WHERE key IN (
-            SELECT key FROM cache_entries
-            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
-    """),
-    "audit_events": text("""
-        DELETE FROM audit_events WHERE id IN (
-            SELECT id FROM audit_events
-            WHERE created_at <= :before ORDER BY created_at LIMIT :limit)
-    """),
-    "username_holds": text("""
-        DELETE FROM username_holds WHERE skeleton IN (
-            SELECT skeleton FROM username_holds
-            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
-    """),
-    "invitations": text("""
-        DELETE FROM invitations WHERE invitation_id IN (
-            SELECT invitation_id FROM invitations
-            WHERE expires_at <= :before ORDER BY expires_at LIMIT :limit)
-    """),
+_ROWS: Final[dict[Kind, tuple[str, str, str]]] = {
+    "auth_requests": ("oauth_auth_requests", "state_hash", "expires_at"),
+    "callback_answers": ("callback_answers", "id", "expires_at"),
+    "ended_sessions": ("sessions", "sid", "ended_at"),
+    "expired_sessions": ("sessions", "sid", "expires_at"),
+    "native_logins": ("native_logins", "login_id", "expires_at"),
+    "cache_entries": ("cache_entries", "key", "expires_at"),
+    "audit_events": ("audit_events", "id", "created_at"),
+    "username_holds": ("username_holds", "skeleton", "expires_at"),
+    "invitations": ("invitations", "invitation_id", "expires_at"),
 }
+"""The table of each kind, its primary key, and the time that decides."""
+
+
+def _delete(table: str, key: str, time: str) -> TextClause:
+    """Return the statement that deletes the oldest rows; each time has an index."""
+    return text(f"""
+        DELETE FROM {table} WHERE {key} IN (
+            SELECT {key} FROM {table}
+            WHERE {time} <= :before ORDER BY {time} LIMIT :limit)
+    """)  # noqa: S608 - our names
+
+
+DELETE: Final = {kind: _delete(*rows) for kind, rows in _ROWS.items()}
 UNUSED: Final = """
     NOT EXISTS (
         SELECT 1 FROM sessions
