@@ -25,6 +25,7 @@ from app.atproto.syntax.grammar import parse_did, parse_handle
 from app.flows.sessions.session import SignedIn
 
 from .context import flows, site
+from .requests import bearer_token
 
 SESSION = "latchkey-session"
 REMEMBERED = "latchkey-accounts"
@@ -119,6 +120,12 @@ def platform_tokens() -> list[str]:
     """
     named = request.cookies.getlist(site().cookie_name)
     return [*named, *_former_tokens()][:MOST_TOKENS]
+
+
+def presented_tokens() -> list[str]:
+    """Return the Bearer token alone, good or not, or else the browser's tokens."""
+    bearer = bearer_token()
+    return platform_tokens() if bearer is None else [bearer]
 
 
 def _former_tokens() -> list[str]:

@@ -92,6 +92,21 @@ def test_lookup_with_a_bearer_token_needs_no_origin(
     assert answer.json()["username"] == "alice"
 
 
+def test_lookup_with_an_empty_bearer_token_does_not_fall_back_to_the_cookie(
+    alice: Browser,
+) -> None:
+    assert asks(alice, "/alice", Authorization="Bearer ").status == 401
+
+
+def test_preflight_of_a_sibling_is_answered(alice: Browser) -> None:
+    for path in ("", "/alice"):
+        answer = alice.requests(
+            "OPTIONS", f"{alice.home}/auth/users{path}", headers={"Origin": APP}
+        )
+        assert answer.status == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == APP
+
+
 def test_lookup_by_strangers_is_refused(
     alice: Browser, browser: Browser, service: Service
 ) -> None:

@@ -11,10 +11,11 @@ from app.flows.limits.networks import network_of
 from app.web import cookies
 from app.web.context import flows
 from app.web.requests import bearer_token
-from app.web.security import cors
 from app.web.security.access import access
+from app.web.security.sharing import share
 
 bp = Blueprint("session", __name__)
+share(bp, "/auth/session")
 
 
 @bp.get("/auth/session", provide_automatic_options=False)
@@ -40,20 +41,6 @@ def renew() -> Response:
         raise NotSignedIn("no session of this browser")
     response = _described([signed_in.token])
     cookies.set_platform_token(response, signed_in.token)
-    return response
-
-
-@bp.route("/auth/session", methods=["OPTIONS"], provide_automatic_options=False)
-@access("call")
-def preflight() -> Response:
-    """Tell a browser that a page of the platform may ask (CORS)."""
-    return Response(status=204)
-
-
-@bp.after_request
-def finish(response: Response) -> Response:
-    """Let pages of the platform read the answer."""
-    cors.allow(response, exposed="")
     return response
 
 

@@ -11,11 +11,11 @@ from werkzeug.exceptions import NotFound
 from app.flows.ports import User
 from app.web import cookies
 from app.web.context import flows
-from app.web.requests import bearer_token
-from app.web.security import cors
 from app.web.security.access import access
+from app.web.security.sharing import share
 
 bp = Blueprint("users", __name__)
+share(bp, "/auth/users", "/auth/users/<who>")
 
 CACHE = "private, max-age=60"
 
@@ -38,25 +38,8 @@ def batch() -> Response:
     return _cached(jsonify(users=[_described(user) for user in found]))
 
 
-@bp.route("/auth/users", methods=["OPTIONS"], provide_automatic_options=False)
-@bp.route("/auth/users/<who>", methods=["OPTIONS"], provide_automatic_options=False)
-@access("call")
-def preflight(who: str = "") -> Response:  # noqa: ARG001 -- the answer is the same
-    """Tell a browser that a page of the platform may ask (CORS)."""
-    return Response(status=204)
-
-
-@bp.after_request
-def finish(response: Response) -> Response:
-    """Let pages of the platform read the answer."""
-    cors.allow(response, exposed="")
-    return response
-
-
 def _found(names: Collection[str]) -> Sequence[User]:
-    bearer = bearer_token()
-    tokens = [bearer] if bearer else cookies.platform_tokens()
-    return flows().look_up_accounts(names, tokens=tokens)
+    return flows().look_up_accounts(names, tokens=cookies.presented_tokens())
 
 
 def _described(user: User) -> dict[str, str | None]:

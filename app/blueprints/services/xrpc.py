@@ -29,9 +29,9 @@ from app.flows.xrpc.spool import IN_MEMORY
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import adds_to_failure
-from app.web.requests import bearer_token
 from app.web.security import cors
 from app.web.security.access import access
+from app.web.security.sharing import answer_preflights
 
 bp = Blueprint("xrpc", __name__)
 
@@ -92,9 +92,8 @@ def error_links(failure: Failure) -> dict[str, str]:
 @access("call")
 def call(nsid: str) -> Response:
     """Make the call and pass on the answer."""
-    bearer = bearer_token()
     who = flows().call_pds.authenticate(
-        cookies.platform_tokens() if bearer is None else [bearer],
+        cookies.presented_tokens(),
         network=network_of(request.remote_addr or ""),
     )
     running = flows().call_pds.begin(
@@ -106,11 +105,7 @@ def call(nsid: str) -> Response:
     return _answered(answer)
 
 
-@bp.route(PATH, methods=["OPTIONS"], provide_automatic_options=False)
-@access("call")
-def preflight(nsid: str) -> Response:  # noqa: ARG001 -- the answer is the same for all
-    """Tell a browser that a page of the platform may call (CORS)."""
-    return Response(status=204)
+answer_preflights(bp, PATH)
 
 
 @bp.after_request
