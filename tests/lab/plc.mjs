@@ -13,7 +13,9 @@ const listen = server.app.listen.bind(server.app)
 server.app.listen = (port) => listen(port, '127.0.0.1')
 const http = await server.start()
 
-// An outage that forgets no identity: refuse connections, and take them again.
+// An outage that forgets no identity: refuse connections, and take them again. Without
+// the timer, Node ends once nothing listens.
+setInterval(() => {}, 60_000)
 process.on('SIGUSR2', () => {
   if (!http.listening) return http.listen(Number(process.env.PLC_PORT), '127.0.0.1')
   http.close()

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ class Program:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    healthy: Callable[[], bool] = field(compare=False)
 
     def stop(self) -> None:
         """Ask it to end, wait, and insist."""
@@ -105,7 +106,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        program = Program(name, process, log)
+        program = Program(name, process, log, healthy)
         self._started.callback(program.stop)
         program.wait_until(healthy, within=START_WITHIN)
         again = partial(
@@ -136,11 +137,15 @@ class Processes:
 
     @contextmanager
     def refusing(self, name: str) -> Iterator[None]:
-        """Let a program refuse connections for the time of a block (see plc.mjs)."""
-        program, _ = self._running[name]
+        """Let a program refuse connections for the time of a block (see plc.mjs).
+
+        Raises NotHealthy when it does not come back.
+        """
+        program = self.program(name)
         program.process.send_signal(signal.SIGUSR2)
         yield
         program.process.send_signal(signal.SIGUSR2)
+        program.wait_until(program.healthy, within=START_WITHIN)
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:

@@ -66,6 +66,14 @@ def test_program_is_stopped_during_without_and_started_again(tmp_path):
         assert is_running(after.process.pid)
 
 
+def test_refusing_program_that_does_not_come_back_raises(tmp_path):
+    with Processes(tmp_path) as processes:
+        # SLEEP ends at the signal, as any program does that has no handler for it.
+        processes.start("p", SLEEP, environment=NOTHING, healthy=always)
+        with pytest.raises(NotHealthy), processes.refusing("p"):
+            processes.program("p").process.wait(10)
+
+
 def test_program_that_ends_early_raises_with_its_last_lines(tmp_path):
     command = [sys.executable, "-c", "import sys; sys.exit('no such setting')"]
 
