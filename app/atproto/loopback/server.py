@@ -73,12 +73,12 @@ class LoopbackServer(ThreadingHTTPServer):
             super().close_request(request)
 
     def server_close(self) -> None:
-        """Stop listening, and end the connections of silent clients."""
+        """Stop listening, and read no further; an answer that is being sent arrives."""
         super().server_close()
         with self._counting:
             for request in self._visits:
                 try:
-                    request.shutdown(socket.SHUT_RDWR)
+                    request.shutdown(socket.SHUT_RD)
                 except OSError:
                     continue  # it has gone already
 
