@@ -128,6 +128,10 @@ docs-config: $(RUNTIME) ## write .env.example, docs/configuration.md and docs/co
 	@$(BIN)/python -m app.config.docs
 	@$(BIN)/python -m app.commands.docs
 
+.PHONY: translations
+translations: $(RUNTIME) ## write new texts of pages and errors into translations/*.po
+	@$(BIN)/python -m app.web.pages.translations
+
 .PHONY: proto
 proto: $(TOOLS) ## compile app/wire's .proto into the Python files beside it
 	@$(BIN)/python -m tests.wire.generate

@@ -167,10 +167,13 @@ class OAuthClient:
         redirect_uri: str,
         deadline: Deadline,
         prompt: str | None = None,
+        ui_locales: str | None = None,
         app_state: str = "",
         browser_secret: str | None = None,
     ) -> Authorization:
         """Push an authorization request and store what its callback needs.
+
+        `ui_locales` are the languages for the host's pages: BCP 47 tags with spaces.
 
         `browser_secret` is a secret in a cookie of the browser that starts the login.
         Leave it out only in a program that receives its own callback, such as a command
@@ -201,7 +204,7 @@ class OAuthClient:
             now=self._clock(),
         )
         request, request_uri = self._push(
-            request, found, prompt=prompt, deadline=deadline
+            request, found, prompt=prompt, ui_locales=ui_locales, deadline=deadline
         )
         self._states.put(request)
         return Authorization(
@@ -320,10 +323,13 @@ class OAuthClient:
         found: AccountLocation | ServerLocation,
         *,
         prompt: str | None,
+        ui_locales: str | None,
         deadline: Deadline,
     ) -> tuple[AuthRequest, str]:
         """Push the request; without its optional parameters when they are refused."""
-        optional = optional_parameters(found.server, request.login_hint, prompt)
+        optional = optional_parameters(
+            found.server, request.login_hint, prompt=prompt, ui_locales=ui_locales
+        )
         push = functools.partial(
             self._agent.push,
             found.server,

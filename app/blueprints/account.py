@@ -12,6 +12,7 @@ from app.flows.sessions.session import SignedIn
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
+from app.web.languages.choice import gettext as _
 from app.web.pages.device_name import name_of
 from app.web.pages.event_text import event_in_words
 from app.web.pages.permission_text import in_words
@@ -69,7 +70,7 @@ def _page(signed_in: SignedIn) -> str:
     here, *others = flows().devices.list(signed_in.session)
     return render_template(
         "account.html",
-        page_title="Your account",
+        page_title=_("Your account"),
         user=signed_in.user,
         here=_described(here),
         others=[_described(session) for session in others],

@@ -13,6 +13,7 @@ from app.flows.errors import NotSignedIn, UsernameNotConfirmed
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
+from app.web.languages.choice import gettext as _
 from app.web.responses import see_other
 from app.web.security.access import access
 
@@ -45,7 +46,7 @@ def submit() -> Response:
     deleted = flows().leave(cookies.session_secret(), typed=typed)
     page = render_template(
         "left.html",
-        page_title="Goodbye",
+        page_title=_("Goodbye"),
         username=deleted.username,
         held_until=deleted.held_until,
         hosts=sorted({host_of(one.issuer) for one in deleted.revocations}),
@@ -60,7 +61,7 @@ def submit() -> Response:
 def _page(failure: Failure | None = None) -> str:
     return render_template(
         "leave.html",
-        page_title="Leave",
+        page_title=_("Leave"),
         user=flows().leave.account(cookies.session_secret()),
         held_until=site().clock() + site().username_hold,
         notice=failure.notice() if failure else None,

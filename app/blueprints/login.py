@@ -12,6 +12,8 @@ from app.flows.sessions.session import SignedIn
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import Failure, shows_failure
+from app.web.languages.choice import gettext as _
+from app.web.languages.choice import ui_locales
 from app.web.pages.scope_upgrade import is_due, is_of, upgrade_page
 from app.web.redirect_loop import is_loop, loop_page, note_round
 from app.web.responses import redirect_signed_in, see_other
@@ -37,7 +39,7 @@ def login_page(
     here = site()
     return render_template(
         "login.html",
-        page_title="Sign in",
+        page_title=_("Sign in"),
         identifier=suggestion or destination.identifier,
         suggestion=suggestion,
         return_to=destination.return_to,
@@ -125,6 +127,7 @@ def begin(destination: Destination, *, secret: str | None = None) -> Response:
         address=request.remote_addr or "",
         replaces=cookies.session_secret(),
         secret=secret,
+        ui_locales=ui_locales(),
     )
     response = see_other(started.url)
     cookies.begin_flow(response, state=started.state, secret=started.secret)

@@ -17,6 +17,7 @@ from app.flows.errors import StorageFailed
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
+from app.web.languages.choice import gettext as _
 from app.web.responses import see_other
 from app.web.security.access import (
     access,
@@ -48,7 +49,7 @@ def show() -> Response:
         return _sign_out(return_to)
     page = render_template(
         "logout.html",
-        page_title="Sign out?",
+        page_title=_("Sign out?"),
         user=signed_in.user
         or {
             "username": signed_in.session.handle or signed_in.session.did,
@@ -115,7 +116,7 @@ def _signed_out_page(
 ) -> str:
     return render_template(
         "signed_out.html",
-        page_title="Signed out",
+        page_title=_("Signed out"),
         host=host,
         is_asked=is_asked,
         is_ended=is_ended,

@@ -22,6 +22,8 @@ from app.web import cookies
 from app.web.context import flows, site
 from app.web.cookies import NativeVisit
 from app.web.errors import Failure, error_page, shows_failure
+from app.web.languages.choice import gettext as _
+from app.web.languages.choice import ui_locales
 from app.web.pages.outcomes import Kind, Outcome
 from app.web.responses import see_other
 from app.web.security.access import access
@@ -42,7 +44,9 @@ def show_again(failure: Failure) -> Response | str:
 def follow() -> Response:
     """Send the browser that followed an app's link to the person's host."""
     started = flows().open_native(
-        request.args.get("login", ""), address=request.remote_addr or ""
+        request.args.get("login", ""),
+        address=request.remote_addr or "",
+        ui_locales=ui_locales(),
     )
     response = see_other(started.url)
     cookies.begin_flow(response, state=started.state, secret=started.secret)
@@ -60,7 +64,7 @@ def show() -> Response | str:
         return see_other(url_for("signup.show", login=visit.mark))
     return render_template(
         "confirm.html",
-        page_title="Allow this app to sign in?",
+        page_title=_("Allow this app to sign in?"),
         app_name=asked.login.app_name,
         user_code=asked.login.user_code,
         user=asked.user,
@@ -124,7 +128,8 @@ def failed(failure: Failure) -> Response:
         return Outcome(kind="denied", failure=failure).redirect()
     link = {"login": cookies.flow_secret(request.args.get("state", ""))}
     step = NextStep(
-        label="Try again", href=f"{url_for('native_confirm.follow')}?{urlencode(link)}"
+        label=_("Try again"),
+        href=f"{url_for('native_confirm.follow')}?{urlencode(link)}",
     )
     message = replace(failure.message, next_step=step)
     return Outcome(kind="error", failure=replace(failure, message=message)).redirect()

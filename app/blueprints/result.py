@@ -7,6 +7,7 @@ from flask import Blueprint, Response, make_response, render_template, url_for
 from app.web import cookies
 from app.web.context import flows
 from app.web.errors import error_page
+from app.web.languages.choice import gettext as _
 from app.web.pages.outcomes import Outcome
 from app.web.pages.scope_upgrade import upgrade_page
 from app.web.responses import see_other
@@ -47,7 +48,7 @@ def native_page(outcome: Outcome) -> str:
     """Render the end of an app's login in this browser."""
     return render_template(
         "native_done.html",
-        page_title="Signing in to an app",
+        page_title=_("Signing in to an app"),
         outcome=outcome.kind,
         app_name=outcome.app_name,
         error=outcome.failure.notice() if outcome.failure else None,

@@ -21,6 +21,7 @@ from app.flows.people.signup import Newcomer
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
+from app.web.languages.choice import gettext as _
 from app.web.responses import redirect_signed_in, see_other
 from app.web.security.access import access
 
@@ -38,7 +39,7 @@ def signup_page(
     """Render the form with a name in it."""
     return render_template(
         "signup.html",
-        page_title="Choose your username",
+        page_title=_("Choose your username"),
         username=username,
         handle=newcomer.session.handle,
         did=newcomer.session.did,

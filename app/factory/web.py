@@ -15,6 +15,7 @@ from app.blueprints import (
     health,
     home,
     invitation,
+    language,
     leave,
     login,
     logout,
@@ -34,6 +35,7 @@ from app.blueprints.services import (
 from app.config import VERSION, Settings
 from app.web import errors, request_log
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
+from app.web.languages.catalogues import Catalogues
 from app.web.pages import templating
 from app.web.request_log import RequestLog
 from app.web.return_to import ReturnPolicy
@@ -46,6 +48,7 @@ from .doctor import probe_key
 from .use_cases import open_use_cases
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+TRANSLATIONS = Path(__file__).parents[2] / "translations"
 
 STATIC_LIFETIME = 365 * 24 * 3600
 """Seconds; addresses of static files change with their content."""
@@ -56,6 +59,7 @@ MAX_FORM = 64 * 1024
 VIEWS = (
     home,
     invitation,
+    language,
     login,
     callback,
     result,
@@ -147,6 +151,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         ),
         asks_about_apps=settings.native_confirmation,
         passes_preflights=settings.forward_auth_preflight == "pass",
+        catalogues=Catalogues((TRANSLATIONS,)),
         returns=ReturnPolicy(
             public_url=settings.public_url,
             hosts=settings.allowed_return_hosts,

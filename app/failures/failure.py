@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from gettext import NullTranslations
 from typing import Any
 
 from app.atproto import errors as atproto
@@ -13,7 +14,7 @@ from app.flows.errors import StorageUnavailable
 from app.flows.login.destination import destination_of
 from app.telemetry import context as telemetry
 
-from .messages import Message, message_for
+from .messages import ENGLISH, Message, message_for
 from .table import Row
 
 log = logging.getLogger(__name__)
@@ -51,12 +52,19 @@ class Failure:
 
 
 def report(
-    error: Exception, row: Row, *, during: str, platform: str, reason: object = None
+    error: Exception,
+    row: Row,
+    *,
+    during: str,
+    platform: str,
+    reason: object = None,
+    texts: NullTranslations = ENGLISH,
 ) -> Failure:
     """Name a failure, give it a reference and write its line in the log.
 
     `during` is what was asked of us, without a query string, a cookie or a form
     (requirement 9.22); `reason` stands in the log in place of the failure's own text.
+    `texts` has the words in the person's language.
     """
     reference = telemetry.reference()
     _log(error, row, during=during, reference=reference, reason=reason or error)
@@ -68,6 +76,7 @@ def report(
         return_to=destination.return_to,
         scope=destination.scope,
         platform=platform,
+        texts=texts,
         **_facts(error),
     )
     return Failure(error=error, message=message, status=row.status, reference=reference)

@@ -2,7 +2,8 @@
 
 Each row says what happened, whose doing it was, and what helps next; nothing finer than
 requirement 10.2, never a raw exception or a server's own text. Pure data and one
-function, no Flask: the same words stand on pages and in JSON (`error_description`).
+function, no Flask: the same words stand on pages and in JSON (`error_description`), in
+the language of the `texts` that the front end passes.
 
 A variant narrows a row (`host_unreachable` + `resting`); code and status stay those of
 the plain one. `{facts}` come from outside: control and direction marks are dropped, the
@@ -16,12 +17,16 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import NullTranslations
 from typing import Literal
 from urllib.parse import urlencode
 
 Tone = Literal["error", "neutral"]
 
 LONGEST_FACT = 300
+
+ENGLISH = NullTranslations()
+"""Texts as they stand here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,9 @@ START_AGAIN = ("Start again", "/auth/login")
 OTHER_ACCOUNT = ("Use another account", "/auth/login")
 CHOOSE_NAME = ("Choose a username", "/auth/signup")
 MY_ACCOUNT = ("Go to your account", "/auth/account")
+
+SECONDS = ("{count} second", "{count} seconds")
+MINUTES = ("{count} minute", "{count} minutes")
 
 # What stands for an unknown fact; each reads well inside a sentence.
 UNKNOWN = {
@@ -472,12 +480,14 @@ def message_for(
     return_to: str = "",
     scope: str = "",
     retry_after: float | None = None,
+    texts: NullTranslations = ENGLISH,
     **facts: str | None,
 ) -> Message:
     """Say `code` in words, with every fact that is known filled in.
 
     `facts`: host, handle, did, suggestion, method, username, permission, reason,
     platform, example.
+    `texts` has the rows in the person's language.
     `return_to` and `scope` ride on links back to the sign-in form, so that they survive
     the error.
 
@@ -487,13 +497,17 @@ def message_for(
     row = MESSAGES[code, variant]
     known = {name: text for name in facts if (text := _visible(facts[name]))}
     if retry_after is not None:
-        known["wait"] = _duration(retry_after)
+        known["wait"] = _duration(retry_after, texts)
+    label, href = row.step
     return Message(
         code=code,
-        title=_fill(row.title, known),
-        text=_fill(row.text, known),
+        title=_fill(row.title, known, texts),
+        text=_fill(row.text, known, texts),
         tone=row.tone,
-        next_step=_next_step(row.step, return_to=return_to, scope=scope),
+        next_step=NextStep(
+            label=texts.gettext(label),
+            href=_with_fields(href, return_to=return_to, scope=scope),
+        ),
     )
 
 
@@ -503,24 +517,25 @@ def _visible(fact: str | None) -> str:
     return text if len(text) <= LONGEST_FACT else text[:LONGEST_FACT] + "…"
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: float, texts: NullTranslations) -> str:
     """Say `seconds` in words, rounded up, so that the next try is not too early."""
     whole = max(1, math.ceil(seconds))
-    count, unit = (whole, "second") if whole < 60 else (-(-whole // 60), "minute")
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    count, forms = (whole, SECONDS) if whole < 60 else (-(-whole // 60), MINUTES)
+    return texts.ngettext(*forms, count).format(count=count)
 
 
-def _fill(template: str, known: Mapping[str, str]) -> str:
+def _fill(text: str, known: Mapping[str, str], texts: NullTranslations) -> str:
     """Fill in the facts; a stand-in that opens the sentence gets a capital."""
-    text = template.format_map({**UNKNOWN, **known})
+    template = texts.gettext(text)
+    unknown = {name: texts.gettext(UNKNOWN[name]) for name in UNKNOWN}
+    text = template.format_map({**unknown, **known})
     opens_with_a_fact = any(template.startswith(f"{{{name}}}") for name in known)
     return text if opens_with_a_fact else text[0].upper() + text[1:]
 
 
-def _next_step(step: tuple[str, str], **carried: str) -> NextStep:
-    """Build the link; the sign-in form learns what the person wanted."""
-    label, href = step
+def _with_fields(href: str, **carried: str) -> str:
+    """Return the address; the sign-in form learns what the person wanted."""
     fields = {name: value for name, value in carried.items() if value}
     if fields and href == "/auth/login":
         href = f"{href}?{urlencode(fields)}"
-    return NextStep(label=label, href=href)
+    return href

@@ -12,6 +12,7 @@ from app.flows import UseCases
 from app.flows.readiness import Readiness
 from app.telemetry.events import Observer, ignore
 
+from .languages.catalogues import Catalogues
 from .return_to import ReturnPolicy
 
 EXTENSION = "latchkey"
@@ -61,6 +62,7 @@ class Site:
     """Whether the person is asked before an app is let in (NATIVE_CONFIRMATION)."""
     passes_preflights: bool
     """Whether /auth/verify passes CORS preflights (FORWARD_AUTH_PREFLIGHT)."""
+    catalogues: Catalogues
     returns: ReturnPolicy
     clock: Callable[[], float]
 

@@ -3,7 +3,8 @@
 The platform token travels on the parent domain, for every service of the platform. All
 others are ours alone (`__Host-` in production): the sign-in session's secret, one
 secret for each login under way and for each app that waits for an answer, the accounts
-remembered on this device, and the host that an account has just left. All are HttpOnly
+remembered on this device, the chosen language, and the host that an account has just
+left. All are HttpOnly
 and SameSite=Lax; with Strict, the callback would come without them
 (requirement 9.13).
 """
@@ -77,6 +78,9 @@ OUTCOME = OneValue("latchkey-outcome", 600)
 
 ROUNDS = OneValue("latchkey-rounds", 60)
 """The count of redirects to a service within its lifetime, see `redirect_loop`."""
+
+LANGUAGE = OneValue("latchkey-language", 365 * 24 * 3600)
+"""The language that was chosen in the menu, a BCP 47 tag."""
 
 INVITATION = OneValue("latchkey-invitation", 24 * 3600)
 """The secret of an invitation, from its link to the sign-up."""

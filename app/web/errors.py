@@ -22,6 +22,7 @@ from app.telemetry.events import FailureAnswered
 from app.web.security.access import CrossSite, mark_of
 
 from .context import context, site
+from .languages.choice import texts
 from .requests import BodyInvalid
 from .return_to import ReturnToInvalid
 
@@ -89,6 +90,7 @@ def failure_of(error: Exception) -> Failure:
         row,
         during=f"{request.method} {printable(request.path)}",
         platform=site().platform_name,
+        texts=texts(),
         reason=error.name if isinstance(error, HTTPException) else None,
     )
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import Response, render_template
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.web.languages.choice import gettext as _
 
 from . import cookies
 from .context import site
@@ -44,7 +45,7 @@ def loop_page(return_to: str) -> Response:
     host = urlsplit(return_to).hostname or ""
     page = render_template(
         "loop.html",
-        page_title="Signing in goes round in circles",
+        page_title=_("Signing in goes round in circles"),
         host=host,
         return_to=return_to,
         cause=cause_of(host),

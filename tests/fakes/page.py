@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .browser import AtHost, Browser
     from .network import Answer
 
+MENU = "/auth/language"
 VOID = {"input", "meta", "link", "br", "hr", "img", "wbr", "source"}
 
 
@@ -104,7 +105,14 @@ class Page:
 
     @property
     def forms(self) -> list[Form]:
-        return self._reader.forms
+        """The forms, without the menu of languages that every page has."""
+        return [form for form in self._reader.forms if form.action != MENU]
+
+    @property
+    def menu(self) -> Form:
+        """The menu of languages."""
+        (menu,) = (form for form in self._reader.forms if form.action == MENU)
+        return menu
 
     @property
     def links(self) -> list[str]:

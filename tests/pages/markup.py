@@ -78,6 +78,8 @@ class Page(HTMLParser):
             self.ids.add(name)
 
     def _note_form(self, element: Element) -> None:
+        if any(outer.tag == "footer" for outer in self._open):
+            return  # the menu of languages is on every page
         attributes = element.attributes
         if element.tag == "form":
             if self._open_form():
@@ -90,4 +92,5 @@ class Page(HTMLParser):
             self.forms[-1].fields[name] = attributes.get("value", "")
 
     def _open_form(self) -> bool:
-        return any(element.tag == "form" for element in self._open)
+        outer = [element.tag for element in self._open]
+        return "form" in outer and "footer" not in outer

@@ -11,6 +11,8 @@ from pathlib import Path
 from flask import Flask, Response, render_template, request
 from jinja2 import StrictUndefined
 
+from app.web.languages import choice
+from app.web.languages.catalogues import Catalogues
 from app.web.pages.templating import prepare
 from app.web.security.headers import content_security_policy
 from tests.pages.samples import everything
@@ -18,8 +20,14 @@ from tests.pages.samples import everything
 ROOT = Path(__file__).parents[2]
 
 
-def create_preview() -> Flask:
-    """An app that knows the templates and the samples, and nothing of the service."""
+SHIPPED = Catalogues((ROOT / "translations",))
+
+
+def create_preview(catalogues: Catalogues = SHIPPED, language: str = "en") -> Flask:
+    """An app that knows the templates and the samples, and nothing of the service.
+
+    Pages are in `language`; `?language=de` asks for another.
+    """
     app = Flask(
         __name__,
         template_folder=str(ROOT / "templates"),
@@ -27,6 +35,9 @@ def create_preview() -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     prepare(app.jinja_env)
+    choice.init_app(
+        app, lambda: catalogues, lambda: request.args.get("language", language)
+    )
     app.jinja_env.globals["platform_name"] = "Meadow"
     samples = {sample.name: sample for sample in everything()}
 

@@ -147,12 +147,17 @@ def par_form(request: AuthRequest) -> dict[str, str]:
 
 
 def optional_parameters(
-    server: AuthorizationServer, login_hint: str | None, prompt: str | None
+    server: AuthorizationServer,
+    login_hint: str | None,
+    *,
+    prompt: str | None,
+    ui_locales: str | None,
 ) -> dict[str, str]:
     """Return the parameters that a server may refuse (requirements 4.7 and 4.9).
 
     `prompt` is left out where the server is known not to support it. `response_mode`
     is sent where it is supported, in case the server's default is the fragment.
+    `ui_locales` are the person's languages (OpenID Connect Core section 3.1.2.1).
     """
     optional = {}
     if server.response_mode_query:
@@ -161,6 +166,8 @@ def optional_parameters(
         optional["login_hint"] = login_hint
     if prompt is not None and (server.prompts is None or prompt in server.prompts):
         optional["prompt"] = prompt
+    if ui_locales is not None:
+        optional["ui_locales"] = ui_locales
     return optional
 
 

@@ -71,11 +71,13 @@ class StartLogin:
         address: str,
         replaces: str | None = None,
         secret: str | None = None,
+        ui_locales: str = "",
     ) -> LoginStarted:
         """Push an authorization request (PAR) for `destination.identifier`.
 
         `address` is the client's, for the rate limit.
         `secret` is the one in an app's link; without it the flow gets a new one.
+        `ui_locales` are the person's languages, for the pages of the host.
         `replaces` is the secret of this browser's session. If that is of the same
         person, its granted scope is asked for again, so that a login does not take
         permissions away (requirement 8.10).
@@ -110,6 +112,7 @@ class StartLogin:
                     redirect_uri=self.redirect_uri,
                     deadline=Deadline.after(LOGIN_BUDGET),
                     prompt=destination.prompt or None,
+                    ui_locales=ui_locales or None,
                     app_state=destination.pack(),
                     browser_secret=secret,
                 )

@@ -38,7 +38,9 @@ class OpenNativeLogin:
     starting: StartLogin
     clock: Callable[[], float]
 
-    def __call__(self, secret: str, *, address: str) -> LoginStarted:
+    def __call__(
+        self, secret: str, *, address: str, ui_locales: str = ""
+    ) -> LoginStarted:
         """Return the authorization URL and the flow's secret (requirement 9.12).
 
         The first visit uses the request that was pushed when the app started. A
@@ -59,7 +61,9 @@ class OpenNativeLogin:
                 url=login.authorization_url, state=login.state, secret=secret
             )
         destination = Destination(identifier=login.identifier, native=login.login_id)
-        return self.starting(destination, address=address, secret=secret)
+        return self.starting(
+            destination, address=address, secret=secret, ui_locales=ui_locales
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

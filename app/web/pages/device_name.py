@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.flows.ports import Session
+from app.web.languages.choice import gettext as _
 
 # In this order: most browsers also say the names of the ones that they descend from.
 BROWSERS: Final = (
@@ -40,8 +41,8 @@ def name_of(session: Session) -> str:
     browser = _first(BROWSERS, session.device)
     system = _first(SYSTEMS, session.device)
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or session.device[:LONGEST].strip() or "An unknown device"
+        return _("%(browser)s on %(system)s", browser=browser, system=_(system))
+    return browser or session.device[:LONGEST].strip() or _("An unknown device")
 
 
 def _first(marks: tuple[tuple[str, str], ...], text: str) -> str:

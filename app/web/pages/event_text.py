@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.flows.people.trail import AuditEvent
+from app.web.languages.choice import gettext as _
 
 ENDS: Final = {
     "logout": "Signed out",
@@ -27,23 +28,21 @@ EVENTS: Final = {
     "username_changed": "Username changed",
 }
 BY_OPERATOR: Final = "{what} by the people who run {platform}"
+RENAMED: Final = "{what}: {former} is now {current}"
 
 
 def event_in_words(event: AuditEvent, platform: str) -> str:
     """Return what a person reads about one of their events."""
     detail, reason = event.detail, str(event.detail.get("reason", ""))
     known = event.event.replace("_", " ").capitalize()
-    what = EVENTS.get(event.event, known).format(platform=platform)
+    what = _(EVENTS.get(event.event, known)).format(platform=platform)
     if "operator" in detail:
-        return BY_OPERATOR.format(what=what, platform=platform) + _names(detail)
-    if event.event == "session_ended":
-        return ENDS.get(reason, what)
+        what = _(BY_OPERATOR).format(what=what, platform=platform)
+    elif event.event == "session_ended":
+        return _(ENDS[reason]) if reason in ENDS else what
     if "app" in detail:
         return f"{what}: {detail['app']}"
-    return what + _names(detail)
-
-
-def _names(detail: dict[str, object]) -> str:
     if "from" in detail and "to" in detail:
-        return f": {detail['from']} is now {detail['to']}"
-    return ""
+        names = {"former": detail["from"], "current": detail["to"]}
+        return _(RENAMED).format(what=what, **names)
+    return what

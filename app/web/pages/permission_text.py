@@ -1,13 +1,15 @@
 """Permissions in the words of the people who are asked for them (requirement 8.10).
 
 The host asks again in words of its own, and decides; these say beforehand what the
-platform wants. Permissions that we do not know are shown as they are written. Pure.
+platform wants. Permissions that we do not know are shown as they are written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
+
+from babel.lists import format_list
 
 from app.atproto.scopes.permission import Permission
 from app.atproto.scopes.scope import (
@@ -17,12 +19,16 @@ from app.atproto.scopes.scope import (
     TRANSITION_GENERIC,
     ScopeSet,
 )
+from app.web.languages.catalogues import locale_of
+from app.web.languages.choice import gettext as _
+from app.web.languages.choice import language
 
 COARSE: Final[Mapping[str, str]] = {
     TRANSITION_GENERIC: "do nearly everything that you can do with your account",
     TRANSITION_CHAT: "read and send your direct messages",
     TRANSITION_EMAIL: "see your e-mail address",
 }
+WORD: Final = "use the permission %(permission)s"
 VERBS: Final[Mapping[str, str]] = {
     "create": "add",
     "update": "change",
@@ -51,50 +57,55 @@ def in_words(scope: str) -> list[str]:
 def _phrases(scope: ScopeSet) -> Iterator[str]:
     for word in scope.words:
         if word != ATPROTO:
-            yield COARSE.get(word, f"use the permission {word}")
+            yield _(COARSE[word]) if word in COARSE else _(WORD, permission=word)
     for permission in scope.permissions:
         yield SAID[permission.resource](permission)
 
 
 def _repo(permission: Permission) -> str:
-    verbs = _listed([said for act, said in VERBS.items() if act in permission.details])
+    acts = [_(said) for act, said in VERBS.items() if act in permission.details]
+    verbs = _listed(acts)
     if "*" in permission.subjects:
-        return f"{verbs} public records of any kind"
-    return f"{verbs} your public records of {_listed(permission.subjects)}"
+        return _("%(verbs)s public records of any kind", verbs=verbs)
+    kinds = _listed(permission.subjects)
+    return _("%(verbs)s your public records of %(kinds)s", verbs=verbs, kinds=kinds)
 
 
 def _rpc(permission: Permission) -> str:
-    methods = "everything" if "*" in permission.subjects else permission.subjects
-    what = methods if isinstance(methods, str) else _listed(methods)
+    is_all = "*" in permission.subjects
+    what = _("everything") if is_all else _listed(permission.subjects)
     (service,) = permission.details
-    where = "any service" if service == "*" else service
-    return f"use {what} of {where} in your name"
+    where = _("any service") if service == "*" else service
+    return _("use %(what)s of %(service)s in your name", what=what, service=where)
 
 
 def _blob(permission: Permission) -> str:
     if "*/*" in permission.subjects:
-        return "upload files of any kind"
-    return f"upload {_listed([_files(kind) for kind in permission.subjects])}"
+        return _("upload files of any kind")
+    files = _listed([_files(kind) for kind in permission.subjects])
+    return _("upload %(files)s", files=files)
 
 
 def _files(kind: str) -> str:
     """Return the files of a media type or of a range such as `image/*`."""
-    return FILES.get(kind, f"files of type {kind.removesuffix('/*')}")
+    if kind in FILES:
+        return _(FILES[kind])
+    return _("files of type %(kind)s", kind=kind.removesuffix("/*"))
 
 
 def _account(permission: Permission) -> str:
-    said = [ACCOUNT[s, d] for s in permission.subjects for d in permission.details]
+    said = [_(ACCOUNT[s, d]) for s in permission.subjects for d in permission.details]
     return _listed(said)
 
 
 def _identity(permission: Permission) -> str:
     if "*" in permission.subjects:
-        return "change your handle and where your account lives"
-    return "change your handle"
+        return _("change your handle and where your account lives")
+    return _("change your handle")
 
 
 def _include(permission: Permission) -> str:
-    return f"do what {_listed(permission.subjects)} stands for"
+    return _("do what %(sets)s stands for", sets=_listed(permission.subjects))
 
 
 SAID: Final[Mapping[str, Callable[[Permission], str]]] = {
@@ -109,6 +120,5 @@ SAID: Final[Mapping[str, Callable[[Permission], str]]] = {
 
 
 def _listed(items: list[str] | tuple[str, ...]) -> str:
-    """Write `a`, `a and b`, `a, b and c`."""
-    *others, last = items
-    return f"{', '.join(others)} and {last}" if others else last
+    """Write `a`, `a and b`, `a, b and c`, as the language of the page does."""
+    return format_list(list(items), locale=locale_of(language()))

@@ -16,6 +16,7 @@ from app.flows.sessions.session import SignedIn
 from app.web import cookies
 from app.web.context import flows
 from app.web.errors import Failure
+from app.web.languages.choice import gettext as _
 
 from .permission_text import in_words
 
@@ -55,7 +56,9 @@ def upgrade_page(
     )
     return render_template(
         "upgrade.html",
-        page_title="Connect again" if session.scope is None else "One more permission",
+        page_title=_("Connect again")
+        if session.scope is None
+        else _("One more permission"),
         user=signed_in.user,
         did=session.did,
         host=_host_of(session),

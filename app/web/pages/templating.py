@@ -1,4 +1,4 @@
-"""Jinja filters, and what every template gets: platform name, static file versions."""
+"""Jinja filters, and what every template gets: platform, language, file versions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from babel.dates import format_date, format_time, get_datetime_format
 from flask import Flask
 from jinja2 import Environment
 
+from app.web import cookies
 from app.web.context import site
+from app.web.languages import choice
+from app.web.languages.catalogues import locale_of
 
 
 def iso_time(epoch: float) -> str:
@@ -20,9 +24,18 @@ def iso_time(epoch: float) -> str:
 
 
 def plain_time(epoch: float) -> str:
-    """Write `21 December 2026, 14:05 UTC`: we do not know the person's time zone."""
-    moment = datetime.fromtimestamp(int(epoch), UTC)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    """Write `21 December 2026, 14:05 UTC`, as the language of the page does.
+
+    UTC is named, because we do not know the person's time zone.
+    """
+    moment, locale = (
+        datetime.fromtimestamp(int(epoch), UTC),
+        locale_of(choice.language()),
+    )
+    date = format_date(moment, "long", locale=locale)
+    time = format_time(moment, "short", locale=locale)
+    pattern = str(get_datetime_format("medium", locale=locale)).replace("'", "")
+    return f"{pattern.format(time, date)} UTC"
 
 
 FILTERS: dict[str, Callable[[float], str]] = {
@@ -35,12 +48,14 @@ def prepare(environment: Environment) -> None:
     """Add our filters; lines with nothing but tags leave no empty lines."""
     environment.filters.update(FILTERS)
     environment.trim_blocks = environment.lstrip_blocks = True
+    environment.policies["ext.i18n.trimmed"] = True
 
 
 def init_app(app: Flask) -> None:
     """Give every template the platform's name, and static files versioned addresses."""
     version = _digest(Path(app.static_folder or ""))
     prepare(app.jinja_env)
+    choice.init_app(app, lambda: site().catalogues, _chosen_language)
 
     @app.context_processor
     def name_the_platform() -> dict[str, str]:
@@ -50,6 +65,14 @@ def init_app(app: Flask) -> None:
     def name_the_version(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static":
             values["v"] = version
+
+
+def _chosen_language() -> str:
+    """Return the language of the menu's cookie, else of Accept-Language."""
+    offered, chosen = site().catalogues.languages, cookies.LANGUAGE.read()
+    if chosen in offered:
+        return chosen
+    return choice.best(choice.accepted_languages(), offered)
 
 
 def _digest(folder: Path) -> str:
