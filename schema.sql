@@ -47,6 +47,20 @@ CREATE TABLE IF NOT EXISTS invitations (
 );
 CREATE INDEX IF NOT EXISTS invitations_by_expiry ON invitations (expires_at);
 
+-- Groups of accounts, which operators make: a proxy and an app may let in a group alone.
+CREATE TABLE IF NOT EXISTS groups (
+    name       TEXT   PRIMARY KEY,
+    created_at BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS group_members (
+    group_name TEXT   NOT NULL,
+    -- May have no account yet.
+    did        TEXT   NOT NULL,
+    added_at   BIGINT NOT NULL,
+    PRIMARY KEY (group_name, did)
+);
+CREATE INDEX IF NOT EXISTS group_members_by_did ON group_members (did);
+
 -- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).
 CREATE TABLE IF NOT EXISTS oauth_auth_requests (
     state_hash   TEXT   PRIMARY KEY,

@@ -29,6 +29,7 @@ from . import (
     users,
     version,
 )
+from .access import groups
 from .administration import Administration, in_one_line
 
 ANY_SCHEMA = frozenset(
@@ -75,6 +76,7 @@ def commands(administration: Administration, release: str) -> list[click.Command
         config.group(administration),
         db.group(administration),
         doctor.command(administration),
+        groups.group(administration),
         init.command(administration),
         invitations.group(administration),
         keys.group(administration),

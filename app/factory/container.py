@@ -48,6 +48,7 @@ from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.audit_trail import SqlAuditTrail
 from app.stores.people.erasure import SqlErasure
+from app.stores.people.groups import SqlGroups
 from app.stores.people.invitations import SqlInvitations
 from app.stores.people.live_sessions import SqlLiveSessions
 from app.stores.people.oauth_sessions import SqlSessionStore
@@ -103,6 +104,7 @@ class Stores:
     users: SqlUsers
     accounts: SqlAccounts
     erasure: SqlErasure
+    groups: SqlGroups
     invitations: SqlInvitations
     sessions: SqlSessions
     live_sessions: SqlLiveSessions
@@ -252,6 +254,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         users=SqlUsers(database),
         accounts=SqlAccounts(database),
         erasure=SqlErasure(database, cipher),
+        groups=SqlGroups(database),
         invitations=SqlInvitations(database),
         sessions=SqlSessions(database, clock),
         live_sessions=SqlLiveSessions(database),

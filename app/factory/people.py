@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.flows.people import PeopleUseCases
 from app.flows.people.accounts import ManageAccounts
+from app.flows.people.groups import ManageGroups
 from app.flows.people.invitations import ManageInvitations
 from app.flows.people.sessions import ManageSessions
 from app.flows.people.trail import ReadAudit
@@ -43,6 +44,9 @@ def people_of(parts: Parts) -> PeopleUseCases:
         sessions=sessions,
         delete=delete_account(parts),
         audit=ReadAudit(trail=stores.audit_trail, clock=clock),
+        groups=ManageGroups(
+            groups=stores.groups, find=find, audit=stores.audit, clock=clock
+        ),
         invitations=ManageInvitations(
             invitations=stores.invitations,
             audit=stores.audit,

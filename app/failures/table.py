@@ -82,6 +82,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.AccountUnknown: Row("internal", 500),
     flow.WhoAmbiguous: Row("internal", 500),
     flow.SessionUnknown: Row("internal", 500),
+    flow.GroupRefused: Row("internal", 500),
     flow.InvitationUnknown: Row("internal", 500),
     flow.StorageFailed: Row("internal", 500),
     flow.StorageUnavailable: Row("service_unavailable", 503, "storage"),

@@ -27,6 +27,7 @@
     ├── AccountUnknown       an operator named an account that does not exist
     ├── WhoAmbiguous         an operator named a handle that several accounts had
     ├── SessionUnknown       an operator named a session that is not live
+    ├── GroupRefused         an operator named no group, or one that is full
     ├── InvitationUnknown    an operator named an invitation that does not exist
     └── StorageFailed        the database refused a statement: our own fault
         └── StorageUnavailable  it is down, full, read-only, missing or damaged
@@ -221,6 +222,10 @@ class SessionUnknown(FlowError):
 
     def __init__(self, sid: str) -> None:
         super().__init__(f"no live session is {sid!r}")
+
+
+class GroupRefused(FlowError):
+    """An operator named a group that is unknown, misspelt or full; `str` says which."""
 
 
 class InvitationUnknown(FlowError):

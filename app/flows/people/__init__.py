@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .accounts import ManageAccounts
 from .admission import SignupRule
 from .deletion import DeleteAccount
+from .groups import ManageGroups
 from .invitations import ManageInvitations
 from .sessions import ManageSessions
 from .trail import ReadAudit
@@ -18,13 +19,14 @@ __all__ = ["PeopleUseCases"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleUseCases:
-    """The use cases of `users`, `sessions`, `audit` and `invitations`."""
+    """The use cases of `users`, `sessions`, `audit`, `groups`, `invitations`."""
 
     find: FindAccount
     accounts: ManageAccounts
     sessions: ManageSessions
     delete: DeleteAccount
     audit: ReadAudit
+    groups: ManageGroups
     invitations: ManageInvitations
     signup_rule: SignupRule
     token_lifetime: float

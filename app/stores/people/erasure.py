@@ -1,6 +1,7 @@
 """Erase an account: remove or anonymise the rows of its DID in every table.
 
 users                 deleted; the username moves to username_holds
+group_members         deleted
 username_holds        earlier names of the account stay held, for no account
 sessions              ended, and only their ids kept, until no token of them can live:
                       services that verify offline learn the ids from the feed
@@ -54,6 +55,7 @@ BY_DID = (
             pending_for = NULL, ended_at = COALESCE(ended_at, :now)
         WHERE did = :did
     """),
+    text("DELETE FROM group_members WHERE did = :did"),
     text("DELETE FROM oauth_auth_requests WHERE did = :did"),
     text("DELETE FROM native_logins WHERE did = :did"),
     text("""

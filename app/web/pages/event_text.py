@@ -25,6 +25,8 @@ EVENTS: Final = {
     "native_denied": "Kept an app out",
     "account_disabled": "Account closed",
     "account_enabled": "Account opened again",
+    "group_member_added": "Added to a group",
+    "group_member_removed": "Removed from a group",
     "username_changed": "Username changed",
 }
 BY_OPERATOR: Final = "{what} by the people who run {platform}"

@@ -13,6 +13,7 @@ from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.audit_trail import SqlAuditTrail
 from app.stores.people.erasure import SqlErasure
+from app.stores.people.groups import SqlGroups
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
@@ -35,6 +36,7 @@ WITHOUT_PEOPLE = {
     "alembic_version",
     "callback_answers",
     "former_keys",
+    "groups",
     "invitations",
     "leases",
     "runs",
@@ -73,6 +75,7 @@ def filled(database, cipher, clock):
         SqlAudit(database).record(
             "signed_in", now=NOON, did=did, sid=f"sid-{name}", detail={"app": handle}
         )
+        SqlGroups(database).add("members", did, now=NOON)
         SqlCache(database, clock).put(f"identity:{did}", handle, lifetime=300)
         SqlCache(database, clock).put(f"identity:{handle}", did, lifetime=300)
         logins = SqlNativeLogins(database, cipher)

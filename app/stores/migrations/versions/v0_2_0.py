@@ -59,6 +59,20 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS groups (
+        name       TEXT   PRIMARY KEY,
+        created_at BIGINT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS group_members (
+        group_name TEXT   NOT NULL,
+        did        TEXT   NOT NULL,
+        added_at   BIGINT NOT NULL,
+        PRIMARY KEY (group_name, did)
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS schema_support (
         oldest_release TEXT PRIMARY KEY
     )
@@ -74,6 +88,7 @@ COLUMNS = (
 INDEXES = (
     ("audit_events_but_calls", "audit_events (did, id) WHERE event <> 'xrpc'"),
     ("callback_answers_by_expiry", "callback_answers (expires_at)"),
+    ("group_members_by_did", "group_members (did)"),
     ("invitations_by_expiry", "invitations (expires_at)"),
     ("rate_counters_by_expiry", "rate_counters (expires_at)"),
     ("oauth_sessions_by_issuer", "oauth_sessions (issuer)"),

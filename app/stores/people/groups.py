@@ -1,0 +1,80 @@
+"""Groups of accounts and their members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.flows.people.groups import Group, Member
+from app.stores.sql.records import fetching
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.atproto.syntax.grammar import Did
+    from app.flows.people.groups import Groups
+    from app.stores.sql.database import Database
+
+ADD_GROUP = text("""
+    INSERT INTO groups (name, created_at) VALUES (:name, :now) ON CONFLICT DO NOTHING
+""")
+ADD = text("""
+    INSERT INTO group_members (group_name, did, added_at) VALUES (:name, :did, :now)
+    ON CONFLICT DO NOTHING
+""")
+REMOVE = text("DELETE FROM group_members WHERE group_name = :name AND did = :did")
+LIST = text("""
+    SELECT name, created_at, count(did) AS members
+    FROM groups LEFT JOIN group_members ON group_name = name
+    GROUP BY name, created_at ORDER BY name
+""")
+MEMBERS = text("""
+    SELECT group_members.did AS did, username, added_at
+    FROM group_members LEFT JOIN users ON users.did = group_members.did
+    WHERE group_name = :name ORDER BY username IS NULL, username, group_members.did
+""")
+OF = fetching(("group_name",), "SELECT {columns} FROM group_members WHERE did = :did")
+
+
+class SqlGroups:
+    """Groups in two tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, name: str, did: Did, *, now: float) -> bool:
+        """Make a DID a member, and the group if it is new; False if it was one."""
+        row = {"name": name, "did": did, "now": int(now)}
+        with self._database.write() as connection:
+            connection.execute(ADD_GROUP, row)
+            return connection.execute(ADD, row).rowcount == 1
+
+    def remove(self, name: str, did: Did) -> bool:
+        """Remove a member; False if it was none."""
+        with self._database.write() as connection:
+            return connection.execute(REMOVE, {"name": name, "did": did}).rowcount == 1
+
+    def list(self) -> Sequence[Group]:
+        """Return all groups by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(LIST).mappings().all()
+        return [Group(**row) for row in rows]
+
+    def members(self, name: str) -> Sequence[Member]:
+        """Return the members of a group by username, those without one last."""
+        with self._database.read() as connection:
+            rows = connection.execute(MEMBERS, {"name": name}).mappings().all()
+        return [Member(**row) for row in rows]
+
+    def of(self, did: Did) -> tuple[str, ...]:
+        """Return the names of the groups of a DID, sorted."""
+        with self._database.quick_read() as connection:
+            rows = connection.execute(OF, {"did": did}).mappings().all()
+        return tuple(sorted(row["group_name"] for row in rows))
+
+
+if TYPE_CHECKING:
+
+    def _fits(groups: SqlGroups) -> Groups:
+        return groups
