@@ -29,7 +29,7 @@ from tests.web.languages.pseudo import (
     outside_brackets,
 )
 
-LANGUAGES = ["de"]
+LANGUAGES = ["de", "es", "fr", "ja", "pt-BR"]
 ALL = [path.stem for path in sorted(FOLDER.glob("*.po"))]
 
 
@@ -136,14 +136,13 @@ def test_error_is_told_in_the_language_of_the_request(key):
 
 
 @pytest.mark.parametrize("language", ALL)
-@pytest.mark.parametrize("key", messages.MESSAGES, ids="-".join)
-def test_error_can_be_told_in_each_language(language, key):
+def test_every_error_can_be_told_in_each_language(language):
     texts = Catalogues((FOLDER,)).texts(language)
     facts = {name: f"<{name}>" for name in messages.UNKNOWN}
 
-    message = messages.message_for(key[0], variant=key[1], texts=texts, **facts)
-
-    assert "{" not in message.title + message.text
+    for code, variant in messages.MESSAGES:
+        told = messages.message_for(code, variant=variant, texts=texts, **facts)
+        assert "{" not in told.title + told.text
 
 
 def test_permissions_events_and_durations_come_from_the_catalogue(pseudo):
