@@ -17,7 +17,9 @@ CREATE TABLE IF NOT EXISTS users (
     created_at        BIGINT NOT NULL,
     disabled_at       BIGINT,
     -- Authorization server of the last sign-in; another at the next one means a move.
-    issuer            TEXT
+    issuer            TEXT,
+    -- When the person last changed the username; NULL when only operators did, or never.
+    username_changed_at BIGINT
 );
 CREATE INDEX IF NOT EXISTS users_by_handle ON users (handle);
 

@@ -18,12 +18,13 @@ from app.atproto.syntax.grammar import host_of
 from app.flows.callback.finish import LoginFinished, ScopeUpgradeSuperseded
 from app.flows.errors import NativeLoginClosed
 from app.flows.login.destination import Destination, destination_of
+from app.flows.people.deletion import Left
 from app.flows.sessions.session import SignedIn
 from app.telemetry.context import bind_login
 from app.web import cookies
 from app.web.context import flows
 from app.web.errors import Failure, shows_failure
-from app.web.pages.outcomes import Outcome
+from app.web.pages.outcomes import Goodbye, Kind, Outcome
 from app.web.pages.scope_upgrade import is_of
 from app.web.responses import redirect_signed_in, see_other
 from app.web.security.access import access
@@ -89,7 +90,8 @@ def _as_before(
     """Redirect a person who denied; show the others what failed, and the way back."""
     if isinstance(failure.error, AccessDenied):
         return _stays(signed_in, destination.return_to)
-    return Outcome(kind="upgrade", failure=failure, destination=destination).redirect()
+    kind: Kind = "leave" if destination.leaving else "upgrade"
+    return Outcome(kind=kind, failure=failure, destination=destination).redirect()
 
 
 def _unrecognised(failure: Failure) -> Response:
@@ -146,7 +148,9 @@ def callback() -> Response:
         if answered is None:
             raise
         return _replayed(answered)
-    if isinstance(finished, ScopeUpgradeSuperseded):
+    if isinstance(finished, Left):
+        response = _say_goodbye(finished)
+    elif isinstance(finished, ScopeUpgradeSuperseded):
         response = _ask_again(finished.destination)
     elif finished.destination.native:
         response = native_confirm.begin(finished)
@@ -165,6 +169,15 @@ def _ask_again(destination: Destination) -> Response:
             scope=destination.scope or None,
         )
     )
+
+
+def _say_goodbye(left: Left) -> Response:
+    """Redirect to the goodbye, and forget the account on this device."""
+    response = Outcome(kind="left", goodbye=Goodbye.of(left.deleted)).redirect()
+    cookies.forget_signed_in(response)
+    cookies.MOVED.end(response)
+    cookies.clear_signed_in(response)
+    return response
 
 
 def _sign_in(finished: LoginFinished) -> Response:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, url_for
 
+from app.flows.errors import NotSignedIn
 from app.web import cookies
 from app.web.context import flows
-from app.web.errors import error_page
+from app.web.errors import Failure, error_page
 from app.web.languages.choice import gettext as _
-from app.web.pages.outcomes import Outcome
+from app.web.pages.outcomes import Goodbye, Outcome
 from app.web.pages.scope_upgrade import upgrade_page
 from app.web.responses import see_other
 from app.web.security.access import access
 
+from . import leave
 from .login import login_page
 
 bp = Blueprint("result", __name__)
@@ -21,11 +23,13 @@ bp = Blueprint("result", __name__)
 @bp.get("/auth/result")
 @access("page")
 def show() -> Response:
-    """Show the outcome with the status of its failure; may be reloaded."""
+    """Show the outcome with the status of its failure; may be reloaded, but for a goodbye."""
     outcome = Outcome.of_request()
     if outcome is None:
         return see_other(url_for("login.show"))
     response = make_response(_page(outcome))
+    if outcome.goodbye is not None:
+        cookies.OUTCOME.end(response)  # nothing of the person stays on this device
     if outcome.failure is not None:
         response.status_code = outcome.failure.status
     return response
@@ -33,8 +37,12 @@ def show() -> Response:
 
 def _page(outcome: Outcome) -> str:
     failure = outcome.failure
+    if outcome.goodbye is not None:
+        return goodbye_page(outcome.goodbye)
     if failure is None or outcome.kind in {"allowed", "denied", "expired"}:
         return native_page(outcome)
+    if outcome.kind == "leave":
+        return leave_page(failure)
     if outcome.kind == "login":
         return login_page(outcome.destination, failure=failure)
     if outcome.kind == "upgrade":
@@ -42,6 +50,25 @@ def _page(outcome: Outcome) -> str:
         if signed_in is not None:
             return upgrade_page(signed_in, outcome.destination, failure=failure)
     return error_page(failure)
+
+
+def leave_page(failure: Failure) -> str:
+    """Render the question again for a person who is signed in, with what failed."""
+    try:
+        return leave.page(failure)
+    except NotSignedIn:
+        return error_page(failure)
+
+
+def goodbye_page(goodbye: Goodbye) -> str:
+    """Render what a person reads whose account is deleted."""
+    return render_template(
+        "left.html",
+        page_title=_("Goodbye"),
+        username=goodbye.username,
+        held_until=goodbye.held_until,
+        hosts=goodbye.hosts,
+    )
 
 
 def native_page(outcome: Outcome) -> str:

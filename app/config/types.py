@@ -65,7 +65,7 @@ def duration(text: str) -> int:
 
 
 def rotation(text: str) -> int | None:
-    """Return the seconds after which a signing key is rotated; None for `off`."""
+    """Return the seconds from one change of a key or a name to the next, or None."""
     if text == "off":
         return None
     seconds = duration(text)

@@ -177,6 +177,12 @@ class Variables(BaseSettings):
         "For how long no other account may have a username that was given up, by a "
         "change or with a deleted account.",
     )
+    username_changes: Annotated[int | None, parsed(types.rotation)] = setting(
+        "30d",
+        "How long a person waits after a change of their username before the next one; "
+        "at least a day. `off`: only operators change usernames.",
+        example="30d",
+    )
     users_visible: Annotated[str, one_of("signed_in", "none")] = setting(
         "signed_in",
         "Who may ask `/auth/users` for username, DID, handle and day of sign-up of the "

@@ -52,6 +52,7 @@ from app.stores.people.groups import SqlGroups
 from app.stores.people.invitations import SqlInvitations
 from app.stores.people.live_sessions import SqlLiveSessions
 from app.stores.people.oauth_sessions import SqlSessionStore
+from app.stores.people.own_data import SqlOwnData
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
 from app.stores.rates.database_counters import DatabaseCounters
@@ -72,6 +73,9 @@ log = logging.getLogger(__name__)
 
 ONE_A_MINUTE = "1/minute"
 """Rows of the audit trail for refused calls, per session and reason."""
+
+WHILE_TYPING = "120/minute"
+"""Questions of one network while its people type: names, accounts, look-ups."""
 
 VAR = Path("var")
 """Where loopback development keeps its key and, by default, its database."""
@@ -105,6 +109,7 @@ class Stores:
     accounts: SqlAccounts
     erasure: SqlErasure
     groups: SqlGroups
+    own_data: SqlOwnData
     invitations: SqlInvitations
     sessions: SqlSessions
     live_sessions: SqlLiveSessions
@@ -255,6 +260,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         accounts=SqlAccounts(database),
         erasure=SqlErasure(database, cipher),
         groups=SqlGroups(database),
+        own_data=SqlOwnData(database),
         invitations=SqlInvitations(database),
         sessions=SqlSessions(database, clock),
         live_sessions=SqlLiveSessions(database),
@@ -305,6 +311,7 @@ def _open_limits(
             "call": settings.rate_limit_xrpc_per_session,
             "token": settings.rate_limit_failed_tokens_per_address,
             "refusal": ONE_A_MINUTE,
+            "typing": WHILE_TYPING,
         },
         clock,
     )

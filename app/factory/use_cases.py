@@ -39,6 +39,7 @@ from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
 from .container import Parts, Stores
+from .own_account import own_account_of
 
 CALLS_AT_ONCE = 100
 """Calls of one process on /auth/xrpc that may wait for slow hosts at once."""
@@ -89,6 +90,10 @@ def open_use_cases(parts: Parts) -> UseCases:
     )
     permissions = Permissions(scope=settings.scope, declared=settings.declared_scope)
     refusals = ClientRefusals(is_known=parts.is_known, clock=clock)
+    usernames = Usernames.load(settings.reserved_usernames)
+    leave = LeavePlatform(
+        sessions=stores.sessions, users=stores.users, delete=delete_account(parts)
+    )
     start_login = StartLogin(
         refusals=refusals,
         client=client,
@@ -139,6 +144,7 @@ def open_use_cases(parts: Parts) -> UseCases:
                 clock=clock,
             ),
             ending=ending,
+            leave=leave,
             max_sessions=settings.max_sessions,
             clock=clock,
             observe=observe,
@@ -147,7 +153,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         choose_username=ChooseUsername(
             sessions=stores.sessions,
             users=stores.users,
-            usernames=Usernames.load(settings.reserved_usernames),
+            usernames=usernames,
             admission=admission,
             native_logins=stores.native_logins,
             ending=ending,
@@ -181,11 +187,8 @@ def open_use_cases(parts: Parts) -> UseCases:
         ),
         devices=Devices(sessions=stores.sessions, ending=ending),
         admission=admission,
-        leave=LeavePlatform(
-            sessions=stores.sessions,
-            users=stores.users,
-            delete=delete_account(parts),
-        ),
+        leave=leave,
+        own_account=own_account_of(parts, usernames),
         own_events=OwnEvents(trail=stores.audit_trail),
         logout=Logout(sessions=stores.sessions, verifier=verifier, ending=ending),
         logout_by_token=LogoutByToken(

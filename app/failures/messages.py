@@ -389,6 +389,12 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "more of them. Nothing is wrong with your account.",
         TRY_AGAIN,
     ),
+    ("too_many_requests", "typing"): Row(
+        "Please wait {wait}",
+        "Many names were looked up from your network in a short time, so we have "
+        "slowed down. Nothing is wrong with your account.",
+        MY_ACCOUNT,
+    ),
     # --- the rest of HTTP
     ("invalid_request", "json"): Row(
         "We could not read that request",
@@ -420,6 +426,16 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ("invalid_request", "not_confirmed"): Row(
         "That is not your username",
         "Nothing was deleted. To delete your account, type your username exactly.",
+        MY_ACCOUNT,
+    ),
+    ("invalid_request", "too_soon"): Row(
+        "Your username was changed a short time ago",
+        "Nothing has changed now. Your account page says when you can change it again.",
+        MY_ACCOUNT,
+    ),
+    ("invalid_request", "no_changes"): Row(
+        "Usernames cannot be changed here",
+        "If yours has to change, ask the people who run {platform}.",
         MY_ACCOUNT,
     ),
     ("invalid_request", "call"): Row(

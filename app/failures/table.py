@@ -58,6 +58,8 @@ TABLE: dict[type[Exception], Row] = {
     flow.UsernameInvalid: Row("username_invalid", 400),
     flow.UsernameReserved: Row("username_reserved", 400),
     flow.UsernameTaken: Row("username_taken", 400),
+    flow.UsernameChangeTooSoon: Row("invalid_request", 400, "too_soon"),
+    flow.UsernameChangesOff: Row("invalid_request", 400, "no_changes"),
     flow.TooManyRequests: Row("too_many_requests", 429),
     flow.PromptRefused: Row("invalid_request", 400),
     flow.ScopeRefused: Row("invalid_scope", 400),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.flows.account import OwnAccount
 from app.flows.callback.finish import FinishLogin
 from app.flows.callback.replay import ReplayCallback
 from app.flows.login.scope_requests import Permissions
@@ -49,6 +50,7 @@ class UseCases:
     devices: Devices
     admission: Admission
     leave: LeavePlatform
+    own_account: OwnAccount
     own_events: OwnEvents
     start_native: StartNativeLogin
     open_native: OpenNativeLogin

@@ -4,6 +4,8 @@
     ├── UsernameInvalid      breaks the grammar of usernames; `reason` says how
     ├── UsernameReserved     on the reserved list, or looks like a name on it
     ├── UsernameTaken        an account has it, or a name that looks like it
+    ├── UsernameChangeTooSoon  the username was changed lately; `changed_at` says when
+    ├── UsernameChangesOff   USERNAME_CHANGES lets no person change it
     ├── TooManyRequests      a rate limit; `retry_after` says for how long
     ├── PromptRefused        not a prompt that a login may ask for
     ├── ScopeRefused         a scope that no service of this platform may ask for
@@ -67,6 +69,18 @@ class UsernameTaken(FlowError):
     def __init__(self, username: str) -> None:
         super().__init__(f"{username!r} is taken")
         self.username = username
+
+
+class UsernameChangeTooSoon(FlowError):
+    """The username was changed lately, perhaps in another window at this moment."""
+
+    def __init__(self, changed_at: float | None) -> None:
+        super().__init__("the username was changed lately")
+        self.changed_at = changed_at
+
+
+class UsernameChangesOff(FlowError):
+    """USERNAME_CHANGES is `off`: only operators change usernames."""
 
 
 class TooManyRequests(FlowError):

@@ -16,7 +16,7 @@ from app.atproto.syntax.grammar import Did, Handle
 
 Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]
-LimitKind = Literal["address", "host", "call", "token", "refusal"]
+LimitKind = Literal["address", "host", "call", "token", "refusal", "typing"]
 NativeDecision = Literal["pending", "completed", "denied"]
 PendingFor = Literal["signup", "native"]
 CallbackTurn = Literal["waits", "replay", "unknown"]
@@ -37,6 +37,8 @@ class User:
     handle_checked_at: float
     disabled_at: float | None = None
     issuer: str | None = None
+    username_changed_at: float | None = None
+    """When the person last changed the username; changes of operators do not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +132,13 @@ class Users(Protocol):
     def get(self, did: Did) -> User | None:
         """Return the account of a DID, disabled ones too."""
 
-    def taken(self, skeletons: Collection[str]) -> frozenset[str]:
-        """Return those of the skeletons that are taken, or held for a while."""
+    def taken(
+        self, skeletons: Collection[str], *, but_for: Did | None = None
+    ) -> frozenset[str]:
+        """Return those of the skeletons that are taken, or held for a while.
+
+        Names of the account of `but_for`, and holds for it, do not count.
+        """
 
     def add(self, user: User, *, skeleton: str, invitation: str | None = None) -> User:
         """Create the account, or return the one that the DID has.
@@ -148,6 +155,9 @@ class Users(Protocol):
     ) -> None:
         """Note the issuer, and the handle as verified now; None if none verifies."""
 
+    def note_handle(self, did: Did, *, handle: Handle | None, now: float) -> bool:
+        """Note the handle as verified now; False if a later check is noted already."""
+
 
 class Sessions(Protocol):
     """The sign-in sessions; `get`, `by_secret` and `of` return live ones only."""
@@ -157,6 +167,9 @@ class Sessions(Protocol):
 
     def by_secret(self, secret: str) -> Session | None:
         """Return the session of a cookie; None if unknown, ended or expired."""
+
+    def ended(self, secret: str) -> Session | None:
+        """Return the session of a cookie if it has ended, until it is swept."""
 
     def get(self, sid: str) -> Session | None:
         """Return the session; None if unknown, ended or expired."""
@@ -180,6 +193,9 @@ class Sessions(Protocol):
 
     def finish_signup(self, sid: str, *, expires_at: float) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""
+
+    def narrow(self, sid: str, *, former: str | None, granted: str) -> bool:
+        """Replace `granted_scope`; False if it is not `former` any more."""
 
 
 class CallbackAnswers(Protocol):

@@ -25,6 +25,18 @@ class MemorySessions:
         self.rows[session.sid] = session
         self.sids[secret] = session.sid
 
+    def ended(self, secret):
+        session = self.rows.get(self.sids.get(secret))
+        return session if session and session.ended_at else None
+
+    def narrow(self, sid, *, former, granted):
+        is_same = self.get(sid) and (self.rows[sid].granted_scope or "") == (
+            former or ""
+        )
+        if is_same:
+            self._change(sid, granted_scope=granted)
+        return bool(is_same)
+
     def get(self, sid):
         session = self.rows.get(sid)
         if session is None or session.ended_at or session.expires_at <= self.clock():
@@ -70,8 +82,17 @@ class MemoryUsers:
     def get(self, did):
         return self.rows.get(did)
 
-    def taken(self, skeletons):
-        return frozenset(skeletons) & frozenset(self.skeletons)
+    def taken(self, skeletons, *, but_for=None):
+        others = {s for s, did in self.skeletons.items() if did != but_for}
+        return frozenset(skeletons) & others
+
+    def note_handle(self, did, *, handle, now):
+        is_later = self.rows[did].handle_checked_at <= now
+        if is_later:
+            self.rows[did] = replace(
+                self.rows[did], handle=handle, handle_checked_at=now
+            )
+        return is_later
 
     def add(self, user, *, skeleton, invitation=None):
         if self.skeletons.setdefault(skeleton, user.did) != user.did:

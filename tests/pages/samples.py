@@ -91,6 +91,7 @@ EVENTS: list[dict[str, Any]] = [
 LEAVE: dict[str, Any] = {
     "page_title": "Leave",
     "user": ACCOUNT["user"],
+    "host": "bsky.social",
     "held_until": 1797861900.0,
     "notice": None,
 }

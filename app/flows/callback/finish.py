@@ -19,6 +19,7 @@ from app.flows.login.client_refusals import ClientRefusals
 from app.flows.login.destination import Destination, destination_of
 from app.flows.native.callback import HoldForApp
 from app.flows.people.admission import Admission
+from app.flows.people.deletion import LeavePlatform, Left
 from app.flows.ports import NativeLogins, Session, Sessions, Users
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import SignedIn
@@ -72,6 +73,7 @@ class FinishLogin:
     sign_in: SignIn
     hold_for_app: HoldForApp
     ending: EndSession
+    leave: LeavePlatform
     refusals: ClientRefusals
     max_sessions: int
     clock: Callable[[], float]
@@ -85,8 +87,8 @@ class FinishLogin:
         device: str,
         replaces: str | None = None,
         invitation: str | None = None,
-    ) -> LoginFinished | ScopeUpgradeSuperseded:
-        """Return the new session, or why the present one stays.
+    ) -> LoginFinished | ScopeUpgradeSuperseded | Left:
+        """Return the new session, why the present one stays, or the deleted account.
 
         `browser_secrets` are this browser's flow secrets, `device` is its name,
         `replaces` is the secret of its present session, which ends; `invitation` is
@@ -97,6 +99,7 @@ class FinishLogin:
             AccountDisabled: the platform has disabled this account.
             NotAMember: a newcomer whom SIGNUP_ALLOW does not let sign up.
             NativeLoginClosed: the app that started this login no longer waits.
+            NotSignedIn: the session that began to leave the platform has ended.
         """
         with sign_in_step(self.observe, "finish"):
             return self._finish(
@@ -115,12 +118,16 @@ class FinishLogin:
         *,
         replaces: str | None,
         invitation: str | None,
-    ) -> LoginFinished | ScopeUpgradeSuperseded:
+    ) -> LoginFinished | ScopeUpgradeSuperseded | Left:
         deadline = Deadline.after(CALLBACK_BUDGET)
         completed = self._complete(parameters, browser_secrets, deadline)
         granted = completed.session
         destination = Destination.unpack(completed.app_state)
         try:
+            if destination.leaving:
+                return self.leave(
+                    replaces, proved=granted.did, sid=destination.upgrades
+                )
             previous = self.sessions.by_secret(replaces) if replaces else None
             if _narrows(previous, granted, destination):
                 self._give_back(granted)

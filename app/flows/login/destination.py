@@ -18,7 +18,8 @@ class Destination:
     sign its browser in.
     `scope` is what a service asked for beyond SCOPE. `upgrades` is the sid of the
     person's session that the login replaces; it stays if the login fails
-    (requirement 8.10).
+    (requirement 8.10). `leaving` is set when the login proves the account to delete it;
+    such a login signs no browser in.
     """
 
     return_to: str = ""
@@ -27,6 +28,7 @@ class Destination:
     native: str = ""
     scope: str = ""
     upgrades: str = ""
+    leaving: str = ""
 
     def pack(self) -> str:
         """Return it as JSON, for the auth request or a session that is pending.

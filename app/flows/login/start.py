@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from app.atproto.client import OAuthClient
 from app.atproto.http.client import Deadline
+from app.atproto.scopes.scope import ATPROTO
 from app.atproto.syntax.identifier import Identifier
 from app.flows.errors import PromptRefused
 from app.flows.limits.concurrency import ConcurrencyLimit
@@ -108,7 +109,7 @@ class StartLogin:
             ):
                 authorization = self.client.authorize(
                     identifier,
-                    scope=self.permissions.to_ask(asked, _granted_to(replaced)),
+                    scope=self._scope(destination, replaced),
                     redirect_uri=self.redirect_uri,
                     deadline=Deadline.after(LOGIN_BUDGET),
                     prompt=destination.prompt or None,
@@ -120,6 +121,12 @@ class StartLogin:
         return LoginStarted(
             url=authorization.url, state=authorization.state, secret=secret
         )
+
+    def _scope(self, destination: Destination, replaced: Session | None) -> str:
+        """Return the scope to push; a login that proves an account asks no more."""
+        if destination.leaving:
+            return ATPROTO
+        return self.permissions.to_ask(destination.scope, _granted_to(replaced))
 
     def _session_of(self, identifier: Identifier, secret: str | None) -> Session | None:
         """Return this browser's session if it belongs to the identifier."""

@@ -18,8 +18,9 @@ from app.atproto.client import Revocation
 from app.atproto.http.types import Deadline
 from app.atproto.syntax.grammar import Did
 from app.flows.errors import NotSignedIn, UsernameNotConfirmed
+from app.flows.login.destination import Destination
 from app.flows.operator import Operator
-from app.flows.ports import NativeLogins, Sessions, User, Users
+from app.flows.ports import NativeLogins, Session, Sessions, User, Users
 
 from .sessions import deny_waiting_apps
 
@@ -33,6 +34,9 @@ REVOCATION_LIMIT: Final = 3.0
 
 PAUSE: Final = 0.01
 """Seconds between two steps, in which others get the database."""
+
+PATH: Final = "/auth/account/leave"
+"""Where the person returns who does not go through with it."""
 
 MARK: Final = "deleted:"
 """Begins what stands in the audit in place of the DID of a deleted account."""
@@ -134,15 +138,26 @@ class DeleteAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A person who has left: the account was proved again at its host."""
+
+    deleted: Deleted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeavePlatform:
-    """GET and POST /auth/account/leave: a person deletes their own account."""
+    """GET and POST /auth/account/leave: a person deletes their own account.
+
+    Two steps, so that neither a slip nor a device that was left open deletes it: the
+    username is typed, then the account is proved by a login of its own at its host.
+    """
 
     sessions: Sessions
     users: Users
     delete: DeleteAccount
 
-    def account(self, secret: str | None) -> User:
-        """Return the account of a session cookie, disabled ones too.
+    def account(self, secret: str | None) -> tuple[Session, User]:
+        """Return session and account of a session cookie, disabled accounts too.
 
         Raises:
             NotSignedIn: no live session has this secret, or it has no account.
@@ -150,21 +165,37 @@ class LeavePlatform:
         session = self.sessions.by_secret(secret) if secret else None
         is_signed_in = session is not None and session.pending_for is None
         user = self.users.get(session.did) if session and is_signed_in else None
-        if user is None:
+        if session is None or user is None:
             raise NotSignedIn("no live session with an account")
-        return user
+        return session, user
 
-    def __call__(self, secret: str | None, *, typed: str) -> Deleted:
-        """Delete the account; `typed` is its username, so that no slip deletes it.
+    def begin(self, secret: str | None, *, typed: str) -> Destination:
+        """Return the login that proves the account; `typed` is its username.
 
         Raises:
-            NotSignedIn: as `account` does, or the account is gone already.
+            NotSignedIn: as `account` does.
             UsernameNotConfirmed: another name was typed.
         """
-        user = self.account(secret)
+        _, user = self.account(secret)
         if typed.strip().lower() != user.username:
             raise UsernameNotConfirmed("another name than the username was typed")
+        return Destination(
+            identifier=user.did, prompt="login", return_to=PATH, leaving="yes"
+        )
+
+    def __call__(self, secret: str | None, *, proved: Did, sid: str) -> Left:
+        """Delete the account that a login has just proved.
+
+        The session that began the login (`sid`) has to be live, of the same account and
+        of the same browser: a person who ends a stolen session also stops this.
+
+        Raises:
+            NotSignedIn: it is not, or the account is gone already.
+        """
+        session, user = self.account(secret)
+        if session.sid != sid or session.did != proved:
+            raise NotSignedIn("the session that began this is not of this account")
         deleted = self.delete(user)
         if deleted is None:
             raise NotSignedIn("the account is gone")
-        return deleted
+        return Left(deleted=deleted)

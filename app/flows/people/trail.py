@@ -12,8 +12,11 @@ from app.atproto.syntax.grammar import Did
 STEP: Final = 500
 """Events that one statement reads."""
 
-MOST_SHOWN: Final = 20
+MOST_SHOWN: Final = 5
 """Events that the account page shows."""
+
+PAGE: Final = 50
+"""Events of one page of a person's own events."""
 
 LOOK_INTERVAL: Final = 1.0
 """Seconds between two looks for new events."""
@@ -50,11 +53,15 @@ class AuditTrail(Protocol):
     ) -> Sequence[AuditEvent]:
         """Return the first events since a time and after an id ("" for all)."""
 
-    def latest(self, did: Did, limit: int) -> Sequence[AuditEvent]:
+    def latest(self, did: Did, limit: int, *, before: str = "") -> Sequence[AuditEvent]:
         """Return the latest events of an account, the latest first.
 
+        `before` is the id of the event after which a page goes on, "" for the first.
         Without calls of services (`xrpc`): thousands a day would hide all others.
         """
+
+    def end_of(self, did: Did, sid: str) -> AuditEvent | None:
+        """Return the event with which a session of the account ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +102,15 @@ class ReadAudit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """Some of a person's own events, the latest first."""
+
+    events: Sequence[AuditEvent]
+    older: str
+    """What to ask the next page with; "" on the last one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnEvents:
     """What the account page shows a person of their own audit events."""
 
@@ -103,3 +119,9 @@ class OwnEvents:
     def __call__(self, did: Did) -> Sequence[AuditEvent]:
         """Return the latest events, without the calls that services made."""
         return self.trail.latest(did, MOST_SHOWN)
+
+    def page(self, did: Did, *, before: str) -> EventPage:
+        """Return the events before an event's id; "" begins with the latest."""
+        found = self.trail.latest(did, PAGE + 1, before=before)
+        older = found[PAGE - 1].id if len(found) > PAGE else ""
+        return EventPage(events=found[:PAGE], older=older)

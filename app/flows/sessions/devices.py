@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.atproto.client import Revocation
 from app.flows.errors import NotSignedIn
@@ -49,7 +50,7 @@ class Devices:
         ended = next((s for s in self.sessions.of(session.did) if s.sid == sid), None)
         if ended is None:
             return DevicesEnded(is_here=False)
-        revocation = self.ending.end(ended, reason="ended by the person")
+        revocation = self.ending.end(ended, **_by_the_person(session))
         return DevicesEnded(is_here=ended.sid == session.sid, revocation=revocation)
 
     def end_others(self, secret: str | None) -> DevicesEnded:
@@ -60,7 +61,7 @@ class Devices:
         """
         session = self._session_of(secret)
         others = [s for s in self.sessions.of(session.did) if s.sid != session.sid]
-        self.ending.end_all(others, reason="ended by the person")
+        self.ending.end_all(others, **_by_the_person(session))
         return DevicesEnded(is_here=False)
 
     def _session_of(self, secret: str | None) -> Session:
@@ -68,3 +69,8 @@ class Devices:
         if session is None:
             raise NotSignedIn("no live session")
         return session
+
+
+def _by_the_person(session: Session) -> Mapping[str, Any]:
+    """Return the detail of the audit event, which the ended session is told later."""
+    return {"reason": "ended by the person", "device": session.device}

@@ -34,14 +34,20 @@ class EndSession:
     clock: Callable[[], float]
 
     def end(
-        self, session: Session, *, reason: str, budget: float = REVOCATION_BUDGET
+        self,
+        session: Session,
+        *,
+        reason: str,
+        budget: float = REVOCATION_BUDGET,
+        **detail: object,
     ) -> Revocation | None:
         """End the session, whether or not the host revokes (requirement 7.19).
 
-        `budget` is in seconds, for the host. Returns whether the host was asked to
-        revoke the grant; None if there was no live session or no grant.
+        `budget` is in seconds, for the host; `detail` joins the audit event.
+        Returns whether the host was asked to revoke the grant; None if there was no
+        live session or no grant.
         """
-        if not self._close(session.did, session.sid, reason=reason):
+        if not self._close(session.did, session.sid, reason=reason, **detail):
             return None
         return self._revoke(session, Deadline.after(budget))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy import Text, bindparam, text
+from sqlalchemy.exc import IntegrityError
 
-from app.flows.errors import UsernameTaken
+from app.flows.errors import NotSignedIn, UsernameChangeTooSoon, UsernameTaken
 from app.flows.ports import User
 from app.stores.people.username_holds import hold, is_held, release
 from app.stores.sql.records import columns_of, fetching
@@ -14,9 +15,10 @@ from app.stores.sql.records import columns_of, fetching
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import TextualSelect
+    from sqlalchemy import Connection, TextualSelect
 
     from app.atproto.syntax.grammar import Did, Handle
+    from app.flows.account.username import Renames
     from app.flows.people.accounts import Accounts
     from app.flows.people.who import Directory
     from app.stores.sql.database import Database
@@ -53,6 +55,15 @@ ENABLE = text("""
 RENAME = text("""
     UPDATE users SET username = :username, skeleton = :skeleton
     WHERE did = :did AND NOT EXISTS (
+        SELECT 1 FROM users AS others
+        WHERE others.skeleton = :skeleton AND others.did <> :did)
+""")
+OWN_RENAME = text("""
+    UPDATE users SET
+        username = :username, skeleton = :skeleton, username_changed_at = :now
+    WHERE did = :did AND username = :former
+      AND (username_changed_at IS NULL OR username_changed_at <= :not_since)
+      AND NOT EXISTS (
         SELECT 1 FROM users AS others
         WHERE others.skeleton = :skeleton AND others.did <> :did)
 """)
@@ -123,15 +134,75 @@ class SqlAccounts:
             held = is_held(connection, user.did, skeleton, now=now)
             if held or connection.execute(RENAME, wanted).rowcount != 1:
                 raise UsernameTaken(username)
-            release(connection, user.did, skeleton)
-            if former is not None and former != skeleton:
-                former_name = {"skeleton": former, "username": user.username}
-                hold(connection, **former_name, did=user.did, until=held_until)
+            skeletons = {"former": former, "skeleton": skeleton}
+            _hold_former(connection, user, **skeletons, until=held_until)
+
+    def change_own(
+        self,
+        user: User,
+        username: str,
+        *,
+        skeleton: str,
+        now: float,
+        not_since: float,
+        held_until: float,
+    ) -> None:
+        """Do what `rename` does, if the person has not changed it since a time.
+
+        Of two changes at the same moment one is made.
+
+        Raises:
+            UsernameTaken: as `rename` does.
+            UsernameChangeTooSoon: it was changed after `not_since`, or just now.
+        """
+        wanted = {"did": user.did, "username": username, "skeleton": skeleton}
+        limits = {"former": user.username, "now": int(now), "not_since": int(not_since)}
+        with self._database.write() as connection:
+            former = connection.execute(SKELETON, {"did": user.did}).scalar()
+            if is_held(connection, user.did, skeleton, now=now):
+                raise UsernameTaken(username)
+            try:
+                changed = connection.execute(OWN_RENAME, {**wanted, **limits})
+            except IntegrityError as error:  # PostgreSQL: two people at once
+                raise UsernameTaken(username) from error
+            if changed.rowcount != 1:
+                _raise_refused(connection, user, username=username, not_since=not_since)
+            skeletons = {"former": former, "skeleton": skeleton}
+            _hold_former(connection, user, **skeletons, until=held_until)
 
     def _found(self, statement: TextualSelect, key: str) -> list[User]:
         with self._database.read() as connection:
             rows = connection.execute(statement, {"key": key}).mappings().all()
         return [User(**row) for row in rows]
+
+
+def _hold_former(
+    connection: Connection,
+    user: User,
+    *,
+    former: str | None,
+    skeleton: str,
+    until: float,
+) -> None:
+    """End the account's hold on its new name, and put one on the former name."""
+    release(connection, user.did, skeleton)
+    if former is not None and former != skeleton:
+        former_name = {"skeleton": former, "username": user.username}
+        hold(connection, **former_name, did=user.did, until=until)
+
+
+def _raise_refused(
+    connection: Connection, user: User, *, username: str, not_since: float
+) -> NoReturn:
+    """Say why a person's own change was not made."""
+    row = connection.execute(BY_DID, {"key": user.did}).mappings().one_or_none()
+    if row is None:
+        raise NotSignedIn("the account is gone")
+    changed_at = row["username_changed_at"]
+    is_recent = changed_at is not None and changed_at > int(not_since)
+    if is_recent or row["username"] != user.username:
+        raise UsernameChangeTooSoon(changed_at)
+    raise UsernameTaken(username)
 
 
 def as_literal(text: str) -> str:
@@ -144,6 +215,9 @@ def as_literal(text: str) -> str:
 if TYPE_CHECKING:
 
     def _fits_accounts(accounts: SqlAccounts) -> Accounts:
+        return accounts
+
+    def _fits_renames(accounts: SqlAccounts) -> Renames:
         return accounts
 
     def _fits_directory(accounts: SqlAccounts) -> Directory:

@@ -25,8 +25,16 @@ BY = {"did": "AND did = :did", "event": "AND event = :event"}
 # As audit_events_but_calls has it, which the planners use for this condition alone.
 LATEST = fetching(
     COLUMNS,
-    f"{SELECT} WHERE did = :did AND event <> 'xrpc' ORDER BY id DESC LIMIT :limit",
+    f"{SELECT} WHERE did = :did AND event <> 'xrpc' AND id < :before"
+    " ORDER BY id DESC LIMIT :limit",
 )
+END_OF = fetching(
+    COLUMNS,
+    f"{SELECT} WHERE did = :did AND event <> 'xrpc' AND sid = :sid"
+    " AND event = 'session_ended' ORDER BY id DESC LIMIT 1",
+)
+LAST = "g"
+"""Sorts after every id, which are hexadecimal digits, in every collation."""
 
 
 class SqlAuditTrail:
@@ -52,9 +60,13 @@ class SqlAuditTrail:
         window = {"since": int(since), "after": after, "limit": limit}
         return self._events(statement, **wanted, **window)
 
-    def latest(self, did: Did, limit: int) -> Sequence[AuditEvent]:
+    def latest(self, did: Did, limit: int, *, before: str = "") -> Sequence[AuditEvent]:
         """Return the latest events of an account but calls, the latest first."""
-        return self._events(LATEST, did=did, limit=limit)
+        return self._events(LATEST, did=did, limit=limit, before=before or LAST)
+
+    def end_of(self, did: Did, sid: str) -> AuditEvent | None:
+        """Return the event with which a session of the account ended."""
+        return next(iter(self._events(END_OF, did=did, sid=sid)), None)
 
     def _events(self, statement: TextualSelect, **values: Any) -> list[AuditEvent]:
         with self._database.read() as connection:

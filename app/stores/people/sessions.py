@@ -44,6 +44,9 @@ OF = fetching(
     " ORDER BY seen_at DESC, sessions.created_at DESC, sid",
 )
 BY_SECRET = fetching(FETCHED, f"{SELECT} WHERE secret_hash = :secret_hash AND {LIVE}")
+ENDED = fetching(
+    FETCHED, f"{SELECT} WHERE secret_hash = :secret_hash AND ended_at IS NOT NULL"
+)
 # The order is that of OF, and the limit only what SQLite's OFFSET needs.
 BEYOND = fetching(
     ("sid",),
@@ -68,6 +71,10 @@ FINISH_SIGNUP = text("""
     SET pending_for = NULL, destination = NULL, expires_at = :expires_at
     WHERE sid = :sid
 """)
+NARROW = text("""
+    UPDATE sessions SET granted_scope = :granted
+    WHERE sid = :sid AND COALESCE(granted_scope, '') = :former AND ended_at IS NULL
+""")
 
 
 class SqlSessions:
@@ -86,6 +93,13 @@ class SqlSessions:
     def by_secret(self, secret: str) -> Session | None:
         """Return the session of a cookie, unless it is unknown, ended or expired."""
         return self._live(BY_SECRET, secret_hash=sha256_hex(secret))
+
+    def ended(self, secret: str) -> Session | None:
+        """Return the session of a cookie if it has ended, until it is swept."""
+        with self._database.read() as connection:
+            result = connection.execute(ENDED, {"secret_hash": sha256_hex(secret)})
+            row = result.mappings().one_or_none()
+        return None if row is None else session_of(row)
 
     def get(self, sid: str) -> Session | None:
         """Return the session, unless it is unknown, ended or expired."""
@@ -128,6 +142,12 @@ class SqlSessions:
             connection.execute(
                 FINISH_SIGNUP, {"sid": sid, "expires_at": int(expires_at)}
             )
+
+    def narrow(self, sid: str, *, former: str | None, granted: str) -> bool:
+        """Replace `granted_scope`; False if it is not `former` any more."""
+        values = {"sid": sid, "former": former or "", "granted": granted}
+        with self._database.write() as connection:
+            return connection.execute(NARROW, values).rowcount == 1
 
     def _live(self, statement: TextualSelect, **key: str) -> Session | None:
         with self._database.quick_read() as connection:

@@ -22,15 +22,21 @@ if TYPE_CHECKING:
 
 COLUMNS = columns_of(User)
 GET = fetching(COLUMNS, "SELECT {columns} FROM users WHERE did = :did")
+# No DID is the empty text, which stands for no account.
 TAKEN = text("""
-    SELECT skeleton FROM users WHERE skeleton IN :skeletons
-    UNION SELECT skeleton FROM username_holds WHERE skeleton IN :skeletons
+    SELECT skeleton FROM users WHERE skeleton IN :skeletons AND did <> :but_for
+    UNION SELECT skeleton FROM username_holds
+    WHERE skeleton IN :skeletons AND (did IS NULL OR did <> :but_for)
 """).bindparams(bindparam("skeletons", expanding=True, type_=Text))
 # Any unique index may conflict, on the DID or on the name: `add` reads the row after.
 ADD = text(f"{insert_into('users', (*COLUMNS, 'skeleton'))} ON CONFLICT DO NOTHING")
 NOTE_SIGN_IN = text("""
     UPDATE users SET handle = :handle, handle_checked_at = :now, issuer = :issuer
     WHERE did = :did
+""")
+NOTE_HANDLE = text("""
+    UPDATE users SET handle = :handle, handle_checked_at = :now
+    WHERE did = :did AND handle_checked_at <= :now
 """)
 
 
@@ -45,10 +51,13 @@ class SqlUsers:
         with self._database.quick_read() as connection:
             return _get(connection, did)
 
-    def taken(self, skeletons: Collection[str]) -> frozenset[str]:
-        """Return those of the skeletons that are taken, or held for a while."""
+    def taken(
+        self, skeletons: Collection[str], *, but_for: Did | None = None
+    ) -> frozenset[str]:
+        """Return those of the skeletons that others have, or that are held for them."""
+        wanted = {"skeletons": list(skeletons), "but_for": but_for or ""}
         with self._database.read() as connection:
-            result = connection.execute(TAKEN, {"skeletons": list(skeletons)})
+            result = connection.execute(TAKEN, wanted)
             return frozenset(result.scalars())
 
     def add(self, user: User, *, skeleton: str, invitation: str | None = None) -> User:
@@ -81,6 +90,12 @@ class SqlUsers:
         noted = {"did": did, "handle": handle, "issuer": issuer, "now": int(now)}
         with self._database.quick_write() as connection:
             connection.execute(NOTE_SIGN_IN, noted)
+
+    def note_handle(self, did: Did, *, handle: Handle | None, now: float) -> bool:
+        """Note the handle as verified now; False if a later check is noted already."""
+        noted = {"did": did, "handle": handle, "now": int(now)}
+        with self._database.write() as connection:
+            return connection.execute(NOTE_HANDLE, noted).rowcount == 1
 
 
 def _get(connection: Executor, did: Did) -> User | None:

@@ -15,16 +15,43 @@ from typing import Any, Literal, Self
 from flask import Response, url_for
 
 from app.atproto.syntax.foreign_json import parse_json
+from app.atproto.syntax.grammar import host_of
 from app.failures import Failure
 from app.failures.messages import Message, NextStep
 from app.flows.login.destination import Destination
+from app.flows.people.deletion import Deleted
 from app.web import cookies
 from app.web.responses import see_other
 
-Kind = Literal["error", "login", "upgrade", "allowed", "denied", "expired"]
+Kind = Literal[
+    "error", "login", "upgrade", "allowed", "denied", "expired", "leave", "left"
+]
 
 LONGEST = 3000
 """Bytes of the cookie; a longer destination is left out, browsers take 4 KB."""
+
+
+MOST_HOSTS = 10
+"""Hosts that a goodbye names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goodbye:
+    """What the page after a deletion says; `held_until` is in epoch seconds."""
+
+    username: str
+    held_until: int
+    hosts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, deleted: Deleted) -> Self:
+        """Return what is said of a deleted account."""
+        hosts = sorted({host_of(one.issuer) for one in deleted.revocations})
+        return cls(
+            username=deleted.username,
+            held_until=int(deleted.held_until),
+            hosts=tuple(hosts[:MOST_HOSTS]),
+        )
 
 
 class Shown(Exception):
@@ -39,6 +66,7 @@ class Outcome:
     failure: Failure | None = None
     destination: Destination = field(default=Destination())
     app_name: str | None = None
+    goodbye: Goodbye | None = None
 
     def redirect(self) -> Response:
         """Return the redirect to /auth/result, with this outcome in a cookie."""
@@ -60,6 +88,7 @@ class Outcome:
             "failure": said,
             "destination": self.destination.pack(),
             "app_name": self.app_name,
+            "goodbye": self.goodbye and asdict(self.goodbye),
         }
         return base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
 
@@ -81,7 +110,18 @@ class Outcome:
             failure=document["failure"] and _failure(document["failure"]),
             destination=Destination.unpack(document["destination"]),
             app_name=document["app_name"],
+            goodbye=_goodbye(document.get("goodbye")),
         )
+
+
+def _goodbye(said: dict[str, Any] | None) -> Goodbye | None:
+    if not said:
+        return None
+    return Goodbye(
+        username=str(said["username"]),
+        held_until=int(said["held_until"]),
+        hosts=tuple(map(str, said["hosts"])),
+    )
 
 
 def _failure(said: dict[str, Any]) -> Failure:

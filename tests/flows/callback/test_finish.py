@@ -48,6 +48,7 @@ def finish_login(
             clock=clock,
         ),
         ending=ending,
+        leave=None,  # tests/flows/people/test_deletion.py
         max_sessions=3,
         clock=clock,
     )

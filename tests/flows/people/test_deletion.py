@@ -120,18 +120,46 @@ def test_revocation_names_the_host_for_the_goodbye(delete, alice):
     assert first == Revocation(issuer="https://auth.test", is_asked=True)
 
 
-def test_leave_deletes_the_account_of_the_cookie(leave, erasure, users, alice):
-    deleted = leave("cookie", typed=" Alice ")
+def test_leave_deletes_the_account_that_was_proved(leave, erasure, users, alice):
+    left = leave("cookie", proved=ALICE, sid="sid-1")
 
-    assert deleted.username == "alice"
+    assert left.deleted.username == "alice"
     assert users.get(ALICE) is None
     assert erasure.asked[0]["detail"] == {}
+
+
+@pytest.mark.parametrize(
+    ("secret", "proved", "sid"),
+    [
+        (None, ALICE, "sid-1"),
+        ("", ALICE, "sid-1"),
+        ("unknown", ALICE, "sid-1"),
+        ("cookie", "did:plc:bobbbbbbbbbbbbbbbbbbbbbb", "sid-1"),
+        ("cookie", ALICE, "sid-2"),
+        ("cookie", ALICE, ""),
+    ],
+)
+def test_leave_with_another_session_or_account_deletes_nothing(
+    leave, users, alice, secret, proved, sid
+):
+    with pytest.raises(NotSignedIn):
+        leave(secret, proved=proved, sid=sid)
+
+    assert users.get(ALICE) == alice
+
+
+def test_leave_begins_with_a_login_that_proves_the_account(leave, users, alice):
+    destination = leave.begin("cookie", typed=" Alice ")
+
+    assert destination.identifier == ALICE
+    assert (destination.prompt, destination.leaving) == ("login", "yes")
+    assert users.get(ALICE) == alice
 
 
 @pytest.mark.parametrize("secret", [None, "", "unknown"])
 def test_leave_without_a_live_session_raises_not_signed_in(leave, alice, secret):
     with pytest.raises(NotSignedIn):
-        leave(secret, typed="alice")
+        leave.begin(secret, typed="alice")
 
 
 def test_leave_with_a_session_that_an_app_waits_for_raises_not_signed_in(
@@ -141,11 +169,9 @@ def test_leave_with_a_session_that_an_app_waits_for_raises_not_signed_in(
     sessions.add(session(pending_for="native"), secret="held")
 
     with pytest.raises(NotSignedIn):
-        leave("held", typed="alice")
+        leave.begin("held", typed="alice")
 
 
-def test_leave_with_another_name_raises_username_not_confirmed(leave, users, alice):
+def test_leave_with_another_name_raises_username_not_confirmed(leave, alice):
     with pytest.raises(UsernameNotConfirmed):
-        leave("cookie", typed="bob")
-
-    assert users.get(ALICE) == alice
+        leave.begin("cookie", typed="bob")

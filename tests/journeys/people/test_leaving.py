@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import faults
-from tests.fakes.browser import Browser
+from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.journeys.people.commands import events, runs
@@ -13,6 +13,7 @@ from tests.service import HOME, Service
 from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
+BOB = "bob.skyhost.social"
 LEAVE = "/auth/account/leave"
 
 
@@ -22,11 +23,22 @@ def laptop(browser: Browser, service: Service) -> Browser:
 
 
 def leaves(browser: Browser, typed: str = "alice") -> Page:
+    """Follow the link, type a name, and prove the account at the host."""
+    arrived = asks_to_leave(browser, typed)
+    return arrived if isinstance(arrived, Page) else arrived.approves()
+
+
+def asks_to_leave(browser: Browser, typed: str = "alice") -> Page | AtHost:
     """Follow the link on the account page, type a name and press the button."""
     assert LEAVE in browser.visits("/auth/account").links
     page = browser.visits(LEAVE)
-    arrived = page.submits(page.form_with("username"), username=typed)
-    assert isinstance(arrived, Page)
+    return page.submits(page.form_with("username"), username=typed)
+
+
+def at_host(browser: Browser) -> AtHost:
+    """Be asked by the host, with the name typed."""
+    arrived = asks_to_leave(browser)
+    assert isinstance(arrived, AtHost)
     return arrived
 
 
@@ -93,6 +105,104 @@ def test_leaving_from_another_site_is_refused(laptop: Browser) -> None:
     assert laptop.is_signed_in()
 
 
+def test_leaving_asks_the_host_for_a_sign_in_and_no_permission(
+    laptop: Browser,
+) -> None:
+    asked = at_host(laptop).page.request.form
+
+    assert asked["prompt"] == "login"
+    assert asked["scope"] == "atproto"
+
+
+def test_leaving_deletes_nothing_before_the_host_confirms(
+    laptop: Browser, service: Service
+) -> None:
+    at_host(laptop)
+
+    assert service.rows("SELECT username FROM users") == [("alice",)]
+    assert laptop.is_signed_in()
+
+
+def test_leaving_denied_at_the_host_leads_back_and_deletes_nothing(
+    laptop: Browser, service: Service
+) -> None:
+    page = at_host(laptop).denies()
+
+    assert page.url == f"{HOME}{LEAVE}"
+    assert laptop.is_signed_in()
+    assert service.rows("SELECT username FROM users") == [("alice",)]
+
+
+def test_leaving_with_another_account_of_the_host_deletes_neither(
+    laptop: Browser, service: Service, world: World
+) -> None:
+    service.browser().signs_in(BOB, username="bobby")
+
+    page = at_host(laptop).approves(BOB)
+
+    assert page.error == "account_mismatch"
+    assert page.form_with("username")
+    assert laptop.is_signed_in()
+    names = service.rows("SELECT username FROM users ORDER BY username")
+    assert names == [("alice",), ("bobby",)]
+    assert len(world.skyhost.server.grants.alive(world.bob.did)) == 1
+
+
+def test_leaving_after_the_session_was_ended_elsewhere_deletes_nothing(
+    laptop: Browser, service: Service
+) -> None:
+    """A person who ends a stolen session also stops what its holder began."""
+    phone = service.browser()
+    phone.signs_in(ALICE)
+    proving = at_host(laptop)
+    phone.posts("/auth/account", {"end": "others"})
+
+    page = proving.approves()
+
+    assert page.error == "not_signed_in"
+    assert service.rows("SELECT username FROM users") == [("alice",)]
+    assert service.rows("SELECT count(*) FROM oauth_sessions") == [(1,)]
+
+
+def test_leaving_finished_in_another_browser_deletes_nothing(
+    laptop: Browser, service: Service
+) -> None:
+    stranger = service.browser()
+    stranger.signs_in(ALICE)
+    callback = at_host(laptop).answer()
+
+    page = stranger.visits(callback, site="cross-site")
+
+    assert page.error in {"wrong_browser", None}
+    assert service.rows("SELECT username FROM users") == [("alice",)]
+
+
+def test_leaving_sent_twice_says_goodbye_twice(
+    laptop: Browser, service: Service
+) -> None:
+    """Browsers reload callbacks; a replay of the same address deletes nothing new."""
+    callback = at_host(laptop).answer()
+    laptop.visits(callback, site="cross-site")
+    again = service.browser()
+    again.signs_in(ALICE, username="alice-again")
+
+    page = laptop.visits(callback, site="cross-site")
+
+    assert "Goodbye" not in page.text or page.url == f"{HOME}/auth/result"
+    assert service.rows("SELECT username FROM users") == [("alice-again",)]
+
+
+def test_leaving_in_two_windows_deletes_once(laptop: Browser, service: Service) -> None:
+    first, second = at_host(laptop), at_host(laptop)
+    first.approves()
+
+    page = second.approves()
+
+    assert page.status in {400, 401}
+    assert len(events(service, "account_deleted")) == 1
+    assert service.rows("SELECT count(*) FROM oauth_sessions") == [(0,)]
+
+
 def test_leaving_while_the_host_is_down_deletes_the_account(
     laptop: Browser, service: Service, world: World
 ) -> None:
@@ -146,12 +256,11 @@ def test_account_page_shows_a_bounded_list_of_own_events(
 ) -> None:
     bob = service.browser()
     bob.signs_in("bob.skyhost.social", username="bobby")
-    for number in range(21):
+    for number in range(6):
         world.clock.advance(1)
         runs(service, "users", "rename", "@" + ALICE, f"alice-{number}")
 
     text = laptop.visits("/auth/account").text
 
-    assert "The last 20 events" in text
-    assert text.count(" is now ") == 20
+    assert text.count(" is now ") == 5
     assert " is now " not in bob.visits("/auth/account").text

@@ -81,7 +81,9 @@ def test_latest_is_bounded_begins_with_the_last_and_leaves_calls_out(trail):
 def test_latest_reads_an_index_and_sorts_nothing(trail, sqlite_database):
     plan = text(f"EXPLAIN QUERY PLAN {audit_trail.LATEST.element.text}")
     with sqlite_database.read() as connection:
-        rows = connection.execute(plan, {"did": ALICE, "limit": 20}).all()
+        rows = connection.execute(
+            plan, {"did": ALICE, "limit": 20, "before": "g"}
+        ).all()
 
     (step,) = [row.detail for row in rows]
     assert "USING INDEX audit_events_but_calls" in step

@@ -84,6 +84,7 @@ COLUMNS = (
     ("oauth_sessions", "retry_at", "BIGINT"),
     ("oauth_sessions", "requested_scope", "TEXT"),
     ("sessions", "pending_for", "TEXT"),
+    ("users", "username_changed_at", "BIGINT"),
 )
 INDEXES = (
     ("audit_events_but_calls", "audit_events (did, id) WHERE event <> 'xrpc'"),
