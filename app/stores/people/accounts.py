@@ -134,8 +134,8 @@ class SqlAccounts:
             held = is_held(connection, user.did, skeleton, now=now)
             if held or connection.execute(RENAME, wanted).rowcount != 1:
                 raise UsernameTaken(username)
-            skeletons = {"former": former, "skeleton": skeleton}
-            _hold_former(connection, user, **skeletons, until=held_until)
+            former_and_new = (former, skeleton)
+            _hold_former(connection, user, skeletons=former_and_new, until=held_until)
 
     def change_own(
         self,
@@ -167,8 +167,8 @@ class SqlAccounts:
                 raise UsernameTaken(username) from error
             if changed.rowcount != 1:
                 _raise_refused(connection, user, username=username, not_since=not_since)
-            skeletons = {"former": former, "skeleton": skeleton}
-            _hold_former(connection, user, **skeletons, until=held_until)
+            former_and_new = (former, skeleton)
+            _hold_former(connection, user, skeletons=former_and_new, until=held_until)
 
     def _found(self, statement: TextualSelect, key: str) -> list[User]:
         with self._database.read() as connection:
@@ -180,11 +180,11 @@ def _hold_former(
     connection: Connection,
     user: User,
     *,
-    former: str | None,
-    skeleton: str,
+    skeletons: tuple[str | None, str],
     until: float,
 ) -> None:
     """End the account's hold on its new name, and put one on the former name."""
+    former, skeleton = skeletons
     release(connection, user.did, skeleton)
     if former is not None and former != skeleton:
         former_name = {"skeleton": former, "username": user.username}
