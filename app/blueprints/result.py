@@ -23,7 +23,7 @@ bp = Blueprint("result", __name__)
 @bp.get("/auth/result")
 @access("page")
 def show() -> Response:
-    """Show the outcome with the status of its failure; may be reloaded, but for a goodbye."""
+    """Show the outcome with the status of its failure; all but a goodbye may reload."""
     outcome = Outcome.of_request()
     if outcome is None:
         return see_other(url_for("login.show"))
