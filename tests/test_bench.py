@@ -11,6 +11,8 @@ from tests.bench.__main__ import PARTS
 from tests.bench.awaiting import ONE_STEP, measure_awaiting
 from tests.bench.signing import measure_signing
 from tests.bench.storing import measure_storing
+from tests.bench.verifying import ONE_STEP as ONE_REQUEST
+from tests.bench.verifying import measure_verifying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "signing": lambda: measure_signing(repetitions=1, request=0.0),
     "storing": lambda: measure_storing(cycles=1, repetitions=1),
     "awaiting": lambda: measure_awaiting(ONE_STEP),
+    "verifying": lambda: measure_verifying(ONE_REQUEST),
 }
 
 

@@ -1,4 +1,4 @@
-"""`make bench`: CPU and time of signing in, storing and awaiting, in one run.
+"""`make bench`: CPU and time of signing in, storing, awaiting and verifying.
 
 All of it takes some minutes; `python -m tests.bench storing` measures one part.
 """
@@ -10,11 +10,13 @@ import sys
 from .awaiting import measure_awaiting
 from .signing import measure_signing
 from .storing import measure_storing
+from .verifying import measure_verifying
 
 PARTS = {
     "signing": measure_signing,
     "storing": measure_storing,
     "awaiting": measure_awaiting,
+    "verifying": measure_verifying,
 }
 
 

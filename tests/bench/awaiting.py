@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import resource
 import statistics
 import tempfile
@@ -44,8 +43,6 @@ FULL = Size()
 ONE_STEP = Size(
     warm=1, few=3, many=4, at_once=1, wakes=2, rounds=1, idle_seconds=0.02, requests=1
 )
-
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -107,27 +104,19 @@ class Apps:
 
     # --- what the worker costs
 
-    def worker(self) -> int:
-        """Return the worker's process id."""
-        children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children")
-        (pid,) = map(int, children.read_text().split())
-        return pid
-
     def memory(self) -> int:
         """Return the bytes that the worker has for itself."""
-        lines = Path(f"/proc/{self.worker()}/smaps_rollup").read_text().splitlines()
+        lines = (
+            Path(f"/proc/{self.server.worker()}/smaps_rollup").read_text().splitlines()
+        )
         private = [line for line in lines if line.startswith("Private_")]
         return sum(int(line.split()[1]) for line in private) * 1024
 
     def cpu(self, seconds: float) -> float:
         """Return the share of a core that the worker takes."""
-        before = self._ticks()
+        before = self.server.cpu_seconds()
         time.sleep(seconds)
-        return (self._ticks() - before) / TICK / seconds
-
-    def _ticks(self) -> int:
-        fields = Path(f"/proc/{self.worker()}/stat").read_text().rpartition(")")[2]
-        return sum(map(int, fields.split()[11:13]))
+        return (self.server.cpu_seconds() - before) / seconds
 
     def requests(self, number: int) -> list[float]:
         """Return the seconds that other requests take meanwhile."""

@@ -34,7 +34,8 @@ class People:
             "LATCHKEY_DATABASE_URL": database_url,
             "LATCHKEY_SECRET_KEY": base64.urlsafe_b64encode(secret_key).decode(),
         }
-        app = create_app(Settings(database_url=database_url, secret_key=secret_key))
+        self.settings = Settings(database_url=database_url, secret_key=secret_key)
+        app = create_app(self.settings)
         result = app.test_cli_runner().invoke(args=["init"])
         if result.exit_code:
             raise RuntimeError(result.output)

@@ -15,6 +15,8 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS_WITHIN = 30.0
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+"""Seconds; the kernel counts CPU time in these."""
 ENDS_WITHIN = 60.0  # gunicorn itself ends a worker that does not after 30
 
 
@@ -46,6 +48,17 @@ class Server:
             return connection.getresponse().read().decode()
         finally:
             connection.close()
+
+    def worker(self) -> int:
+        """Return the process id of the only worker."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        (pid,) = map(int, children.read_text().split())
+        return pid
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU seconds that the worker has taken so far."""
+        fields = Path(f"/proc/{self.worker()}/stat").read_text().rpartition(")")[2]
+        return sum(map(int, fields.split()[11:13])) * TICK
 
     def send(self, request: bytes) -> bytes:
         """Send bytes that need not be HTTP and return the answer up to its end."""

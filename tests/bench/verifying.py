@@ -1,0 +1,160 @@
+"""What it costs that services ask who a request is from, beside a Flask hello.
+
+gunicorn as it is shipped with one worker, SQLite, 16 connections that are kept open.
+Each figure is requests for one second of the worker's CPU time, divided by those of the
+hello on the same server in the same run.
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+
+from app.atproto.syntax.grammar import Did
+from app.factory.container import open_parts
+from app.factory.use_cases import open_use_cases
+from app.flows.ports import Session, User
+from tests.serving.apps import People
+from tests.serving.server import TICK, Server, serving
+
+CONNECTIONS = 16
+DID = Did("did:plc:ewvi7nxzyoun6zhxrhs64oiz")
+DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many requests each connection makes, and how often all is repeated."""
+
+    requests: int = 100
+    repetitions: int = 5
+
+
+FULL = Size()
+ONE_STEP = Size(requests=1, repetitions=1)
+
+
+class Member:
+    """A signed-in member of a platform, and as many tokens as are wanted."""
+
+    def __init__(self, people: People) -> None:
+        self._parts = open_parts(people.settings, None)
+        now = time.time()
+        self._session = Session(
+            sid="bench",
+            did=DID,
+            handle=None,
+            oauth_session_id=None,
+            device="bench",
+            created_at=now,
+            seen_at=now,
+            expires_at=now + DAY,
+        )
+        user = User(
+            did=DID,
+            handle=None,
+            username="bench",
+            created_at=now,
+            handle_checked_at=now,
+        )
+        self._parts.stores.users.add(user, skeleton="bench")
+        self._parts.stores.sessions.add(self._session, secret="bench")
+        self._tokens = open_use_cases(self._parts).renew.tokens
+
+    def cookie(self) -> str:
+        """Return the cookie with a token that no process has seen."""
+        token = self._tokens.issue(self._session).token
+        if token is None:
+            raise RuntimeError("the member has no account")
+        return f"{self._parts.settings.cookie_name}={token}"
+
+
+def cost(server: Server, requests: Iterator[bytes], rounds: int) -> float:
+    """Return the CPU seconds of the worker for one request.
+
+    Each connection has one request under way, and stays open.
+    """
+    with ExitStack() as kept:
+        connections = [kept.enter_context(_connect(server)) for _ in range(CONNECTIONS)]
+        before = server.cpu_seconds()
+        for _ in range(rounds):
+            for connection in connections:
+                connection.sendall(next(requests))
+            for connection in connections:
+                _read_answer(connection)
+        spent = server.cpu_seconds() - before
+    return max(spent, TICK) / (rounds * CONNECTIONS)
+
+
+def _connect(server: Server) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(server.path))
+    return connection
+
+
+def _read_answer(connection: socket.socket) -> None:
+    """Read one answer; anything but 200 is a mistake of the benchmark."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(65536)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(head.decode())
+    length = int(head.lower().partition(b"content-length:")[2].split()[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+
+
+def measure_verifying(size: Size = FULL) -> None:
+    """Print the figures of section 7 of the platform's contract that need no proxy."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        people = People(Path(name))
+        member = Member(people)
+        servers = []
+        for application in ("wsgi:app", "tests.bench.hello:app"):
+            folder = Path(name) / application.partition(":")[0]
+            folder.mkdir()
+            server = serving(application, folder, **people.environment)
+            servers.append(stack.enter_context(server))
+            servers[-1].get("/")  # the worker is there
+        _print(_measure(*servers, member, size))
+
+
+def _measure(
+    ours: Server, hello: Server, member: Member, size: Size
+) -> dict[str, list[float]]:
+    seen = member.cookie()
+    ratios: dict[str, list[float]] = {}
+    for _ in range(size.repetitions):
+        new = [member.cookie() for _ in range(size.requests * CONNECTIONS)]
+        kinds: dict[str, Iterator[bytes]] = {
+            "/auth/verify, token seen before": repeat(_get("/auth/verify", seen)),
+            "/auth/verify, token new": map(partial(_get, "/auth/verify"), new),
+            "/.well-known/jwks.json": repeat(_get("/.well-known/jwks.json")),
+            "/auth/session": repeat(_get("/auth/session", seen)),
+        }
+        neighbour = cost(hello, repeat(_get("/hello")), size.requests)
+        for kind, requests in kinds.items():
+            each = cost(ours, requests, size.requests)
+            ratios.setdefault(kind, []).append(neighbour / each)
+    return ratios
+
+
+def _get(path: str, cookie: str = "") -> bytes:
+    line = f"Cookie: {cookie}\r\n" if cookie else ""
+    return f"GET {path} HTTP/1.1\r\nHost: latchkey\r\n{line}\r\n".encode()
+
+
+def _print(ratios: dict[str, list[float]]) -> None:
+    print("Requests for a second of CPU, by those of a Flask hello on the same server:")
+    for kind, each in ratios.items():
+        middle, least, most = statistics.median(each), min(each), max(each)
+        print(f"  {kind:34} {middle:.2f}  ({least:.2f} to {most:.2f})")
