@@ -25,6 +25,7 @@ from app.factory.web import create_app, install, open_flask
 from app.telemetry.context import ACCESS
 from tests.fakes.browser import Browser
 from tests.fakes.clock import NOON
+from tests.openapi.answers import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -133,6 +134,7 @@ class Service:
         self.home = settings.public_url
         parts = open_parts(settings, outside or outside_of(world, settings))
         self.app = install(_closed.pop() if _closed else open_flask(), parts)
+        self.answers = Answers(self.app)
         world.network.serve(self.home.partition("//")[2], self.app)
 
     @property
@@ -210,6 +212,8 @@ def opening(
         yield open_one
         for service in opened:
             close(service.app)
+    undocumented = {line for one in opened for line in one.answers.undocumented}
+    assert not undocumented, f"add to docs/openapi.yaml: {sorted(undocumented)}"
 
 
 def copied(prepared: Prepared, folder: Path, *, algorithm: str = "ES256") -> Path:

@@ -149,7 +149,7 @@ def _json(failure: Failure) -> Response:
 def _set_headers(response: Response, failure: Failure) -> None:
     if failure.retry_after is not None:
         response.headers["Retry-After"] = str(failure.retry_after)
-    if failure.status == 401:
+    if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="platform"'
     # nginx cannot pass on our redirect, and makes one of this header.
     if login_url := getattr(failure.error, "login_url", None):
