@@ -44,6 +44,7 @@ CONTRACT: dict[str, set[int]] = {
     "call_not_allowed": {403},
     "account_disabled": {403},
     "not_a_member": {403},
+    "not_allowed_here": {403},
     "too_many_requests": {429},
     "invalid_request": {400},
     "not_found": {404},

@@ -27,6 +27,7 @@ from app.flows.people.trail import OwnEvents
 from app.flows.people.usernames import Usernames
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import EndSession, Logout, LogoutByToken
+from app.flows.sessions.renewal import RenewOnUse
 from app.flows.sessions.revocations import CACHE_ENTRIES as FEED_ENTRIES
 from app.flows.sessions.revocations import ListRevocations
 from app.flows.sessions.session import Identify, IssueToken, RenewToken
@@ -167,10 +168,12 @@ def open_use_cases(parts: Parts) -> UseCases:
         identify=identify,
         verify=Verify(
             identify=identify,
+            groups=stores.groups,
             seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
             observe=observe,
         ),
+        renew_on_use=RenewOnUse(identify=identify, tokens=tokens, clock=clock),
         look_up_accounts=LookUpAccounts(
             identify=identify,
             accounts=stores.accounts,

@@ -294,6 +294,13 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "mistake, and give the reference.",
         MY_ACCOUNT,
     ),
+    ("not_allowed_here", ""): Row(
+        "You cannot open this page",
+        "You are signed in as {username}, and this account may not open it. Use "
+        "another account, or ask the people who run {platform} to let you in.",
+        OTHER_ACCOUNT,
+        "neutral",
+    ),
     ("not_a_member", "native"): Row(
         "This account cannot join {platform}",
         "You have shown who you are, but not everyone can sign up here, so the app was "

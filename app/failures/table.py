@@ -65,6 +65,8 @@ TABLE: dict[type[Exception], Row] = {
     flow.ScopeRefused: Row("invalid_scope", 400),
     flow.NotSignedIn: Row("not_signed_in", 401),
     flow.AccountDisabled: Row("account_disabled", 403),
+    flow.NotAllowedHere: Row("not_allowed_here", 403),
+    flow.RuleInvalid: Row("invalid_request", 400),
     flow.NotAMember: Row("not_a_member", 403),
     flow.InvitationEnded: Row("not_a_member", 403, "invitation"),
     flow.UsernameNotConfirmed: Row("invalid_request", 400, "not_confirmed"),

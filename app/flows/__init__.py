@@ -24,6 +24,7 @@ from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import Logout, LogoutByToken
+from app.flows.sessions.renewal import RenewOnUse
 from app.flows.sessions.revocations import ListRevocations
 from app.flows.sessions.session import Identify, RenewToken
 from app.flows.sessions.verify import Verify
@@ -43,6 +44,7 @@ class UseCases:
     renew: RenewToken
     identify: Identify
     verify: Verify
+    renew_on_use: RenewOnUse
     logout: Logout
     logout_by_token: LogoutByToken
     list_revocations: ListRevocations

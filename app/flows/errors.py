@@ -11,6 +11,8 @@
     ├── ScopeRefused         a scope that no service of this platform may ask for
     ├── NotSignedIn          the request has no live session
     ├── AccountDisabled      the platform has disabled this account
+    ├── NotAllowedHere       a proxy lets in others alone
+    ├── RuleInvalid          a group or user of a proxy's question that cannot be read
     ├── NotAMember           SIGNUP_ALLOW does not let this account sign up
     ├── InvitationEnded      an invitation that is unknown, used up, revoked or too old
     ├── UsernameNotConfirmed another username was typed than that of the account
@@ -118,6 +120,18 @@ class AccountDisabled(FlowError):
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} is disabled")
         self.did = did
+
+
+class NotAllowedHere(FlowError):
+    """A service lets in a group or named people alone, and this account is none."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"{username} is not among those who may open this")
+        self.username = username
+
+
+class RuleInvalid(FlowError):
+    """A proxy asks for groups or people in a way that cannot be read."""
 
 
 class NotAMember(FlowError):

@@ -26,7 +26,15 @@ from .languages.choice import texts
 from .requests import BodyInvalid
 from .return_to import ReturnToInvalid
 
-__all__ = ["OWN", "Failure", "error_page", "init_app", "row_for", "shows_failure"]
+__all__ = [
+    "OWN",
+    "Failure",
+    "error_page",
+    "init_app",
+    "row_for",
+    "show_as_page",
+    "shows_failure",
+]
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -128,7 +136,14 @@ def error_page(failure: Failure) -> str:
     )
 
 
+def show_as_page() -> None:
+    """Have a failure of this request shown as a page, though its view answers JSON."""
+    g.shows_page = True
+
+
 def _wants_json() -> bool:
+    if g.get("shows_page"):
+        return False
     if mark_of(request.endpoint) in {"token", "program", "call", "document", "probe"}:
         return True
     accepted = request.accept_mimetypes

@@ -15,7 +15,7 @@ from tests.signed import signs_in
 ALICE = "alice.skyhost.social"
 ROSIE = "rosies.garden"
 FORUM = "https://forum.platform.cafe/t/42?page=2&sort=new"
-NAMES = ["User", "Did", "Handle", "Session"]
+NAMES = ["User", "Did", "Handle", "Session", "Groups"]
 BY_URL = {"X-Original-URL": FORUM}
 BY_PARTS = {
     "X-Forwarded-Proto": "https",
@@ -69,6 +69,7 @@ def test_a_person_is_named_in_headers_by_cookie_and_by_bearer(
         "Did": world.alice.did,
         "Handle": ALICE,
         "Session": sid,
+        "Groups": "",
     }
 
 
@@ -228,8 +229,13 @@ def test_a_disabled_user_is_refused_within_ten_seconds(
 
     world.clock.advance(10)
 
-    answer = asks(service, token)
+    answer = asks(service, token, Accept="*/*")
     assert (answer.status, answer.json()["error"]) == (403, "account_disabled")
+    page = asks(service, token)
+    assert (page.status, 'data-error="account_disabled"' in page.body.decode()) == (
+        403,
+        True,
+    )
 
 
 def test_a_token_is_refused_at_its_expiry_and_not_later(

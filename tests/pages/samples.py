@@ -230,6 +230,13 @@ def pages() -> Iterator[Sample]:
     for cause in ("domain", "two_cookies", "no_cookie", "clock"):
         looping = LOOP | {"cause": cause}
         yield Sample(name=f"loop-{cause}", template="loop.html", context=looping)
+    refused = {
+        "page_title": "You cannot open this page",
+        "page_origin": "",
+        "other_account": "/auth/login?prompt=select_account",
+        "error": said("not_allowed_here"),
+    }
+    yield Sample(name="refused", template="refused.html", context=refused)
 
 
 def signing_out() -> Iterator[Sample]:

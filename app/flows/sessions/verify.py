@@ -21,6 +21,7 @@ from app.flows.errors import (
     StorageFailed,
     StorageUnavailable,
 )
+from app.flows.people.groups import Groups
 from app.telemetry.context import bind
 from app.telemetry.events import Observer, TokenVerified, ignore
 from app.tokens.errors import TokenError
@@ -47,14 +48,21 @@ ASK_AGAIN: Final = 5.0
 """Seconds of an outage in which known sessions pass without asking the database."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """A token that named a live session when the database was last asked."""
 
+    token: str = field(repr=False)
     identified: Identified
+    groups: tuple[str, ...]
     asked_at: float
     ring: KeyRing
     """The keys with which the token was verified."""
+
+    def fresh_for(self, now: float) -> float:
+        """Return the seconds for which this may still be passed on; at least 0."""
+        age = now - self.asked_at
+        return CACHE_LIFETIME - age if 0 <= age < CACHE_LIFETIME else 0.0
 
 
 @dataclass(slots=True)
@@ -69,12 +77,13 @@ class Verify:
     """GET /auth/verify."""
 
     identify: Identify
+    groups: Groups
     seen: MemoryCache[Known]
     clock: Callable[[], float]
     observe: Observer = ignore
     outage: _Outage = field(default_factory=_Outage, init=False)
 
-    def first_of(self, tokens: Collection[str | None]) -> Identified | None:
+    def first_of(self, tokens: Collection[str | None]) -> Known | None:
         """Return what the first valid one of several tokens names, or None.
 
         Raises:
@@ -84,16 +93,16 @@ class Verify:
         outage: StorageUnavailable | None = None
         for token in tokens:
             try:
-                if (identified := self(token)) is not None:
-                    return identified
+                if (known := self(token)) is not None:
+                    return known
             except StorageUnavailable as error:
                 outage = error
         if outage is not None:
             raise outage
         return None
 
-    def __call__(self, token: str | None) -> Identified | None:
-        """Return the claims and session of a token, or None if it is not valid.
+    def __call__(self, token: str | None) -> Known | None:
+        """Return what is known of a token, or None if it is not valid.
 
         Raises:
             AccountDisabled: the platform has disabled this account.
@@ -110,7 +119,7 @@ class Verify:
         if known is not None and self._passes(known):
             self.observe(HIT)
             _bind(known.identified)
-            return known.identified
+            return known
         try:
             return self._ask(token, key, ring)
         except StorageFailed as error:
@@ -119,17 +128,17 @@ class Verify:
             if known is None:
                 raise
             _bind(known.identified)
-            return known.identified
+            return known
 
     def _passes(self, known: Known) -> bool:
         now = self.clock()
-        is_fresh = 0 <= now - known.asked_at < CACHE_LIFETIME
-        return is_fresh or 0 < self.outage.ask_at - now <= ASK_AGAIN
+        return known.fresh_for(now) > 0 or 0 < self.outage.ask_at - now <= ASK_AGAIN
 
-    def _ask(self, token: str, key: str, ring: KeyRing) -> Identified | None:
+    def _ask(self, token: str, key: str, ring: KeyRing) -> Known | None:
         """Ask the database; forget a token that is refused, an outage included."""
         try:
             identified = self.identify(token)
+            groups = self.groups.of(identified.claims.did)
         except StorageFailed:
             raise
         except (NotSignedIn, TokenError) as error:
@@ -144,10 +153,12 @@ class Verify:
         self.observe(MISS)
         now = self.clock()
         left = identified.claims.expires_at - now
-        known = Known(identified, asked_at=now, ring=ring)
+        known = Known(
+            token=token, identified=identified, groups=groups, asked_at=now, ring=ring
+        )
         self.seen.put(key, known, lifetime=min(OUTAGE_LIFETIME, left))
         self.outage.ask_at = 0.0
-        return identified
+        return known
 
     def _note_outage(self, error: StorageFailed) -> None:
         now = self.clock()

@@ -32,6 +32,19 @@ def content_security_policy(*, is_secure: bool) -> str:
     )
 
 
+def policy_for_other_hosts() -> str:
+    """Return the policy of a page that a proxy shows on a host of another service.
+
+    There 'self' is that host, and the page's files and links are ours.
+    """
+    ours = site().public_url
+    return (
+        f"default-src 'none'; style-src {ours}; script-src {ours}; "
+        f"img-src {ours} data:; form-action 'none'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    )
+
+
 def set_headers(response: Response) -> Response:
     """Set what a view has not set itself."""
     present = {name.lower() for name, _ in response.headers}
