@@ -168,7 +168,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         identify=identify,
         verify=Verify(
             identify=identify,
-            groups=stores.groups,
+            groups_of=stores.groups.of,
             seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
             observe=observe,

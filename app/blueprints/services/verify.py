@@ -13,7 +13,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
 from app.flows.errors import AccountDisabled, NotAllowedHere, NotSignedIn
-from app.flows.sessions.rule import Rule
+from app.flows.people.rule import Rule
 from app.flows.sessions.verify import Known
 from app.web import cookies, held_request
 from app.web.context import flows, site

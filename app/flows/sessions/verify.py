@@ -15,13 +15,13 @@ from typing import Final
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.stores.memory import MemoryCache
+from app.atproto.syntax.grammar import Did
 from app.flows.errors import (
     FlowError,
     NotSignedIn,
     StorageFailed,
     StorageUnavailable,
 )
-from app.flows.people.groups import Groups
 from app.telemetry.context import bind
 from app.telemetry.events import Observer, TokenVerified, ignore
 from app.tokens.errors import TokenError
@@ -77,7 +77,8 @@ class Verify:
     """GET /auth/verify."""
 
     identify: Identify
-    groups: Groups
+    groups_of: Callable[[Did], tuple[str, ...]]
+    """Reads the names of an account's groups from the database."""
     seen: MemoryCache[Known]
     clock: Callable[[], float]
     observe: Observer = ignore
@@ -138,7 +139,7 @@ class Verify:
         """Ask the database; forget a token that is refused, an outage included."""
         try:
             identified = self.identify(token)
-            groups = self.groups.of(identified.claims.did)
+            groups = self.groups_of(identified.claims.did)
         except StorageFailed:
             raise
         except (NotSignedIn, TokenError) as error:

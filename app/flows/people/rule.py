@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.flows.errors import NotAllowedHere, RuleInvalid
-from app.flows.people.groups import NAME
 from app.tokens.verifier import VerifiedClaims
+
+from .groups import NAME
 
 MOST: Final = 50
 """Names of one rule."""
