@@ -63,6 +63,31 @@ CREATE TABLE IF NOT EXISTS group_members (
 );
 CREATE INDEX IF NOT EXISTS group_members_by_did ON group_members (did);
 
+-- OAuth clients of the platform: apps that sign people in through it.
+CREATE TABLE IF NOT EXISTS provider_clients (
+    client_id    TEXT   PRIMARY KEY,
+    -- What the operator registered, a JSON object (app/flows/provider/registration.py).
+    registration TEXT   NOT NULL,
+    created_at   BIGINT NOT NULL,
+    changed_at   BIGINT NOT NULL,
+    disabled_at  BIGINT
+);
+-- Who may use a client: `everyone`, `group:NAME`, a DID or `*.example.org`, each a row.
+CREATE TABLE IF NOT EXISTS provider_policies (
+    client_id TEXT NOT NULL,
+    who       TEXT NOT NULL,
+    PRIMARY KEY (client_id, who)
+);
+CREATE INDEX IF NOT EXISTS provider_policies_by_who ON provider_policies (who);
+-- Client secrets: two of a client may live at once, so that rotating one breaks nothing.
+CREATE TABLE IF NOT EXISTS provider_secrets (
+    secret_id   TEXT   PRIMARY KEY,
+    client_id   TEXT   NOT NULL,
+    secret_hash TEXT   NOT NULL UNIQUE,
+    created_at  BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS provider_secrets_by_client ON provider_secrets (client_id);
+
 -- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).
 CREATE TABLE IF NOT EXISTS oauth_auth_requests (
     state_hash   TEXT   PRIMARY KEY,

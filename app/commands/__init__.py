@@ -29,7 +29,7 @@ from . import (
     users,
     version,
 )
-from .access import groups
+from .access import clients, groups
 from .administration import Administration, in_one_line
 
 ANY_SCHEMA = frozenset(
@@ -73,6 +73,7 @@ def commands(administration: Administration, release: str) -> list[click.Command
     top = [
         audit.command(administration),
         backup.back_up(administration),
+        clients.group(administration),
         config.group(administration),
         db.group(administration),
         doctor.command(administration),

@@ -13,6 +13,7 @@ from app.doctor.examination import Doctor
 from app.flows.errors import FlowError
 from app.flows.keys import KeyUseCases
 from app.flows.people import PeopleUseCases
+from app.flows.provider import ProviderUseCases
 from app.flows.storage import StorageWork
 from app.flows.storage.secrets import ResealSecrets
 from app.flows.storage.upgrade import Schema
@@ -33,6 +34,7 @@ class Administration:
     reseal_secrets: ResealSecrets
     sweep: Sweep
     people: PeopleUseCases
+    provider: ProviderUseCases
     signing_key_path: Path | None
     client_jwk_path: Path | None
     doctor: Doctor

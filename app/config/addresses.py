@@ -105,6 +105,18 @@ def domain(text: str) -> str:
     return host(text.removeprefix("."))
 
 
+def profile_template(text: str) -> str | None:
+    """Return the template of a profile page with `{did}`, or None for `none`."""
+    if text == "none":
+        return None
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.username:
+        raise ValueError(f"{text!r} is no https URL")
+    if text.count("{did}") != 1 or "{did}" in parts.netloc:
+        raise ValueError(f"{text!r} must have {{did}} in its path, once")
+    return text
+
+
 def handle_suffix(text: str) -> str | None:
     """Return the suffix of bare names with its leading dot, or None for `none`."""
     return None if text == "none" else f".{domain(text)}"

@@ -227,6 +227,26 @@ class Variables(BaseSettings):
         secret=True,
     )
 
+    handle_fresh: Duration = setting(
+        "1h",
+        "How long a verified handle counts where a client's policy names a domain "
+        "(`clients add --allow`); an older one is looked up again.",
+        section="Apps that sign people in through us",
+    )
+    email_domain: Annotated[str | None, parsed(addresses.domain)] = setting(
+        None,
+        "The domain of the addresses that clients with `--email placeholder` are told, "
+        "made from the DID. Mail to it should be refused.",
+        unset="no client can have `--email placeholder`",
+        example="people.platform.internal",
+    )
+    profile_url: Annotated[str | None, parsed(addresses.profile_template)] = setting(
+        "none",
+        "What clients are told to be a person's page: an https URL with `{did}` in it, "
+        "or `none`.",
+        example="https://bsky.app/profile/{did}",
+    )
+
     xrpc_allow: Annotated[XrpcAllowList, parsed(types.calls)] = setting(
         "none",
         "Which calls services of the platform may make on their visitors' hosts "

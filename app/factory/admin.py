@@ -13,6 +13,7 @@ from .container import Parts
 from .doctor import open_doctor
 from .keys import open_key_use_cases
 from .people import people_of
+from .provider import provider_of
 from .secrets import open_secrets
 from .storage import storage_work_of
 
@@ -29,6 +30,7 @@ def administration_of(parts: Parts) -> Administration:
         storage=storage_work_of(parts),
         keys=keys,
         people=people_of(parts),
+        provider=provider_of(parts),
         reseal_secrets=open_secrets(parts),
         sweep=Sweep(
             expired=stores.expired,

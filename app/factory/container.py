@@ -55,6 +55,7 @@ from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.own_data import SqlOwnData
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
+from app.stores.provider.clients import SqlClients
 from app.stores.rates.database_counters import DatabaseCounters
 from app.stores.rates.host_counters import HostCounters, counters_path
 from app.stores.rates.known_hosts import SqlKnownHosts
@@ -110,6 +111,7 @@ class Stores:
     erasure: SqlErasure
     groups: SqlGroups
     own_data: SqlOwnData
+    clients: SqlClients
     invitations: SqlInvitations
     sessions: SqlSessions
     live_sessions: SqlLiveSessions
@@ -261,6 +263,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         erasure=SqlErasure(database, cipher),
         groups=SqlGroups(database),
         own_data=SqlOwnData(database),
+        clients=SqlClients(database),
         invitations=SqlInvitations(database),
         sessions=SqlSessions(database, clock),
         live_sessions=SqlLiveSessions(database),

@@ -32,6 +32,9 @@
     ├── WhoAmbiguous         an operator named a handle that several accounts had
     ├── SessionUnknown       an operator named a session that is not live
     ├── GroupRefused         an operator named no group, or one that is full
+    ├── ClientUnknown        an operator named an OAuth client that does not exist
+    ├── ClientInvalid        an OAuth client that cannot be registered; `str` says why
+    ├── PolicyNotJudged      a handle that decides who may use an app is out of reach
     ├── InvitationUnknown    an operator named an invitation that does not exist
     └── StorageFailed        the database refused a statement: our own fault
         └── StorageUnavailable  it is down, full, read-only, missing or damaged
@@ -254,6 +257,25 @@ class SessionUnknown(FlowError):
 
 class GroupRefused(FlowError):
     """An operator named a group that is unknown, misspelt or full; `str` says which."""
+
+
+class ClientUnknown(FlowError):
+    """No OAuth client has the id that an operator named."""
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(f"no client is {client_id[:80]!r}")
+
+
+class ClientInvalid(FlowError):
+    """What an operator named of an OAuth client cannot be registered."""
+
+
+class PolicyNotJudged(FlowError):
+    """A client's policy depends on a handle that cannot be looked up now."""
+
+    def __init__(self, did: str, reason: str) -> None:
+        super().__init__(f"the handle of {did} cannot be verified now: {reason}")
+        self.did = did
 
 
 class InvitationUnknown(FlowError):

@@ -10,6 +10,7 @@ from app.atproto.crypto.keys import Algorithm, SigningKey
 from app.atproto.records import AuthRequest, OAuthSession
 from app.atproto.syntax.grammar import Did, Handle, Origin
 from app.flows.ports import NativeLogin, Session, User
+from app.flows.provider.registration import Client, Registration
 from tests.fakes.clock import NOON
 
 ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
@@ -117,3 +118,20 @@ def native_login(**changes: Any) -> NativeLogin:
         expires_at=NOON + 1800,
     )
     return replace(login, **changes)
+
+
+def oauth_client(client_id: str = "app", **changes: Any) -> Client:
+    client = Client(
+        client_id=client_id,
+        registration=Registration(
+            name="The App",
+            redirect_uris=("https://b.test/cb", "https://a.test/cb"),
+            backchannel_logout_uri="https://b.test/out",
+            pkce="optional",
+            is_trusted=True,
+        ),
+        allow=("*.example.org", ALICE),
+        created_at=NOON,
+        changed_at=NOON,
+    )
+    return replace(client, **changes)

@@ -1,1 +1,1 @@
-"""Commands about who may use what: groups of accounts."""
+"""Commands about who may use what: groups of accounts, OAuth clients."""

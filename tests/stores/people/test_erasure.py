@@ -17,6 +17,7 @@ from app.stores.people.groups import SqlGroups
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
+from app.stores.provider.clients import SqlClients
 from app.stores.rates.sliding_window import key_of
 from tests.fakes.clock import NOON
 from tests.stores.samples import (
@@ -24,6 +25,7 @@ from tests.stores.samples import (
     BOB,
     auth_request,
     native_login,
+    oauth_client,
     oauth_session,
     session,
     user,
@@ -39,6 +41,8 @@ WITHOUT_PEOPLE = {
     "groups",
     "invitations",
     "leases",
+    "provider_clients",
+    "provider_secrets",
     "runs",
     "schema_support",
     "signing_keys",
@@ -76,6 +80,7 @@ def filled(database, cipher, clock):
             "signed_in", now=NOON, did=did, sid=f"sid-{name}", detail={"app": handle}
         )
         SqlGroups(database).add("members", did, now=NOON)
+        SqlClients(database).add(oauth_client(f"app-{name}", allow=(did,)), most=9)
         SqlCache(database, clock).put(f"identity:{did}", handle, lifetime=300)
         SqlCache(database, clock).put(f"identity:{handle}", did, lifetime=300)
         logins = SqlNativeLogins(database, cipher)

@@ -73,6 +73,30 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS provider_clients (
+        client_id    TEXT   PRIMARY KEY,
+        registration TEXT   NOT NULL,
+        created_at   BIGINT NOT NULL,
+        changed_at   BIGINT NOT NULL,
+        disabled_at  BIGINT
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS provider_policies (
+        client_id TEXT NOT NULL,
+        who       TEXT NOT NULL,
+        PRIMARY KEY (client_id, who)
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS provider_secrets (
+        secret_id   TEXT   PRIMARY KEY,
+        client_id   TEXT   NOT NULL,
+        secret_hash TEXT   NOT NULL UNIQUE,
+        created_at  BIGINT NOT NULL
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS schema_support (
         oldest_release TEXT PRIMARY KEY
     )
@@ -91,6 +115,8 @@ INDEXES = (
     ("callback_answers_by_expiry", "callback_answers (expires_at)"),
     ("group_members_by_did", "group_members (did)"),
     ("invitations_by_expiry", "invitations (expires_at)"),
+    ("provider_policies_by_who", "provider_policies (who)"),
+    ("provider_secrets_by_client", "provider_secrets (client_id)"),
     ("rate_counters_by_expiry", "rate_counters (expires_at)"),
     ("oauth_sessions_by_issuer", "oauth_sessions (issuer)"),
     ("oauth_sessions_by_pds", "oauth_sessions (pds)"),

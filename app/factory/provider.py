@@ -1,0 +1,87 @@
+"""The use cases of OAuth clients, those of the commands."""
+
+from __future__ import annotations
+
+from app.atproto.http.types import Deadline
+from app.atproto.open_client import open_discovery
+from app.atproto.syntax.grammar import Did, Handle
+from app.config import is_public_suffix
+from app.flows.people.who import FindAccount
+from app.flows.provider import ProviderUseCases
+from app.flows.provider.claims import ReadClaims
+from app.flows.provider.client_secrets import ManageSecrets
+from app.flows.provider.clients import ManageClients
+from app.flows.provider.policy import JudgePolicy
+from app.flows.provider.redirect_uris import RedirectRules
+from app.flows.provider.rules import RegistrationRules
+from app.flows.provider.scopes import ClaimRules
+
+from .container import Parts
+
+
+def provider_of(parts: Parts) -> ProviderUseCases:
+    """Return what `clients` works with."""
+    settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
+    clients = ManageClients(
+        clients=stores.clients,
+        secrets=ManageSecrets(clients=stores.clients, audit=stores.audit, clock=clock),
+        rules=registration_rules(parts),
+        find_did=HandleLookup(parts),
+        audit=stores.audit,
+        clock=clock,
+        issuer=settings.public_url,
+    )
+    return ProviderUseCases(
+        clients=clients,
+        claims=ReadClaims(
+            clients=clients,
+            find=FindAccount(directory=stores.accounts),
+            judge=JudgePolicy(
+                groups=stores.groups,
+                handles=parts.client,
+                clock=clock,
+                handle_fresh=settings.handle_fresh,
+            ),
+            groups=stores.groups,
+            rules=ClaimRules(
+                email_domain=settings.email_domain, profile_url=settings.profile_url
+            ),
+        ),
+    )
+
+
+def registration_rules(parts: Parts) -> RegistrationRules:
+    """Return what can be registered on this platform."""
+    settings = parts.settings
+    return RegistrationRules(
+        redirects=RedirectRules(
+            own_origin=settings.public_url,
+            is_development=settings.is_loopback_development,
+        ),
+        token_audience=settings.token_audience,
+        email_domain=settings.email_domain,
+        is_public_suffix=is_public_suffix,
+        allow_test=parts.policy.allow_test_names,
+    )
+
+
+class HandleLookup:
+    """Looks a handle up, without caches and in both directions."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def __call__(self, handle: Handle, *, deadline: Deadline) -> Did:
+        """Return the DID of a handle. Raises `AtprotoError`."""
+        parts = self._parts
+        discovery = open_discovery(
+            http=parts.outside.http,
+            clock=parts.outside.clock,
+            txt=parts.outside.txt,
+            cache=parts.stores.cache,
+            policy=parts.policy,
+            own_origin=parts.settings.public_url,
+            plc_url=parts.settings.plc_url,
+        )
+        found = discovery.identities.resolve(handle, deadline=deadline, fresh=True)
+        return found.did

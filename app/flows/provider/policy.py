@@ -1,0 +1,166 @@
+"""Policies: which accounts may use a client (`--allow WHO`), and why not.
+
+`everyone`, `group:NAME`, a DID, or `*.example.org`: a handle below that domain that was
+verified at most HANDLE_FRESH ago. Several entries mean any of them; none, no account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, Self
+
+from app.atproto.errors import AccountNotFound, AtprotoError, IdentifierInvalid
+from app.atproto.http.types import Deadline
+from app.atproto.syntax.grammar import Did, Handle, parse_did, parse_handle
+from app.flows.errors import PolicyNotJudged
+from app.flows.people.admission import VerifiedHandles
+from app.flows.people.groups import NAME as GROUP_NAME
+from app.flows.ports import User
+
+EVERYONE: Final = "everyone"
+GROUP: Final = "group:"
+BELOW: Final = "*."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who may use a client."""
+
+    everyone: bool
+    groups: frozenset[str]
+    dids: frozenset[str]
+    domains: tuple[str, ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> Self:
+        """Read entries that `checked_entry` returned."""
+        listed = list(entries)
+        return cls(
+            everyone=EVERYONE in listed,
+            groups=frozenset(_rest(listed, GROUP)),
+            dids=frozenset(entry for entry in listed if entry.startswith("did:")),
+            domains=tuple(_rest(listed, BELOW)),
+        )
+
+    def has_handle(self, handle: Handle | None) -> bool:
+        """Tell whether a handle is below one of the domains, and not one itself."""
+        return handle is not None and any(
+            handle.endswith(f".{domain}") for domain in self.domains
+        )
+
+
+def checked_entry(
+    entry: str, *, is_public_suffix: Callable[[str], bool], allow_test: bool
+) -> str:
+    """Return one entry as it is stored. `@handle` is looked up by the caller.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    if entry == EVERYONE:
+        return entry
+    if entry.startswith(GROUP):
+        if not GROUP_NAME.fullmatch(entry.removeprefix(GROUP)):
+            raise ValueError(f"{entry[:60]!r} names no group")
+        return entry
+    try:
+        if entry.startswith("did:"):
+            return parse_did(entry, allow_localhost=allow_test, allow_test=allow_test)
+        if entry.startswith(BELOW):
+            domain = parse_handle(f"a.{entry.removeprefix(BELOW)}").removeprefix("a.")
+            if is_public_suffix(domain):
+                raise ValueError(f"{entry!r}: strangers register names below {domain}")
+            return BELOW + domain
+    except IdentifierInvalid as error:
+        raise ValueError(f"{entry[:60]!r}: {error}") from error
+    raise ValueError(
+        f"{entry[:60]!r} is none of {EVERYONE}, group:NAME, a DID, @handle and "
+        "*.example.org"
+    )
+
+
+class GroupsOf(Protocol):
+    """The groups of accounts."""
+
+    def of(self, did: Did) -> tuple[str, ...]:
+        """Return the names of the groups of a DID, sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether an account may use a client, and which entry or lack decided."""
+
+    is_allowed: bool
+    why: str
+    handle: Handle | None
+    """As far as it was verified, now or at `handle_checked_at`."""
+    handle_checked_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePolicy:
+    """Judges an account by the policy of a client."""
+
+    groups: GroupsOf
+    handles: VerifiedHandles
+    clock: Callable[[], float]
+    handle_fresh: float
+    """HANDLE_FRESH, in seconds."""
+
+    def __call__(
+        self, allow: Iterable[str], user: User, *, deadline: Deadline
+    ) -> Verdict:
+        """Return the verdict. Asks the network only if a domain could decide.
+
+        Raises:
+            PolicyNotJudged: the handle could not be looked up, and would decide.
+        """
+        policy = Policy.of(allow)
+        named = self._named(policy, user)
+        if named is not None:
+            return _verdict(user, named)
+        if not policy.domains:
+            return _verdict(user, None)
+        if self.clock() - user.handle_checked_at > self.handle_fresh:
+            user = self._looked_up(policy, user, deadline)
+        is_below = policy.has_handle(user.handle)
+        return _verdict(user, f"the handle @{user.handle}" if is_below else None)
+
+    def _named(self, policy: Policy, user: User) -> str | None:
+        if policy.everyone:
+            return EVERYONE
+        if user.did in policy.dids:
+            return "its DID"
+        for group in self.groups.of(user.did) if policy.groups else ():
+            if group in policy.groups:
+                return GROUP + group
+        return None
+
+    def _looked_up(self, policy: Policy, user: User, deadline: Deadline) -> User:
+        try:
+            handle = self.handles.verified_handle(
+                user.did, deadline=deadline, matters=policy.has_handle
+            )
+        except AccountNotFound:
+            handle = None
+        except AtprotoError as error:
+            raise PolicyNotJudged(user.did, str(error)) from error
+        return replace(user, handle=handle, handle_checked_at=self.clock())
+
+
+def _verdict(user: User, named: str | None) -> Verdict:
+    return Verdict(
+        is_allowed=named is not None,
+        why=named or "no entry of --allow names this account",
+        handle=user.handle,
+        handle_checked_at=user.handle_checked_at,
+    )
+
+
+def _rest(entries: Iterable[str], beginning: str) -> list[str]:
+    return [
+        entry.removeprefix(beginning)
+        for entry in entries
+        if entry.startswith(beginning)
+    ]

@@ -1,0 +1,103 @@
+"""Scopes of the provider, and the claims of each (OpenID Connect Core section 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from app.atproto.crypto.encoding import sha256_hex
+from app.atproto.syntax.grammar import Handle
+from app.flows.ports import User
+
+from .registration import Email
+
+SCOPES: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
+    {
+        "openid": ("sub",),
+        "profile": (
+            "preferred_username",
+            "name",
+            "profile",
+            "handle",
+            "handle_verified_at",
+        ),
+        "groups": ("groups",),
+        "email": ("email",),
+        "offline_access": (),
+    }
+)
+"""The claims of each scope. Those without a value are absent."""
+
+LONGEST_SUB: Final = 255
+"""ASCII characters of `sub` (OpenID Connect Core section 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRules:
+    """What this platform says of people, beside their names."""
+
+    email_domain: str | None
+    profile_url: str | None
+    """Template of the profile page with `{did}`."""
+
+    def claims(
+        self,
+        user: User,
+        scope: str,
+        *,
+        groups: Sequence[str],
+        email: Email,
+        handle: Handle | None,
+        handle_checked_at: float,
+    ) -> dict[str, Any]:
+        """Return the claims of an account for a granted scope, `openid` among it.
+
+        `email_verified` is absent: no host that we asked vouches for an address.
+
+        Raises:
+            ValueError: the DID is too long to be a `sub`.
+        """
+        if len(user.did) > LONGEST_SUB:
+            raise ValueError(f"a DID of more than {LONGEST_SUB} characters is no sub")
+        possible: dict[str, Any] = {
+            "sub": user.did,
+            "preferred_username": user.username,
+            "name": user.username,
+            "profile": self._profile(user),
+            "handle": handle,
+            "handle_verified_at": None if handle is None else int(handle_checked_at),
+            "groups": list(groups),
+            "email": self._email(user, email),
+        }
+        named = [name for word in scope.split() for name in SCOPES[word]]
+        return {name: possible[name] for name in named if possible[name] is not None}
+
+    def _profile(self, user: User) -> str | None:
+        if self.profile_url is None:
+            return None
+        return self.profile_url.replace("{did}", user.did)
+
+    def _email(self, user: User, email: Email) -> str | None:
+        """Return an address made from the DID: a username may go to another person."""
+        if email == "none" or self.email_domain is None:
+            return None
+        return f"{sha256_hex(user.did)[:32]}@{self.email_domain}"
+
+
+def parse_scope(words: Sequence[str]) -> str:
+    """Return the scope of a registration: known words, each once, in our order.
+
+    Raises:
+        ValueError: an unknown word, or no `openid`.
+    """
+    asked = {word for text in words for word in text.split()}
+    unknown = sorted(asked - SCOPES.keys())
+    if unknown:
+        raise ValueError(
+            f"{unknown[0][:40]!r} is no scope; there are {', '.join(SCOPES)}"
+        )
+    if "openid" not in asked:
+        raise ValueError("the scope needs openid")
+    return " ".join(word for word in SCOPES if word in asked)

@@ -1,0 +1,1 @@
+"""Stores of the OAuth provider: clients."""

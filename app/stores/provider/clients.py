@@ -1,0 +1,205 @@
+"""OAuth clients of this platform, their policies, and the hashes of their secrets.
+
+A registration is one JSON object. A policy is a row for each entry, so that deleting an
+account removes its DID with one statement. A change locks the client's row first: two
+commands at once see each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from app.atproto.crypto.encoding import sha256_hex
+from app.flows.provider.registration import Client, Registration, SecretId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sqlalchemy import Connection, RowMapping
+
+    from app.flows.provider.registration import Clients
+    from app.stores.sql.database import Database
+
+ADD = text("""
+    INSERT INTO provider_clients
+        (client_id, registration, created_at, changed_at)
+    SELECT :client_id, :registration, :created_at, :changed_at
+    WHERE (SELECT count(*) FROM provider_clients) < :most
+    ON CONFLICT (client_id) DO NOTHING
+""")
+CHANGE = text("""
+    UPDATE provider_clients SET registration = :registration,
+        changed_at = :changed_at, disabled_at = :disabled_at
+    WHERE client_id = :client_id
+""")
+# On SQLite a writer is alone in any case.
+LOCK = text("""
+    UPDATE provider_clients SET changed_at = changed_at WHERE client_id = :client_id
+""")
+REMOVE = text("DELETE FROM provider_clients WHERE client_id = :client_id")
+ALL = text("""
+    SELECT client_id, registration, created_at, changed_at, disabled_at
+    FROM provider_clients
+    WHERE client_id = :client_id OR CAST(:client_id AS TEXT) IS NULL ORDER BY client_id
+""")
+POLICIES = text("""
+    SELECT client_id, who FROM provider_policies
+    WHERE client_id = :client_id OR CAST(:client_id AS TEXT) IS NULL ORDER BY who
+""")
+ALLOW = text("INSERT INTO provider_policies (client_id, who) VALUES (:client_id, :who)")
+FORGET_POLICY = text("DELETE FROM provider_policies WHERE client_id = :client_id")
+SECRETS = text("""
+    SELECT secret_id, created_at FROM provider_secrets
+    WHERE client_id = :client_id ORDER BY created_at, secret_id
+""")
+ADD_SECRET = text("""
+    INSERT INTO provider_secrets (secret_id, client_id, secret_hash, created_at)
+    VALUES (:secret_id, :client_id, :secret_hash, :created_at)
+""")
+DROP_SECRET = text("DELETE FROM provider_secrets WHERE secret_id = :secret_id")
+FORGET_SECRETS = text("DELETE FROM provider_secrets WHERE client_id = :client_id")
+
+
+class SqlClients:
+    """OAuth clients in three tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, client: Client, *, most: int) -> bool:
+        """Add a client; False if its id is taken, or there are `most` already."""
+        with self._database.write() as connection:
+            if connection.execute(ADD, {**_row(client), "most": most}).rowcount != 1:
+                return False
+            _allow(connection, client)
+        return True
+
+    def get(self, client_id: str) -> Client | None:
+        """Return a client, a disabled one too, or None."""
+        with self._database.read() as connection:
+            return next(iter(_read(connection, client_id)), None)
+
+    def list(self) -> Sequence[Client]:
+        """Return all clients by client_id."""
+        with self._database.read() as connection:
+            return _read(connection, None)
+
+    def change(
+        self, client_id: str, change: Callable[[Client], Client]
+    ) -> Client | None:
+        """Replace a client by what `change` returns for it; None if there is none."""
+        named = {"client_id": client_id}
+        with self._database.write() as connection:
+            if connection.execute(LOCK, named).rowcount != 1:
+                return None
+            [found] = _read(connection, client_id)
+            client = change(found)
+            connection.execute(CHANGE, _row(client))
+            connection.execute(FORGET_POLICY, named)
+            _allow(connection, client)
+        return client
+
+    def remove(self, client_id: str) -> bool:
+        """Delete a client with its secrets; False if there is none."""
+        named = {"client_id": client_id}
+        with self._database.write() as connection:
+            is_removed = connection.execute(REMOVE, named).rowcount == 1
+            connection.execute(FORGET_POLICY, named)
+            connection.execute(FORGET_SECRETS, named)
+        return is_removed
+
+    def secrets(self, client_id: str) -> Sequence[SecretId]:
+        """Return the secrets of a client, the oldest first."""
+        with self._database.read() as connection:
+            return _secrets(connection, client_id)
+
+    def add_secret(
+        self, client_id: str, secret: str, *, known: SecretId, most: int
+    ) -> bool:
+        """Add a secret; False if the client is gone or has `most` already."""
+        with self._database.write() as connection:
+            if connection.execute(LOCK, {"client_id": client_id}).rowcount != 1:
+                return False
+            found = _secrets(connection, client_id)
+            if len(found) >= most:
+                return False
+            # Two of one second keep their order: `drop` takes the older one.
+            after = max((one.created_at + 1 for one in found), default=0)
+            row = {
+                "secret_id": known.secret_id,
+                "client_id": client_id,
+                "secret_hash": sha256_hex(secret),
+                "created_at": int(max(known.created_at, after)),
+            }
+            connection.execute(ADD_SECRET, row)
+        return True
+
+    def drop_secret(self, client_id: str, secret_id: str | None) -> str | None:
+        """Delete a secret, the oldest by default, and return its id."""
+        with self._database.write() as connection:
+            connection.execute(LOCK, {"client_id": client_id})
+            found = [one.secret_id for one in _secrets(connection, client_id)]
+            dropped = secret_id or next(iter(found), None)
+            if len(found) < 2 or dropped not in found:
+                return None
+            connection.execute(DROP_SECRET, {"secret_id": dropped})
+        return dropped
+
+
+def _read(connection: Connection, client_id: str | None) -> list[Client]:
+    named, allowed = {"client_id": client_id}, defaultdict(list)
+    for row in connection.execute(POLICIES, named):
+        allowed[row.client_id].append(row.who)
+    rows = connection.execute(ALL, named).mappings().all()
+    return [_client(row, allowed[row["client_id"]]) for row in rows]
+
+
+def _client(row: RowMapping, allow: Iterable[str]) -> Client:
+    stored: dict[str, Any] = json.loads(row["registration"])
+    known = {field.name for field in fields(Registration)}
+    registration: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in stored.items()
+        if name in known  # a newer release may have written more
+    }
+    return Client(
+        client_id=row["client_id"],
+        registration=Registration(**registration),
+        allow=tuple(allow),
+        created_at=row["created_at"],
+        changed_at=row["changed_at"],
+        disabled_at=row["disabled_at"],
+    )
+
+
+def _row(client: Client) -> dict[str, object]:
+    ended = client.disabled_at
+    return {
+        "client_id": client.client_id,
+        "registration": json.dumps(asdict(client.registration)),
+        "created_at": int(client.created_at),
+        "changed_at": int(client.changed_at),
+        "disabled_at": None if ended is None else int(ended),
+    }
+
+
+def _allow(connection: Connection, client: Client) -> None:
+    rows = [{"client_id": client.client_id, "who": who} for who in client.allow]
+    if rows:
+        connection.execute(ALLOW, rows)
+
+
+def _secrets(connection: Connection, client_id: str) -> list[SecretId]:
+    rows = connection.execute(SECRETS, {"client_id": client_id}).mappings().all()
+    return [SecretId(**row) for row in rows]
+
+
+if TYPE_CHECKING:
+
+    def _fits(clients: SqlClients) -> Clients:
+        return clients

@@ -1,0 +1,98 @@
+"""Scopes and their claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.atproto.syntax.grammar import Did
+from app.flows.provider.scopes import SCOPES, ClaimRules, parse_scope
+from tests.fakes.clock import NOON
+from tests.stores.samples import ALICE, user
+
+RULES = ClaimRules(
+    email_domain="people.test", profile_url="https://bsky.test/profile/{did}"
+)
+
+
+def claims(scope: str, rules: ClaimRules = RULES, **changes: Any) -> dict[str, Any]:
+    given = {
+        "groups": ("admin", "staff"),
+        "email": "none",
+        "handle": "alice.test",
+        "handle_checked_at": NOON + 0.5,
+    } | changes
+    return rules.claims(user(did=ALICE, username="alice"), scope, **given)
+
+
+def test_openid_tells_the_did_alone() -> None:
+    assert claims("openid") == {"sub": ALICE}
+
+
+def test_profile_tells_username_and_verified_handle() -> None:
+    assert claims("openid profile") == {
+        "sub": ALICE,
+        "preferred_username": "alice",
+        "name": "alice",
+        "profile": f"https://bsky.test/profile/{ALICE}",
+        "handle": "alice.test",
+        "handle_verified_at": NOON,
+    }
+
+
+def test_profile_without_handle_and_page_leaves_both_out() -> None:
+    rules = ClaimRules(email_domain=None, profile_url=None)
+
+    told = claims("openid profile", rules, handle=None)
+
+    assert set(told) == {"sub", "preferred_username", "name"}
+
+
+def test_groups_are_a_list_also_when_there_are_none() -> None:
+    assert claims("openid groups")["groups"] == ["admin", "staff"]
+    assert claims("openid groups", groups=())["groups"] == []
+
+
+def test_email_placeholder_comes_from_the_did_and_is_not_said_to_be_verified() -> None:
+    told = claims("openid email profile", email="placeholder")
+    renamed = RULES.claims(
+        user(did=ALICE, username="liddell"),
+        "openid email",
+        groups=(),
+        email="placeholder",
+        handle=None,
+        handle_checked_at=NOON,
+    )
+
+    local, _, domain = told["email"].partition("@")
+    assert (len(local), domain) == (32, "people.test")
+    assert "alice" not in told["email"]
+    assert renamed["email"] == told["email"]
+    assert "email_verified" not in told
+    assert "email" not in claims("openid email")
+
+
+def test_claims_refuses_a_did_that_is_too_long_for_sub() -> None:
+    long = Did("did:web:" + "a" * 248)
+
+    with pytest.raises(ValueError, match="255"):
+        RULES.claims(
+            user(did=long),
+            "openid",
+            groups=(),
+            email="none",
+            handle=None,
+            handle_checked_at=NOON,
+        )
+
+
+def test_parse_scope_puts_known_words_in_order_once() -> None:
+    assert parse_scope(["profile openid", "groups  profile"]) == "openid profile groups"
+    assert parse_scope([" ".join(reversed(SCOPES))]) == " ".join(SCOPES)
+
+
+@pytest.mark.parametrize("words", [[], ["profile"], ["openid Profile"], ["openid x"]])
+def test_parse_scope_refuses(words: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"scope"):
+        parse_scope(words)
