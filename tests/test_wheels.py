@@ -111,13 +111,25 @@ def test_source_archive_builds_the_same_wheel(built, package, tmp_path):
         }
 
 
-def test_library_wheel_alone_imports_all_but_the_sdk_adapter(alone):
+def test_library_wheel_alone_imports_all_but_its_extras(alone):
     found = json.loads(run(alone(LIBRARY), "-I", "-c", IMPORT_ALL, "latchkey_atproto"))
 
     incomplete = found.pop("incomplete")
-    assert list(incomplete) == ["latchkey_atproto.sdk"]
+    assert list(incomplete) == ["latchkey_atproto.aio", "latchkey_atproto.sdk"]
+    assert "pip install 'latchkey-atproto[aio]'" in incomplete["latchkey_atproto.aio"]
     assert "pip install 'latchkey-atproto[sdk]'" in incomplete["latchkey_atproto.sdk"]
     assert found == {"names": sorted(app.atproto.__all__), "others": []}
+
+
+def test_library_wheel_with_aio_imports_all_but_the_sdk_adapters(alone):
+    python = alone(LIBRARY, "aio")
+
+    found = json.loads(run(python, "-I", "-c", IMPORT_ALL, "latchkey_atproto"))
+
+    incomplete = found.pop("incomplete")
+    assert list(incomplete) == ["latchkey_atproto.aio.sdk", "latchkey_atproto.sdk"]
+    for message in incomplete.values():
+        assert "pip install 'latchkey-atproto[sdk]'" in message
 
 
 def test_native_wheel_alone_imports_all_but_its_extras(alone):

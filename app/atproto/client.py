@@ -293,6 +293,14 @@ class OAuthClient:
         """
         return self.restore(did, session_id).refresh(deadline=deadline)
 
+    def wait_for_refreshes(self) -> None:
+        """Wait until the refreshes that are running have ended and are stored.
+
+        For a program that closes its stores: a refresh goes on when its callers have
+        given up (requirement 7.10).
+        """
+        self._refresh.wait()
+
     def revoke(
         self, did: Did, session_id: str, *, deadline: Deadline
     ) -> Revocation | None:

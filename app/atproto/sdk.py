@@ -4,8 +4,8 @@ The SDK builds requests and parses answers. `SessionRequest` replaces its httpx 
 so that each call has a DPoP proof, a token that is refreshed when due, and the checks
 of `SafeHTTP` (requirements 5.13, 7.12 to 7.14 and 9.1).
 
-The only module that imports the SDK, which the extra `sdk` installs. There is no
-AsyncClient; call this one with `asyncio.to_thread`.
+The only module that imports the SDK, which the extra `sdk` installs. `aio/sdk.py` has
+the same for the AsyncClient.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .http.types import Deadline
 from .session.session import ANSWER_LIMIT
 
 try:
-    from atproto_client import Client, models
+    from atproto_client import AsyncClient, Client, models
     from atproto_client import exceptions as sdk_errors
     from atproto_client.models.common import XrpcError
-    from atproto_client.request import Request, RequestBase
+    from atproto_client.request import AsyncRequest, Request, RequestBase
     from atproto_client.request import Response as SdkResponse
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
@@ -35,6 +35,19 @@ if TYPE_CHECKING:
 
     from .http.types import Response
     from .session.session import LiveSession
+
+__all__ = [
+    "open_sdk_client",
+    "SessionRequest",
+    "profile_of",
+    "OWN_PDS",
+    "PATIENCE",
+    # of the SDK, for aio/sdk.py
+    "AsyncClient",
+    "AsyncRequest",
+    "RequestBase",
+    "SdkResponse",
+]
 
 PATIENCE: Final = 30.0
 """Seconds for one call, including a refresh and second attempts."""
@@ -83,10 +96,15 @@ def open_sdk_client(
     """
     request = SessionRequest(live, timeout=timeout, limit=limit, monotonic=monotonic)
     client = Client(OWN_PDS, request=request)
-    client.me = models.AppBskyActorDefs.ProfileViewDetailed(
+    client.me = profile_of(live)
+    return client
+
+
+def profile_of(live: LiveSession) -> models.AppBskyActorDefs.ProfileViewDetailed:
+    """Return what the SDK knows as `me`: DID and handle."""
+    return models.AppBskyActorDefs.ProfileViewDetailed(
         did=live.did, handle=live.handle or MISSING_HANDLE
     )
-    return client
 
 
 class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for others
@@ -126,6 +144,11 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
             monotonic=self._monotonic,
         )
 
+    def deadline(self, timeout: float | None) -> Deadline:
+        """Return the deadline of a call that begins now; `timeout` is its own."""
+        patience = self._timeout if timeout is None else timeout
+        return Deadline.after(patience, self._monotonic)
+
     def _call(
         self,
         method: str,
@@ -138,14 +161,13 @@ class SessionRequest(Request):  # type: ignore[misc] # the SDK has no types for 
         timeout: float | None = None,
     ) -> SdkResponse:
         body = data if content is None else content
-        patience = self._timeout if timeout is None else timeout
         answer = self._live.request(
             method,
             _path(url),
             params=list(_pairs(params or {})),
             headers=dict(_headers(self.get_headers(headers))),
             body=body.encode() if isinstance(body, str) else body,
-            deadline=Deadline.after(patience, self._monotonic),
+            deadline=self.deadline(timeout),
             limit=self._limit,
         )
         return _read(answer)

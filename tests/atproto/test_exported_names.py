@@ -1,4 +1,4 @@
-"""The public names of `app.atproto`, and the former ones."""
+"""The public names of `app.atproto` and `app.atproto.aio`, and the former ones."""
 
 from __future__ import annotations
 
@@ -8,19 +8,83 @@ from types import ModuleType
 import pytest
 
 import app.atproto
+import app.atproto.aio
 from app.atproto import errors
 
+PACKAGES = pytest.mark.parametrize(
+    "package", [app.atproto, app.atproto.aio], ids=lambda package: package.__name__
+)
 
-def test_public_names_are_exactly_the_listed_ones() -> None:
+
+@PACKAGES
+def test_public_names_are_exactly_the_listed_ones(package: ModuleType) -> None:
     there = {
         name
-        for name, value in vars(app.atproto).items()
+        for name, value in vars(package).items()
         if not name.startswith("_")
         and not isinstance(value, ModuleType)
         and name not in {"annotations", "Any", "Final"}
     }
 
-    assert sorted(app.atproto.__all__) == sorted(there)
+    assert sorted(package.__all__) == sorted(there)
+
+
+def test_asynchronous_client_has_the_names_that_its_page_promises() -> None:
+    assert sorted(app.atproto.aio.__all__) == [
+        "AsyncCache",
+        "AsyncLiveSession",
+        "AsyncOAuthClient",
+        "AsyncSessionStore",
+        "AsyncStateStore",
+        "THREADS",
+        "open_async_client",
+    ]
+    methods = {"authorize", "callback", "restore", "refresh", "revoke"}
+    assert methods <= set(dir(app.atproto.aio.AsyncOAuthClient))
+
+
+@pytest.mark.parametrize(
+    ("plain", "asynchronous", "methods"),
+    [
+        (
+            app.atproto.OAuthClient,
+            app.atproto.aio.AsyncOAuthClient,
+            ["authorize", "callback", "restore", "refresh", "revoke"],
+        ),
+        (
+            app.atproto.LiveSession,
+            app.atproto.aio.AsyncLiveSession,
+            ["request", "refresh"],
+        ),
+        (
+            app.atproto.StateStore,
+            app.atproto.aio.AsyncStateStore,
+            ["put", "get", "take"],
+        ),
+        (
+            app.atproto.SessionStore,
+            app.atproto.aio.AsyncSessionStore,
+            ["put", "get", "delete", "lease", "replace", "release"],
+        ),
+        (app.atproto.Cache, app.atproto.aio.AsyncCache, ["get", "put", "delete"]),
+    ],
+)
+def test_asynchronous_methods_take_what_the_plain_ones_take(
+    plain: type, asynchronous: type, methods: list[str]
+) -> None:
+    for name in methods:
+        awaited = getattr(asynchronous, name)
+        assert inspect.iscoroutinefunction(awaited)
+        assert list(inspect.signature(awaited).parameters) == list(
+            inspect.signature(getattr(plain, name)).parameters
+        )
+
+
+def test_open_async_client_takes_what_open_client_takes_and_threads() -> None:
+    plain = inspect.signature(app.atproto.open_client).parameters
+    asynchronous = inspect.signature(app.atproto.aio.open_async_client).parameters
+
+    assert list(asynchronous) == [*plain, "threads"]
 
 
 def test_every_error_class_is_a_public_name() -> None:
@@ -33,12 +97,12 @@ def test_every_error_class_is_a_public_name() -> None:
     assert classes <= set(app.atproto.__all__)
 
 
-def test_every_public_class_and_function_has_a_docstring() -> None:
+@PACKAGES
+def test_every_public_class_and_function_has_a_docstring(package: ModuleType) -> None:
     silent = [
         name
-        for name in app.atproto.__all__
-        if inspect.isroutine(value := getattr(app.atproto, name))
-        or inspect.isclass(value)
+        for name in package.__all__
+        if inspect.isroutine(value := getattr(package, name)) or inspect.isclass(value)
         if not inspect.getdoc(value)
     ]
 

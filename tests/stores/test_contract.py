@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
+from app.atproto.aio.stores import BridgedCache, BridgedSessions, bridge_states
+from app.atproto.aio.workers import Workers
 from app.atproto.stores.files import FileSessionStore, FileStateStore
 from app.atproto.stores.memory import MemoryCache, MemorySessionStore, MemoryStateStore
 from app.stores.cache import SqlCache
 from app.stores.logins.auth_requests import SqlStateStore
 from app.stores.people.oauth_sessions import SqlSessionStore
+from tests.atproto.aio.wired import AsyncCached, AsyncSessions, AsyncStates
 from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
+
+
+@pytest.fixture
+def workers():
+    """An event loop in a thread, in which asynchronous stores are awaited."""
+
+    @asynccontextmanager
+    async def opened():
+        pool = Workers(threads=1)
+        await pool.open(lambda: None)
+        yield pool
+        await pool.close()
+
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(opened()) as pool,
+    ):
+        yield pool
 
 
 @pytest.fixture(
@@ -21,6 +44,7 @@ from tests.stores.samples import ALICE, BOB, auth_request, oauth_session
         "sqlite",
         pytest.param("postgres", marks=pytest.mark.process),
         "files",
+        "asynchronous",
     ]
 )
 def backend(request):
@@ -33,6 +57,9 @@ def states(backend, request, cipher, clock, tmp_path):
         return MemoryStateStore(clock)
     if backend == "files":
         return FileStateStore(tmp_path, clock)
+    if backend == "asynchronous":
+        plain = AsyncStates(MemoryStateStore(clock))
+        return bridge_states(plain, request.getfixturevalue("workers"))
     return SqlStateStore(request.getfixturevalue("database"), cipher, clock)
 
 
@@ -42,15 +69,26 @@ def sessions(backend, request, cipher, tmp_path):
         return MemorySessionStore()
     if backend == "files":
         return FileSessionStore(tmp_path)
+    if backend == "asynchronous":
+        plain = AsyncSessions(MemorySessionStore())
+        return BridgedSessions(plain, request.getfixturevalue("workers"))
     return SqlSessionStore(request.getfixturevalue("database"), cipher)
 
 
 @pytest.fixture(
-    params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.process)]
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.process),
+        "asynchronous",
+    ]
 )
 def cache(request, clock):
     if request.param == "memory":
         return MemoryCache(clock)
+    if request.param == "asynchronous":
+        plain = AsyncCached(MemoryCache(clock))
+        return BridgedCache(plain, request.getfixturevalue("workers"))
     return SqlCache(request.getfixturevalue(f"{request.param}_database"), clock)
 
 

@@ -106,6 +106,10 @@ class SessionRefresh:
         except TimeoutError as error:
             raise RefreshBusy(f"the refresh of {did} is still running") from error
 
+    def wait(self) -> None:
+        """Wait until the refreshes that are running have ended and are stored."""
+        self._flights.wait()
+
     def discard(self, session: OAuthSession) -> bool:
         """Delete a session that its PDS refuses after a refresh (requirement 7.14).
 

@@ -8,7 +8,7 @@ it any more (requirement 7.10).
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -37,6 +37,12 @@ class SingleFlight(Generic[T]):
         begun.add_done_callback(lambda done: self._remove(key, done))
         pool.shutdown(wait=False)
         return begun
+
+    def wait(self) -> None:
+        """Wait until the calls that are running have ended."""
+        with self._lock:
+            running = list(self._running.values())
+        wait(running)
 
     def _remove(self, key: Hashable, done: Future[T]) -> None:
         with self._lock:
