@@ -66,6 +66,7 @@ class AsyncOAuthClient:
         redirect_uri: str,
         deadline: Deadline,
         prompt: str | None = None,
+        ui_locales: str | None = None,
         app_state: str = "",
         browser_secret: str | None = None,
     ) -> Authorization:
@@ -81,6 +82,7 @@ class AsyncOAuthClient:
             redirect_uri=redirect_uri,
             deadline=deadline,
             prompt=prompt,
+            ui_locales=ui_locales,
             app_state=app_state,
             browser_secret=browser_secret,
         )
