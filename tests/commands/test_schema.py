@@ -91,18 +91,24 @@ def test_init_refuses_the_tables_of_an_older_release(run, path):
 def test_commands_refuse_the_schema_of_another_release(run, path, name):
     create_first_release(path)
     [command] = [each for each in commands(None, "") if each.name == name]
-    for subcommand in getattr(command, "commands", {"": None}):
-        words = [name, subcommand] if subcommand else [name]
-
-        result = run(*words, *_arguments(command, subcommand))
+    for words, leaf in _leaves(command, name):
+        result = run(*words, *_arguments(leaf))
 
         assert result.exit_code == 1, words
         assert "run `flask --app wsgi upgrade`" in result.stderr, words
 
 
-def _arguments(command, subcommand):
+def _leaves(command, *words):
+    """Yield the words and the command of each one that is not a group."""
+    if not isinstance(command, click.Group):
+        yield words, command
+        return
+    for name, each in command.commands.items():
+        yield from _leaves(each, *words, name)
+
+
+def _arguments(leaf):
     """Return a value for each argument that the command needs."""
-    leaf = command.commands[subcommand] if subcommand else command
     arguments = [one for one in leaf.params if one.param_type_name == "argument"]
     return [_value(one.type) for one in arguments]
 
