@@ -21,6 +21,7 @@ from .addresses import (
     is_on_the_public_internet,
     is_public_suffix,
 )
+from .colour import contrast, dark_theme, light_theme
 from .types import PREFIX
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from .derived import Derived
 
+HARD_TO_READ = 3.0  # a contrast ratio: WCAG 2.2 asks for it of large text and icons
 SYMMETRIC = "HS256"
 SHORTEST_TOKEN = 60
 SHORTEST_AUDIT = 86_400
@@ -119,6 +121,7 @@ def advice(settings: Derived) -> Iterator[str]:
             f"{PREFIX}NATIVE_CONFIRMATION: off lets the sender of a forwarded link "
             "into the account of the person who follows it; see docs/native.md"
         )
+    yield from _accent(settings)
     if settings.is_loopback_development and not _listens_on_loopback(settings.bind):
         yield (
             f"{PREFIX}BIND: {settings.bind} can be reached from other machines, and "
@@ -136,6 +139,21 @@ def advice(settings: Derived) -> Iterator[str]:
             f"{PREFIX}TRUSTED_PROXIES: with 0 behind a TLS proxy all people come from "
             "one address and share one rate limit; say how many proxies are in front"
         )
+
+
+def _accent(settings: Derived) -> Iterator[str]:
+    """Say where the accent is hard to read, and which colour is used there."""
+    wanted = settings.accent
+    if wanted is None:
+        return
+    for name, used in (("light", light_theme), ("dark", dark_theme)):
+        theme = used(wanted)
+        ratio = contrast(wanted, theme.card)
+        if ratio < HARD_TO_READ:
+            yield (
+                f"{PREFIX}ACCENT: {wanted} has a contrast of {ratio:.1f}:1 in the "
+                f"{name} theme; links and buttons are {theme.accent} there"
+            )
 
 
 def _scopes(settings: Derived) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.flows.people.admission import SignupRule
 from app.flows.xrpc.allow_list import XrpcAllowList
 
-from . import addresses, types
+from . import addresses, colour, face, types
 from .addresses import Address
 from .types import PREFIX, Duration, Rate, Size, Switch, listed, number, one_of, parsed
 
@@ -34,6 +34,8 @@ MetricsListener = Annotated[Address | str | None, parsed(addresses.optional_list
 Scope = Annotated[str, parsed(types.scope)]
 File = Annotated[Path | None, parsed(types.file)]
 Certificates = Annotated[Path | None, parsed(types.certificates)]
+WebPage = Annotated[str | None, parsed(face.web_page)]
+Contact = Annotated[str | None, parsed(face.contact)]
 Secret = Annotated[bytes | None, parsed(types.secret_key)]
 
 
@@ -128,6 +130,64 @@ class Variables(BaseSettings):
         "/auth/account",
         "Where one lands after a sign-in without `return_to`: a path of ours or the "
         "URL of a host that `return_to` may lead to.",
+    )
+
+    logo: Annotated[face.Logo | None, parsed(face.logo)] = setting(
+        None,
+        "File with a picture (PNG, JPEG, GIF, WebP or SVG, at most 256 KB) that pages "
+        "show beside the platform's name, and consent pages of hosts as `logo_uri`. "
+        "Read at the start.",
+        unset="a key",
+        example="/etc/latchkey/logo.svg",
+        section="What people see",
+    )
+    accent: Annotated[str | None, parsed(colour.accent)] = setting(
+        None,
+        "Colour of links and buttons. Where it is hard to read it is darkened in the "
+        "light theme and lightened in the dark one, to a contrast of 4.5:1; below 3:1 "
+        "the log says so at the start.",
+        unset="indigo",
+        example="#0a7f5a",
+    )
+    home_url: WebPage = setting(
+        None,
+        "The platform's own page, behind its name on every page.",
+        unset="the name is no link",
+        example="https://www.platform.internal/",
+    )
+    terms_url: WebPage = setting(
+        None,
+        "Terms of service, linked on every page and in our client metadata "
+        "(`tos_uri`).",
+        unset="no link",
+    )
+    privacy_url: WebPage = setting(
+        None,
+        "Privacy policy, linked on every page and in our client metadata "
+        "(`policy_uri`).",
+        unset="no link",
+    )
+    support_url: Contact = setting(
+        None,
+        "Where people find help: an https URL or `mailto:` address, linked on every "
+        "page.",
+        unset="no link",
+        example="mailto:help@platform.internal",
+    )
+    security_contact: Contact = setting(
+        None,
+        "Where vulnerabilities are reported, for `/.well-known/security.txt` "
+        "(RFC 9116): an https URL or `mailto:` address.",
+        unset="there is no such file",
+        example="mailto:security@platform.internal",
+    )
+    translations_path: Annotated[Path | None, parsed(face.folder)] = setting(
+        None,
+        "Folder with catalogues of your own, `de.po` or `ar.po`: their texts replace "
+        "ours, one by one, and a new language is added to the menu. Checked at the "
+        "start.",
+        unset="our texts",
+        example="/etc/latchkey/translations",
     )
 
     scope: Scope = setting(

@@ -51,6 +51,16 @@ class ClientMetadataOf:
             scope=settings.declared_scope,
             jwks=keys.public_jwks(),
             presentation=Presentation(
-                client_name=settings.platform_name, client_uri=f"{settings.public_url}/"
+                client_name=settings.platform_name,
+                client_uri=f"{settings.public_url}/",
+                logo_uri=self._logo_uri(),
+                tos_uri=settings.terms_url,
+                policy_uri=settings.privacy_url,
             ),
         )
+
+    def _logo_uri(self) -> str | None:
+        logo = self._settings.logo
+        if logo is None:
+            return None
+        return f"{self._settings.public_url}/auth/brand/logo?v={logo.mark}"

@@ -25,6 +25,7 @@ from app.blueprints import (
     signup,
 )
 from app.blueprints.services import (
+    brand,
     revocations,
     session,
     users,
@@ -32,10 +33,10 @@ from app.blueprints.services import (
     well_known,
     xrpc,
 )
-from app.config import VERSION, Settings
+from app.config import VERSION, Problem, Settings, SettingsInvalid
 from app.web import errors, request_log
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
-from app.web.languages.catalogues import Catalogues
+from app.web.languages.catalogues import CatalogueInvalid, Catalogues
 from app.web.pages import templating
 from app.web.request_log import RequestLog
 from app.web.return_to import ReturnPolicy
@@ -43,6 +44,7 @@ from app.web.security import access, headers
 from app.web.security.forwarded import Forwarded
 
 from .admin import administration_of
+from .brand import brand_of
 from .container import Outside, Parts, open_parts
 from .doctor import probe_key
 from .use_cases import open_use_cases
@@ -75,6 +77,7 @@ VIEWS = (
     native_login,
     native_confirm,
     well_known,
+    brand,
     health,
 )
 
@@ -130,6 +133,24 @@ def _is_doctor(parts: Parts) -> Callable[[str], bool]:
     return lambda value: key.is_valid(value, clock())
 
 
+def _catalogues_of(settings: Settings) -> Catalogues:
+    """Return our catalogues and, checked, the operator's.
+
+    Raises:
+        SettingsInvalid: a catalogue of the operator's would break a page.
+    """
+    own = settings.translations_path
+    if own is None:
+        return Catalogues((TRANSLATIONS,))
+    catalogues = Catalogues((TRANSLATIONS, own))
+    try:
+        catalogues.check()
+    except CatalogueInvalid as error:
+        problem = Problem("translations_path", str(error))
+        raise SettingsInvalid([problem]) from error
+    return catalogues
+
+
 def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
     """Return what pages, cookies and redirects need to know."""
     return Site(
@@ -151,7 +172,8 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         ),
         asks_about_apps=settings.native_confirmation,
         passes_preflights=settings.forward_auth_preflight == "pass",
-        catalogues=Catalogues((TRANSLATIONS,)),
+        catalogues=_catalogues_of(settings),
+        brand=brand_of(settings),
         returns=ReturnPolicy(
             public_url=settings.public_url,
             hosts=settings.allowed_return_hosts,

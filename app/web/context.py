@@ -12,6 +12,7 @@ from app.flows import UseCases
 from app.flows.readiness import Readiness
 from app.telemetry.events import Observer, ignore
 
+from .brand import Brand
 from .languages.catalogues import Catalogues
 from .return_to import ReturnPolicy
 
@@ -63,6 +64,7 @@ class Site:
     passes_preflights: bool
     """Whether /auth/verify passes CORS preflights (FORWARD_AUTH_PREFLIGHT)."""
     catalogues: Catalogues
+    brand: Brand
     returns: ReturnPolicy
     clock: Callable[[], float]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from flask import Flask, Response, render_template, request
 from jinja2 import StrictUndefined
 
+from app.web.brand import Brand
 from app.web.languages import choice
 from app.web.languages.catalogues import Catalogues
 from app.web.pages.templating import prepare
@@ -20,10 +21,13 @@ from tests.pages.samples import everything
 ROOT = Path(__file__).parents[2]
 
 
+PLAIN = Brand()
 SHIPPED = Catalogues((ROOT / "translations",))
 
 
-def create_preview(catalogues: Catalogues = SHIPPED, language: str = "en") -> Flask:
+def create_preview(
+    catalogues: Catalogues = SHIPPED, language: str = "en", brand: Brand = PLAIN
+) -> Flask:
     """An app that knows the templates and the samples, and nothing of the service.
 
     Pages are in `language`; `?language=de` asks for another.
@@ -38,7 +42,7 @@ def create_preview(catalogues: Catalogues = SHIPPED, language: str = "en") -> Fl
     choice.init_app(
         app, lambda: catalogues, lambda: request.args.get("language", language)
     )
-    app.jinja_env.globals["platform_name"] = "Meadow"
+    app.jinja_env.globals.update(platform_name="Meadow", brand=brand)
     samples = {sample.name: sample for sample in everything()}
 
     @app.get("/")
@@ -49,6 +53,12 @@ def create_preview(catalogues: Catalogues = SHIPPED, language: str = "en") -> Fl
     @app.get("/<name>")
     def page(name: str) -> str:
         return render_template(samples[name].template, **samples[name].context)
+
+    @app.get("/auth/brand/<name>")
+    def face(name: str) -> Response:
+        if name == "logo" and brand.logo:
+            return Response(brand.logo.content, content_type=brand.logo.media_type)
+        return Response(brand.style.content if brand.style else "", mimetype="text/css")
 
     @app.post("/auth/<path:form>")
     def posted(form: str) -> dict[str, object]:

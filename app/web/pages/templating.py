@@ -58,8 +58,8 @@ def init_app(app: Flask) -> None:
     choice.init_app(app, lambda: site().catalogues, _chosen_language)
 
     @app.context_processor
-    def name_the_platform() -> dict[str, str]:
-        return {"platform_name": site().platform_name}
+    def name_the_platform() -> dict[str, Any]:
+        return {"platform_name": site().platform_name, "brand": site().brand}
 
     @app.url_defaults
     def name_the_version(endpoint: str, values: dict[str, Any]) -> None:

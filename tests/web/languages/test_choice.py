@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 
-from app.web.languages.choice import best
+from app.web.languages.choice import MOST_ACCEPTED, accepted_languages, best
 
 OFFERED = ("en", "de", "es", "fr", "ja", "pt-BR")
 
@@ -32,3 +33,12 @@ def test_best_language_is_the_first_accepted_one_that_is_offered(accepted, langu
 def test_best_with_two_regions_of_a_language_takes_the_exact_one():
     assert best(["pt-PT"], ("en", "pt-BR", "pt-PT")) == "pt-PT"
     assert best(["pt-AO"], ("en", "pt-BR", "pt-PT")) == "pt-BR"
+
+
+def test_accepted_languages_are_the_first_ones_with_a_quality():
+    header = "xx;q=0, " + ", ".join(f"a{n:02d}" for n in range(500))
+
+    with Flask(__name__).test_request_context(headers={"Accept-Language": header}):
+        accepted = accepted_languages()
+
+    assert accepted == [f"a{n:02d}" for n in range(MOST_ACCEPTED)]

@@ -1,0 +1,66 @@
+"""The operator's face, from the settings: logo, style sheet of the accent, links."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from string import Template
+
+from app.config import Settings
+from app.config.colour import Theme, dark_theme, light_theme
+from app.config.face import Logo as Picture
+from app.web.brand import Brand, Logo, Style
+
+_THEME = Template("""\
+:root {
+  --link: $accent;
+  --mark: $accent;
+  --wash: $wash;
+  --sky: $sky;
+}
+
+:root:not([data-theme]) {
+  --pico-primary-background: $accent;
+  --pico-primary-hover: $hover;
+  --pico-primary-hover-background: $hover;
+  --pico-primary-inverse: $on_accent;
+  --pico-primary-underline: $accent;
+  --pico-primary-focus: ${accent}66;
+}
+""")
+
+
+def brand_of(settings: Settings) -> Brand:
+    """Return what pages show of the operator."""
+    return Brand(
+        logo=None if settings.logo is None else _logo(settings.logo),
+        style=None if settings.accent is None else _style(settings.accent),
+        home_url=settings.home_url,
+        terms_url=settings.terms_url,
+        privacy_url=settings.privacy_url,
+        support_url=settings.support_url,
+        security_contact=settings.security_contact,
+    )
+
+
+def _logo(picture: Picture) -> Logo:
+    return Logo(
+        content=picture.content,
+        media_type=picture.media_type,
+        mark=picture.mark,
+    )
+
+
+def _style(accent: str) -> Style:
+    light, dark = _declared(light_theme(accent)), _declared(dark_theme(accent))
+    content = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+    return Style(content=content, mark=sha256(content.encode()).hexdigest()[:12])
+
+
+def _declared(theme: Theme) -> str:
+    return _THEME.substitute(
+        accent=theme.accent,
+        hover=theme.hover,
+        on_accent=theme.on_accent,
+        wash=theme.wash,
+        sky=theme.sky,
+    )
