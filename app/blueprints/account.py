@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from app.atproto.errors import printable
+from app.atproto.errors import AtprotoError, printable
 from app.atproto.syntax.grammar import host_of
-from app.flows.errors import NotSignedIn
-from app.flows.ports import Session
+from app.flows.errors import (
+    NotSignedIn,
+    TooManyRequests,
+    UsernameChangesOff,
+    UsernameChangeTooSoon,
+    UsernameInvalid,
+    UsernameReserved,
+    UsernameTaken,
+)
+from app.flows.people.trail import AuditEvent
+from app.flows.ports import Session, User
 from app.flows.sessions.session import SignedIn
 from app.web import cookies
 from app.web.context import flows, site
@@ -15,7 +26,7 @@ from app.web.errors import Failure, error_page, shows_failure
 from app.web.languages.choice import gettext as _
 from app.web.pages.device_name import name_of
 from app.web.pages.event_text import event_in_words
-from app.web.pages.permission_text import in_words
+from app.web.pages.permission_text import word_by_word
 from app.web.responses import see_other
 from app.web.security.access import access
 
@@ -27,11 +38,28 @@ OTHERS = "others"
 """The form value that ends every session but this one; no session has this id."""
 
 
+SHOWN_HERE = (
+    AtprotoError,
+    TooManyRequests,
+    UsernameChangeTooSoon,
+    UsernameChangesOff,
+    UsernameInvalid,
+    UsernameReserved,
+    UsernameTaken,
+)
+"""Failures that the person can do something about on the account page."""
+
+
 def show_again(failure: Failure) -> Response | str:
-    """Redirect to login without a session; show any other failure."""
+    """Show the account page with what failed; without a session, redirect to login."""
     if isinstance(failure.error, NotSignedIn):
         return _to_login()
-    return error_page(failure)
+    if not isinstance(failure.error, SHOWN_HERE):
+        return error_page(failure)
+    signed_in = flows().renew(cookies.session_secret())
+    if signed_in is None or signed_in.user is None:
+        return _to_login()
+    return _page(signed_in, signed_in.user, failure)
 
 
 @bp.get("/auth/account")
@@ -44,7 +72,7 @@ def show() -> Response:
         return _to_login()
     if signed_in.user is None or signed_in.token is None:
         return see_other(url_for("signup.show"))
-    response = make_response(_page(signed_in))
+    response = make_response(_page(signed_in, signed_in.user))
     cookies.set_platform_token(response, signed_in.token)
     cookies.MOVED.end(response)
     return response
@@ -66,24 +94,45 @@ def submit() -> Response:
     return see_other(url_for("account.show", ended="one"))
 
 
-def _page(signed_in: SignedIn) -> str:
+def _page(signed_in: SignedIn, user: User, failure: Failure | None = None) -> str:
     here, *others = flows().devices.list(signed_in.session)
     return render_template(
         "account.html",
         page_title=_("Your account"),
-        user=signed_in.user,
+        user=user,
+        handle_checked_at=user.handle_checked_at,
         here=_described(here),
         others=[_described(session) for session in others],
         ended=request.args.get("ended", ""),
-        events=[
-            {
-                "what": event_in_words(event, site().platform_name),
-                "when": event.created_at,
-            }
-            for event in flows().own_events(signed_in.session.did)
-        ],
+        done=request.args.get("done", ""),
+        notice=failure.notice() if failure else None,
+        events=described_events(flows().own_events(signed_in.session.did)),
         moved_from=printable(cookies.MOVED.read()) or None,
+        remembered=[a for a in cookies.remembered_accounts() if a.did != user.did],
+        **_renaming(user),
     )
+
+
+def _renaming(user: User) -> dict[str, object]:
+    """Return what the page says about changes of the username."""
+    change = flows().own_account.change_username
+    possible_at = change.possible_at(user)
+    return {
+        "typed": request.form.get("username", ""),
+        "may_change": possible_at is not None and possible_at <= site().clock(),
+        "may_change_at": possible_at,
+        "change_days": (change.interval or 0) // 86_400,
+        "hold_days": site().username_hold // 86_400,
+    }
+
+
+def described_events(events: Sequence[AuditEvent]) -> list[dict[str, object]]:
+    """Return what pages show of a person's own events."""
+    name = site().platform_name
+    return [
+        {"what": event_in_words(event, name), "when": event.created_at}
+        for event in events
+    ]
 
 
 def _described(session: Session) -> dict[str, object]:
@@ -96,7 +145,8 @@ def _described(session: Session) -> dict[str, object]:
         "seen": session.seen_at,
         "until": session.expires_at,
         "host": host_of(session.issuer) if session.issuer else None,
-        "may": in_words(session.scope or ""),
+        "is_connected": session.scope is not None,
+        "permissions": word_by_word(session.scope or ""),
     }
 
 

@@ -24,6 +24,7 @@ from app.blueprints import (
     result,
     signup,
 )
+from app.blueprints.own import changes, records
 from app.blueprints.services import (
     brand,
     revocations,
@@ -69,6 +70,8 @@ VIEWS = (
     logout,
     account,
     leave,
+    changes,
+    records,
     session,
     verify,
     revocations,

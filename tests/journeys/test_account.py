@@ -58,7 +58,7 @@ def test_account_page_with_one_device_marks_it(laptop: Browser) -> None:
     page = account(laptop)
 
     assert "Firefox on Linux this device" in page.text
-    assert [form.action for form in page.forms] == ["/auth/logout"]
+    assert not [form for form in page.forms if "end" in form.fields]
 
 
 def test_account_page_lists_devices_and_marks_this_one(
@@ -83,7 +83,7 @@ def test_device_row_shows_last_use_and_sign_in_date(
     page = account(laptop)
 
     times = [given["datetime"] for tag, given in page.tags if tag == "time"]
-    since, _, seen, since_on_phone, *_events = times
+    _looked_up, since, _, seen, since_on_phone, *_events = times
     assert since == since_on_phone
     assert seen is not None
     assert since is not None

@@ -16,7 +16,7 @@ from app.web.languages import choice
 from app.web.languages.catalogues import Catalogues
 from app.web.pages.templating import prepare
 from app.web.security.headers import content_security_policy
-from tests.pages.samples import everything
+from tests.pages.samples import NOW, everything
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ def create_preview(
         static_folder=str(ROOT / "app" / "static"),
     )
     app.jinja_env.undefined = StrictUndefined
-    prepare(app.jinja_env)
+    prepare(app.jinja_env, lambda: NOW)
     choice.init_app(
         app, lambda: catalogues, lambda: request.args.get("language", language)
     )

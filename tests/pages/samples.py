@@ -13,6 +13,8 @@ HYPHENATED = "a-name-with-hyphens-in-it-that-goes-on-and-on-and"
 LONG_HANDLE = f"{'w' * 63}.{HYPHENATED}.{'m' * 63}.{'i' * 63}.example.com"
 LONG_HOST = f"pds.{'an-uncommonly-long-name-' * 2}of-a-host.{'o' * 63}.example.com"
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
+NOW = 1795277100.0
+"""Two hours after the last event of the samples."""
 REFERENCE = "7f3k-92qd"
 BSKY = {"url": "https://bsky.social", "name": "bsky.social"}
 HOSTS = [
@@ -62,12 +64,16 @@ LAPTOP: dict[str, Any] = {
     "seen": 1795269900.5,
     "until": 1797861900.5,
     "host": "bsky.social",
-    "may": [],
+    "is_connected": True,
+    "permissions": [],
 }
 PHONE: dict[str, Any] = LAPTOP | {
     "sid": "sid-of-the-phone",
     "name": "Safari on an iPhone",
-    "may": UPGRADE["asks"],
+    "permissions": [
+        {"word": "repo:app.relay.track", "phrase": UPGRADE["asks"][0]},
+        {"word": "blob:image/*", "phrase": UPGRADE["asks"][1]},
+    ],
 }
 APP: dict[str, Any] = LAPTOP | {
     "sid": "sid-of-an-app",
@@ -78,9 +84,18 @@ ACCOUNT: dict[str, Any] = {
     "page_title": "Your account",
     "user": UPGRADE["user"] | {"did": DID},
     "here": LAPTOP,
+    "handle_checked_at": 1795269900.0,
     "others": [],
     "events": [],
     "ended": "",
+    "done": "",
+    "notice": None,
+    "typed": "",
+    "may_change": True,
+    "may_change_at": 0.0,
+    "change_days": 30,
+    "hold_days": 90,
+    "remembered": [],
     "moved_from": None,
 }
 EVENTS: list[dict[str, Any]] = [
@@ -88,6 +103,12 @@ EVENTS: list[dict[str, Any]] = [
     {"what": "Signed out by the people who run Meadow", "when": 1795260000.0},
     {"what": "Joined Meadow", "when": 1795250000.0},
 ]
+EVENT_PAGE: dict[str, Any] = {
+    "page_title": "What happened here",
+    "events": EVENTS,
+    "older": "065e7b8a1c3f00",
+    "is_first": True,
+}
 LEAVE: dict[str, Any] = {
     "page_title": "Leave",
     "user": ACCOUNT["user"],
@@ -291,6 +312,24 @@ def signed_in() -> Iterator[Sample]:
     yield account("account-moved", moved_from="eurosky.example")
     yield account("account-ended", ended="one", others=[APP])
     yield account("account-events", events=EVENTS, others=[PHONE])
+    yield account("account-username-changed", done="username", may_change=False)
+    yield account("account-no-changes", may_change=False, may_change_at=None)
+    yield account("account-handle-found", done="handle")
+    yield account(
+        "account-handle-missing", done="handle", user=ACCOUNT["user"] | {"handle": None}
+    )
+    yield account(
+        "account-permission-withdrawn",
+        done="permission",
+        here=LAPTOP | {"is_connected": False},
+    )
+    yield account("account-others-remembered", remembered=REMEMBERED)
+    yield Sample(name="events", template="events.html", context=EVENT_PAGE)
+    yield Sample(
+        name="events-none",
+        template="events.html",
+        context=EVENT_PAGE | {"events": [], "older": "", "is_first": False},
+    )
     yield leave("leave")
     yield leave("leave-without-handle", user=ACCOUNT["user"] | {"handle": None})
     yield goodbye("left")
@@ -327,7 +366,10 @@ def long_names() -> Iterator[Sample]:
     yield signup("long-signup", username="a" * 32, handle=LONG_HANDLE, did=user["did"])
     yield confirm("long-confirm", app_name="W" * 64, user=user, did=user["did"])
     yield done("long-native", "allowed", app_name="W" * 64)
-    endless = PHONE | {"name": "x" * 60, "may": [f"use {LONG_HOST}"]}
+    endless = PHONE | {
+        "name": "x" * 60,
+        "permissions": [{"word": "x", "phrase": LONG_HOST}],
+    }
     told = [{"what": f"Signed in: {'W' * 64}", "when": 1795269900.0}]
     yield account("long-account", user=user, others=[endless], events=told)
     yield leave("long-leave", user=user)

@@ -13,6 +13,7 @@ from tests.pages.samples import (
     CONFIRM,
     DID,
     DONE,
+    EVENT_PAGE,
     GOODBYE,
     LAPTOP,
     LEAVE,
@@ -127,7 +128,11 @@ WAY_BACK = "https://app.example.org/"
 
 LEFT = {"host": HOSTILE, "is_ended": True, "return_host": None}
 KNOWN = {"did": HOSTILE, "handle": None, "host": HOSTILE}
-STRANGE = LAPTOP | {"sid": HOSTILE, "name": HOSTILE, "may": [HOSTILE]}
+STRANGE = LAPTOP | {
+    "sid": HOSTILE,
+    "name": HOSTILE,
+    "permissions": [{"word": HOSTILE, "phrase": HOSTILE}],
+}
 NOTICE = {
     "code": "internal",
     "title": HOSTILE,
@@ -149,6 +154,8 @@ NOTICE = {
         ("login.html", {"signed_in": {"username": HOSTILE, "handle": HOSTILE}}),
         ("account.html", ACCOUNT | {"moved_from": HOSTILE}),
         ("account.html", ACCOUNT | {"others": [STRANGE], "here": STRANGE}),
+        ("account.html", ACCOUNT | {"typed": HOSTILE}),
+        ("events.html", EVENT_PAGE | {"older": HOSTILE}),
         ("account.html", ACCOUNT | {"events": [{"what": HOSTILE, "when": 0.0}]}),
         ("leave.html", LEAVE | {"user": ACCOUNT["user"] | {"username": HOSTILE}}),
         ("left.html", GOODBYE | {"username": HOSTILE, "hosts": [HOSTILE]}),
@@ -321,7 +328,7 @@ def test_signing_out_claims_no_more_than_was_done(read):
 
 
 def test_the_account_page_says_until_when_one_is_signed_in(read):
-    _, time = read("account").all("time")
+    _looked_up, _since, time = read("account").all("time")
 
     assert time.attributes["datetime"] == "2026-12-21T14:05:00Z"
     assert time.text == "21 December 2026, 14:05 UTC"

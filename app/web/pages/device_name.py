@@ -36,13 +36,15 @@ LONGEST: Final = 60
 
 def name_of(session: Session) -> str:
     """Return what a person may recognise a session by."""
-    if session.app_name:
-        return session.app_name
-    browser = _first(BROWSERS, session.device)
-    system = _first(SYSTEMS, session.device)
+    return session.app_name or name_of_device(session.device)
+
+
+def name_of_device(user_agent: str) -> str:
+    """Return what a person may recognise a browser by."""
+    browser, system = _first(BROWSERS, user_agent), _first(SYSTEMS, user_agent)
     if browser and system:
         return _("%(browser)s on %(system)s", browser=browser, system=_(system))
-    return browser or session.device[:LONGEST].strip() or _("An unknown device")
+    return browser or user_agent[:LONGEST].strip() or _("An unknown device")
 
 
 def _first(marks: tuple[tuple[str, str], ...], text: str) -> str:

@@ -10,6 +10,8 @@ from typing import Final
 from app.flows.people.trail import AuditEvent
 from app.web.languages.choice import gettext as _
 
+from .permission_text import in_words
+
 ENDS: Final = {
     "logout": "Signed out",
     "logout by token": "Signed out in an app",
@@ -28,6 +30,8 @@ EVENTS: Final = {
     "group_member_added": "Added to a group",
     "group_member_removed": "Removed from a group",
     "username_changed": "Username changed",
+    "handle_changed": "Handle changed",
+    "permission_withdrawn": "Permission taken back",
 }
 BY_OPERATOR: Final = "{what} by the people who run {platform}"
 RENAMED: Final = "{what}: {former} is now {current}"
@@ -42,9 +46,15 @@ def event_in_words(event: AuditEvent, platform: str) -> str:
         what = _(BY_OPERATOR).format(what=what, platform=platform)
     elif event.event == "session_ended":
         return _(ENDS[reason]) if reason in ENDS else what
+    if event.event == "permission_withdrawn":
+        phrases = in_words(str(detail.get("permission", "")))
+        return f"{what}: {'; '.join(phrases)}"
     if "app" in detail:
         return f"{what}: {detail['app']}"
     if "from" in detail and "to" in detail:
-        names = {"former": detail["from"], "current": detail["to"]}
+        names = {
+            "former": detail["from"] or "-",
+            "current": detail["to"] or "-",
+        }
         return _(RENAMED).format(what=what, **names)
     return what

@@ -54,6 +54,15 @@ def in_words(scope: str) -> list[str]:
     return list(dict.fromkeys(_phrases(given))) if given else []
 
 
+def word_by_word(scope: str) -> list[dict[str, str]]:
+    """Return each permission of a scope as it is written, and its phrase.
+
+    `atproto` is none: it only says who the person is.
+    """
+    words = [word for word in scope.split() if word != ATPROTO]
+    return [{"word": word, "phrase": "; ".join(in_words(word))} for word in words]
+
+
 def _phrases(scope: ScopeSet) -> Iterator[str]:
     for word in scope.words:
         if word != ATPROTO:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_date, format_time, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from flask import Flask
 from jinja2 import Environment
 
@@ -16,6 +16,9 @@ from app.web import cookies
 from app.web.context import site
 from app.web.languages import choice
 from app.web.languages.catalogues import locale_of
+
+RECENT = 7 * 86_400
+"""Seconds for which a time is told as it is said: 2 hours ago."""
 
 
 def iso_time(epoch: float) -> str:
@@ -38,14 +41,26 @@ def plain_time(epoch: float) -> str:
     return f"{pattern.format(time, date)} UTC"
 
 
-FILTERS: dict[str, Callable[[float], str]] = {
+def recent_time(epoch: float, now: float) -> str:
+    """Write `2 hours ago` within a week, and the time itself before and after it."""
+    since = now - epoch
+    if not 0 <= since < RECENT:
+        return plain_time(epoch)
+    locale = locale_of(choice.language())
+    seconds = max(int(since), 1)
+    return format_timedelta(-seconds, add_direction=True, locale=locale)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
     "iso_time": iso_time,
     "plain_time": plain_time,
+    "recent_time": recent_time,
 }
 
 
-def prepare(environment: Environment) -> None:
-    """Add our filters; lines with nothing but tags leave no empty lines."""
+def prepare(environment: Environment, clock: Callable[[], float]) -> None:
+    """Add our filters and `now`; lines with nothing but tags leave no empty lines."""
+    environment.globals["now"] = clock
     environment.filters.update(FILTERS)
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.policies["ext.i18n.trimmed"] = True
@@ -54,7 +69,7 @@ def prepare(environment: Environment) -> None:
 def init_app(app: Flask) -> None:
     """Give every template the platform's name, and static files versioned addresses."""
     version = _digest(Path(app.static_folder or ""))
-    prepare(app.jinja_env)
+    prepare(app.jinja_env, lambda: site().clock())
     choice.init_app(app, lambda: site().catalogues, _chosen_language)
 
     @app.context_processor

@@ -43,7 +43,9 @@ class _Texts(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self._tag = tag
         self.attributes += [
-            value for name, value in attrs if value and name not in TECHNICAL
+            value
+            for name, value in attrs
+            if value and name not in TECHNICAL and tag != "time"  # written by Babel
         ]
 
     def handle_data(self, data):
