@@ -258,6 +258,41 @@ CREATE INDEX IF NOT EXISTS audit_events_by_did ON audit_events (did);
 CREATE INDEX IF NOT EXISTS audit_events_but_calls
     ON audit_events (did, id) WHERE event <> 'xrpc';
 
+-- Keys of services: what GET /auth/events and GET /auth/users take.
+CREATE TABLE IF NOT EXISTS service_keys (
+    name        TEXT   PRIMARY KEY,
+    secret_hash TEXT   NOT NULL UNIQUE,
+    -- Rights, separated by commas: `users`, `events`.
+    may         TEXT   NOT NULL,
+    -- The unix user that made it.
+    created_by  TEXT   NOT NULL,
+    created_at  BIGINT NOT NULL,
+    -- When it was last used, to the minute.
+    used_at     BIGINT
+);
+
+-- What happened to accounts, for services. Numbers have no gaps and are given in the
+-- order of commits (app/stores/services/events.py).
+CREATE TABLE IF NOT EXISTS service_events (
+    seq        BIGINT PRIMARY KEY,
+    event_id   TEXT   NOT NULL,
+    event      TEXT   NOT NULL,
+    -- NULL after the account was deleted, but in the event that says so.
+    did        TEXT,
+    -- A JSON object without secrets.
+    detail     TEXT   NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS service_events_by_creation ON service_events (created_at);
+CREATE INDEX IF NOT EXISTS service_events_by_did ON service_events (did);
+
+-- The number of the last service event, in one row that each writer of events locks.
+CREATE TABLE IF NOT EXISTS service_event_numbers (
+    name    TEXT   PRIMARY KEY,
+    last    BIGINT NOT NULL,
+    last_at BIGINT NOT NULL
+);
+
 -- Public documents and nonces, shared by all workers and nodes.
 CREATE TABLE IF NOT EXISTS cache_entries (
     key        TEXT   PRIMARY KEY,

@@ -47,6 +47,7 @@ CONTRACT: dict[str, set[int]] = {
     "not_allowed_here": {403},
     "too_many_requests": {429},
     "invalid_request": {400},
+    "cursor_expired": {410},
     "not_found": {404},
     "method_not_allowed": {405},
     "too_large": {413},

@@ -6,14 +6,13 @@ one, and a long poll for others; both have the same documents.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
 from app.flows.native.wait import NativeOutcome
 from app.web.context import flows
-from app.web.requests import BodyInvalid, json_object, text_of
+from app.web.requests import BodyInvalid, json_object, preferred_wait, text_of
 from app.web.security.access import access
 from app.web.sse import HEARTBEAT, Awaiting
 
@@ -31,8 +30,6 @@ STREAM_HEADERS = {
     "Cache-Control": "no-store, no-transform",  # neither compressed nor buffered
     "X-Accel-Buffering": "no",
 }
-
-WAIT = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
 
 
 @bp.post("/auth/native/login")
@@ -115,8 +112,4 @@ def _takes_events() -> bool:
 
 
 def _seconds() -> int:
-    """Return how long the caller prefers to wait (RFC 7240 section 4.3), bounded."""
-    preferred = WAIT.search(", ".join(request.headers.getlist("Prefer")))
-    if preferred is None or request.method != "GET":
-        return 0
-    return min(int(preferred[1]), LONGEST_WAIT)
+    return preferred_wait(LONGEST_WAIT)

@@ -29,7 +29,7 @@ from . import (
     users,
     version,
 )
-from .access import clients, groups
+from .access import clients, groups, service_keys
 from .administration import Administration, in_one_line
 
 ANY_SCHEMA = frozenset(
@@ -84,6 +84,7 @@ def commands(administration: Administration, release: str) -> list[click.Command
         backup.restore(administration),
         sessions.group(administration),
         secrets.group(administration),
+        service_keys.group(administration),
         sweep.command(administration),
         upgrade.command(administration),
         users.group(administration),

@@ -61,6 +61,8 @@ from app.stores.rates.host_counters import HostCounters, counters_path
 from app.stores.rates.known_hosts import SqlKnownHosts
 from app.stores.rates.rate_limits import Counters, LimitsCounters, RateLimits
 from app.stores.runs import SqlRuns
+from app.stores.services.events import SqlServiceEvents
+from app.stores.services.keys import SqlServiceKeys
 from app.stores.sql.database import Database, open_database
 from app.stores.sql.health import DatabaseHealth
 from app.stores.sweep import SqlExpired
@@ -125,6 +127,8 @@ class Stores:
     expired: SqlExpired
     sweep_lease: SqlLease
     runs: SqlRuns
+    service_events: SqlServiceEvents
+    service_keys: SqlServiceKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +281,8 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         expired=SqlExpired(database),
         sweep_lease=SqlLease(database, "sweep"),
         runs=SqlRuns(database),
+        service_events=SqlServiceEvents(database),
+        service_keys=SqlServiceKeys(database),
     )
 
 

@@ -9,6 +9,7 @@ from app.flows.people.invitations import ManageInvitations
 from app.flows.people.sessions import ManageSessions
 from app.flows.people.trail import ReadAudit
 from app.flows.people.who import FindAccount
+from app.flows.services.keys import ManageServiceKeys
 from app.flows.sessions.logout import EndSession
 
 from .container import Parts
@@ -52,6 +53,9 @@ def people_of(parts: Parts) -> PeopleUseCases:
             audit=stores.audit,
             clock=clock,
             public_url=settings.public_url,
+        ),
+        service_keys=ManageServiceKeys(
+            keys=stores.service_keys, audit=stores.audit, clock=clock
         ),
         signup_rule=settings.signup_allow,
         token_lifetime=settings.token_lifetime,

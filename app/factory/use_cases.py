@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 from app.atproto.stores.memory import MemoryCache
@@ -25,6 +26,8 @@ from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.people.usernames import Usernames
+from app.flows.services.events import POLLS, POLLS_PER_KEY, ReadEvents
+from app.flows.services.keys import ServiceAccess
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import EndSession, Logout, LogoutByToken
 from app.flows.sessions.renewal import RenewOnUse
@@ -89,6 +92,8 @@ def open_use_cases(parts: Parts) -> UseCases:
         handles=client,
         clock=clock,
     )
+    services = ServiceAccess(keys=stores.service_keys, rates=limits, clock=clock)
+    ending_process = threading.Event()
     permissions = Permissions(scope=settings.scope, declared=settings.declared_scope)
     refusals = ClientRefusals(is_known=parts.is_known, clock=clock)
     usernames = Usernames.load(settings.reserved_usernames)
@@ -174,10 +179,25 @@ def open_use_cases(parts: Parts) -> UseCases:
             observe=observe,
         ),
         renew_on_use=RenewOnUse(identify=identify, tokens=tokens, clock=clock),
+        read_events=ReadEvents(
+            access=services,
+            stored=stores.service_events,
+            polls=ConcurrencyLimit(
+                "polls",
+                total=POLLS,
+                per_key=POLLS_PER_KEY,
+                retry_after=5,
+                place="polls",
+                observe=observe,
+            ),
+            newest=MemoryCache(clock, max_entries=1),
+            ending=ending_process,
+        ),
         look_up_accounts=LookUpAccounts(
             identify=identify,
             accounts=stores.accounts,
             rates=limits,
+            services=services,
             is_visible=settings.users_visible == "signed_in",
         ),
         list_revocations=ListRevocations(
@@ -233,6 +253,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             token_lifetime=settings.token_lifetime,
             clock=clock,
             observe=observe,
+            ending=ending_process,
         ),
         call_pds=CallPds(
             refusals=refusals,

@@ -27,6 +27,7 @@ from app.blueprints import (
 from app.blueprints.own import changes, records
 from app.blueprints.services import (
     brand,
+    events,
     revocations,
     session,
     users,
@@ -75,6 +76,7 @@ VIEWS = (
     session,
     verify,
     revocations,
+    events,
     users,
     xrpc,
     native_login,

@@ -280,6 +280,11 @@ MESSAGES: dict[tuple[str, str], Row] = {
         SIGN_IN,
         "neutral",
     ),
+    ("not_signed_in", "service_key"): Row(
+        "This is for services",
+        "It takes a service key of {platform}, in the Authorization header.",
+        SIGN_IN,
+    ),
     ("account_disabled", ""): Row(
         "This account is closed here",
         "You have shown who you are, but the people who run {platform} have closed "
@@ -349,6 +354,22 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "The people who run {platform} decide which calls services may make, and this "
         "is none of them: {reason}.",
         MY_ACCOUNT,
+    ),
+    ("call_not_allowed", "service_key"): Row(
+        "This service key does not open that",
+        "The people who run {platform} made it for something else.",
+        MY_ACCOUNT,
+    ),
+    ("cursor_expired", ""): Row(
+        "Events after this cursor are gone",
+        "Read the accounts that your service keeps again, then begin without after, "
+        "or with after=latest.",
+        START_AGAIN,
+    ),
+    ("too_many_requests", "polls"): Row(
+        "Too many polls of this service key wait",
+        "Ask again in {wait}, or let your service wait with one poll alone.",
+        START_AGAIN,
     ),
     ("too_many_requests", "call"): Row(
         "Please wait {wait}",
@@ -427,7 +448,7 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("invalid_request", "cursor"): Row(
         "That is no cursor of this feed",
-        "Ask with the next of an earlier answer, or without since.",
+        "Ask with the next of an earlier answer, or without a cursor.",
         START_AGAIN,
     ),
     ("invalid_request", "not_confirmed"): Row(

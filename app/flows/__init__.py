@@ -22,6 +22,7 @@ from app.flows.people.deletion import LeavePlatform
 from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
+from app.flows.services.events import ReadEvents
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import Logout, LogoutByToken
 from app.flows.sessions.renewal import RenewOnUse
@@ -48,6 +49,7 @@ class UseCases:
     logout: Logout
     logout_by_token: LogoutByToken
     list_revocations: ListRevocations
+    read_events: ReadEvents
     look_up_accounts: LookUpAccounts
     devices: Devices
     admission: Admission

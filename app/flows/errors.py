@@ -35,6 +35,10 @@
     ├── ClientUnknown        an operator named an OAuth client that does not exist
     ├── ClientInvalid        an OAuth client that cannot be registered; `str` says why
     ├── PolicyNotJudged      a handle that decides who may use an app is out of reach
+    ├── ServiceKeyInvalid    a request for services without a service key of ours
+    ├── ServiceKeyLacksRight a service key that does not open what was asked for
+    ├── ServiceKeyRefused    an operator named a key that is unknown, or cannot be made
+    ├── CursorExpired        events after a cursor are no longer kept
     ├── InvitationUnknown    an operator named an invitation that does not exist
     └── StorageFailed        the database refused a statement: our own fault
         └── StorageUnavailable  it is down, full, read-only, missing or damaged
@@ -276,6 +280,28 @@ class PolicyNotJudged(FlowError):
     def __init__(self, did: str, reason: str) -> None:
         super().__init__(f"the handle of {did} cannot be verified now: {reason}")
         self.did = did
+
+
+class ServiceKeyInvalid(FlowError):
+    """The request carries no service key of this platform."""
+
+
+class ServiceKeyLacksRight(FlowError):
+    """The service key was made for something else."""
+
+    def __init__(self, right: str) -> None:
+        super().__init__(f"the service key does not open {right!r}")
+
+
+class ServiceKeyRefused(FlowError):
+    """An operator named a service key that is unknown, or one that cannot be made."""
+
+
+class CursorExpired(FlowError):
+    """Events after the cursor were deleted, or it is of another database."""
+
+    def __init__(self) -> None:
+        super().__init__("events after this cursor are no longer kept")
 
 
 class InvitationUnknown(FlowError):

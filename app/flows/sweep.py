@@ -23,6 +23,7 @@ from app.flows.native.wait import DELIVERY_WINDOW
 from app.telemetry.events import Observer, SweepEnded, ignore
 
 from .errors import StorageFailed
+from .services.events import LIFETIME as EVENT_LIFETIME
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ Kind = Literal[
     "audit_events",
     "username_holds",
     "invitations",
+    "service_events",
 ]
 
 MAX_STEPS: Final = 2_000
@@ -126,6 +128,7 @@ class Swept:
     audit_events: int
     username_holds: int
     invitations: int
+    service_events: int
     beyond_bounds: int
     keys: int
     """Signing keys that were added, that began to sign, or that were deleted."""
@@ -209,6 +212,7 @@ class Sweep:
             audit_events=drain("audit_events", now - self.audit_lifetime),
             username_holds=drain("username_holds", now),
             invitations=drain("invitations", now),
+            service_events=drain("service_events", now - EVENT_LIFETIME),
             beyond_bounds=self._repeat(self.expired.enforce_bounds, turn),
             oauth_sessions=self._revoke_orphans(now, turn),
             # Last: keys that do not open let the rest be swept, and fail the command.

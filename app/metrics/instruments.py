@@ -130,7 +130,8 @@ PLACES: Final = Instrument(
     name="latchkey_places_in_use",
     labels=("place",),
     meaning="Places of the concurrency limits in use: `logins` that wait for "
-    "hosts, `streams` of awaiting apps, `calls` on hosts, `calls_of_pds`.",
+    "hosts, `streams` of awaiting apps, `calls` on hosts, `calls_of_pds`, "
+    "`polls` of services for events.",
 )
 CONNECTIONS: Final = Instrument(
     kind="gauge",

@@ -45,7 +45,16 @@ def _delete(table: str, key: str, time: str) -> TextClause:
     """)  # noqa: S608 - our names
 
 
-DELETE: Final = {kind: _delete(*rows) for kind, rows in _ROWS.items()}
+# In the order of numbers alone: what is left is the end of the stream, without gaps.
+_SERVICE_EVENTS: Final = text("""
+    DELETE FROM service_events WHERE seq IN (
+        SELECT seq FROM service_events
+        WHERE created_at <= :before ORDER BY seq LIMIT :limit)
+""")
+DELETE: Final[dict[Kind, TextClause]] = {
+    **{kind: _delete(*rows) for kind, rows in _ROWS.items()},
+    "service_events": _SERVICE_EVENTS,
+}
 UNUSED: Final = """
     NOT EXISTS (
         SELECT 1 FROM sessions

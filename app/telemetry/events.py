@@ -31,7 +31,7 @@ __all__ = [
 
 Observer: TypeAlias = Callable[[Any], None]
 
-Place = Literal["logins", "streams", "calls", "calls_of_pds"]
+Place = Literal["logins", "streams", "calls", "calls_of_pds", "polls"]
 
 
 @dataclass(frozen=True, slots=True)

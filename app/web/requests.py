@@ -6,11 +6,14 @@ preflight (Fetch section 4.8), and we answer none of those.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from flask import g, request
 
 from app.atproto.syntax.foreign_json import parse_json
+
+WAIT: Final = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
 
 
 class BodyInvalid(Exception):
@@ -47,3 +50,11 @@ def text_of(body: dict[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise BodyInvalid(f"{name} is not text")
     return value
+
+
+def preferred_wait(longest: int) -> int:
+    """Return how long the caller prefers to wait (RFC 7240 section 4.3), bounded."""
+    preferred = WAIT.search(", ".join(request.headers.getlist("Prefer")))
+    if preferred is None or request.method != "GET":
+        return 0
+    return min(int(preferred[1]), longest)

@@ -136,6 +136,7 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         "audit_events": 1,
         "username_holds": 8,
         "invitations": 9,
+        "service_events": 10,
     }
     expired.grants = [grant("alice")]
     expired.beyond = 7
@@ -149,6 +150,7 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         audit_events=1,
         username_holds=8,
         invitations=9,
+        service_events=10,
         beyond_bounds=7,
         keys=2,
     )
@@ -177,6 +179,7 @@ def test_a_sweep_of_nothing_deletes_nothing(sweep, pauses):
         audit_events=0,
         username_holds=0,
         invitations=0,
+        service_events=0,
         beyond_bounds=0,
         keys=2,
     )
@@ -196,6 +199,7 @@ def test_a_session_is_kept_while_a_token_of_it_may_live(sweep, expired, clock):
         "audit_events": clock() - AUDIT_LIFETIME,
         "username_holds": clock(),
         "invitations": clock(),
+        "service_events": clock() - 30 * 86_400,
     }
 
 

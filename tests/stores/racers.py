@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -33,6 +34,7 @@ from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.users import SqlUsers
+from app.stores.services.events import NewEvent, SqlServiceEvents, append
 from app.stores.sql.database import Database, open_database
 from app.stores.sweep import SqlExpired
 from tests.fakes.clock import NOON, FakeClock
@@ -150,6 +152,31 @@ def join_by_invitation(database: Database, given: tuple[str, Sequence[str]]) -> 
             continue
         joined += 1
     return joined
+
+
+def write_events(database: Database, given: tuple[str, int]) -> int:
+    """Add events, each in a transaction with other work; take every fifth back."""
+    name, count = given
+    audit, written = SqlAudit(database), 0
+    for number in range(count):
+        event = NewEvent("disabled", f"did:plc:{name}", {"number": number})
+        with suppress(ZeroDivisionError), database.together():
+            audit.record("before", now=NOON)
+            with database.write() as connection:
+                append(connection, [event], now=NOON)
+            for _ in range(number % 4):
+                audit.record("after", now=NOON)
+            _ = 1 // (number % 5)
+        written += bool(number % 5)
+    return written
+
+
+def follow_events(database: Database, until: int) -> list[int]:
+    """Read events as a service does, until a number; return the numbers in order."""
+    events, seen = SqlServiceEvents(database), [0]
+    while seen[-1] < until:
+        seen += [event.seq for event in events.since(seen[-1] + 1, 7)]
+    return seen[1:]
 
 
 def make_first_key(database: Database, ring: Any) -> str | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import NotFound
 
+from app.flows.limits.networks import network_of
 from app.flows.ports import User
 from app.web import cookies
 from app.web.context import flows
 from app.web.security.access import access
 from app.web.security.sharing import share
+from app.web.timestamps import in_utc
 
 bp = Blueprint("users", __name__)
 share(bp, "/auth/users", "/auth/users/<who>")
@@ -39,16 +40,19 @@ def batch() -> Response:
 
 
 def _found(names: Collection[str]) -> Sequence[User]:
-    return flows().look_up_accounts(names, tokens=cookies.presented_tokens())
+    return flows().look_up_accounts(
+        names,
+        tokens=cookies.presented_tokens(),
+        network=network_of(request.remote_addr or ""),
+    )
 
 
 def _described(user: User) -> dict[str, str | None]:
-    since = datetime.fromtimestamp(int(user.created_at), UTC)
     return {
         "did": user.did,
         "username": user.username,
         "handle": user.handle,
-        "since": since.isoformat().replace("+00:00", "Z"),
+        "since": in_utc(user.created_at),
     }
 
 

@@ -1,1 +1,1 @@
-"""Commands about who may use what: groups of accounts, OAuth clients."""
+"""Commands about who may use what: groups, OAuth clients, keys of services."""

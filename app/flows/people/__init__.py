@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.flows.services.keys import ManageServiceKeys
+
 from .accounts import ManageAccounts
 from .admission import SignupRule
 from .deletion import DeleteAccount
@@ -19,7 +21,7 @@ __all__ = ["PeopleUseCases"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleUseCases:
-    """The use cases of `users`, `sessions`, `audit`, `groups`, `invitations`."""
+    """The use cases of commands about accounts, and about who may ask for them."""
 
     find: FindAccount
     accounts: ManageAccounts
@@ -28,6 +30,7 @@ class PeopleUseCases:
     audit: ReadAudit
     groups: ManageGroups
     invitations: ManageInvitations
+    service_keys: ManageServiceKeys
     signup_rule: SignupRule
     token_lifetime: float
     username_hold: float

@@ -31,7 +31,7 @@ class Accounts(Protocol):
     def disable(self, did: Did, now: float) -> bool:
         """Disable the account; False if it is disabled or gone."""
 
-    def enable(self, did: Did) -> bool:
+    def enable(self, did: Did, now: float) -> bool:
         """Enable the account; False if it is enabled or gone."""
 
     def rename(
@@ -86,7 +86,7 @@ class ManageAccounts:
         if user.disabled_at is None:
             return False
         self.sessions.end_of(user.did, by=by)
-        is_changed = self.accounts.enable(user.did)
+        is_changed = self.accounts.enable(user.did, self.clock())
         if is_changed:
             self._record("account_enabled", user.did, by)
         return is_changed

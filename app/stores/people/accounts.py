@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app.flows.errors import NotSignedIn, UsernameChangeTooSoon, UsernameTaken
 from app.flows.ports import User
 from app.stores.people.username_holds import hold, is_held, release
+from app.stores.services.events import NewEvent, append
 from app.stores.sql.records import columns_of, fetching
 
 if TYPE_CHECKING:
@@ -113,12 +114,17 @@ class SqlAccounts:
         """Disable the account; False if it is disabled or gone."""
         with self._database.write() as connection:
             changed = connection.execute(DISABLE, {"did": did, "now": int(now)})
-            return changed.rowcount == 1
+            return _told(
+                connection, changed.rowcount, NewEvent("disabled", did), now=now
+            )
 
-    def enable(self, did: Did) -> bool:
+    def enable(self, did: Did, now: float) -> bool:
         """Enable the account; False if it is enabled or gone."""
         with self._database.write() as connection:
-            return connection.execute(ENABLE, {"did": did}).rowcount == 1
+            changed = connection.execute(ENABLE, {"did": did})
+            return _told(
+                connection, changed.rowcount, NewEvent("enabled", did), now=now
+            )
 
     def rename(
         self, user: User, username: str, *, skeleton: str, now: float, held_until: float
@@ -136,6 +142,7 @@ class SqlAccounts:
                 raise UsernameTaken(username)
             former_and_new = (former, skeleton)
             _hold_former(connection, user, skeletons=former_and_new, until=held_until)
+            append(connection, [_renamed(user, username)], now=now)
 
     def change_own(
         self,
@@ -169,6 +176,7 @@ class SqlAccounts:
                 _raise_refused(connection, user, username=username, not_since=not_since)
             former_and_new = (former, skeleton)
             _hold_former(connection, user, skeletons=former_and_new, until=held_until)
+            append(connection, [_renamed(user, username)], now=now)
 
     def _found(self, statement: TextualSelect, key: str) -> list[User]:
         with self._database.read() as connection:
@@ -203,6 +211,19 @@ def _raise_refused(
     if is_recent or row["username"] != user.username:
         raise UsernameChangeTooSoon(changed_at)
     raise UsernameTaken(username)
+
+
+def _renamed(user: User, username: str) -> NewEvent:
+    names = {"username": username, "former_username": user.username}
+    return NewEvent("renamed", user.did, names)
+
+
+def _told(connection: Connection, changed: int, event: NewEvent, *, now: float) -> bool:
+    """Tell services of a change of one row; False if there was none."""
+    if changed != 1:
+        return False
+    append(connection, [event], now=now)
+    return True
 
 
 def as_literal(text: str) -> str:

@@ -12,6 +12,8 @@ audit_events          DID, sid and detail removed, a mark in place of the DID
 cache_entries         deleted where their key names the DID or the handle
 rate_counters         deleted: the counter of calls; beside SQLite a file that forgets
                       in minutes
+service_events        the DID and the detail removed; one event keeps the DID for 30
+                      days, because it tells services of the deletion
 oauth_sessions        kept: they are needed to revoke the grants, and deleted then
 callback_answers      encrypted for a browser, for two minutes: nothing names a DID
 
@@ -29,6 +31,7 @@ from app.stores.people.accounts import as_literal
 from app.stores.people.audit import RECORD, row_of_event
 from app.stores.people.username_holds import hold
 from app.stores.rates.sliding_window import key_of
+from app.stores.services.events import NewEvent, append, forget
 from app.stores.sql.records import EncryptedFields
 
 if TYPE_CHECKING:
@@ -125,6 +128,8 @@ class SqlErasure:
             self._blank(connection, apps)
             event = row_of_event("account_deleted", now=now, did=mark, detail=detail)
             connection.execute(RECORD, event)
+            forget(connection, user.did)
+            append(connection, [NewEvent("deleted", user.did)], now=now)
             return connection.execute(GRANTS, values).scalars().all()
 
     def _blank(self, connection: Connection, apps: Collection[str]) -> None:

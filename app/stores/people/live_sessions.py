@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, text
 
-from app.stores.people.sessions import FETCHED, LIVE, SELECT, session_of
+from app.stores.people.sessions import FETCHED, LIVE, SELECT, ends_of, session_of
+from app.stores.services.events import append
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class SqlLiveSessions:
             if rows:
                 sids = [row["sid"] for row in rows]
                 connection.execute(END, {"sids": sids, "now": int(now)})
+                append(connection, ends_of(rows), now=now)
         return [session_of(row) for row in rows]
 
 

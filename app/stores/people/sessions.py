@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.ports import Session
+from app.stores.services.events import NewEvent, append
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
@@ -57,10 +58,14 @@ TOUCH = text("""
     UPDATE sessions SET seen_at = :now
     WHERE sid = :sid AND seen_at < :now AND ended_at IS NULL AND expires_at > :now
 """)
-END = text("""
+END = fetching(
+    ("did", "sid", "destination"),
+    """
     UPDATE sessions SET ended_at = :now
     WHERE sid = :sid AND ended_at IS NULL AND expires_at > :now
-""")
+    RETURNING {columns}
+    """,
+)
 ENDED_AFTER = text("""
     SELECT sid, ended_at FROM sessions
     WHERE ended_at >= :second AND (ended_at > :second OR sid > :sid)
@@ -126,7 +131,10 @@ class SqlSessions:
     def end(self, sid: str, now: float) -> bool:
         """End the session; True for the one caller that ended it."""
         with self._database.write() as connection:
-            return connection.execute(END, {"sid": sid, "now": int(now)}).rowcount == 1
+            ended = connection.execute(END, {"sid": sid, "now": int(now)})
+            rows = ended.mappings().all()
+            append(connection, ends_of(rows), now=now)
+            return len(rows) == 1
 
     def ended_after(
         self, second: int, sid: str, *, limit: int
@@ -154,6 +162,19 @@ class SqlSessions:
             result = connection.execute(statement, {**key, "now": int(self._clock())})
             row = result.mappings().one_or_none()
         return None if row is None else session_of(row)
+
+
+def ends_of(rows: Sequence[MappedRow]) -> list[NewEvent]:
+    """Return the events of sessions that end.
+
+    Those that wait for a sign-up or a confirmation never had a token: no service knows
+    of them.
+    """
+    return [
+        NewEvent("session_ended", row["did"], {"sid": row["sid"]})
+        for row in rows
+        if row["destination"] is None
+    ]
 
 
 def session_of(row: MappedRow) -> Session:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, text
 
+from app.atproto.syntax.grammar import host_of
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User
 from app.stores.people.invitations import use_invitation
 from app.stores.people.username_holds import is_held
+from app.stores.services.events import NewEvent, append
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
@@ -78,6 +80,10 @@ class SqlUsers:
                 raise UsernameTaken(user.username)
             if is_new and invitation is not None:
                 use_invitation(connection, invitation, now=user.created_at)
+            if is_new:
+                names = {"username": user.username, "handle": user.handle}
+                event = NewEvent("signed_up", user.did, names)
+                append(connection, [event], now=user.created_at)
             added = _get(connection, user.did)
         if added is None:
             raise UsernameTaken(user.username)
@@ -89,13 +95,32 @@ class SqlUsers:
         """Note the issuer, and the handle as verified now; None if none verifies."""
         noted = {"did": did, "handle": handle, "issuer": issuer, "now": int(now)}
         with self._database.quick_write() as connection:
+            former = _get(connection, did)
             connection.execute(NOTE_SIGN_IN, noted)
+            if former is not None:
+                append(connection, _changes(former, handle, issuer), now=now)
 
     def note_handle(self, did: Did, *, handle: Handle | None, now: float) -> bool:
         """Note the handle as verified now; False if a later check is noted already."""
         noted = {"did": did, "handle": handle, "now": int(now)}
         with self._database.write() as connection:
-            return connection.execute(NOTE_HANDLE, noted).rowcount == 1
+            former = _get(connection, did)
+            if connection.execute(NOTE_HANDLE, noted).rowcount != 1:
+                return False
+            if former is not None:
+                append(connection, _changes(former, handle, former.issuer), now=now)
+            return True
+
+
+def _changes(former: User, handle: Handle | None, issuer: str | None) -> list[NewEvent]:
+    changes = []
+    if former.handle != handle:
+        names = {"handle": handle, "former_handle": former.handle}
+        changes.append(NewEvent("handle_changed", former.did, names))
+    if former.issuer and issuer and former.issuer != issuer:
+        hosts = {"host": host_of(issuer), "former_host": host_of(former.issuer)}
+        changes.append(NewEvent("moved", former.did, hosts))
+    return changes
 
 
 def _get(connection: Executor, did: Did) -> User | None:

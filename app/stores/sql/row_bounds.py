@@ -21,7 +21,12 @@ STEP: Final = 500
 """Rows that are deleted at once: writers do not wait longer than for that."""
 
 Bounded = Literal[
-    "oauth_auth_requests", "native_logins", "cache_entries", "newcomers", "audit_events"
+    "oauth_auth_requests",
+    "native_logins",
+    "cache_entries",
+    "newcomers",
+    "audit_events",
+    "service_events",
 ]
 
 MOST_WAITING: Final = 20_000
@@ -29,6 +34,7 @@ MOST_WAITING: Final = 20_000
 
 MOST_CACHED: Final = 10_000
 MOST_AUDITED: Final = 1_000_000
+MOST_EVENTS: Final = 1_000_000
 
 MOST: Final[dict[Bounded, int]] = {
     "oauth_auth_requests": MOST_WAITING,
@@ -36,6 +42,7 @@ MOST: Final[dict[Bounded, int]] = {
     "cache_entries": MOST_CACHED,
     "newcomers": MOST_WAITING,
     "audit_events": MOST_AUDITED,
+    "service_events": MOST_EVENTS,
 }
 
 _NEWCOMERS = "sessions WHERE pending_for = 'signup'"
@@ -45,6 +52,7 @@ _ROWS: Final[dict[Bounded, tuple[str, str, str]]] = {
     "cache_entries": ("cache_entries", "key", "expires_at"),
     "newcomers": (_NEWCOMERS, "sid", "expires_at"),
     "audit_events": ("audit_events", "id", "created_at"),
+    "service_events": ("service_events", "seq", "seq"),
 }
 
 

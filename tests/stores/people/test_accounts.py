@@ -91,8 +91,8 @@ def test_disable_and_enable_say_who_changed_it(accounts, alice):
     assert accounts.disable(ALICE, NOON)
     assert not accounts.disable(ALICE, NOON + 1)
     assert accounts.by_did(ALICE).disabled_at == NOON
-    assert accounts.enable(ALICE)
-    assert not accounts.enable(ALICE)
+    assert accounts.enable(ALICE, NOON)
+    assert not accounts.enable(ALICE, NOON)
     assert not accounts.disable(BOB, NOON)
 
 

@@ -32,8 +32,8 @@ from tests.stores.samples import (
 )
 
 MARK = "deleted:4f1c09ab"
-KEPT = {"oauth_sessions"}
-"""The grants, until they are revoked."""
+KEPT = {"oauth_sessions", "service_events"}
+"""The grants, until they are revoked, and the event of the deletion."""
 WITHOUT_PEOPLE = {
     "alembic_version",
     "callback_answers",
@@ -45,6 +45,8 @@ WITHOUT_PEOPLE = {
     "provider_secrets",
     "runs",
     "schema_support",
+    "service_event_numbers",
+    "service_keys",
     "signing_keys",
 }
 """Tables that hold nothing of an account: a new table is named here, or erased."""

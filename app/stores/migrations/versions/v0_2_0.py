@@ -97,6 +97,33 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS service_keys (
+        name        TEXT   PRIMARY KEY,
+        secret_hash TEXT   NOT NULL UNIQUE,
+        may         TEXT   NOT NULL,
+        created_by  TEXT   NOT NULL,
+        created_at  BIGINT NOT NULL,
+        used_at     BIGINT
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS service_events (
+        seq        BIGINT PRIMARY KEY,
+        event_id   TEXT   NOT NULL,
+        event      TEXT   NOT NULL,
+        did        TEXT,
+        detail     TEXT   NOT NULL,
+        created_at BIGINT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS service_event_numbers (
+        name    TEXT   PRIMARY KEY,
+        last    BIGINT NOT NULL,
+        last_at BIGINT NOT NULL
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS schema_support (
         oldest_release TEXT PRIMARY KEY
     )
@@ -120,6 +147,8 @@ INDEXES = (
     ("rate_counters_by_expiry", "rate_counters (expires_at)"),
     ("oauth_sessions_by_issuer", "oauth_sessions (issuer)"),
     ("oauth_sessions_by_pds", "oauth_sessions (pds)"),
+    ("service_events_by_creation", "service_events (created_at)"),
+    ("service_events_by_did", "service_events (did)"),
     ("username_holds_by_expiry", "username_holds (expires_at)"),
     ("users_by_handle", "users (handle)"),
 )

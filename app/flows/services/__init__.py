@@ -1,0 +1,1 @@
+"""Use cases of services: service keys, and the events of accounts."""

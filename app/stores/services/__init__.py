@@ -1,0 +1,1 @@
+"""Stores of services: service keys, and the events of accounts."""
