@@ -40,6 +40,7 @@ from app.web import errors, request_log
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
 from app.web.languages.catalogues import CatalogueInvalid, Catalogues
 from app.web.pages import templating
+from app.web.repeated import Repeated
 from app.web.request_log import RequestLog
 from app.web.return_to import ReturnPolicy
 from app.web.security import access, headers
@@ -100,7 +101,8 @@ def create_app(
 
 def install(app: Flask, parts: Parts) -> Flask:
     """Put the parts of a deployment behind the routes of `open_flask`."""
-    forwarded = Forwarded(app.wsgi_app, trusted_proxies=parts.settings.trusted_proxies)
+    repeated = Repeated(app.wsgi_app)
+    forwarded = Forwarded(repeated, trusted_proxies=parts.settings.trusted_proxies)
     logged = RequestLog(forwarded, observe=parts.observe)
     app.wsgi_app = logged  # type: ignore[method-assign]
     app.extensions[EXTENSION] = Context(
@@ -108,7 +110,7 @@ def install(app: Flask, parts: Parts) -> Flask:
         site=_site_of(parts.settings, parts.outside.clock),
         documents=Documents(
             client_metadata=parts.client_document,
-            jwks=lambda: parts.rings.platform().jwks(),
+            platform_keys=parts.rings.platform,
             readiness=parts.readiness,
             is_doctor=_is_doctor(parts),
         ),

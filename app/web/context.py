@@ -11,6 +11,7 @@ from flask import current_app
 from app.flows import UseCases
 from app.flows.readiness import Readiness
 from app.telemetry.events import Observer, ignore
+from app.tokens.keys import KeyRing
 
 from .brand import Brand
 from .languages.catalogues import Catalogues
@@ -25,7 +26,8 @@ class Documents:
 
     client_metadata: Callable[[str], Mapping[str, Any]]
     """From the path of the document to the document."""
-    jwks: Callable[[], Mapping[str, Any]]
+    platform_keys: Callable[[], KeyRing]
+    """The ring that is published now: the same object until a key changes."""
     readiness: Readiness
     is_doctor: Callable[[str], bool]
     """Tells whether a header was signed by the command `doctor` a moment ago."""

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from app.web.context import context, site
+from app.web.repeated import keep
 from app.web.security.access import access
 
 bp = Blueprint("well_known", __name__)
@@ -31,7 +32,10 @@ def client_metadata() -> Response:
 @access("document")
 def jwks() -> Response:
     """Serve the platform's public keys (RFC 7517); never the client's."""
-    return _document(context().documents.jwks())
+    keys = context().documents.platform_keys
+    ring = keys()
+    keep(lambda: keys() is ring)
+    return _document(ring.jwks())
 
 
 @bp.get("/.well-known/oauth-authorization-server")
