@@ -18,6 +18,7 @@ from app.flows.sessions.verify import Known
 from app.web import cookies, held_request
 from app.web.context import flows, site
 from app.web.errors import Failure, show_as_page, shows_failure
+from app.web.repeated import keep
 from app.web.requests import bearer_token
 from app.web.security.access import access, is_speculative
 from app.web.security.headers import policy_for_other_hosts
@@ -97,9 +98,16 @@ def _passed(known: Known) -> Response:
     fresh = _renewed(known)
     if fresh is not None:
         cookies.set_platform_token(response, fresh)
-    kept = 0 if fresh else int(known.fresh_for(site().clock()) - NGINX_ROUNDS_UP)
-    response.headers["X-Accel-Expires"] = str(max(0, kept))
+    again, clock = flows().verify.again, site().clock
+    seconds = 0 if fresh else _kept_by_nginx(known, clock())
+    response.headers["X-Accel-Expires"] = str(seconds)
+    keep(lambda: _kept_by_nginx(known, clock()) == seconds and again(known))
     return response
+
+
+def _kept_by_nginx(known: Known, now: float) -> int:
+    """Return the seconds for which nginx may keep the answer."""
+    return max(0, int(known.fresh_for(now) - NGINX_ROUNDS_UP))
 
 
 def _renewed(known: Known) -> str | None:
