@@ -101,7 +101,12 @@ def test_open_again_or_late_pushes_another_request_with_the_same_secret(
 
     destination = Destination(identifier="alice.test", native=login_id)
     assert starting.asked == [
-        {"destination": destination, "address": PHONE, "secret": LINK}
+        {
+            "destination": destination,
+            "address": PHONE,
+            "secret": LINK,
+            "ui_locales": "",
+        }
     ]
 
 
