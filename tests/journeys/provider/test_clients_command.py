@@ -243,7 +243,8 @@ def test_edit_replaces_what_it_names_and_nothing_else(service: Service) -> None:
         "trusted": False,
     }
     [(_, detail)] = events(service, "client_changed")
-    assert detail["fields"] == ["is_trusted", "redirect_uris", "allow"]
+    assert detail["fields"] == ["is_trusted", "redirect_uris"]
+    assert detail["allow"] == ["group:staff"]
 
 
 def test_edit_keeps_the_rules_of_add(service: Service) -> None:
@@ -394,8 +395,11 @@ def test_claims_with_the_handles_host_down_judges_an_old_handle_not(
 def test_deleting_an_account_takes_its_did_out_of_policies(
     service: Service, alice: str
 ) -> None:
-    adds(service, "--redirect-uri", CB, "--allow", alice, "--allow", "group:staff")
+    allow = ("--allow", alice, "--allow", "group:staff")
+    adds(service, "--redirect-uri", CB, *allow)
+    prints(service, "clients", "edit", "app", *allow)
 
     prints(service, "users", "delete", "alice", "--yes")
 
+    assert alice not in repr(service.rows("SELECT * FROM audit_events"))
     assert service.rows("SELECT who FROM provider_policies") == [("group:staff",)]
