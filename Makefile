@@ -84,6 +84,7 @@ e2e-install: $(TOOLS) ## what `make e2e`, `make soak` and `make lab` need: brows
 .PHONY: e2e
 e2e: e2e-install ## the service against the real reference PDS with a real browser
 	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
+	@$(BIN)/python -m pytest -q tests/proxies
 
 .PHONY: e2e-postgresql
 e2e-postgresql: e2e-install ## its sign-ins with two workers on PostgreSQL

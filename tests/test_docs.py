@@ -151,7 +151,7 @@ def test_the_page_about_calls_knows_every_error_of_a_call() -> None:
     }
 
 
-@pytest.mark.parametrize("proxy", ["nginx", "Caddy", "Traefik", "Envoy"])
+@pytest.mark.parametrize("proxy", ["nginx", "Caddy", "HAProxy", "Traefik", "Envoy"])
 def test_section_of_each_proxy_removes_headers_with_underscores(proxy: str) -> None:
     """Frameworks read `X_Auth_Request_User` as the header that names the person."""
     page = (ROOT / "docs/forward-auth.md").read_text(encoding="utf-8")
@@ -159,6 +159,7 @@ def test_section_of_each_proxy_removes_headers_with_underscores(proxy: str) -> N
     removes = {
         "nginx": "`underscores_in_headers on` is set: leave",
         "Caddy": "request_header -X_Auth_Request_*",
+        "HAProxy": "del-header X_Auth_Request_ -m beg",
         "Traefik": 'X_Auth_Request_User: ""',
         "Envoy": "REJECT_REQUEST",
     }
