@@ -182,11 +182,23 @@ CREATE TABLE IF NOT EXISTS sessions (
     expires_at       BIGINT NOT NULL,
     ended_at         BIGINT,
     -- Name of the native app that holds the session; NULL for a browser's.
-    app_name         TEXT
+    app_name         TEXT,
+    -- The app's refresh tokens: the name of their chain, the one that is good now, and
+    -- the secret that it replaced. All NULL for a browser's session.
+    refresh_chain_hash    TEXT,
+    refresh_hash          TEXT,
+    refresh_previous_hash TEXT,
+    -- The good one again, encrypted under the secret that it replaced, for an app that
+    -- lost its answer; the sweep clears it.
+    refresh_successor     TEXT,
+    refreshed_at          BIGINT
 );
 CREATE INDEX IF NOT EXISTS sessions_by_did ON sessions (did, oauth_session_id);
 CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at);
 CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (ended_at);
+CREATE INDEX IF NOT EXISTS sessions_by_refresh_chain ON sessions (refresh_chain_hash);
+CREATE INDEX IF NOT EXISTS sessions_with_successor
+    ON sessions (refreshed_at) WHERE refresh_successor IS NOT NULL;
 
 -- Logins that native apps wait for, each decided once in a browser.
 CREATE TABLE IF NOT EXISTS native_logins (

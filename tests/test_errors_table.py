@@ -28,6 +28,7 @@ CONTRACT: dict[str, set[int]] = {
     "access_denied": {400},
     "login_expired": {400, 404},
     "wrong_verifier": {403},
+    "invalid_grant": {400},
     "wrong_browser": {403},
     "issuer_mismatch": {403},
     "account_mismatch": {403},

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
-from app.flows.native.wait import NativeOutcome
+from app.flows.native.outcome import NativeOutcome
 from app.web.context import flows
 from app.web.requests import BodyInvalid, json_object, preferred_wait, text_of
 from app.web.security.access import access

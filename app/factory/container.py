@@ -53,6 +53,7 @@ from app.stores.people.invitations import SqlInvitations
 from app.stores.people.live_sessions import SqlLiveSessions
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.own_data import SqlOwnData
+from app.stores.people.refresh_chains import SqlRefreshChains
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
 from app.stores.provider.clients import SqlClients
@@ -119,6 +120,7 @@ class Stores:
     live_sessions: SqlLiveSessions
     native_logins: SqlNativeLogins
     native_login_events: SqlNativeLoginEvents
+    refresh_chains: SqlRefreshChains
     keys: SqlSigningKeys
     key_use: SqlKeyUse
     encrypted_rows: SqlEncryptedRows
@@ -273,6 +275,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         live_sessions=SqlLiveSessions(database),
         native_logins=SqlNativeLogins(database, cipher),
         native_login_events=SqlNativeLoginEvents(database, clock),
+        refresh_chains=SqlRefreshChains(database, clock),
         keys=SqlSigningKeys(database, cipher),
         key_use=SqlKeyUse(database),
         encrypted_rows=SqlEncryptedRows(database, cipher),

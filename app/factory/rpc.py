@@ -36,6 +36,7 @@ def open_rpc(
         certificate=_certificate(parts.settings),
         starting=use_cases.start_native,
         awaiting=use_cases.await_native,
+        refreshing=use_cases.refresh_app,
         checks=parts.readiness.checks,
         streams_per_address=parts.settings.native_streams_per_address,
         platform=parts.settings.platform_name,

@@ -18,6 +18,7 @@ from app.flows.login.scope_requests import Permissions
 from app.flows.login.start import LOGINS_AT_ONCE, StartLogin
 from app.flows.native.callback import HoldForApp
 from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
+from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.flows.people.admission import Admission
@@ -85,6 +86,16 @@ def open_use_cases(parts: Parts) -> UseCases:
     )
     ending = EndSession(
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
+    )
+    refresh_app = RefreshApp(
+        chains=stores.refresh_chains,
+        sessions=stores.sessions,
+        tokens=tokens,
+        ending=ending,
+        rates=limits,
+        token_lifetime=settings.token_lifetime,
+        clock=clock,
+        observe=observe,
     )
     admission = Admission(
         rule=settings.signup_allow,
@@ -242,6 +253,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             logins=stores.native_logins,
             sessions=stores.sessions,
             tokens=tokens,
+            refreshing=refresh_app,
             events=stores.native_login_events,
             streams=ConcurrencyLimit(
                 "streams",
@@ -255,6 +267,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             observe=observe,
             ending=ending_process,
         ),
+        refresh_app=refresh_app,
         call_pds=CallPds(
             refusals=refusals,
             identify=identify,

@@ -21,6 +21,7 @@ from app.blueprints import (
     logout,
     native_confirm,
     native_login,
+    native_refresh,
     result,
     signup,
 )
@@ -81,6 +82,7 @@ VIEWS = (
     users,
     xrpc,
     native_login,
+    native_refresh,
     native_confirm,
     well_known,
     brand,

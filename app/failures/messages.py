@@ -206,6 +206,24 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "Send the one whose code_challenge began the sign-in.",
         MY_ACCOUNT,
     ),
+    ("invalid_grant", ""): Row(
+        "This app has to sign in again",
+        "Its refresh_token is unknown here, or the session that it belongs to has "
+        "ended. Begin a new sign-in.",
+        MY_ACCOUNT,
+        "neutral",
+    ),
+    ("invalid_grant", "reused"): Row(
+        "This app was signed out for safety",
+        "A refresh_token was used again after another one had replaced it, so two "
+        "programs hold this session, and it has ended. Begin a new sign-in.",
+        MY_ACCOUNT,
+    ),
+    ("invalid_grant", "disabled"): Row(
+        "This account is closed here",
+        "The people who run {platform} have closed the account of this refresh_token.",
+        MY_ACCOUNT,
+    ),
     ("wrong_browser", ""): Row(
         "Continue in the browser where you started",
         "This sign-in began in another browser or app, or cookies are blocked here. "

@@ -76,6 +76,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.NativeLoginUnknown: Row("login_expired", 404, "native"),
     flow.NativeLoginClosed: Row("login_expired", 400, "native"),
     flow.VerifierMismatch: Row("wrong_verifier", 403),
+    flow.RefreshRefused: Row("invalid_grant", 400),
     flow.CallNotAllowed: Row("call_not_allowed", 403),
     flow.CursorInvalid: Row("invalid_request", 400, "cursor"),
     flow.CallMalformed: Row("invalid_request", 400, "call"),
@@ -127,6 +128,8 @@ def _variant(error: Exception) -> str:
     if getattr(error, "for_app", False):
         return "native"
     if isinstance(error, flow.TooManyRequests) and error.kind != "address":
+        return error.kind
+    if isinstance(error, flow.RefreshRefused):
         return error.kind
     if isinstance(error, atproto.SubjectMismatch) and destination_of(error).upgrades:
         return "upgrade"

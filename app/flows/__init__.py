@@ -15,6 +15,7 @@ from app.flows.callback.replay import ReplayCallback
 from app.flows.login.scope_requests import Permissions
 from app.flows.login.start import StartLogin
 from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
+from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.flows.people.admission import Admission
@@ -61,5 +62,6 @@ class UseCases:
     confirm_native: ConfirmNativeLogin
     deny_by_flow: DenyByFlow
     await_native: AwaitNativeLogin
+    refresh_app: RefreshApp
     permissions: Permissions
     call_pds: CallPds

@@ -22,6 +22,7 @@
     ├── NativeLoginUnknown   no native login has this secret
     ├── NativeLoginClosed      a native login that was decided already, or is too old
     ├── VerifierMismatch     the await lacks the verifier of its login's challenge
+    ├── RefreshRefused       a refresh token that is not good; `kind` may say why
     ├── CallNotAllowed       XRPC_ALLOW does not name it; `reason` says what is missing
     ├── CallMalformed        a call that could be read in two ways; `reason` says how
     ├── CallTooLarge         the body of a call is longer than its kind may be
@@ -188,6 +189,17 @@ class NativeLoginClosed(FlowError):
 
 class VerifierMismatch(FlowError):
     """The verifier is missing or wrong; nothing was consumed (RFC 7636 section 4.6)."""
+
+
+class RefreshRefused(FlowError):
+    """A refresh token that is not good (RFC 6749 section 5.2, `invalid_grant`).
+
+    `kind` is `reused` or `disabled` where the caller may know as much.
+    """
+
+    def __init__(self, reason: str, kind: str = "") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class CallNotAllowed(FlowError):

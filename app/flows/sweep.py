@@ -33,6 +33,7 @@ Kind = Literal[
     "ended_sessions",
     "expired_sessions",
     "native_logins",
+    "refresh_successors",
     "cache_entries",
     "audit_events",
     "username_holds",
@@ -123,6 +124,8 @@ class Swept:
     auth_requests: int
     sessions: int
     native_logins: int
+    refresh_successors: int
+    """Tokens that were kept encrypted for a lost answer, and that were cleared."""
     oauth_sessions: int
     cache_entries: int
     audit_events: int
@@ -208,6 +211,7 @@ class Sweep:
             sessions=drain("ended_sessions", tokens_gone)
             + drain("expired_sessions", tokens_gone),
             native_logins=drain("native_logins", now - DELIVERY_WINDOW),
+            refresh_successors=drain("refresh_successors", now - DELIVERY_WINDOW),
             cache_entries=drain("cache_entries", now),
             audit_events=drain("audit_events", now - self.audit_lifetime),
             username_holds=drain("username_holds", now),

@@ -85,6 +85,13 @@ NATIVE_LOGINS: Final = Instrument(
     labels=("outcome",),
     meaning="Logins of apps: `started`, `allowed`, `denied`, `delivered`.",
 )
+APP_REFRESHES: Final = Instrument(
+    kind="counter",
+    name="latchkey_app_refreshes_total",
+    labels=("result",),
+    meaning="Refresh tokens of apps: `rotated`, `repeated` (a lost answer), `refused`; "
+    "`reused` ones, which are refused too, ended a session.",
+)
 VERIFICATIONS: Final = Instrument(
     kind="counter",
     name="latchkey_verifications_total",
@@ -153,9 +160,9 @@ SWEPT_ROWS: Final = Instrument(
 
 COUNTED: Final = (
     *(SIGN_INS, TO_HOST, AT_HOST, CALLBACK, OUTGOING, OUTGOING_SECONDS),
-    *(NONCE_RETRIES, REFRESHES, NATIVE_LOGINS, VERIFICATIONS, XRPC_CALLS),
-    *(REFUSALS, FAILURES, REQUESTS, REQUEST_SECONDS, PLACES, CONNECTIONS),
-    *(SWEEPS, SWEPT_ROWS),
+    *(NONCE_RETRIES, REFRESHES, NATIVE_LOGINS, APP_REFRESHES, VERIFICATIONS),
+    *(XRPC_CALLS, REFUSALS, FAILURES, REQUESTS, REQUEST_SECONDS, PLACES),
+    *(CONNECTIONS, SWEEPS, SWEPT_ROWS),
 )
 """What processes count while they serve."""
 

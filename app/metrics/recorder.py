@@ -35,6 +35,7 @@ class Recorder:
             client.RefreshEnded: self._refresh_ended,
             service.SignInStep: self._sign_in_step,
             service.NativeLoginStep: self._native_login_step,
+            service.AppRefresh: self._app_refresh,
             service.TokenVerified: self._token_verified,
             service.CallEnded: self._call_ended,
             service.PlaceTaken: self._place_taken,
@@ -75,6 +76,9 @@ class Recorder:
 
     def _native_login_step(self, event: service.NativeLoginStep) -> None:
         self._count(of.NATIVE_LOGINS, event.outcome)
+
+    def _app_refresh(self, event: service.AppRefresh) -> None:
+        self._count(of.APP_REFRESHES, event.result)
 
     def _token_verified(self, event: service.TokenVerified) -> None:
         self._count(of.VERIFICATIONS, event.result)

@@ -43,6 +43,7 @@ BY_CODE = {
     "handle_not_found": StatusCode.NOT_FOUND,
     "account_not_found": StatusCode.NOT_FOUND,
     "login_expired": StatusCode.NOT_FOUND,
+    "invalid_grant": StatusCode.UNAUTHENTICATED,
     # The call was fine; the state of the account or of its server is not.
     "handle_mismatch": StatusCode.FAILED_PRECONDITION,
     "host_without_oauth": StatusCode.FAILED_PRECONDITION,

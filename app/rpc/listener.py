@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection as reflection_service
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from app.flows.login.start import LOGINS_AT_ONCE
+from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
 from app.telemetry.events import Observer, ignore
@@ -77,6 +78,7 @@ class Listener:
     certificate: Certificate | None
     starting: StartNativeLogin
     awaiting: AwaitNativeLogin
+    refreshing: RefreshApp
     checks: Mapping[str, Callable[[], None]]
     streams_per_address: int
     platform: str
@@ -153,6 +155,7 @@ class Listener:
         auth = AuthService(
             starting=self.starting,
             awaiting=self.awaiting,
+            refreshing=self.refreshing,
             starts=starts,
             looks=looks,
             platform=self.platform,

@@ -18,8 +18,10 @@ from typing import TypeVar
 from grpc_reflection.v1alpha.reflection import aio
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
+from app.flows.native.outcome import NativeOutcome
+from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
-from app.flows.native.wait import AwaitNativeLogin, NativeOutcome
+from app.flows.native.wait import AwaitNativeLogin
 from app.telemetry.events import Observer, ignore
 from app.wire.latchkey.v1 import auth_pb2 as wire
 
@@ -39,6 +41,7 @@ class AuthService:
 
     starting: StartNativeLogin
     awaiting: AwaitNativeLogin
+    refreshing: RefreshApp
     starts: Executor
     looks: Executor
     platform: str
@@ -80,6 +83,15 @@ class AuthService:
                 await self._acknowledge(request)
             else:
                 await self._follow(request, context)
+
+    async def RefreshToken(  # noqa: N802 - the .proto's name
+        self, request: wire.RefreshTokenRequest, context: Context
+    ) -> wire.Completed:
+        """Renew an app's token; its refresh token is replaced."""
+        async with self._answering(context, "RefreshToken"):
+            address = address_of(context)
+            renew = partial(self.refreshing, request.refresh_token, address=address)
+            return completed_of(await _on(self.looks, renew))
 
     def _answering(
         self, context: Context, method: str
@@ -172,14 +184,20 @@ def event_of(outcome: NativeOutcome) -> wire.AwaitLoginResponse:
         case "expired":
             return wire.AwaitLoginResponse(expired=wire.Expired())
         case "completed":
-            completed = wire.Completed(
-                token=outcome.token,
-                did=outcome.did,
-                handle=outcome.handle or "",
-                username=outcome.username,
-                expires_in=outcome.expires_in,
-            )
-            return wire.AwaitLoginResponse(completed=completed)
+            return wire.AwaitLoginResponse(completed=completed_of(outcome))
+
+
+def completed_of(outcome: NativeOutcome) -> wire.Completed:
+    """Return the tokens of a session, and whose they are."""
+    return wire.Completed(
+        token=outcome.token,
+        did=outcome.did,
+        handle=outcome.handle or "",
+        username=outcome.username,
+        expires_in=outcome.expires_in,
+        refresh_token=outcome.refresh_token,
+        refresh_expires_in=outcome.refresh_expires_in,
+    )
 
 
 async def _on(threads: Executor, work: Callable[[], Result]) -> Result:

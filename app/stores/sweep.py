@@ -51,9 +51,18 @@ _SERVICE_EVENTS: Final = text("""
         SELECT seq FROM service_events
         WHERE created_at <= :before ORDER BY seq LIMIT :limit)
 """)
+CLEAR: Final = text("""
+    UPDATE sessions SET refresh_successor = NULL WHERE sid IN (
+        SELECT sid FROM sessions
+        WHERE refresh_successor IS NOT NULL AND refreshed_at <= :before
+        ORDER BY refreshed_at LIMIT :limit)
+""")
+"""Clears successors of refresh tokens after their grace; their sessions stay."""
+
 DELETE: Final[dict[Kind, TextClause]] = {
     **{kind: _delete(*rows) for kind, rows in _ROWS.items()},
     "service_events": _SERVICE_EVENTS,
+    "refresh_successors": CLEAR,
 }
 UNUSED: Final = """
     NOT EXISTS (

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from app.atproto.events import ignore
 
 __all__ = [
+    "AppRefresh",
     "CallEnded",
     "ConnectionsUsed",
     "FailureAnswered",
@@ -48,6 +49,13 @@ class NativeLoginStep:
     """An app's login went a step further."""
 
     outcome: Literal["started", "allowed", "denied", "delivered"]
+
+
+@dataclass(frozen=True, slots=True)
+class AppRefresh:
+    """An app sent its refresh token; `reused` ended its session."""
+
+    result: Literal["rotated", "repeated", "reused", "refused"]
 
 
 @dataclass(frozen=True, slots=True)

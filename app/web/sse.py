@@ -15,7 +15,8 @@ from threading import Event
 from typing import Final
 
 from app.flows.errors import FlowError
-from app.flows.native.wait import AwaitNativeLogin, NativeOutcome
+from app.flows.native.outcome import NativeOutcome
+from app.flows.native.wait import AwaitNativeLogin
 from app.tokens.errors import TokenError
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from app.atproto.client import Completed, Revocation
+from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.oauth.authorization import Authorization
 from app.flows.errors import UsernameTaken
+from app.flows.sessions.rotation import RefreshChain, chain_of
 
 
 @dataclass
@@ -249,3 +251,43 @@ class NoLimit:
     def hit_all(self, kind, counted):
         for key, times in counted:
             self.hit(kind, key, times=times)
+
+
+@dataclass
+class MemoryRefreshChains:
+    """Refresh chains by session, each with its current token in clear."""
+
+    rows: dict = field(default_factory=dict)
+    names: dict = field(default_factory=dict)
+
+    def begin(self, sid, token, *, opener, now):
+        if sid not in self.rows:
+            self.names[chain_of(token)] = sid
+            self.rows[sid] = self._chain(sid, token, opener, now)
+
+    def first(self, sid, *, opener):
+        chain = self.rows[sid]
+        return chain.successor if chain.previous == sha256_hex(opener) else None
+
+    def find(self, token):
+        return self.rows.get(self.names.get(chain_of(token)))
+
+    def rotate(self, token, successor, *, now):
+        chain = self.find(token)
+        if chain.current != sha256_hex(token):
+            return False
+        self.rows[chain.sid] = self._chain(chain.sid, successor, token, now)
+        return True
+
+    def successor(self, chain, token):
+        assert chain.previous == sha256_hex(token)
+        return chain.successor
+
+    def _chain(self, sid, token, opener, now):
+        return RefreshChain(
+            sid=sid,
+            current=sha256_hex(token),
+            previous=sha256_hex(opener),
+            rotated_at=int(now),
+            successor=token,
+        )

@@ -67,12 +67,15 @@ def test_stream_of_a_native_login_sends_pending_then_completed(
     [completed] = rest
     assert (completed.name, completed.id) == ("completed", "completed")
     token = completed.body.pop("token")
+    refresh_token = completed.body.pop("refresh_token")
+    assert refresh_token == app.asks().json()["refresh_token"]
     assert completed.body == {
         "status": "completed",
         "did": app.uses(token).json()["did"],
         "handle": ALICE,
         "username": "alice",
         "expires_in": 24 * 3600,
+        "refresh_expires_in": 30 * 24 * 3600,
     }
 
 
@@ -430,7 +433,8 @@ def test_database_holds_no_token_of_a_native_login(
 ) -> None:
     app.starts(ALICE)
     confirms(alice, app)
-    token = app.token()
+    completed = app.asks().json()
+    token, refresh_token = completed["token"], completed["refresh_token"]
 
     path = service.settings.database_url.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path)) as connection:
@@ -438,7 +442,13 @@ def test_database_holds_no_token_of_a_native_login(
 
     link_secret = urlsplit(app.link).query.partition("=")[2]
     assert app.code in dump
-    for secret in (token, token.rpartition(".")[2], app.secret, link_secret):
+    for secret in (
+        token,
+        token.rpartition(".")[2],
+        app.secret,
+        link_secret,
+        refresh_token,
+    ):
         assert secret not in dump
 
 

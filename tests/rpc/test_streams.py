@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import grpc
 import pytest
 
-from app.flows.native.wait import NativeOutcome
+from app.flows.native.outcome import NativeOutcome
 from app.rpc.listener import LOOKS
 from app.rpc.service import AuthService
 from app.wire.latchkey.v1 import auth_pb2
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
+    from app.flows.native.refresh import RefreshApp
     from app.flows.native.start import StartNativeLogin
     from app.flows.native.wait import AwaitNativeLogin
     from tests.fakes.network import Sent
@@ -106,6 +107,7 @@ def test_caller_that_cancels_during_a_wake_up_frees_its_place():
         service = AuthService(
             starting=cast("StartNativeLogin", None),
             awaiting=cast("AwaitNativeLogin", SimpleNamespace(is_ending=False)),
+            refreshing=cast("RefreshApp", None),
             starts=cast("Executor", None),
             looks=cast("Executor", None),
             platform="",

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import text
 
@@ -22,6 +22,9 @@ from app.atproto.syntax.grammar import Did
 from app.flows.errors import InvitationEnded, UsernameTaken
 from app.flows.keys.change import ChangeRing
 from app.flows.keys.prepare import PrepareKeys
+from app.flows.native.refresh import RefreshApp
+from app.flows.sessions.logout import EndSession
+from app.flows.sessions.session import SignedIn
 from app.flows.sweep import Sweep, Swept
 from app.stores.encryption import Cipher
 from app.stores.keys import SqlSigningKeys
@@ -33,15 +36,22 @@ from app.stores.logins.native_logins import SqlNativeLogins
 from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.oauth_sessions import SqlSessionStore
+from app.stores.people.refresh_chains import SqlRefreshChains
+from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
 from app.stores.services.events import NewEvent, SqlServiceEvents, append
 from app.stores.sql.database import Database, open_database
 from app.stores.sweep import SqlExpired
 from tests.fakes.clock import NOON, FakeClock
+from tests.flows.memory import NoLimit
 from tests.stores.samples import ALICE, user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from app.atproto.client import OAuthClient
+    from app.flows.ports import Session
+    from app.flows.sessions.session import IssueToken
 
 SECRET_KEY = bytes(range(32))
 TIMEOUT = 60.0
@@ -199,6 +209,36 @@ def await_all(database: Database, login_ids: Sequence[str]) -> list[str]:
     changes = SqlNativeLoginEvents(database, lambda: NOON)
     native_login_events.POLL = 2 * TIMEOUT  # the watcher hears of each, or of none
     return [one for one in login_ids if not _is_woken(logins, changes, one)]
+
+
+def refresh_all(database: Database, tokens: Sequence[str]) -> list[str | None]:
+    """Refresh one chain after the other; return the successors."""
+
+    class Tokens:
+        def account(self, session: Session) -> SignedIn:
+            return SignedIn(session=session, user=user(), token=None)
+
+        def issue(self, session: Session) -> SignedIn:
+            return SignedIn(session=session, user=user(), token="token")
+
+    clock = FakeClock(NOON)
+    sessions = SqlSessions(database, clock)
+    ending = EndSession(
+        client=cast("OAuthClient", None),
+        sessions=sessions,
+        audit=SqlAudit(database),
+        clock=clock,
+    )
+    refreshing = RefreshApp(
+        chains=SqlRefreshChains(database, clock),
+        sessions=sessions,
+        tokens=cast("IssueToken", Tokens()),
+        ending=ending,
+        rates=NoLimit(),
+        token_lifetime=3600,
+        clock=clock,
+    )
+    return [refreshing(token, address="").refresh_token for token in tokens]
 
 
 def _is_woken(logins: Any, changes: Any, login_id: str) -> bool:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 
 from app.flows.errors import StorageFailed
-from app.flows.native.wait import NativeOutcome
+from app.flows.native.outcome import NativeOutcome
 from app.tokens.errors import SigningKeyMissing
 from app.web.sse import COMMENT, RETRY, Awaiting
 

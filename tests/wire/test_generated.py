@@ -79,7 +79,10 @@ def test_the_interface_is_the_one_that_apps_were_built_against():
             "handle": 3,
             "username": 4,
             "expires_in": 5,
+            "refresh_token": 6,
+            "refresh_expires_in": 7,
         },
+        "RefreshTokenRequest": {"refresh_token": 1},
         "Denied": {},
         "Expired": {},
     }

@@ -13,10 +13,8 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.atproto.syntax.grammar import Did, Handle
 from app.flows.errors import NativeLoginUnknown, VerifierMismatch
 from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.limits.networks import network_of
@@ -26,45 +24,14 @@ from app.telemetry.context import bind
 from app.telemetry.events import NativeLoginStep, Observer, ignore
 
 from .app_identity import is_proof
+from .outcome import EXPIRED, NativeOutcome, completed
+from .refresh import RefreshApp
 
 log = logging.getLogger(__name__)
-
-NativeStatus = Literal["pending", "completed", "denied", "expired"]
 
 DELIVERY_WINDOW = 300
 """Seconds after the decision in which the app may fetch its token, several times if a
 connection breaks or the app restarts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NativeOutcome:
-    """How a native login stands.
-
-    `expires_in` is in seconds: of the token when completed, of the login while pending.
-    """
-
-    status: NativeStatus
-    token: str | None = field(default=None, repr=False)
-    did: Did | None = None
-    handle: Handle | None = None
-    username: str | None = None
-    expires_in: int | None = None
-
-    def document(self) -> dict[str, object]:
-        """Return the JSON object of the HTTP interface."""
-        if self.status != "completed":
-            return {"status": self.status}
-        return {
-            "status": self.status,
-            "token": self.token,
-            "did": self.did,
-            "handle": self.handle,
-            "username": self.username,
-            "expires_in": self.expires_in,
-        }
-
-
-EXPIRED = NativeOutcome(status="expired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +45,7 @@ class AwaitNativeLogin:
     logins: NativeLogins
     sessions: Sessions
     tokens: IssueToken
+    refreshing: RefreshApp
     events: NativeLoginEvents
     streams: ConcurrencyLimit
     token_lifetime: int
@@ -135,7 +103,7 @@ class AwaitNativeLogin:
             case "denied":
                 return NativeOutcome(status="denied")
             case "completed":
-                return self._delivery(login, now)
+                return self._delivery(login, await_secret, now)
             case "pending" if login.is_open(now):
                 remaining = math.ceil(login.expires_at - now)
                 return NativeOutcome(status="pending", expires_in=remaining)
@@ -164,7 +132,9 @@ class AwaitNativeLogin:
             raise VerifierMismatch("the verifier does not match the challenge")
         return login
 
-    def _delivery(self, login: NativeLogin, now: float) -> NativeOutcome:
+    def _delivery(
+        self, login: NativeLogin, await_secret: str, now: float
+    ) -> NativeOutcome:
         if login.acknowledged_at is not None or login.decided_at is None:
             return EXPIRED
         if login.sid is None or now >= login.decided_at + DELIVERY_WINDOW:
@@ -172,14 +142,12 @@ class AwaitNativeLogin:
         session = self.sessions.get(login.sid)
         if session is None:
             return EXPIRED
-        signed_in = self.tokens.issue(session)
-        if signed_in.user is None or signed_in.token is None:
+        refresh_token = self.refreshing.first(session, await_secret)
+        if refresh_token is None:  # the app has used it, so it has its token
             return EXPIRED
-        return NativeOutcome(
-            status="completed",
-            token=signed_in.token,
-            did=signed_in.user.did,
-            handle=signed_in.user.handle,
-            username=signed_in.user.username,
+        return completed(
+            self.tokens.issue(session),
+            refresh_token=refresh_token,
             expires_in=self.token_lifetime,
+            now=now,
         )

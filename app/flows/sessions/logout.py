@@ -51,6 +51,10 @@ class EndSession:
             return None
         return self._revoke(session, Deadline.after(budget))
 
+    def end_here(self, session: Session, *, reason: str) -> None:
+        """End the session without asking its host; the next sweep revokes its grant."""
+        self._close(session.did, session.sid, reason=reason)
+
     def end_all(self, sessions: Collection[Session], **detail: object) -> int:
         """End several sessions, first all of them here, and return how many were live.
 

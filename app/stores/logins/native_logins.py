@@ -73,6 +73,12 @@ ACKNOWLEDGE = text("""
     WHERE login_id = :login_id AND status = 'completed' AND acknowledged_at IS NULL
 """)
 
+CLEAR_SUCCESSOR = text("""
+    UPDATE sessions SET refresh_successor = NULL
+    WHERE refresh_previous_hash = :login_id
+      AND sid = (SELECT sid FROM native_logins WHERE login_id = :login_id)
+""")
+
 
 class SqlNativeLogins:
     """Native logins in a table."""
@@ -130,9 +136,12 @@ class SqlNativeLogins:
     def acknowledge(self, login_id: str, now: float) -> bool:
         """Note that the app has its token; True once, and only after `complete`."""
         with self._database.write() as connection:
-            return _updates_one(
+            is_first = _updates_one(
                 connection, ACKNOWLEDGE, login_id=login_id, now=int(now)
             )
+            if is_first:  # its refresh token is not handed out again either
+                connection.execute(CLEAR_SUCCESSOR, {"login_id": login_id})
+            return is_first
 
     def _found(self, statement: TextualSelect, key: str) -> NativeLogin | None:
         with self._database.read() as connection:

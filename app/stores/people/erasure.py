@@ -56,7 +56,9 @@ BY_DID = (
         UPDATE sessions SET
             did = :mark, handle = NULL, device = '', app_name = NULL,
             oauth_session_id = NULL, granted_scope = NULL, destination = NULL,
-            pending_for = NULL, ended_at = COALESCE(ended_at, :now)
+            pending_for = NULL, refresh_chain_hash = NULL, refresh_hash = NULL,
+            refresh_previous_hash = NULL, refresh_successor = NULL,
+            ended_at = COALESCE(ended_at, :now)
         WHERE did = :did
     """),
     text("DELETE FROM group_members WHERE did = :did"),

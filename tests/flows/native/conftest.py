@@ -10,9 +10,12 @@ from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import AccountDisabled
 from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.login.start import LoginStarted
+from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
+from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import SignedIn
+from tests.flows.memory import MemoryAudit, MemoryRefreshChains, NoLimit
 from tests.stores.samples import session, user
 
 HOME = "https://auth.platform.cafe"
@@ -42,6 +45,11 @@ class FakeTokens:
     minted: int = 0
     disabled: bool = False
 
+    def account(self, session):
+        if self.disabled:
+            raise AccountDisabled(session.did)
+        return SignedIn(session=session, user=user(), token=None)
+
     def issue(self, session):
         if self.disabled:
             raise AccountDisabled(session.did)
@@ -55,6 +63,9 @@ class FakeSessions:
 
     def get(self, sid):
         return self.live.get(sid)
+
+    def end(self, sid, now):
+        return self.live.pop(sid, None) is not None
 
 
 @pytest.fixture
@@ -73,6 +84,31 @@ def sessions():
 
 
 @pytest.fixture
+def chains():
+    return MemoryRefreshChains()
+
+
+@pytest.fixture
+def limits():
+    return NoLimit()
+
+
+@pytest.fixture
+def refreshing(chains, sessions, tokens, limits, clock):
+    return RefreshApp(
+        chains=chains,
+        sessions=sessions,
+        tokens=tokens,
+        ending=EndSession(
+            client=None, sessions=sessions, audit=MemoryAudit(), clock=clock
+        ),
+        rates=limits,
+        token_lifetime=86_400,
+        clock=clock,
+    )
+
+
+@pytest.fixture
 def app_starts(logins, starting, clock):
     return StartNativeLogin(
         logins=logins, starting=starting, public_url=HOME, clock=clock
@@ -80,11 +116,12 @@ def app_starts(logins, starting, clock):
 
 
 @pytest.fixture
-def app_waits(logins, sessions, tokens, clock):
+def app_waits(logins, sessions, tokens, refreshing, clock):
     return AwaitNativeLogin(
         logins=logins,
         sessions=sessions,
         tokens=tokens,
+        refreshing=refreshing,
         events=None,
         streams=ConcurrencyLimit("streams", per_key=1, retry_after=30),
         token_lifetime=86_400,

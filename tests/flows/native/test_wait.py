@@ -15,8 +15,9 @@ from app.flows.errors import (
     TooManyRequests,
     VerifierMismatch,
 )
+from app.flows.native.outcome import NativeOutcome
 from app.flows.native.start import NATIVE_LOGIN_LIFETIME
-from app.flows.native.wait import DELIVERY_WINDOW, NativeOutcome
+from app.flows.native.wait import DELIVERY_WINDOW
 from tests.stores.samples import user
 
 PHONE = "203.0.113.7"
@@ -49,6 +50,8 @@ def test_look_after_allow_returns_token_and_account(app_waits, allowed):
         handle="alice.test",
         username="alice",
         expires_in=86_400,
+        refresh_token=outcome.refresh_token,
+        refresh_expires_in=outcome.refresh_expires_in,
     )
     assert "token-1" not in repr(outcome)
 

@@ -135,6 +135,11 @@ COLUMNS = (
     ("oauth_sessions", "retry_at", "BIGINT"),
     ("oauth_sessions", "requested_scope", "TEXT"),
     ("sessions", "pending_for", "TEXT"),
+    ("sessions", "refresh_chain_hash", "TEXT"),
+    ("sessions", "refresh_hash", "TEXT"),
+    ("sessions", "refresh_previous_hash", "TEXT"),
+    ("sessions", "refresh_successor", "TEXT"),
+    ("sessions", "refreshed_at", "BIGINT"),
     ("users", "username_changed_at", "BIGINT"),
 )
 INDEXES = (
@@ -149,6 +154,11 @@ INDEXES = (
     ("oauth_sessions_by_pds", "oauth_sessions (pds)"),
     ("service_events_by_creation", "service_events (created_at)"),
     ("service_events_by_did", "service_events (did)"),
+    ("sessions_by_refresh_chain", "sessions (refresh_chain_hash)"),
+    (
+        "sessions_with_successor",
+        "sessions (refreshed_at) WHERE refresh_successor IS NOT NULL",
+    ),
     ("username_holds_by_expiry", "username_holds (expires_at)"),
     ("users_by_handle", "users (handle)"),
 )

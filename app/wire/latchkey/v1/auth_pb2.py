@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16latchkey/v1/auth.proto\x12\x0blatchkey.v1\"T\n\x14InitiateLoginRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08\x61pp_name\x18\x02 \x01(\t\x12\x16\n\x0e\x63ode_challenge\x18\x03 \x01(\t\"e\n\x15InitiateLoginResponse\x12\x11\n\toauth_url\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x11\n\tuser_code\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\x03\"U\n\x11\x41waitLoginRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x15\n\rcode_verifier\x18\x02 \x01(\t\x12\x15\n\rlast_event_id\x18\x03 \x01(\t\"\xc5\x01\n\x12\x41waitLoginResponse\x12\'\n\x07pending\x18\x01 \x01(\x0b\x32\x14.latchkey.v1.PendingH\x00\x12+\n\tcompleted\x18\x02 \x01(\x0b\x32\x16.latchkey.v1.CompletedH\x00\x12%\n\x06\x64\x65nied\x18\x03 \x01(\x0b\x32\x13.latchkey.v1.DeniedH\x00\x12\'\n\x07\x65xpired\x18\x04 \x01(\x0b\x32\x14.latchkey.v1.ExpiredH\x00\x42\t\n\x07outcome\"\t\n\x07Pending\"]\n\tCompleted\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03\x64id\x18\x02 \x01(\t\x12\x0e\n\x06handle\x18\x03 \x01(\t\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x12\n\nexpires_in\x18\x05 \x01(\x03\"\x08\n\x06\x44\x65nied\"\t\n\x07\x45xpired2\xb6\x01\n\x0b\x41uthService\x12V\n\rInitiateLogin\x12!.latchkey.v1.InitiateLoginRequest\x1a\".latchkey.v1.InitiateLoginResponse\x12O\n\nAwaitLogin\x12\x1e.latchkey.v1.AwaitLoginRequest\x1a\x1f.latchkey.v1.AwaitLoginResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16latchkey/v1/auth.proto\x12\x0blatchkey.v1\"T\n\x14InitiateLoginRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08\x61pp_name\x18\x02 \x01(\t\x12\x16\n\x0e\x63ode_challenge\x18\x03 \x01(\t\"e\n\x15InitiateLoginResponse\x12\x11\n\toauth_url\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x11\n\tuser_code\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\x03\"U\n\x11\x41waitLoginRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x15\n\rcode_verifier\x18\x02 \x01(\t\x12\x15\n\rlast_event_id\x18\x03 \x01(\t\"\xc5\x01\n\x12\x41waitLoginResponse\x12\'\n\x07pending\x18\x01 \x01(\x0b\x32\x14.latchkey.v1.PendingH\x00\x12+\n\tcompleted\x18\x02 \x01(\x0b\x32\x16.latchkey.v1.CompletedH\x00\x12%\n\x06\x64\x65nied\x18\x03 \x01(\x0b\x32\x13.latchkey.v1.DeniedH\x00\x12\'\n\x07\x65xpired\x18\x04 \x01(\x0b\x32\x14.latchkey.v1.ExpiredH\x00\x42\t\n\x07outcome\"\t\n\x07Pending\"\x90\x01\n\tCompleted\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03\x64id\x18\x02 \x01(\t\x12\x0e\n\x06handle\x18\x03 \x01(\t\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x12\n\nexpires_in\x18\x05 \x01(\x03\x12\x15\n\rrefresh_token\x18\x06 \x01(\t\x12\x1a\n\x12refresh_expires_in\x18\x07 \x01(\x03\",\n\x13RefreshTokenRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"\x08\n\x06\x44\x65nied\"\t\n\x07\x45xpired2\x80\x02\n\x0b\x41uthService\x12V\n\rInitiateLogin\x12!.latchkey.v1.InitiateLoginRequest\x1a\".latchkey.v1.InitiateLoginResponse\x12O\n\nAwaitLogin\x12\x1e.latchkey.v1.AwaitLoginRequest\x1a\x1f.latchkey.v1.AwaitLoginResponse0\x01\x12H\n\x0cRefreshToken\x12 .latchkey.v1.RefreshTokenRequest\x1a\x16.latchkey.v1.Completedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,12 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AWAITLOGINRESPONSE']._serialized_end=513
   _globals['_PENDING']._serialized_start=515
   _globals['_PENDING']._serialized_end=524
-  _globals['_COMPLETED']._serialized_start=526
-  _globals['_COMPLETED']._serialized_end=619
-  _globals['_DENIED']._serialized_start=621
-  _globals['_DENIED']._serialized_end=629
-  _globals['_EXPIRED']._serialized_start=631
-  _globals['_EXPIRED']._serialized_end=640
-  _globals['_AUTHSERVICE']._serialized_start=643
-  _globals['_AUTHSERVICE']._serialized_end=825
+  _globals['_COMPLETED']._serialized_start=527
+  _globals['_COMPLETED']._serialized_end=671
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=673
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=717
+  _globals['_DENIED']._serialized_start=719
+  _globals['_DENIED']._serialized_end=727
+  _globals['_EXPIRED']._serialized_start=729
+  _globals['_EXPIRED']._serialized_end=738
+  _globals['_AUTHSERVICE']._serialized_start=741
+  _globals['_AUTHSERVICE']._serialized_end=997
 # @@protoc_insertion_point(module_scope)

@@ -54,18 +54,28 @@ class Pending(_message.Message):
     def __init__(self) -> None: ...
 
 class Completed(_message.Message):
-    __slots__ = ("token", "did", "handle", "username", "expires_in")
+    __slots__ = ("token", "did", "handle", "username", "expires_in", "refresh_token", "refresh_expires_in")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     DID_FIELD_NUMBER: _ClassVar[int]
     HANDLE_FIELD_NUMBER: _ClassVar[int]
     USERNAME_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_IN_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_EXPIRES_IN_FIELD_NUMBER: _ClassVar[int]
     token: str
     did: str
     handle: str
     username: str
     expires_in: int
-    def __init__(self, token: _Optional[str] = ..., did: _Optional[str] = ..., handle: _Optional[str] = ..., username: _Optional[str] = ..., expires_in: _Optional[int] = ...) -> None: ...
+    refresh_token: str
+    refresh_expires_in: int
+    def __init__(self, token: _Optional[str] = ..., did: _Optional[str] = ..., handle: _Optional[str] = ..., username: _Optional[str] = ..., expires_in: _Optional[int] = ..., refresh_token: _Optional[str] = ..., refresh_expires_in: _Optional[int] = ...) -> None: ...
+
+class RefreshTokenRequest(_message.Message):
+    __slots__ = ("refresh_token",)
+    REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    refresh_token: str
+    def __init__(self, refresh_token: _Optional[str] = ...) -> None: ...
 
 class Denied(_message.Message):
     __slots__ = ()

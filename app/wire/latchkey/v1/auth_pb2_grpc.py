@@ -45,6 +45,11 @@ class AuthServiceStub:
                 request_serializer=latchkey_dot_v1_dot_auth__pb2.AwaitLoginRequest.SerializeToString,
                 response_deserializer=latchkey_dot_v1_dot_auth__pb2.AwaitLoginResponse.FromString,
                 _registered_method=True)
+        self.RefreshToken = channel.unary_unary(
+                '/latchkey.v1.AuthService/RefreshToken',
+                request_serializer=latchkey_dot_v1_dot_auth__pb2.RefreshTokenRequest.SerializeToString,
+                response_deserializer=latchkey_dot_v1_dot_auth__pb2.Completed.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -80,6 +85,20 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefreshToken(self, request, context):
+        """RefreshToken renews the platform's token without the person. The refresh_token of the
+        answer replaces the one that was sent: keep it before it is used. For 60 seconds the
+        replaced one gets the same answer again, as long as its successor was not used, so an
+        answer that was lost may be asked for again, by any number of calls.
+
+        UNAUTHENTICATED: invalid_grant; start again with InitiateLogin. A replaced token that
+        comes later ends the session.
+        RESOURCE_EXHAUSTED: too many calls; `retry-after` says for how long.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +111,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.AwaitLogin,
                     request_deserializer=latchkey_dot_v1_dot_auth__pb2.AwaitLoginRequest.FromString,
                     response_serializer=latchkey_dot_v1_dot_auth__pb2.AwaitLoginResponse.SerializeToString,
+            ),
+            'RefreshToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefreshToken,
+                    request_deserializer=latchkey_dot_v1_dot_auth__pb2.RefreshTokenRequest.FromString,
+                    response_serializer=latchkey_dot_v1_dot_auth__pb2.Completed.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -149,6 +173,33 @@ class AuthService:
             '/latchkey.v1.AuthService/AwaitLogin',
             latchkey_dot_v1_dot_auth__pb2.AwaitLoginRequest.SerializeToString,
             latchkey_dot_v1_dot_auth__pb2.AwaitLoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefreshToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latchkey.v1.AuthService/RefreshToken',
+            latchkey_dot_v1_dot_auth__pb2.RefreshTokenRequest.SerializeToString,
+            latchkey_dot_v1_dot_auth__pb2.Completed.FromString,
             options,
             channel_credentials,
             insecure,

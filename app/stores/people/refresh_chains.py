@@ -1,0 +1,128 @@
+"""Refresh tokens of apps: columns of their session, so that they end with it.
+
+Stored are SHA-256 hashes of the chain's name, of the token that is good now and of the
+secret that it replaced. The good one is also kept encrypted under that replaced secret,
+of which the database has only the hash, so that a lost answer can be repeated. Each
+step is one UPDATE that names the token it replaces.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+
+from app.atproto.crypto.encoding import sha256_hex
+from app.flows.sessions.rotation import RefreshChain, chain_of
+from app.stores.encryption import Cipher, aad_of
+from app.stores.sql.records import fetching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import TextualSelect
+
+    from app.flows.native.refresh import RefreshChains
+    from app.stores.sql.database import Database
+
+COLUMN: Final = "refresh_successor"
+
+COLUMNS: Final = (
+    *("sid", "refresh_hash", "refresh_previous_hash", "refreshed_at"),
+    COLUMN,
+)
+LIVE: Final = "ended_at IS NULL AND expires_at > :now"
+SELECT: Final = "SELECT {columns} FROM sessions"
+BY_CHAIN = fetching(COLUMNS, f"{SELECT} WHERE refresh_chain_hash = :key AND {LIVE}")
+BY_SID = fetching(COLUMNS, f"{SELECT} WHERE sid = :key AND {LIVE}")
+BEGIN = text(f"""
+    UPDATE sessions
+    SET refresh_chain_hash = :chain, refresh_hash = :successor_hash,
+        refresh_previous_hash = :opener_hash, refresh_successor = :sealed,
+        refreshed_at = :now
+    WHERE sid = :sid AND refresh_chain_hash IS NULL AND {LIVE}
+""")  # noqa: S608 - our names
+ROTATE = text(f"""
+    UPDATE sessions
+    SET refresh_hash = :successor_hash, refresh_previous_hash = :opener_hash,
+        refresh_successor = :sealed, refreshed_at = :now,
+        seen_at = CASE WHEN seen_at < :now THEN :now ELSE seen_at END
+    WHERE refresh_chain_hash = :chain AND refresh_hash = :opener_hash AND {LIVE}
+""")  # noqa: S608 - our names
+
+
+class SqlRefreshChains:
+    """Refresh chains in the table of sessions."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def begin(self, sid: str, token: str, *, opener: str, now: float) -> None:
+        """Begin the chain of a live session, unless it has one."""
+        row = {**_row(token, opener=opener, now=now), "sid": sid}
+        with self._database.write() as connection:
+            connection.execute(BEGIN, row)
+
+    def first(self, sid: str, *, opener: str) -> str | None:
+        """Return the first token of a session's chain; None once it was used."""
+        chain = self._found(BY_SID, sid)
+        if chain is None or chain.previous != sha256_hex(opener):
+            return None
+        return None if chain.successor is None else self.successor(chain, opener)
+
+    def find(self, token: str) -> RefreshChain | None:
+        """Return the chain of a live session that a token names."""
+        return self._found(BY_CHAIN, _chain_hash(token))
+
+    def rotate(self, token: str, successor: str, *, now: float) -> bool:
+        """Replace the current token; True for the one caller that replaced it."""
+        row = _row(successor, opener=token, now=now)
+        with self._database.write() as connection:
+            return connection.execute(ROTATE, row).rowcount == 1
+
+    def successor(self, chain: RefreshChain, token: str) -> str:
+        """Return what is stored encrypted under the token. Raises DecryptionFailed."""
+        sealed, aad = chain.successor or "", _aad(chain.previous)
+        return Cipher(token.encode()).decrypt(sealed, aad=aad).decode()
+
+    def _found(self, statement: TextualSelect, key: str) -> RefreshChain | None:
+        wanted = {"key": key, "now": int(self._clock())}
+        with self._database.quick_read() as connection:
+            row = connection.execute(statement, wanted).mappings().one_or_none()
+        if row is None or row["refresh_hash"] is None:
+            return None
+        return RefreshChain(
+            sid=row["sid"],
+            current=row["refresh_hash"],
+            previous=row["refresh_previous_hash"],
+            rotated_at=row["refreshed_at"],
+            successor=row[COLUMN],
+        )
+
+
+def _row(successor: str, *, opener: str, now: float) -> dict[str, Any]:
+    """Return the values of a rotation: `opener` is the secret that is replaced."""
+    opener_hash = sha256_hex(opener)
+    cipher = Cipher(opener.encode())
+    return {
+        "chain": _chain_hash(successor),
+        "successor_hash": sha256_hex(successor),
+        "opener_hash": opener_hash,
+        "sealed": cipher.encrypt(successor, aad=_aad(opener_hash)),
+        "now": int(now),
+    }
+
+
+def _chain_hash(token: str) -> str:
+    return sha256_hex(chain_of(token) or "")
+
+
+def _aad(opener_hash: str) -> str:
+    return aad_of("sessions", opener_hash, column=COLUMN)
+
+
+if TYPE_CHECKING:
+
+    def _fits(chains: SqlRefreshChains) -> RefreshChains:
+        return chains
