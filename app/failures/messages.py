@@ -219,11 +219,6 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "programs hold this session, and it has ended. Begin a new sign-in.",
         MY_ACCOUNT,
     ),
-    ("invalid_grant", "disabled"): Row(
-        "This account is closed here",
-        "The people who run {platform} have closed the account of this refresh_token.",
-        MY_ACCOUNT,
-    ),
     ("wrong_browser", ""): Row(
         "Continue in the browser where you started",
         "This sign-in began in another browser or app, or cookies are blocked here. "

@@ -194,7 +194,7 @@ class VerifierMismatch(FlowError):
 class RefreshRefused(FlowError):
     """A refresh token that is not good (RFC 6749 section 5.2, `invalid_grant`).
 
-    `kind` is `reused` or `disabled` where the caller may know as much.
+    `kind` is `reused` for one that was replaced, whose session has ended now.
     """
 
     def __init__(self, reason: str, kind: str = "") -> None:

@@ -138,7 +138,7 @@ class RefreshApp:
         try:
             user = self.tokens.account(session).user
         except AccountDisabled as error:
-            raise RefreshRefused("the account is disabled", "disabled") from error
+            raise RefreshRefused("the account is disabled") from error
         if user is None:
             raise RefreshRefused("the account is gone")
 

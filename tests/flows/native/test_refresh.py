@@ -164,7 +164,7 @@ def test_refresh_of_a_disabled_account_is_refused_and_not_rotated(
     refresh, first, tokens
 ):
     tokens.disabled = True
-    refused(refresh, first, "disabled")
+    refused(refresh, first)
     tokens.disabled = False
 
     assert refresh(first)
