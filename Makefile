@@ -86,6 +86,10 @@ e2e: e2e-install ## the service against the real reference PDS with a real brows
 	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
 	@$(BIN)/python -m pytest -q tests/proxies
 
+.PHONY: shots
+shots: e2e-install ## pictures of every page and state, to look at: var/shots/index.html
+	@$(BIN)/python -m tests.pages.screenshots var/shots
+
 .PHONY: e2e-postgresql
 e2e-postgresql: e2e-install ## its sign-ins with two workers on PostgreSQL
 	@E2E_DATABASE=postgresql $(BIN)/python -m pytest -q -c tests/e2e/pytest.ini \
@@ -130,8 +134,9 @@ docs-config: $(RUNTIME) ## write .env.example, docs/configuration.md and docs/co
 	@$(BIN)/python -m app.commands.docs
 
 .PHONY: translations
-translations: $(RUNTIME) ## write new texts of pages and errors into translations/*.po
+translations: $(RUNTIME) ## write new texts of pages, errors, command line into *.po
 	@$(BIN)/python -m app.web.pages.translations
+	@$(BIN)/python packages/translations.py
 
 .PHONY: proto
 proto: $(TOOLS) ## compile app/wire's .proto into the Python files beside it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tests.fakes.clock import FakeClock
     from tests.fakes.network import FakeNetwork
     from tests.service import Prepared
+
+# Command lines speak the language of the terminal; tests read English.
+os.environ["LANGUAGE"] = "en"
 
 # Properties are about truth, not speed: a busy machine fails no test. And a gate says
 # the same twice of the same tree: `--hypothesis-profile=exploring` looks elsewhere.

@@ -51,12 +51,13 @@ def _logo(picture: Picture) -> Logo:
 
 
 def _style(accent: str) -> Style:
-    light, dark = _declared(light_theme(accent)), _declared(dark_theme(accent))
+    light, dark = declared(light_theme(accent)), declared(dark_theme(accent))
     content = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
     return Style(content=content, mark=sha256(content.encode()).hexdigest()[:12])
 
 
-def _declared(theme: Theme) -> str:
+def declared(theme: Theme) -> str:
+    """Return the rules of one theme."""
     return _THEME.substitute(
         accent=theme.accent,
         hover=theme.hover,

@@ -12,6 +12,7 @@ import click
 
 from .. import __version__
 from .exit_codes import Exit
+from .languages import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-EXITS: Final = """exit codes:
+EXITS: Final = _("""exit codes:
   0  done                          5  the service cannot be reached
   1  failed on this machine        6  the service refused
   2  wrong usage or address        7  not signed in
   3  denied in the browser         8  replaced by another sign-in or a sign-out
   4  expired, or --timeout is over 130  interrupted
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +66,9 @@ def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError as error:
-        raise click.BadParameter("a number of seconds is needed") from error
+        raise click.BadParameter(_("a number of seconds is needed")) from error
     if not 0 < seconds < inf:
-        raise click.BadParameter("a positive number of seconds is needed")
+        raise click.BadParameter(_("a positive number of seconds is needed"))
     return seconds
 
 
@@ -84,18 +85,20 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
 
 _version = click.version_option(__version__, message="%(version)s")
 _common = _all(
-    click.option("--json", is_flag=True, help="One JSON object on stdout, errors too."),
+    click.option(
+        "--json", is_flag=True, help=_("One JSON object on stdout, errors too.")
+    ),
     click.option(
         "--state-dir",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="The directory of the session.",
+        help=_("The directory of the session."),
     ),
     click.option(
         "--store",
         type=click.Choice(["auto", "keyring", "file"]),
         default="auto",
-        help="The system's keyring or a file; auto: the keyring if there is one.",
+        help=_("The system's keyring or a file; auto: the keyring if there is one."),
     ),
     _version,
 )
@@ -103,43 +106,57 @@ _trusting = click.option(
     "--ca-bundle",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Certificates to trust instead of the usual ones.",
+    help=_("Certificates to trust instead of the usual ones."),
 )
 _waiting = _all(
-    click.option("--no-browser", is_flag=True, help="Only print the address to open."),
     click.option(
-        "--timeout", type=_seconds, metavar="SECONDS", help="Give up after this long."
+        "--no-browser", is_flag=True, help=_("Only print the address to open.")
+    ),
+    click.option(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help=_("Give up after this long."),
     ),
     click.option("--transport", hidden=True, expose_value=False),  # until 0.2
     click.option(
-        "--grpc", metavar="TARGET", help="Speak gRPC with this host:port or unix:path."
+        "--grpc",
+        metavar="TARGET",
+        help=_("Speak gRPC with this host:port or unix:path."),
     ),
-    click.option("--grpc-tls", is_flag=True, help="TLS for gRPC on this machine, too."),
+    click.option(
+        "--grpc-tls", is_flag=True, help=_("TLS for gRPC on this machine, too.")
+    ),
     _trusting,
 )
 
 
-@click.group(epilog=f"\b\n{EXITS}")
+@click.group(
+    epilog=f"\b\n{EXITS}",
+    help=_("Sign in to a platform with your AT Protocol account, from a terminal."),
+)
 @_version
 def program() -> None:
     """Sign in to a platform with your AT Protocol account, from a terminal."""
 
 
-@program.command()
+@program.command(
+    help=_(
+        "Sign in with the browser.\n\n"
+        "SERVER_URL is the service's address, HANDLE your handle or DID."
+    )
+)
 @click.argument("server_url")
 @click.argument("identifier", metavar="HANDLE")
-@click.option("--app-name", metavar="NAME", help="The app's name on the page.")
+@click.option("--app-name", metavar="NAME", help=_("The app's name on the page."))
 @_waiting
 @_common
 def login(**given: Any) -> Options:
-    """Sign in with the browser.
-
-    SERVER_URL is the service's address, HANDLE your handle or DID.
-    """
+    """Return the options of a sign-in with the browser."""
     return Options(command="login", **given)
 
 
-@program.command()
+@program.command(help=_("Wait for a sign-in that a crash has left behind."))
 @_waiting
 @_common
 def resume(**given: Any) -> Options:
@@ -147,9 +164,9 @@ def resume(**given: Any) -> Options:
     return Options(command="resume", **given)
 
 
-@program.command()
+@program.command(help=_("Print who is signed in."))
 @click.option(
-    "--token", is_flag=True, help="Print the platform token, a secret, for scripts."
+    "--token", is_flag=True, help=_("Print the platform token, a secret, for scripts.")
 )
 @_common
 def session(**given: Any) -> Options:
@@ -157,7 +174,7 @@ def session(**given: Any) -> Options:
     return Options(command="session", **given)
 
 
-@program.command()
+@program.command(help=_("Remove the session here, and end it at the service."))
 @_trusting
 @_common
 def logout(**given: Any) -> Options:

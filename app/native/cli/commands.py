@@ -16,6 +16,7 @@ from ..manager import AuthManager
 from ..stores.open_store import default_directory, open_store
 from ..transports.http_transport import HttpTransport
 from .exit_codes import Exit, exit_code
+from .languages import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def run(options: Options, screen: Screen) -> Exit:
         return exit_code(error)
     except KeyboardInterrupt:
         screen.settle()
-        screen.failure("interrupted", "Interrupted.")
+        screen.failure("interrupted", _("Interrupted."))
         return Exit.INTERRUPTED
 
 
@@ -65,7 +66,7 @@ def resume(options: Options, screen: Screen) -> Exit:
     auth = AuthManager(_store(options), transport=_transport(options))
     started = auth.pending_login()
     if started is None:
-        screen.failure("login_not_started", "No sign-in is under way.")
+        screen.failure("login_not_started", _("No sign-in is under way."))
         return Exit.NOT_SIGNED_IN
     return _wait(auth, started, options, screen=screen)
 
@@ -74,13 +75,15 @@ def session(options: Options, screen: Screen) -> Exit:
     """Print who is signed in, or the token."""
     found = AuthManager(_store(options)).get_session()
     if found is None:
-        screen.failure("not_signed_in", "Nobody is signed in here.")
+        screen.failure("not_signed_in", _("Nobody is signed in here."))
         return Exit.NOT_SIGNED_IN
     shown = _without_token(found)
     if options.token:
         screen.result(found.token, {**shown, "token": found.token})
         return Exit.DONE
-    screen.result(f"{_account(found)}, until {_time(found.expires_at)}.", shown)
+    until = _("{account}, until {time}.")
+    account, time = _account(found), _time(found.expires_at)
+    screen.result(until.format(account=account, time=time), shown)
     return Exit.DONE
 
 
@@ -108,7 +111,7 @@ def _wait(
     opening = not options.no_browser
     screen.login(started, opening=opening)
     if opening and not auth.open_page(started):
-        screen.note("No browser could be opened here.")
+        screen.note(_("No browser could be opened here."))
     try:
         found = auth.await_login(
             started.session_id, timeout=options.timeout, on_wait=screen.waiting
@@ -136,15 +139,18 @@ def _transport(options: Options) -> Transport:
 
 def _sentence(done: SignedOut) -> str:
     if done.server_url is None and done.trouble is None:
-        return "Nobody was signed in here."
+        return _("Nobody was signed in here.")
+    trouble = _(done.trouble) if done.trouble else ""
     if done.server_url is None:
-        return f"Removed unread, so that no service was told: {done.trouble}"
-    if done.trouble is None:
-        return f"Signed out at {done.server_url}."
-    return (
-        f"Forgotten on this machine. The service may still keep the session"
-        f" ({done.trouble}): end it at {done.account_page}"
-    )
+        said = _("Removed unread, so that no service was told: {trouble}")
+    elif not trouble:
+        said = _("Signed out at {server}.")
+    else:
+        said = _(
+            "Forgotten on this machine. The service may still keep the session"
+            " ({trouble}): end it at {page}"
+        )
+    return said.format(trouble=trouble, server=done.server_url, page=done.account_page)
 
 
 def _app_name() -> str:
@@ -161,7 +167,9 @@ def _without_token(session: NativeSession) -> dict[str, Any]:
 
 def _account(session: NativeSession) -> str:
     account = session.handle or session.did
-    return f"Signed in as {session.username} ({account}) at {session.server_url}"
+    said = _("Signed in as {username} ({account}) at {server}")
+    server = session.server_url
+    return said.format(username=session.username, account=account, server=server)
 
 
 def _time(seconds: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import LoginRefused, NativeError
+from .languages import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,9 @@ class Screen:
             self.result("", {"error": code, "error_description": sentence, **given})
             return
         reference = more.get("reference")
-        self.note(f"{sentence} (reference {reference})" if reference else sentence)
+        if reference:
+            sentence += " " + _("(reference {reference})").format(reference=reference)
+        self.note(sentence)
 
     def error(self, error: NativeError) -> None:
         """Print an exception of the library."""
@@ -63,8 +66,8 @@ class Screen:
                 retry_after=error.retry_after,
             )
             return
-        cause = f" ({error.__cause__})" if _is_native(error.__cause__) else ""
-        self.failure(error.code, f"{error}{cause}")
+        cause = f" ({_(str(error.__cause__))})" if _is_native(error.__cause__) else ""
+        self.failure(error.code, f"{_(str(error))}{cause}")
 
     def note(self, line: str) -> None:
         """Print a line beside the result."""
@@ -72,8 +75,8 @@ class Screen:
 
     def login(self, started: LoginStarted, *, opening: bool) -> None:
         """Print the code to compare, and the address to open."""
-        how = "If no browser opens, go to:" if opening else "Open in a browser:"
-        self.note("Sign in with your browser. It must show this code:")
+        how = _("If no browser opens, go to:") if opening else _("Open in a browser:")
+        self.note(_("Sign in with your browser. It must show this code:"))
         self.note("")
         for line in self._code(started.user_code):
             self.note(f"    {line}")
@@ -84,9 +87,9 @@ class Screen:
 
     def waiting(self, waiting: Waiting) -> None:
         """Print the state of the wait."""
-        status = "Waiting for you to finish in the browser"
+        status = _("Waiting for you to finish in the browser")
         if waiting.trouble is not None:
-            status = f"Trying again: {waiting.trouble}"
+            status = _("Trying again: {trouble}").format(trouble=_(waiting.trouble))
         if self.is_live:
             minutes, seconds = divmod(int(waiting.seconds_left), 60)
             line = f"{status}  {minutes:d}:{seconds:02d}"
