@@ -30,7 +30,8 @@ class Clock:
 class FakeService:
     """Answers as the service does, and counts what it was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, issuer: str = ISSUER) -> None:
+        self.issuer = issuer
         self.clock = Clock(float(int(time.time())))
         self.published = {"first": _KEYS[0]}
         self.ended: dict[str, int] = {}
@@ -41,11 +42,15 @@ class FakeService:
 
     def verifier(self, **options: Any) -> Verifier:
         return Verifier(
-            ISSUER, fetch=self.fetch, clock=self.clock, monotonic=self.clock, **options
+            self.issuer,
+            fetch=self.fetch,
+            clock=self.clock,
+            monotonic=self.clock,
+            **options,
         )
 
     def fetch(self, url: str) -> bytes:
-        path, _, query = url.removeprefix(ISSUER).partition("?")
+        path, _, query = url.removeprefix(self.issuer).partition("?")
         self.asked.append(path)
         if self.is_down:
             raise OSError("connection refused")
@@ -60,7 +65,7 @@ class FakeService:
         start = int(query.removeprefix("since=") or 0)
         page = list(self.ended.items())[start : start + self.page]
         claims = {
-            "iss": ISSUER,
+            "iss": self.issuer,
             "iat": int(self.clock.now),
             "exp": int(self.clock.now) + HOUR,
             "sessions": dict(page),
@@ -76,8 +81,8 @@ class FakeService:
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(self.clock.now)
         return {
-            "iss": ISSUER,
-            "aud": ISSUER,
+            "iss": self.issuer,
+            "aud": self.issuer,
             "sub": "did:plc:alice",
             "username": "alice",
             "handle": "alice.example.com",

@@ -1,0 +1,429 @@
+// Package verify checks the tokens (JWT) of a Latchkey sign-in service, offline.
+//
+// Copy this file into your service; it needs github.com/golang-jwt/jwt/v5 and nothing else.
+// One Verifier for each process. It fetches the service's keys (JWKS) and the list of ended
+// sessions when it needs them, refreshes both in the background, and keeps them while the
+// service cannot be reached.
+//
+//	verifier, err := verify.New("https://auth.example.org")
+//	http.Handle("/", verifier.Middleware(handler))
+//	person := verify.PersonOf(request) // nil: not signed in
+package verify
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"math/big"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	leeway       = 30 * time.Second // by which the clocks of both machines may differ
+	maxToken     = 8_192            // characters of a token
+	maxFeedToken = 1 << 20          // characters of one answer of the feed
+	maxDocument  = 4 << 20          // bytes of a document
+	maxKeys      = 32               // keys of a JWKS that are read
+	maxCookies   = 8                // cookies of the name that are tried
+	maxPages     = 50               // answers of the feed that are read in a row
+	retry        = 10 * time.Second // between two attempts while the service is down
+	unknownKey   = 10 * time.Second // between two fetches that unknown key ids may cause
+)
+
+// Errors, to be told apart with errors.Is. The text says which check failed; it holds no
+// token and no claim.
+var (
+	ErrUnavailable = errors.New("no keys yet, and the service cannot be reached") // answer 503
+	ErrMissing     = errors.New("the request has no token")                       // these four: 401
+	ErrInvalid     = errors.New("not a token of this service")
+	ErrExpired     = errors.New("expired")
+	ErrEnded       = errors.New("the session has ended")
+)
+
+// Person is whom a token names.
+type Person struct {
+	DID       string // the permanent id of the account: the key under which to store things
+	Username  string
+	Handle    string // display text; empty when there is none
+	SID       string // the session: one person on one device
+	ExpiresAt time.Time
+}
+
+// Verifier verifies the tokens of one service; goroutines may share it. Change its fields
+// before the first use alone.
+type Verifier struct {
+	Issuer    string           // the service's PUBLIC_URL
+	Audience  string           // its TOKEN_AUDIENCE; the issuer, when it sets none
+	Algorithm string           // its TOKEN_ALGORITHM
+	Cookie    string           // its COOKIE_NAME
+	Client    *http.Client     // follows no redirect
+	Now       func() time.Time // for tests
+
+	keys  document[map[string]crypto.PublicKey]
+	ended document[revocations]
+}
+
+type claims struct {
+	jwt.RegisteredClaims
+	Username string  `json:"username"`
+	Handle   *string `json:"handle"`
+	SID      string  `json:"sid"`
+
+	// of the feed of ended sessions
+	Sessions map[string]int64 `json:"sessions"`
+	Keys     []string         `json:"keys"`
+	Next     string           `json:"next"`
+	More     bool             `json:"more"`
+}
+
+// revocations is what was read of the feed; a value is never changed.
+type revocations struct {
+	sessions map[string]int64
+	keys     []string
+	next     string
+}
+
+// New returns a verifier of what the service at issuer signs; nothing is fetched yet.
+func New(issuer string) (*Verifier, error) {
+	parts, err := url.Parse(issuer)
+	if err != nil || issuer != parts.Scheme+"://"+parts.Host {
+		return nil, fmt.Errorf("write the issuer as https://HOST, without a path or slash: %q", issuer)
+	}
+	loopback := slices.Contains([]string{"127.0.0.1", "localhost", "::1"}, parts.Hostname())
+	if parts.Scheme != "https" && !(parts.Scheme == "http" && loopback) {
+		return nil, fmt.Errorf("the issuer must be https: %q", issuer)
+	}
+	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	v := &Verifier{
+		Issuer: issuer, Audience: issuer, Algorithm: "RS256", Cookie: "platform_token",
+		Client: &http.Client{Timeout: 5 * time.Second, CheckRedirect: refuse}, Now: time.Now,
+	}
+	v.keys = document[map[string]crypto.PublicKey]{fresh: 5 * time.Minute, stale: time.Hour, load: v.loadKeys}
+	v.ended = document[revocations]{fresh: 10 * time.Second, stale: 30 * time.Second, load: v.loadEnded}
+	return v, nil
+}
+
+// Verify returns the person whom a token names.
+func (v *Verifier) Verify(token string) (*Person, error) {
+	kid, found, err := v.open(token, "JWT", maxToken)
+	if err != nil {
+		return nil, err
+	}
+	if len(found.Audience) != 1 || found.Audience[0] != v.Audience {
+		return nil, fmt.Errorf("aud: another audience: %w", ErrInvalid)
+	}
+	if found.Subject == "" || found.SID == "" || found.Username == "" {
+		return nil, fmt.Errorf("claims: sub, sid or username is missing: %w", ErrInvalid)
+	}
+	ended, _ := v.ended.get(v.Now)
+	if len(ended.keys) > 0 && !slices.Contains(ended.keys, kid) {
+		// It was dropped, or published after the feed was read.
+		if _, err := v.requireKey(kid); err != nil {
+			return nil, err
+		}
+	}
+	if _, over := ended.sessions[found.SID]; over {
+		return nil, fmt.Errorf("sid: %w", ErrEnded)
+	}
+	person := &Person{DID: found.Subject, Username: found.Username, SID: found.SID, ExpiresAt: found.ExpiresAt.Time}
+	if found.Handle != nil {
+		person.Handle = *found.Handle
+	}
+	return person, nil
+}
+
+// Authenticate returns the person of a request. A Bearer token decides alone. Of several
+// cookies of the name, which sibling hosts may set, the first that verifies counts.
+func (v *Verifier) Authenticate(request *http.Request) (*Person, error) {
+	scheme, bearer, _ := strings.Cut(strings.TrimSpace(request.Header.Get("Authorization")), " ")
+	if strings.EqualFold(scheme, "bearer") {
+		return v.Verify(strings.TrimSpace(bearer))
+	}
+	refusal := ErrMissing
+	for at, cookie := range request.CookiesNamed(v.Cookie) {
+		if at == maxCookies {
+			break
+		}
+		person, err := v.Verify(cookie.Value)
+		if err == nil {
+			return person, nil
+		}
+		refusal = err
+	}
+	return nil, refusal
+}
+
+type personKey struct{}
+
+// Middleware puts the person of each request into its context; 503 before the first keys.
+func (v *Verifier) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		person, err := v.Authenticate(request)
+		if errors.Is(err, ErrUnavailable) {
+			writer.Header().Set("Retry-After", "10")
+			http.Error(writer, "The sign-in service cannot be reached.", http.StatusServiceUnavailable)
+			return
+		}
+		next.ServeHTTP(writer, request.WithContext(context.WithValue(request.Context(), personKey{}, person)))
+	})
+}
+
+// PersonOf returns the person of a request behind the middleware; nil: not signed in.
+func PersonOf(request *http.Request) *Person {
+	person, _ := request.Context().Value(personKey{}).(*Person)
+	return person
+}
+
+// LoginURL returns the address of the sign-in page, which leads back to returnTo.
+func (v *Verifier) LoginURL(returnTo string) string {
+	return v.Issuer + "/auth/login?" + url.Values{"return_to": {returnTo}}.Encode()
+}
+
+// open returns key id and claims of a JWT that the service signed for this use.
+func (v *Verifier) open(text, typ string, longest int) (string, *claims, error) {
+	if len(text) > longest {
+		return "", nil, fmt.Errorf("form: too long: %w", ErrInvalid)
+	}
+	unverified, _, err := jwt.NewParser().ParseUnverified(text, &claims{})
+	if err != nil {
+		return "", nil, fmt.Errorf("form: no token can be read: %w", ErrInvalid)
+	}
+	kid, err := v.checkHeader(unverified.Header, typ)
+	if err != nil {
+		return "", nil, err
+	}
+	key, err := v.key(kid)
+	if err != nil {
+		return "", nil, err
+	}
+	found := &claims{}
+	_, err = jwt.NewParser(
+		jwt.WithValidMethods([]string{v.Algorithm}), jwt.WithIssuer(v.Issuer), jwt.WithIssuedAt(),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(v.Now), jwt.WithStrictDecoding(),
+	).ParseWithClaims(text, found, func(*jwt.Token) (any, error) { return key, nil })
+	switch {
+	case err == nil && found.IssuedAt != nil:
+		return kid, found, nil
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return "", nil, fmt.Errorf("signature: %w", ErrInvalid)
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		return "", nil, fmt.Errorf("iss: another issuer: %w", ErrInvalid)
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return "", nil, fmt.Errorf("exp: %w", ErrExpired)
+	case errors.Is(err, jwt.ErrTokenUsedBeforeIssued), errors.Is(err, jwt.ErrTokenNotValidYet):
+		return "", nil, fmt.Errorf("nbf: issued in the future: %w", ErrInvalid)
+	}
+	return "", nil, fmt.Errorf("claims: iat or exp is missing: %w", ErrInvalid)
+}
+
+// checkHeader returns the key id when the header is one that the service writes.
+func (v *Verifier) checkHeader(header map[string]any, typ string) (string, error) {
+	if header["alg"] != v.Algorithm {
+		return "", fmt.Errorf("alg: another algorithm than the service's: %w", ErrInvalid)
+	}
+	if header["typ"] != typ {
+		return "", fmt.Errorf("typ: signed for another purpose: %w", ErrInvalid)
+	}
+	// Each names a key of the sender's (RFC 8725 section 3.10) or an unknown extension.
+	for _, name := range []string{"jku", "jwk", "x5u", "x5c", "crit"} {
+		if _, there := header[name]; there {
+			return "", fmt.Errorf("%s: a header that the service never writes: %w", name, ErrInvalid)
+		}
+	}
+	kid, isText := header["kid"].(string)
+	if !isText {
+		return "", fmt.Errorf("kid: no key id: %w", ErrInvalid)
+	}
+	return kid, nil
+}
+
+func (v *Verifier) key(kid string) (crypto.PublicKey, error) {
+	keys, there := v.keys.get(v.Now)
+	if !there {
+		return nil, ErrUnavailable
+	}
+	if key, known := keys[kid]; known {
+		return key, nil
+	}
+	return v.requireKey(kid)
+}
+
+// requireKey returns a key of the JWKS as it is now, at most ten seconds old.
+func (v *Verifier) requireKey(kid string) (crypto.PublicKey, error) {
+	v.keys.refresh(v.Now, unknownKey)
+	keys, _ := v.keys.get(v.Now)
+	if key, known := keys[kid]; known {
+		return key, nil
+	}
+	return nil, fmt.Errorf("kid: not one of the service's keys: %w", ErrInvalid)
+}
+
+// --- the documents of the service
+
+// document is a value that load makes of an answer of the service; an outage keeps it.
+type document[T any] struct {
+	fresh, stale time.Duration // served as it is; then refreshed behind; then waited for
+	load         func(before T) (T, error)
+
+	loading       sync.Mutex
+	state         sync.Mutex
+	value         T
+	loaded, tried time.Time
+}
+
+// get returns the value; false when it never could be loaded.
+func (d *document[T]) get(now func() time.Time) (T, bool) {
+	d.state.Lock()
+	age, due := now().Sub(d.loaded), now().Sub(d.tried) >= retry
+	d.state.Unlock()
+	switch {
+	case age >= d.stale && due:
+		d.refresh(now, retry)
+	case age >= d.fresh && due:
+		go d.refresh(now, retry)
+	}
+	d.state.Lock()
+	defer d.state.Unlock()
+	return d.value, !d.loaded.IsZero()
+}
+
+// refresh loads the value, unless that was tried less than every ago.
+func (d *document[T]) refresh(now func() time.Time, every time.Duration) {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	d.state.Lock()
+	before, due := d.value, now().Sub(d.tried) >= every
+	if due {
+		d.tried = now()
+	}
+	d.state.Unlock()
+	if !due {
+		return
+	}
+	value, err := d.load(before)
+	if err != nil {
+		log.Printf("keeping what was fetched before: %v", err)
+		return
+	}
+	d.state.Lock()
+	d.value, d.loaded = value, now()
+	d.state.Unlock()
+}
+
+func (v *Verifier) fetch(path string) ([]byte, error) {
+	response, err := v.Client.Get(v.Issuer + path)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers with status %d", path, response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
+	if err == nil && len(body) > maxDocument {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxDocument)
+	}
+	return body, err
+}
+
+func (v *Verifier) loadKeys(map[string]crypto.PublicKey) (map[string]crypto.PublicKey, error) {
+	body, err := v.fetch("/.well-known/jwks.json")
+	if err != nil {
+		return nil, err
+	}
+	var listed struct{ Keys []jwk }
+	if err := json.Unmarshal(body, &listed); err != nil {
+		return nil, fmt.Errorf("the JWKS cannot be read: %w", err)
+	}
+	keys := map[string]crypto.PublicKey{}
+	for _, each := range listed.Keys[:min(len(listed.Keys), maxKeys)] {
+		if key := each.public(v.Algorithm); key != nil {
+			keys[each.Kid] = key
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("the JWKS has no key for %s", v.Algorithm)
+	}
+	return keys, nil
+}
+
+func (v *Verifier) loadEnded(before revocations) (revocations, error) {
+	read := revocations{sessions: map[string]int64{}, next: before.next}
+	for sid, end := range before.sessions {
+		if end > v.Now().Unix() { // no token of it can live after that
+			read.sessions[sid] = end
+		}
+	}
+	for range maxPages {
+		query := ""
+		if read.next != "" {
+			query = "?" + url.Values{"since": {read.next}}.Encode()
+		}
+		body, err := v.fetch("/auth/revocations" + query)
+		if err != nil {
+			return before, err
+		}
+		_, page, err := v.open(string(body), "revocations+jwt", maxFeedToken)
+		if err != nil {
+			return before, fmt.Errorf("the feed of ended sessions: %w", err)
+		}
+		maps.Copy(read.sessions, page.Sessions)
+		read.keys, read.next = page.Keys, page.Next
+		if !page.More {
+			break
+		}
+	}
+	return read, nil
+}
+
+// --- keys (RFC 7517)
+
+type jwk struct{ Kty, Kid, Alg, Use, Crv, N, E, X, Y string }
+
+// public returns the key when it signs with this algorithm, else nil.
+func (k jwk) public(algorithm string) crypto.PublicKey {
+	if k.Kid == "" || (k.Alg != "" && k.Alg != algorithm) || (k.Use != "" && k.Use != "sig") {
+		return nil
+	}
+	switch {
+	case algorithm == "RS256" && k.Kty == "RSA":
+		key := &rsa.PublicKey{N: new(big.Int).SetBytes(decode(k.N)), E: int(new(big.Int).SetBytes(decode(k.E)).Int64())}
+		if key.N.BitLen() >= 2048 && key.E >= 3 {
+			return key
+		}
+	case algorithm == "ES256" && k.Kty == "EC" && k.Crv == "P-256":
+		x, y := decode(k.X), decode(k.Y)
+		point := slices.Concat([]byte{4}, x, y)
+		if _, err := ecdh.P256().NewPublicKey(point); err == nil { // it is on the curve
+			return &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(x), Y: new(big.Int).SetBytes(y)}
+		}
+	case algorithm == "EdDSA" && k.Kty == "OKP" && k.Crv == "Ed25519":
+		if x := decode(k.X); len(x) == ed25519.PublicKeySize {
+			return ed25519.PublicKey(x)
+		}
+	}
+	return nil
+}
+
+func decode(text string) []byte {
+	raw, _ := base64.RawURLEncoding.DecodeString(text)
+	return raw
+}

