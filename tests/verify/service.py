@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from typing import Any
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from latchkey_verify import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ISSUER = "https://auth.example.org"
 HOUR = 3_600
@@ -108,3 +114,29 @@ class FakeService:
 def public_jwk(kid: str, key: rsa.RSAPrivateKey) -> dict[str, Any]:
     jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
     return {**jwk, "kid": kid, "use": "sig", "alg": "RS256"}
+
+
+@contextmanager
+def listening() -> Iterator[FakeService]:
+    """Serve the fake service's documents on this machine."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = service.fetch(f"{service.issuer}{self.path}")
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        service = FakeService(f"http://127.0.0.1:{server.server_port}")
+        service.ended["ended"] = int(service.clock.now) + HOUR
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield service
+        finally:
+            server.shutdown()
+            thread.join(10)

@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,10 +17,9 @@ import pytest
 from latchkey_verify import NotSignedIn
 from tests.printed import ROOT
 from tests.verify.attacks import attacks
-from tests.verify.service import HOUR, FakeService
+from tests.verify.service import HOUR, FakeService, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 Program = Callable[[str, list[str]], list[str]]
@@ -74,32 +70,6 @@ func main() {
 	}
 }
 """
-
-
-@contextmanager
-def listening() -> Iterator[FakeService]:
-    """Serve the fake service's documents on this machine."""
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = service.fetch(f"{service.issuer}{self.path}")
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        service = FakeService(f"http://127.0.0.1:{server.server_port}")
-        service.ended["ended"] = int(service.clock.now) + HOUR
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield service
-        finally:
-            server.shutdown()
-            thread.join(10)
 
 
 def run(command: list[str], folder: Path, tokens: list[str]) -> list[str]:
