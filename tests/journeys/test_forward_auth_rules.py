@@ -135,3 +135,14 @@ def test_refusal_of_a_background_request_is_json(
     assert (answer.status, answer.json()["error"]) == (403, "not_allowed_here")
     assert "alice" in answer.json()["error_description"]
     assert "X-Auth-Request-User" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/t/42"])
+def test_query_that_envoy_appends_is_no_rule(
+    service: Service, alice: dict[str, str], path: str
+) -> None:
+    """It is the query of the person's request, who may ask for any user or group."""
+    for query in ("user=bob", "group=", "group=cooks", "user=a&user=b"):
+        assert service.get(f"/auth/verify{path}?{query}", **alice).status == 200
+    stranger = service.get(f"/auth/verify{path}?redirect=1", **NAVIGATION)
+    assert stranger.status == 401

@@ -11,6 +11,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
+from werkzeug.datastructures import MultiDict
 
 from app.flows.errors import AccountDisabled, NotAllowedHere, NotSignedIn
 from app.flows.people.rule import Rule
@@ -57,17 +58,17 @@ def refusal_page(failure: Failure) -> Response:
 
 
 @bp.route("/auth/verify", methods=METHODS)
+@bp.route("/auth/verify/", methods=METHODS, defaults={"original": "/"})
 @bp.route("/auth/verify/<path:original>", methods=METHODS)
 @shows_failure(refusal_page)
 @access("token")
 def show(original: str = "") -> Response:
     """Answer 200 and who makes the request; 401, 403 or a redirect otherwise."""
-    del original  # Envoy's; the answer does not depend on the path
     if held_request.is_preflight():
         return _preflight()
-    rule = Rule.parse(
-        group=request.args.getlist("group"), user=request.args.getlist("user")
-    )
+    # What comes with Envoy's path is the person's query, not the proxy's question.
+    asked = MultiDict() if original else request.args
+    rule = Rule.parse(group=asked.getlist("group"), user=asked.getlist("user"))
     try:
         known = _known()
         if known is not None:
@@ -78,7 +79,7 @@ def show(original: str = "") -> Response:
             show_as_page()
         raise
     login_url = held_request.login_url()
-    if request.args.get("redirect") == "1" and held_request.is_navigation():
+    if asked.get("redirect") == "1" and held_request.is_navigation():
         return redirect(login_url, code=302, Response=Response)  # type: ignore[return-value]
     raise LoginNeeded(login_url)
 
