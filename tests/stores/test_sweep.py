@@ -9,6 +9,7 @@ from app.stores.logins.native_logins import SqlNativeLogins
 from app.stores.people.audit import SqlAudit
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.sessions import SqlSessions
+from app.stores.services.events import NewEvent, append
 from app.stores.sql.row_bounds import MOST
 from app.stores.sweep import LIMIT, SqlExpired
 from tests.stores.samples import (
@@ -228,6 +229,9 @@ def fill(database, cipher, clock, name, number):
                 SqlSessions(database, clock).add(made, secret=str(n))
             case "audit_events":
                 SqlAudit(database).record("signed_in", now=clock() + n)
+            case "service_events":
+                with database.write() as connection:
+                    append(connection, [NewEvent("disabled", ALICE)], now=clock() + n)
 
 
 def test_store_enforces_its_bound_while_it_writes(database, cipher, clock, monkeypatch):
