@@ -28,8 +28,8 @@ run: $(RUNTIME) ## set up if needed and serve http://127.0.0.1:8000 (settings: .
 	exec $(BIN)/python -m gunicorn wsgi:app
 
 .PHONY: lab
-lab: e2e-install ## the reference PDS, a PLC directory and two accounts beside the service
-	@exec $(BIN)/python tests/lab/up
+lab: e2e-install ## the reference PDS and two accounts; PLATFORM=1: three services as well
+	@PLATFORM=$(PLATFORM) $(BIN)/python tests/lab/up
 
 # --- set-up -----------------------------------------------------------------------------
 

@@ -11,8 +11,10 @@ import click
 import pytest
 
 from app.commands import ANY_SCHEMA, commands
+from app.commands.access.service_keys import RightsType
 from app.config import VERSION, Settings
 from app.factory.web import create_app
+from app.flows.services.keys import RIGHTS
 from app.stores.migrations.versions import v0_1_0
 from tests.service import close, production
 
@@ -108,14 +110,20 @@ def _leaves(command, *words):
 
 
 def _arguments(leaf):
-    """Return a value for each argument that the command needs."""
+    """Return a value for each argument and option that the command needs."""
     arguments = [one for one in leaf.params if one.param_type_name == "argument"]
-    return [_value(one.type) for one in arguments]
+    values = [_value(one.type) for one in arguments]
+    for one in leaf.params:
+        if one.required and one not in arguments:
+            values += [one.opts[0], _value(one.type)]
+    return values
 
 
 def _value(kind):
     if isinstance(kind, click.Choice):
         return kind.choices[0]
+    if isinstance(kind, RightsType):
+        return RIGHTS[0]
     return "-" if isinstance(kind, click.File) else "1"
 
 

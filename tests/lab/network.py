@@ -38,6 +38,11 @@ KEYS = "keys.platform.internal"
 """A platform whose keys are rotated, dropped and replaced."""
 
 SIBLING = "app.platform.internal"
+PAGE = "page.platform.internal"
+WIKI = "wiki.platform.internal"
+BOARD = "board.platform.internal"
+"""The sample platform of docs/platform.md, see platform.py."""
+
 ALONE = "alone.platform.internal"
 """A platform of one node, whose disk and database fail."""
 
@@ -145,12 +150,13 @@ def prod_like_network(
     `pds` are further variables of the PDS, see pds.mjs.
     """
     ports = {name: free_port() for name in ("pds", "plc", SIGN_IN, SIBLING)}
-    for name in (SIGN_IN_ONE_WORKER, ALONE, KEYS, DEAD_HOST, SLOW_HOST):
+    samples = (PAGE, WIKI, BOARD)
+    for name in (SIGN_IN_ONE_WORKER, ALONE, KEYS, DEAD_HOST, SLOW_HOST, *samples):
         ports[name] = free_port()
     nodes = {node: free_port() for node in NODE_NAMES}
     ports.update({f"{node}.{NODES}": port for node, port in nodes.items()})
     alone = (SIGN_IN, SIGN_IN_ONE_WORKER, ALONE, KEYS)
-    served = (*alone, SIBLING, DEAD_HOST, SLOW_HOST)
+    served = (*alone, SIBLING, DEAD_HOST, SLOW_HOST, *samples)
     servers = {
         " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
         "plc.test": ports["plc"],
@@ -169,7 +175,10 @@ def prod_like_network(
             certificates=certificates,
             ports=servers,
             nodes={NODES: nodes},
-            guards={SIBLING: forward_auth(asks=ports[SIGN_IN], serves=ports[SIBLING])},
+            guards={
+                name: forward_auth(asks=ports[SIGN_IN], serves=ports[name])
+                for name in (SIBLING, PAGE)
+            },
         )
         _start_plc(processes, ports["plc"])
         _start_pds(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -154,6 +155,16 @@ class Processes:
         program.stop()
         yield
         start_again()
+
+
+def listens(port: int) -> Callable[[], bool]:
+    """Return a check: does a program listen on this port of 127.0.0.1?"""
+
+    def is_taken() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    return is_taken
 
 
 def answers(url: str, *, ca: Path | None = None) -> Callable[[], bool]:
