@@ -271,6 +271,17 @@ class OAuthClient:
             did, deadline=deadline, matters=matters
         )
 
+    def discover(
+        self, identifier: Identifier, *, deadline: Deadline
+    ) -> AccountLocation | ServerLocation:
+        """Return where an identifier leads, as `authorize` finds it; caches it.
+
+        Raises:
+            AccountUnresolved, HostUnreachable, HostWithoutOAuth, ServerInvalid: see
+                `errors`.
+        """
+        return self._discovery.discover(identifier, deadline=deadline)
+
     def restore(self, did: Did, session_id: str) -> LiveSession:
         """Return a stored session, ready for requests to its PDS. Sends nothing.
 

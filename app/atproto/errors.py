@@ -65,12 +65,16 @@ class AtprotoError(Exception):
 class IdentifierInvalid(AtprotoError):
     """The identifier is not a handle, a DID or a server URL (requirement 1.3).
 
-    `suggestion` is a handle that may have been meant, for the person to confirm.
+    `suggestion` is a handle that may have been meant, for the person to confirm. `kind`
+    is what was entered in its place: `email`, `fediverse` (@name@server), or "".
     """
 
-    def __init__(self, reason: str, *, suggestion: str | None = None) -> None:
+    def __init__(
+        self, reason: str, *, suggestion: str | None = None, kind: str = ""
+    ) -> None:
         super().__init__(reason)
         self.suggestion = suggestion
+        self.kind = kind
 
 
 class DidMethodUnsupported(IdentifierInvalid):

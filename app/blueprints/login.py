@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.atproto.errors import HandleMismatch, IdentifierInvalid
+from app.flows.account.ended import SessionEnd
 from app.flows.errors import ScopeRefused
 from app.flows.login.destination import Destination
 from app.flows.ports import User
@@ -15,6 +16,7 @@ from app.web.errors import Failure, shows_failure
 from app.web.languages.choice import gettext as _
 from app.web.languages.choice import ui_locales
 from app.web.pages.scope_upgrade import is_due, is_of, upgrade_page
+from app.web.pages.session_end import end_notice
 from app.web.redirect_loop import is_loop, loop_page, note_round
 from app.web.responses import redirect_signed_in, see_other
 from app.web.return_to import ReturnToInvalid
@@ -32,9 +34,11 @@ def login_page(
     *,
     signed_in: User | None = None,
     failure: Failure | None = None,
+    end: SessionEnd | None = None,
 ) -> str:
-    """Render the form with what is known already."""
+    """Render the form with what is known already; `end` says why one is signed out."""
     error = failure.error if failure else None
+    notice = failure.notice() if failure else None
     suggestion = _suggestion(error)
     here = site()
     return render_template(
@@ -47,8 +51,10 @@ def login_page(
         scope=destination.scope,
         remembered=cookies.remembered_accounts(),
         signup_hosts=here.signup_hosts,
-        handle_suffix=here.handle_suffix or "",
-        notice=failure.notice() if failure else None,
+        example=here.example_handle,
+        has_typeahead=here.has_typeahead,
+        is_email=isinstance(error, IdentifierInvalid) and error.kind == "email",
+        notice=end_notice(end) if end else notice,
         signed_in=signed_in,
         is_invited=bool(cookies.INVITATION.read()),
     )
@@ -90,12 +96,21 @@ def show() -> Response | str:
     destination = _destination()
     signed_in = flows().renew(cookies.session_secret())
     if signed_in is None:
-        return login_page(destination)
+        return _signed_out(destination)
     if is_due(signed_in, destination):
         return upgrade_page(signed_in, destination)
     if not destination.prompt:
         return _go_on(signed_in, destination.return_to)
     return login_page(destination, signed_in=signed_in.user)
+
+
+def _signed_out(destination: Destination) -> Response:
+    """Show the form, and once why a session that this browser names has ended."""
+    end = flows().own_account.explain_end(cookies.session_secret())
+    response = make_response(login_page(destination, end=end))
+    if end is not None:
+        cookies.clear_signed_in(response)
+    return response
 
 
 def _go_on(signed_in: SignedIn, return_to: str) -> Response:

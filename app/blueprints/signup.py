@@ -46,8 +46,15 @@ def signup_page(
         app_name=newcomer.session.app_name,
         asks_about_apps=site().asks_about_apps,
         login=_mark(),
+        change_days=_change_days(),
         notice=failure.notice() if failure else None,
     )
+
+
+def _change_days() -> int:
+    """Return after how many days a username can be changed; 0 for never."""
+    interval = flows().own_account.change_username.interval
+    return int(interval or 0) // 86_400
 
 
 def show_again(failure: Failure) -> Response | str:

@@ -215,6 +215,15 @@ class Variables(BaseSettings):
         ".bsky.social",
         "Completes a name without a dot; `none` completes nothing.",
     )
+    typeahead_url: WebPage = setting(
+        None,
+        "Suggests accounts while a person types in the sign-in field: an endpoint of "
+        "the kind of `app.bsky.actor.searchActorsTypeahead`, which takes `q` and "
+        "`limit`. The service asks it, bounded and cached, so that it learns no "
+        "person's address.",
+        unset="no suggestions",
+        example="https://public.api.bsky.app/xrpc/app.bsky.actor.searchActorsTypeahead",
+    )
     signup_hosts: Origins = setting(
         "https://bsky.social",
         "Hosts offered to people without an account, in this order.",

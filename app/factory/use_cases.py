@@ -16,6 +16,8 @@ from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.login.client_refusals import ClientRefusals
 from app.flows.login.scope_requests import Permissions
 from app.flows.login.start import LOGINS_AT_ONCE, StartLogin
+from app.flows.login.typing import CACHE_ENTRIES as TYPED_ENTRIES
+from app.flows.login.typing import LookUpAhead, SuggestAccounts
 from app.flows.native.callback import HoldForApp
 from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
 from app.flows.native.refresh import RefreshApp
@@ -45,6 +47,10 @@ from app.tokens.verifier import TokenVerifier
 
 from .container import Parts, Stores
 from .own_account import own_account_of
+
+QUESTIONS_AT_ONCE = 20
+"""Questions of one process while people type; a fifth of LOGINS_AT_ONCE, so that
+sign-ins always find room."""
 
 CALLS_AT_ONCE = 100
 """Calls of one process on /auth/xrpc that may wait for slow hosts at once."""
@@ -137,6 +143,25 @@ def open_use_cases(parts: Parts) -> UseCases:
     return UseCases(
         permissions=permissions,
         start_login=start_login,
+        suggest_accounts=SuggestAccounts(
+            http=parts.outside.http,
+            url=settings.typeahead_url,
+            limits=limits,
+            concurrency=ConcurrencyLimit(
+                "service", total=QUESTIONS_AT_ONCE, retry_after=2
+            ),
+            answers=MemoryCache(clock, max_entries=TYPED_ENTRIES),
+        ),
+        look_up_ahead=LookUpAhead(
+            discover=lambda identifier, deadline: client.discover(
+                identifier, deadline=deadline
+            ),
+            read_identifier=start_login.read_identifier,
+            limits=limits,
+            concurrency=ConcurrencyLimit(
+                "service", total=QUESTIONS_AT_ONCE, retry_after=5
+            ),
+        ),
         finish_login=FinishLogin(
             refusals=refusals,
             client=client,

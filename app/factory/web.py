@@ -24,6 +24,7 @@ from app.blueprints import (
     native_refresh,
     result,
     signup,
+    typing,
 )
 from app.blueprints.own import changes, records
 from app.blueprints.services import (
@@ -75,6 +76,7 @@ VIEWS = (
     leave,
     changes,
     records,
+    typing,
     session,
     verify,
     revocations,
@@ -176,6 +178,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         username_hold=settings.username_hold,
         landing_url=settings.landing_url,
         handle_suffix=settings.handle_suffix,
+        has_typeahead=settings.typeahead_url is not None,
         signup_hosts=tuple(
             SignupHost(url=url, name=host_of(url)) for url in settings.signup_hosts
         ),

@@ -57,6 +57,7 @@ def report(
     *,
     during: str,
     platform: str,
+    example: str | None = None,
     reason: object = None,
     texts: NullTranslations = ENGLISH,
 ) -> Failure:
@@ -64,7 +65,8 @@ def report(
 
     `during` is what was asked of us, without a query string, a cookie or a form
     (requirement 9.22); `reason` stands in the log in place of the failure's own text.
-    `texts` has the words in the person's language.
+    `example` is the handle that pages show, `texts` has the words in the person's
+    language.
     """
     reference = telemetry.reference()
     _log(error, row, during=during, reference=reference, reason=reason or error)
@@ -76,6 +78,7 @@ def report(
         return_to=destination.return_to,
         scope=destination.scope,
         platform=platform,
+        example=example,
         texts=texts,
         **_facts(error),
     )

@@ -98,6 +98,19 @@ MESSAGES: dict[tuple[str, str], Row] = {
         TRY_AGAIN,
         "neutral",
     ),
+    ("invalid_identifier", "address"): Row(
+        "That is an e-mail address",
+        "Use your handle, for example {example}. It stands in your profile.",
+        TRY_AGAIN,
+        "neutral",
+    ),
+    ("invalid_identifier", "fediverse"): Row(
+        "That is a fediverse address",
+        "Mastodon and other fediverse servers are another network. Use the handle of "
+        "your Atmosphere account, for example {example}.",
+        TRY_AGAIN,
+        "neutral",
+    ),
     ("invalid_identifier", "did_method"): Row(
         "This kind of DID cannot sign in here",
         "Accounts with a did:plc or a did:web can; this one is a did:{method}. Use "

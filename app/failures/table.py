@@ -123,8 +123,9 @@ def row_for(error: Exception) -> Row:
 
 def _variant(error: Exception) -> str:
     """Return which of a row's texts is meant, where the error itself decides."""
-    if isinstance(error, atproto.IdentifierInvalid) and error.suggestion:
-        return "email"
+    if isinstance(error, atproto.IdentifierInvalid) and error.kind:
+        is_address = error.kind == "email" and not error.suggestion
+        return "address" if is_address else error.kind
     if getattr(error, "for_app", False):
         return "native"
     if isinstance(error, flow.TooManyRequests) and error.kind != "address":

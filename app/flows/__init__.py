@@ -14,6 +14,7 @@ from app.flows.callback.finish import FinishLogin
 from app.flows.callback.replay import ReplayCallback
 from app.flows.login.scope_requests import Permissions
 from app.flows.login.start import StartLogin
+from app.flows.login.typing import LookUpAhead, SuggestAccounts
 from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeLogin
 from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
@@ -40,6 +41,8 @@ class UseCases:
     """One use case for each thing a visitor can do."""
 
     start_login: StartLogin
+    suggest_accounts: SuggestAccounts
+    look_up_ahead: LookUpAhead
     finish_login: FinishLogin
     replay_callback: ReplayCallback
     choose_username: ChooseUsername

@@ -60,6 +60,8 @@ class Site:
     """Seconds for which the username of a deleted account is held."""
     landing_url: str
     handle_suffix: str | None
+    has_typeahead: bool
+    """Whether accounts are suggested while one types (TYPEAHEAD_URL)."""
     signup_hosts: tuple[SignupHost, ...]
     asks_about_apps: bool
     """Whether the person is asked before an app is let in (NATIVE_CONFIRMATION)."""
@@ -69,6 +71,11 @@ class Site:
     brand: Brand
     returns: ReturnPolicy
     clock: Callable[[], float]
+
+    @property
+    def example_handle(self) -> str:
+        """The handle that pages show as an example, the same on each of them."""
+        return f"alice{self.handle_suffix or '.example.com'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

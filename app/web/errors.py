@@ -98,6 +98,7 @@ def failure_of(error: Exception) -> Failure:
         row,
         during=f"{request.method} {printable(request.path)}",
         platform=site().platform_name,
+        example=site().example_handle,
         texts=texts(),
         reason=error.name if isinstance(error, HTTPException) else None,
     )

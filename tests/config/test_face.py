@@ -64,7 +64,7 @@ def test_logo_that_is_no_picture_or_too_large_stops_the_start(
         ("HOME_URL", "javascript:alert(1)", "is no https URL"),
         ("TERMS_URL", "https://", "is no https URL"),
         ("PRIVACY_URL", "https://me@evil.example/", "is no https URL"),
-        ("SUPPORT_URL", "mailto:nobody", "is no https URL"),
+        ("SUPPORT_URL", "mailto:nowhere", "is no https URL"),
         ("SECURITY_CONTACT", "security@platform.internal", "is no https URL"),
         ("SECURITY_CONTACT", "mailto:a@b.example\nCanonical: x", "is no https URL"),
         ("TRANSLATIONS_PATH", "/no/such/folder", "is no folder"),

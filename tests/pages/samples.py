@@ -36,10 +36,19 @@ LOGIN: dict[str, Any] = {
     "scope": "",
     "remembered": [],
     "signup_hosts": [BSKY],
-    "handle_suffix": ".bsky.social",
+    "example": "alice.bsky.social",
+    "has_typeahead": True,
+    "is_email": False,
     "notice": None,
     "signed_in": None,
     "is_invited": False,
+}
+ENDED: dict[str, Any] = {
+    "code": None,
+    "title": "You were signed out here",
+    "text": "It was done from Safari on an iPhone on 21 November 2026, 14:05 UTC.",
+    "tone": "neutral",
+    "reference": None,
 }
 UPGRADE: dict[str, Any] = {
     "page_title": "One more permission",
@@ -130,6 +139,7 @@ SIGNUP: dict[str, Any] = {
     "app_name": None,
     "asks_about_apps": True,
     "login": "",
+    "change_days": 30,
     "notice": None,
 }
 CONFIRM: dict[str, Any] = {
@@ -233,11 +243,15 @@ def pages() -> Iterator[Sample]:
     yield login("login-remembered", remembered=REMEMBERED)
     yield login("login-hosts", signup_hosts=HOSTS)
     yield login("login-invited", is_invited=True)
-    yield login("login-no-hosts", signup_hosts=[], handle_suffix="")
+    yield login("login-no-hosts", signup_hosts=[], example="alice.example.com")
+    yield login("login-email", identifier="alice@mail.test", is_email=True)
+    yield login("login-ended", notice=ENDED)
+    yield login("login-no-typeahead", has_typeahead=False)
     yield login("login-create", prompt="create")
     yield login("login-create-hosts", prompt="create", signup_hosts=HOSTS)
     yield login("login-again", prompt="login", signed_in=user, remembered=REMEMBERED)
     yield signup("signup")
+    yield signup("signup-for-good", change_days=0)
     yield signup("signup-without-handle", handle=None, username="")
     yield signup("signup-for-an-app", app_name="Sketch", login="7758221f571b")
     yield confirm("confirm")

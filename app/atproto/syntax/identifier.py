@@ -111,6 +111,8 @@ class _Reading:
                 name, allow_localhost=self.allow_http, allow_test=self.allow_test
             )
             return DidIdentifier(value=did)
+        if "@" in name and name != text:
+            raise IdentifierInvalid("a fediverse address", kind="fediverse")
         if "@" in name:
             raise self._email_like(name)
         if "." in name or ":" in name:
@@ -148,7 +150,9 @@ class _Reading:
             and self._is_resolvable(meant)
         )
         return IdentifierInvalid(
-            "an e-mail address is no handle", suggestion=meant if likely else None
+            "an e-mail address is no handle",
+            suggestion=meant if likely else None,
+            kind="email",
         )
 
     def _is_resolvable(self, handle: Handle) -> bool:

@@ -165,7 +165,6 @@ def test_bare_word_without_suffix_is_refused(
     [
         ("alice@skyhost.social", ALICE),
         ("Alice@SkyHost.Social", ALICE),
-        ("@alice@skyhost.social", ALICE),
         ("a@b.com", "a.b.com"),
         (" alice @ skyhost.social ", ALICE),
         ("alice\uff20skyhost.social", ALICE),
@@ -187,6 +186,17 @@ def test_email_address_is_refused_with_suggested_handle(
         parse_identifier(text)
 
     assert refusal.value.suggestion == suggestion
+    assert refusal.value.kind == "email"
+
+
+@pytest.mark.parametrize(
+    "text", ["@alice@skyhost.social", " @Alice@Mastodon.example ", "at://@a@b.example"]
+)
+def test_fediverse_address_is_refused_as_one_without_a_suggestion(text: str) -> None:
+    with pytest.raises(IdentifierInvalid) as refusal:
+        parse_identifier(text)
+
+    assert (refusal.value.kind, refusal.value.suggestion) == ("fediverse", None)
 
 
 REFUSED = {
