@@ -11,6 +11,7 @@
     │   ├── LoginExpired         the login was not decided in time
     │   ├── LoginSuperseded      another login was started in its place
     │   └── LoginCancelled       cancelled here, or signed out meanwhile
+    ├── NotSignedIn              no person is signed in: start a login
     ├── AwaitTimedOut            the caller's own timeout; the login goes on
     ├── SessionStoreFailed       the session could not be stored, read or removed
     │   └── KeyringUnusable      the session is in a keyring that does not answer
@@ -92,6 +93,15 @@ class LoginNotStarted(NativeError):
 
     def __init__(self) -> None:
         super().__init__("No such login is under way: start one.")
+
+
+class NotSignedIn(NativeError):
+    """No person is signed in here, or the session has ended at the service."""
+
+    code = "not_signed_in"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody is signed in here: sign in.")
 
 
 class LoginEnded(NativeError):

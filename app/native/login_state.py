@@ -16,6 +16,7 @@ from .errors import LoginCancelled, LoginNotStarted, LoginSuperseded
 from .records import (
     NativeSession,
     PendingLogin,
+    RefreshToken,
     State,
     StoredSession,
     decode,
@@ -44,6 +45,7 @@ class StoredState:
         self._store = store
         self.version = store.version
         self.remove = store.remove
+        self.alone = store.alone
 
     def read(self) -> State:
         """Return the present state."""
@@ -168,7 +170,11 @@ class Logins:
             expires_at=self._clock.now() + completed.expires_in,
         )
         claimed_with = hashed(pending.session_id)
-        stored = StoredSession(session=session, claimed_with=claimed_with)
+        stored = StoredSession(
+            session=session,
+            claimed_with=claimed_with,
+            refresh=refresh_token(completed, self._clock.now()),
+        )
 
         def change(state: State) -> State:
             if state.stored is not None and state.stored.claimed_with == claimed_with:
@@ -191,7 +197,7 @@ class Logins:
             self._remove_if(lambda found: _has_id(found, session_id))
             self._waiters.end(LoginCancelled, only=session_id)
 
-    def take_session(self) -> NativeSession | None:
+    def take_session(self) -> StoredSession | None:
         """Remove everything, and return the session that was there.
 
         Raises SessionStoreFailed when the store cannot be read; `clear` removes it.
@@ -201,7 +207,7 @@ class Logins:
                 stored = self._state.change(lambda _state: State()).stored
             finally:
                 self._waiters.end(LoginCancelled)
-        return stored.session if stored else None
+        return stored
 
     def clear(self) -> None:
         """Remove everything, readable or not."""
@@ -217,6 +223,18 @@ class Logins:
             return replace(state, pending=None) if found else state
 
         self._state.change(change)
+
+
+def refresh_token(completed: Completed, now: int) -> RefreshToken | None:
+    """Return the refresh token of an answer, to be used at three quarters of its life.
+
+    The last quarter is for a service that does not answer. None where the service, one
+    of release 0.1, gave none.
+    """
+    if not completed.refresh_token:
+        return None
+    renew_at = now + completed.expires_in * 3 // 4
+    return RefreshToken(token=completed.refresh_token, renew_at=renew_at)
 
 
 def _has_id(pending: PendingLogin, session_id: str) -> bool:

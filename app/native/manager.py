@@ -13,14 +13,21 @@ import base64
 import hashlib
 import logging
 import webbrowser
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from .browser import open_in_browser
 from .clock import Clock, Expiry
-from .errors import LoginDenied, LoginExpired, LoginRefused, SessionStoreFailed
+from .errors import (
+    LoginDenied,
+    LoginExpired,
+    LoginRefused,
+    NotSignedIn,
+    SessionStoreFailed,
+)
 from .login_state import Logins, StoredState
 from .outcome import Backoff, OutcomeFetcher
 from .records import LoginStarted, NativeSession, SignedOut
+from .renewal import Renewal
 from .transports.http_transport import HttpTransport
 from .transports.transport import (
     Claim,
@@ -49,6 +56,21 @@ SIGNING_OUT: Final = 15.0
 """Seconds that the caller of `sign_out` waits for the service."""
 
 
+UNAUTHORIZED: Final = 401
+
+
+class Response(Protocol):
+    """A response of an HTTP library, such as `requests` and `httpx`."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+        ...
+
+
+Called = TypeVar("Called", bound=Response)
+
+
 class AuthManager:
     """Signs one person in and out of one app. Threads may share it."""
 
@@ -72,6 +94,7 @@ class AuthManager:
         self._logins = Logins(self._state, self._waiters, self._clock)
         self._transport = transport or HttpTransport()
         self._fetcher = OutcomeFetcher(self._transport, backoff or Backoff())
+        self._renewal = Renewal(self._state, self._transport, self._clock)
         self._open_browser = open_browser
 
     # --- signing in -------------------------------------------------------------------
@@ -161,11 +184,37 @@ class AuthManager:
     # --- being signed in --------------------------------------------------------------
 
     def get_session(self) -> NativeSession | None:
-        """Return the session; None when no person is signed in, or it has expired."""
-        stored = self._state.read().stored
-        if stored is None or stored.session.expires_at <= self._clock.wall():
-            return None
-        return stored.session
+        """Return the session with a token that is good now; None if none is left.
+
+        A token in the last quarter of its life is renewed at the service, which takes
+        no person. Threads and processes share one renewal.
+
+        Raises:
+            ServerUnreachable, LoginRefused: the token has expired, and the service does
+                not answer, or refuses for the time being. The session stays.
+            SessionStoreFailed: the session could not be read or stored.
+        """
+        return self._renewal.session()
+
+    def call(self, send: Callable[[str], Called]) -> Called:
+        """Call a service with the token, which `send` gets; return its response.
+
+        On status 401 the token is renewed and `send` is called once more.
+
+        Raises:
+            NotSignedIn: no person is signed in, or the session has ended.
+            ServerUnreachable, LoginRefused, SessionStoreFailed: as `get_session` does.
+        """
+        session = self.get_session()
+        if session is None:
+            raise NotSignedIn
+        response = send(session.token)
+        if response.status_code != UNAUTHORIZED:
+            return response
+        renewed = self._renewal.after(session)
+        if renewed is None:
+            raise NotSignedIn
+        return response if renewed == session else send(renewed.token)
 
     def clear_session(self) -> None:
         """Remove the session and any login under way, from here and from the store.
@@ -184,15 +233,15 @@ class AuthManager:
         service was not told.
         """
         try:
-            session = self._logins.take_session()
+            stored = self._logins.take_session()
         except SessionStoreFailed as unreadable:
             self._logins.clear()
             return SignedOut(trouble=str(unreadable))
-        if session is None:
+        if stored is None:
             return SignedOut()
         now = self._clock.wall()
-        trouble = end_session(self._transport, session, now=now, within=timeout)
-        return SignedOut(server_url=session.server_url, trouble=trouble)
+        trouble = end_session(self._transport, stored, now=now, within=timeout)
+        return SignedOut(server_url=stored.session.server_url, trouble=trouble)
 
     # --- steps ------------------------------------------------------------------------
 

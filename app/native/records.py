@@ -93,12 +93,23 @@ class PendingLogin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshToken:
+    """What renews the token of a session, once; stored and never handed out."""
+
+    token: str = field(repr=False)
+    renew_at: int
+    """Epoch seconds, before the token's expiry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
     """A session and the login that it came from."""
 
     session: NativeSession
     claimed_with: str
     """`hashed` of the login's session_id: awaiting it again finds this session."""
+    refresh: RefreshToken | None = None
+    """None from a service without refresh tokens, and from release 0.1 of this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +138,7 @@ def decode(text: str | None) -> State:
         return State()
     return State(
         pending=_record(PendingLogin, document.get("pending")),
-        stored=_stored(document.get("session")),
+        stored=_stored(document.get("session"), document.get("refresh")),
     )
 
 
@@ -139,17 +150,34 @@ def encode(state: State) -> str | None:
     if state.stored is not None:
         claimed = {"claimed_with": state.stored.claimed_with}
         document["session"] = asdict(state.stored.session) | claimed
+        if state.stored.refresh is not None:
+            document["refresh"] = asdict(state.stored.refresh) | claimed
     return json.dumps(document, indent=1) if len(document) > 1 else None
 
 
-def _stored(row: object) -> StoredSession | None:
+def _stored(row: object, refresh: object) -> StoredSession | None:
     if not isinstance(row, dict) or not isinstance(row.get("claimed_with"), str):
         return None
     rest = {name: value for name, value in row.items() if name != "claimed_with"}
     session = _record(NativeSession, rest)
     if session is None or not session.token or not session.did.startswith("did:"):
         return None
-    return StoredSession(session=session, claimed_with=row["claimed_with"])
+    claimed_with = row["claimed_with"]
+    return StoredSession(
+        session=session,
+        claimed_with=claimed_with,
+        refresh=_refresh(refresh, claimed_with),
+    )
+
+
+def _refresh(row: object, claimed_with: str) -> RefreshToken | None:
+    """Return the refresh token of the session; not one that an earlier login left."""
+    if not isinstance(row, dict) or row.get("claimed_with") != claimed_with:
+        return None
+    token, renew_at = row.get("token"), row.get("renew_at")
+    if not isinstance(token, str) or not token or not _fits("renew_at", renew_at):
+        return None
+    return RefreshToken(token=token, renew_at=int(str(renew_at)))
 
 
 def _record(kind: type[Record], row: object) -> Record | None:

@@ -64,6 +64,12 @@ class FakeServer:
         self.expires_in = 1800
         self.oauth_url: str | None = None
         self.token_life = 3600
+        self.refreshes = False
+        """Whether it gives out refresh tokens, as since release 0.2."""
+        self.refresh_tokens: list[str] = []
+        """Of the one login, in order; the last one is good."""
+        self.refresh_faults: deque[Callable[[Handler, dict[str, Any]], None]] = deque()
+        """Taken first; each gets the answer that was due, after the rotation."""
         self.ended: list[str] = []
         """The tokens whose sessions were ended, in the order in which they were."""
         self.changed = threading.Condition()
@@ -109,6 +115,36 @@ class FakeServer:
         self._http.hang_up()
         self._http.server_close()
         self._http = None
+
+    def refresh(self, token: str, login: FakeLogin) -> dict[str, Any] | None:
+        """Rotate, or repeat the successor that was not used; None ends the session."""
+        with self.changed:
+            if token not in self.refresh_tokens[-2:]:
+                self.refresh_tokens = []
+                return None
+            if token == self.refresh_tokens[-1]:
+                self.refresh_tokens.append(f"refresh-{len(self.refresh_tokens)}")
+            return self.tokens(login)
+
+    def tokens(self, login: FakeLogin) -> dict[str, Any]:
+        token = f"token-{secrets.token_hex(8)}"
+        login.delivered.append(token)
+        document = {
+            "status": "completed",
+            "token": token,
+            "did": DID,
+            "handle": login.identifier,
+            "username": "alice",
+            "expires_in": self.token_life,
+        }
+        if self.refreshes:
+            self.refresh_tokens = self.refresh_tokens or ["refresh-0"]
+            document |= {"refresh_token": self.refresh_tokens[-1]}
+        return document
+
+    def refreshed(self) -> list[Asked]:
+        with self.changed:
+            return [one for one in self.asked if one.path.endswith("/refresh")]
 
     def decide(self, status: str) -> None:
         """Have the person decide every login that is pending."""
@@ -177,8 +213,11 @@ class Handler(BaseHTTPRequestHandler):
         return
 
     def do_POST(self) -> None:
-        self._note()
+        asked = self._note()
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if asked.path == "/auth/native/refresh":
+            self.renews(json.loads(body)["refresh_token"])
+            return
         if self.fake.initiation is not None:
             self.fake.initiation(self)
             return
@@ -200,6 +239,15 @@ class Handler(BaseHTTPRequestHandler):
                 "expires_in": self.fake.expires_in,
             },
         )
+
+    def renews(self, token: str) -> None:
+        document = self.fake.refresh(token, self.fake.only())
+        if self.fake.refresh_faults:
+            self.fake.refresh_faults.popleft()(self, document or {})
+        elif document is None:
+            self.refuses(400, "invalid_grant")
+        else:
+            self.sends_json(200, document)
 
     def do_GET(self) -> None:
         asked = self._note()
@@ -276,16 +324,7 @@ class Handler(BaseHTTPRequestHandler):
         status = self._status(login)
         if status != "completed":
             return {"status": status}
-        token = f"token-{secrets.token_hex(8)}"
-        login.delivered.append(token)
-        return {
-            "status": "completed",
-            "token": token,
-            "did": DID,
-            "handle": login.identifier,
-            "username": "alice",
-            "expires_in": self.fake.token_life,
-        }
+        return self.fake.tokens(login)
 
     # --- the wire -------------------------------------------------------------------
 

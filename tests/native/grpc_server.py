@@ -62,6 +62,14 @@ class FakeAuthService(stubs.AuthServiceServicer):
             return
         yield from self._outcomes(login)
 
+    def RefreshToken(self, request: Any, context: Any) -> Any:  # noqa: N802
+        document = self.server.refresh(request.refresh_token, self.server.only())
+        if document is None:
+            error = {"latchkey-error": "invalid_grant"}
+            fail(context, grpc.StatusCode.UNAUTHENTICATED, error)
+            return None
+        return wire.Completed(**{k: v for k, v in document.items() if k != "status"})
+
     def _outcomes(self, login: FakeLogin) -> Iterator[Any]:
         if login.status == "pending":
             yield wire.AwaitLoginResponse(pending=wire.Pending())
@@ -78,7 +86,9 @@ class FakeAuthService(stubs.AuthServiceServicer):
                 did="did:plc:alice",
                 username="alice",
                 expires_in=3600,
+                refresh_token="refresh-0" if self.server.refreshes else "",
             )
+            self.server.refresh_tokens = ["refresh-0"]
             yield wire.AwaitLoginResponse(completed=done)
         elif login.status != "pending":
             yield wire.AwaitLoginResponse(expired=wire.Expired())

@@ -62,5 +62,5 @@ def completed(
         username=user.username,
         expires_in=expires_in,
         refresh_token=refresh_token,
-        refresh_expires_in=max(0, int(session.expires_at - now)),
+        refresh_expires_in=max(1, int(session.expires_at - now)),
     )

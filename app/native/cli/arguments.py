@@ -168,6 +168,7 @@ def resume(**given: Any) -> Options:
 @click.option(
     "--token", is_flag=True, help=_("Print the platform token, a secret, for scripts.")
 )
+@_trusting
 @_common
 def session(**given: Any) -> Options:
     """Print who is signed in."""

@@ -72,8 +72,9 @@ def resume(options: Options, screen: Screen) -> Exit:
 
 
 def session(options: Options, screen: Screen) -> Exit:
-    """Print who is signed in, or the token."""
-    found = AuthManager(_store(options)).get_session()
+    """Print who is signed in, or the token, which is renewed when it has to be."""
+    transport = HttpTransport(ca_bundle=options.ca_bundle)
+    found = AuthManager(_store(options), transport=transport).get_session()
     if found is None:
         screen.failure("not_signed_in", _("Nobody is signed in here."))
         return Exit.NOT_SIGNED_IN

@@ -13,6 +13,7 @@ from ..errors import (
     LoginRefused,
     LoginSuperseded,
     NativeError,
+    NotSignedIn,
     ServerUnreachable,
     ServerUrlInvalid,
 )
@@ -49,6 +50,7 @@ MEANINGS: Final[Mapping[type[NativeError], Exit]] = {
     ServerUnreachable: Exit.UNREACHABLE,
     LoginRefused: Exit.REFUSED,
     LoginSuperseded: Exit.REPLACED,
+    NotSignedIn: Exit.NOT_SIGNED_IN,
     LoginCancelled: Exit.REPLACED,
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import SessionStoreFailed
 from .private_file import FileUnusable, PrivateFile
+from .store import RENEWING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ class FileStore:
         """
         self.path = path
         self._file = PrivateFile(path, patience=patience)
+        # Its lock alone is used: the file's own is held for milliseconds.
+        turn = path.with_name(f"{path.name}.renewal")
+        self._turn = PrivateFile(turn, patience=RENEWING)
 
     def read(self) -> str | None:
         """Return the text, or None."""
@@ -44,6 +48,14 @@ class FileStore:
     def version(self) -> tuple[int, int, int]:
         """Return a value that differs after each change."""
         return self._file.version()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the one turn to renew the session; the kernel frees it after a crash."""
+        with ExitStack() as turn:
+            with _translated():
+                turn.enter_context(self._turn.locked())
+            yield
 
 
 @contextmanager

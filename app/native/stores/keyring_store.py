@@ -19,6 +19,7 @@ from ..errors import KeyringUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
+    from contextlib import AbstractContextManager
 
     from .file_store import FileStore
     from .store import StateStore
@@ -83,6 +84,10 @@ class KeyringStore:
     def version(self) -> Hashable:
         """Return the file's version; asking the keyring may prompt the person."""
         return self._file.version()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the one turn to renew the session."""
+        return self._file.alone()
 
     def _resolved(self, text: str | None) -> str | None:
         if not is_note(text):

@@ -7,10 +7,18 @@ is replaced only by a caller that has seen it (`exchange`).
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ..errors import SessionStoreFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
+    from contextlib import AbstractContextManager
+
+RENEWING: Final = 45.0
+"""Seconds to wait for another thread or process that renews the session: longer than
+the service has for its answer."""
 
 
 class StateStore(Protocol):
@@ -40,6 +48,15 @@ class StateStore(Protocol):
         """Return a value that differs after each change; cheap, called often."""
         ...
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the one turn to renew the session, among all threads and processes.
+
+        The other methods go on meanwhile. A process that dies gives the turn back.
+
+        Raises SessionStoreFailed when another one has the turn for more than RENEWING.
+        """
+        ...
+
 
 class MemoryStore:
     """A text in memory: the session ends with the process."""
@@ -47,6 +64,7 @@ class MemoryStore:
     def __init__(self) -> None:
         """Create it empty."""
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._text: str | None = None
         self._changes = 0
 
@@ -67,6 +85,16 @@ class MemoryStore:
     def version(self) -> int:
         """Return the number of changes."""
         return self._changes
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the one turn to renew the session."""
+        if not self._turn.acquire(timeout=RENEWING):
+            raise SessionStoreFailed("another thread renews the session for too long")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ..records import LoginStarted
     from .connection import Connection
-    from .transport import Answer, Claim, Initiation
+    from .transport import Answer, Claim, Completed, Initiation
 
 T = TypeVar("T")
 
@@ -131,6 +131,13 @@ class GrpcTransport:
                 raise NotALatchkeyServer(
                     "the acknowledgement was answered with an outcome"
                 )
+
+    def refresh(self, server_url: str, refresh_token: str) -> Completed:  # noqa: ARG002 # the address is the target
+        """Renew a token: RefreshToken."""
+        request = wire.RefreshTokenRequest(refresh_token=refresh_token)
+        with self._stub() as stub, _translated():
+            completed = stub.RefreshToken(request, timeout=ANSWERING)
+        return responses.refreshed(_fields(completed))
 
     def end_session(self, server_url: str, token: str) -> None:
         """Have the service end the session of a token, over HTTP."""

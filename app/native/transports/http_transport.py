@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..records import LoginStarted
     from .connection import Connection
     from .http_client import Reply
-    from .transport import Answer, Claim, Initiation
+    from .transport import Answer, Claim, Completed, Initiation
 
 JSON: Final = "application/json"
 LONGEST_WAIT: Final = 25
@@ -108,6 +108,17 @@ class HttpTransport:
             within=ACKNOWLEDGING,
         )
         _raise_unless_204(reply)
+
+    def refresh(self, server_url: str, refresh_token: str) -> Completed:
+        """Renew a token: POST /auth/native/refresh."""
+        reply = self._client.send(
+            "POST",
+            f"{server_url}/auth/native/refresh",
+            headers={"Accept": JSON, "Content-Type": JSON},
+            within=ANSWERING,
+            body=json.dumps({"refresh_token": refresh_token}).encode(),
+        )
+        return responses.refreshed(_document(reply, expected={200}))
 
     def end_session(self, server_url: str, token: str) -> None:
         """Have the service end the session of a token: DELETE /auth/session."""

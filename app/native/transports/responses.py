@@ -64,6 +64,14 @@ def answer(document: Mapping[str, Any]) -> Answer:
     return readers[status]()
 
 
+def refreshed(document: Mapping[str, Any]) -> Completed:
+    """Return the tokens of a session that was renewed."""
+    completed = _completed(document)
+    if not completed.refresh_token:
+        raise NotALatchkeyServer("the answer has no refresh_token that could be used")
+    return completed
+
+
 def refusal(
     document: Mapping[str, Any],
     *,
@@ -105,7 +113,15 @@ def _completed(document: Mapping[str, Any]) -> Completed:
         handle=printable(handle, limit=253) or None,
         username=printable(username, limit=64),
         expires_in=_seconds(document),
+        refresh_token=_refresh_token(document),
     )
+
+
+def _refresh_token(document: Mapping[str, Any]) -> str:
+    """Return the refresh token, "" where a service of release 0.1 gives none."""
+    if not document.get("refresh_token"):
+        return ""
+    return _matching(TOKEN, document, "refresh_token")
 
 
 def _matching(pattern: re.Pattern[str], document: Mapping[str, Any], name: str) -> str:

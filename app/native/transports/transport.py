@@ -11,8 +11,11 @@ from ..errors import LoginRefused, ServerUnreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..records import LoginStarted, NativeSession
+    from ..records import LoginStarted, StoredSession
     from .connection import Connection
+
+OVER = frozenset({"not_signed_in", "invalid_grant"})
+"""The service's codes for a session that has ended."""
 
 ACKNOWLEDGEMENT = "completed"
 """The Last-Event-ID that acknowledges: the token has arrived and is stored."""
@@ -45,6 +48,8 @@ class Completed:
     handle: str | None
     username: str
     expires_in: int
+    refresh_token: str = field(default="", repr=False)
+    """Empty from a service of release 0.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,15 @@ class Transport(Protocol):
         """
         ...
 
+    def refresh(self, server_url: str, refresh_token: str) -> Completed:
+        """Renew a token; the refresh token of the answer replaces the one given.
+
+        Raises:
+            LoginRefused: `invalid_grant` when the session is over.
+            ServerUnreachable: there was no answer: send the same one again.
+        """
+        ...
+
     def end_session(self, server_url: str, token: str) -> None:
         """Have the service end the session of a token.
 
@@ -136,16 +150,24 @@ def call_within(
 
 
 def end_session(
-    transport: Transport, session: NativeSession, *, now: float, within: float
+    transport: Transport, stored: StoredSession, *, now: float, within: float
 ) -> str | None:
     """Have the service end a session; return why it may still exist, or None.
 
-    A token that is refused before its expiry belongs to a session that has ended. When
-    the token has expired, a refusal says nothing about its session.
+    A token that is refused before its expiry belongs to a session that has ended. An
+    expired one is renewed first; without a refresh token, a refusal says nothing.
     """
-    trouble = call_within(
-        within, lambda: transport.end_session(session.server_url, session.token)
-    )
-    if not (isinstance(trouble, LoginRefused) and trouble.code == "not_signed_in"):
+    session, refresh = stored.session, stored.refresh
+    is_good = now < session.expires_at
+
+    def end() -> None:
+        token = session.token
+        if not is_good and refresh is not None:
+            token = transport.refresh(session.server_url, refresh.token).token
+        transport.end_session(session.server_url, token)
+
+    trouble = call_within(within, end)
+    if not isinstance(trouble, LoginRefused) or trouble.code not in OVER:
         return None if trouble is None else str(trouble)
-    return None if now < session.expires_at else "the token has expired"
+    is_over = is_good or refresh is not None
+    return None if is_over else "the token has expired"
