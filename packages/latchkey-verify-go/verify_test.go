@@ -1,0 +1,170 @@
+package verify
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const issuer = "https://auth.example.org"
+
+var key, _ = rsa.GenerateKey(rand.Reader, 2048)
+
+// service answers as the sign-in service does; it is the HTTP transport of a verifier.
+type service struct {
+	now   time.Time
+	ended map[string]int64
+	down  bool
+}
+
+func (s *service) RoundTrip(request *http.Request) (*http.Response, error) {
+	if s.down {
+		return nil, errors.New("connection refused")
+	}
+	body := s.jwks()
+	if request.URL.Path == "/auth/revocations" {
+		body = s.sign("revocations+jwt", jwt.MapClaims{
+			"sessions": s.ended, "keys": []string{"first"}, "next": "1", "more": false,
+		})
+	}
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+func (s *service) jwks() string {
+	encode := base64.RawURLEncoding.EncodeToString
+	raw, _ := json.Marshal(map[string]any{"keys": []map[string]string{{
+		"kty": "RSA", "kid": "first", "alg": "RS256", "use": "sig",
+		"n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes()),
+	}}})
+	return string(raw)
+}
+
+func (s *service) sign(typ string, changes jwt.MapClaims) string {
+	claims := jwt.MapClaims{
+		"iss": issuer, "aud": issuer, "sub": "did:plc:alice", "username": "alice", "sid": "session-1",
+		"iat": s.now.Unix(), "nbf": s.now.Unix(), "exp": s.now.Add(time.Hour).Unix(),
+	}
+	for name, value := range changes {
+		claims[name] = value
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
+	token.Header["kid"], token.Header["typ"] = "first", typ
+	text, _ := token.SignedString(crypto.PrivateKey(key))
+	return text
+}
+
+func started(t *testing.T) (*service, *Verifier) {
+	t.Helper()
+	s := &service{now: time.Unix(1_800_000_000, 0), ended: map[string]int64{}}
+	v, err := New(issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Client.Transport, v.Now = s, func() time.Time { return s.now }
+	return s, v
+}
+
+func TestVerifyWithClocksApart(t *testing.T) {
+	s, v := started(t)
+	token := s.sign("JWT", nil)
+	for _, each := range []struct {
+		moved time.Duration
+		want  error
+	}{
+		{-29 * time.Second, nil}, {-31 * time.Second, ErrInvalid},
+		{time.Hour + 29*time.Second, nil}, {time.Hour + 31*time.Second, ErrExpired},
+	} {
+		start := s.now
+		s.now = start.Add(each.moved)
+		if _, err := v.Verify(token); !errors.Is(err, each.want) {
+			t.Errorf("%v apart: %v", each.moved, err)
+		}
+		s.now = start
+	}
+}
+
+func TestVerifyInAnOutageKeepsKeysAndEndedSessions(t *testing.T) {
+	s, v := started(t)
+	s.ended["session-2"] = s.now.Add(48 * time.Hour).Unix()
+	good, ended := s.sign("JWT", nil), s.sign("JWT", jwt.MapClaims{"sid": "session-2"})
+	if _, err := v.Verify(good); err != nil {
+		t.Fatal(err)
+	}
+	s.down = true
+	s.now = s.now.Add(50 * time.Minute)
+	if _, err := v.Verify(good); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.Verify(ended); !errors.Is(err, ErrEnded) {
+		t.Error(err)
+	}
+}
+
+func TestFirstVerifyInAnOutageIsUnavailable(t *testing.T) {
+	s, v := started(t)
+	s.down = true
+	request := httptest.NewRequest("GET", "/", nil)
+	request.Header.Set("Authorization", "Bearer "+s.sign("JWT", nil))
+	recorder := httptest.NewRecorder()
+	v.Middleware(http.NotFoundHandler()).ServeHTTP(recorder, request)
+	if recorder.Code != http.StatusServiceUnavailable {
+		t.Error(recorder.Code)
+	}
+}
+
+func TestSessionThatEndsIsRefusedAfterThirtyQuietSeconds(t *testing.T) {
+	s, v := started(t)
+	token := s.sign("JWT", nil)
+	if _, err := v.Verify(token); err != nil {
+		t.Fatal(err)
+	}
+	s.ended["session-1"] = s.now.Add(time.Hour).Unix()
+	s.now = s.now.Add(30 * time.Second)
+	if _, err := v.Verify(token); !errors.Is(err, ErrEnded) {
+		t.Error(err)
+	}
+}
+
+func TestAuthenticateTakesTheFirstGoodCookieAndBearerAlone(t *testing.T) {
+	s, v := started(t)
+	token := s.sign("JWT", nil)
+	request := httptest.NewRequest("GET", "/", nil)
+	request.Header.Set("Cookie", "platform_token=garbage; a=b; platform_token="+token)
+	if person, err := v.Authenticate(request); err != nil || person.Username != "alice" {
+		t.Error(err)
+	}
+	request.Header.Set("Authorization", "Bearer x")
+	if _, err := v.Authenticate(request); !errors.Is(err, ErrInvalid) {
+		t.Error(err)
+	}
+	many := strings.Repeat("platform_token=x; ", maxCookies) + "platform_token=" + token
+	request.Header.Del("Authorization")
+	request.Header.Set("Cookie", many)
+	if _, err := v.Authenticate(request); !errors.Is(err, ErrInvalid) {
+		t.Error(err)
+	}
+	request.Header.Del("Cookie")
+	if _, err := v.Authenticate(request); !errors.Is(err, ErrMissing) {
+		t.Error(err)
+	}
+}
+
+func TestNewWithAnIssuerThatIsNoHTTPSOriginFails(t *testing.T) {
+	for _, each := range []string{"http://auth.example.org", issuer + "/", "auth.example.org", ""} {
+		if _, err := New(each); err == nil {
+			t.Error(each)
+		}
+	}
+}
