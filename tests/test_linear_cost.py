@@ -38,7 +38,6 @@ from app.atproto.syntax.grammar import (
 )
 from app.atproto.syntax.identifier import LONGEST_INPUT, parse_identifier
 from app.atproto.syntax.nsid import parse_nsid
-from app.blueprints.native_login import WAIT
 from app.blueprints.services.xrpc import _MEDIA_TYPE
 from app.flows.errors import FlowError
 from app.flows.native.app_identity import parse_app_name, parse_code_challenge
@@ -48,6 +47,7 @@ from app.flows.xrpc.retry_after import wait_of
 from app.tokens.errors import TokenError
 from app.tokens.keys import claimed_kid
 from app.web.pages.permission_text import in_words
+from app.web.requests import WAIT
 from app.web.return_to import LONGEST, ReturnPolicy, ReturnToInvalid
 from app.web.security.forwarded import address_of
 
