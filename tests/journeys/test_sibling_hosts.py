@@ -42,14 +42,14 @@ def asks(
 # --- sign-out ---------------------------------------------------------------------
 
 
-def signs_out(browser: Browser, **fields: str) -> Answer:
+def signs_out(browser: Browser, *, origin: str = APP, **fields: str) -> Answer:
     return browser.requests(
         "POST",
         f"{browser.home}/auth/logout",
         site="same-site",
         body="&".join(f"{name}={value}" for name, value in fields.items()).encode(),
         headers={
-            "Origin": APP,
+            "Origin": origin,
             "Content-Type": "application/x-www-form-urlencoded",
         },
     )
@@ -205,6 +205,20 @@ def test_loopback_development_allows_every_port_of_this_machine(
         401,
         origin,
     )
+
+
+@pytest.mark.parametrize("origin", LOOPBACK)
+def test_loopback_development_signs_out_by_a_form_of_any_port(
+    open_service: Callable[..., Service], origin: str
+) -> None:
+    service = open_service(loopback=True)
+    browser = service.browser()
+    browser.signs_in(ALICE, username="alice")
+
+    answer = signs_out(browser, origin=origin, return_to=f"{origin}/goodbye")
+
+    assert (answer.status, answer.headers["Location"]) == (303, f"{origin}/goodbye")
+    assert not browser.is_signed_in()
 
 
 @pytest.mark.parametrize("origin", LOOPBACK)
