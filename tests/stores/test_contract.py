@@ -27,9 +27,9 @@ def workers():
     @asynccontextmanager
     async def opened():
         pool = Workers(threads=1)
-        await pool.open(lambda: None)
+        await pool.open()
         yield pool
-        await pool.close()
+        await pool.close(lambda: None)
 
     with (
         start_blocking_portal() as portal,

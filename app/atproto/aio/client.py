@@ -51,12 +51,12 @@ class AsyncOAuthClient:
         Raises:
             RuntimeError: it was opened before.
         """
-        await self._workers.open(self.plain.wait_for_refreshes)
+        await self._workers.open()
         return self
 
     async def __aexit__(self, *error: object) -> None:
         """Wait for the calls and refreshes that run; close the client."""
-        await self._workers.close()
+        await self._workers.close(self.plain.wait_for_refreshes)
 
     async def authorize(
         self,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..events import ignore
+from ..http.client import SafeHTTP
+from ..http.turns import waiting
 from ..open_client import PLC_DIRECTORY, open_client
 from .client import AsyncOAuthClient
 from .stores import BridgedCache, BridgedSessions, bridge_states
@@ -16,11 +18,23 @@ if TYPE_CHECKING:
     from ..client_metadata.builders import ClientMetadata
     from ..crypto.keys import ClientKeys
     from ..events import Observer
-    from ..http.types import HTTP
+    from ..http.types import HTTP, Response
     from ..http.url_policy import NetworkPolicy
     from ..identity.dns import TxtLookup
     from ..stores.protocols import Cache, SessionStore, StateStore
     from .stores import AsyncCache, AsyncSessionStore, AsyncStateStore
+
+
+class _WaitingHTTP:
+    """An HTTP client of the application; its requests count as waiting."""
+
+    def __init__(self, http: HTTP) -> None:
+        self._http = http
+
+    def request(self, method: str, url: str, **options: Any) -> Response:
+        """Send one request and return the response, see `HTTP.request`."""
+        with waiting():
+            return self._http.request(method, url, **options)
 
 
 def open_async_client(
@@ -54,7 +68,7 @@ def open_async_client(
         keys=keys,
         states=bridge_states(states, workers),
         sessions=BridgedSessions(sessions, workers),
-        http=http,
+        http=http if isinstance(http, SafeHTTP) else _WaitingHTTP(http),
         clock=clock,
         txt=txt,
         cache=None if cache is None else BridgedCache(cache, workers),

@@ -10,6 +10,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..http.turns import waiting
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -89,8 +91,11 @@ class _Bridge:
 
     def _call(self, method: str, *args: Any, **options: Any) -> Any:
         """Return what the store's method returns, awaited when it is awaitable."""
-        value = getattr(self._store, method)(*args, **options)
-        return self._workers.wait_for(value) if inspect.isawaitable(value) else value
+        with waiting():
+            value = getattr(self._store, method)(*args, **options)
+            if inspect.isawaitable(value):
+                return self._workers.wait_for(value)
+        return value
 
 
 class BridgedCache(_Bridge):

@@ -3,12 +3,17 @@
 The plain client runs in them, so that each rule of the protocol exists once. A call
 that is cancelled returns at once, and its thread works on: a refresh token that was
 sent is replaced in the store, and no lease stays behind. The pool counts such a thread
-until it ends, so that `threads` is a bound in every case.
+until it ends, so that `threads` is a bound in every case. One thread computes at a time
+(`http/turns.py`), so that the event loop does not wait for many of them.
 """
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 try:
@@ -22,11 +27,10 @@ except ModuleNotFoundError as error:
     ) from error
 
 from ..errors import ClientBusy
+from ..http.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from anyio.abc import TaskGroup
 
     from ..http.types import Deadline
 
@@ -39,68 +43,99 @@ STORE_PATIENCE: Final = 30.0
 """Seconds that one call of an asynchronous store may take."""
 
 
+TURNS: Final = Turns()
+"""Of all pools of this process, because they share one interpreter with the loop."""
+
+
 class _Call(Generic[T]):
     """One call in the pool, and what its task and its thread know of it."""
 
     def __init__(
         self, work: Callable[[], T], unclaimed: Callable[[T], object] | None
     ) -> None:
-        self.work = work
-        self.unclaimed = unclaimed
+        self._work = work
+        self._unclaimed = unclaimed
+        self._lock = threading.Lock()
+        self._outcome: Future[T] = Future()
+        self._is_abandoned = False
         self.done = anyio.Event()
-        self.scope = anyio.CancelScope(shield=True)
-        self.has_begun = False
-        self.is_abandoned = False
-        self.error: Exception | None = None
-        self.values: list[T] = []
-        """The value, when the work has returned one."""
 
-    def run(self) -> T:
-        """Do the work, in a thread."""
-        self.has_begun = True
-        return self.work()
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether a thread does the work, or has done it."""
+        return self._outcome.running() or self._outcome.done()
+
+    def run(self, tell: Callable[[], object]) -> None:
+        """Do the work, in a thread; `tell` the task that waits, if it still does."""
+        if not self._outcome.set_running_or_notify_cancel():
+            return
+        try:
+            with TURNS.taken():
+                value = self._work()
+        except BaseException as error:  # noqa: BLE001 # raised in the task that waits
+            outcome = partial(self._outcome.set_exception, error)
+        else:
+            outcome = partial(self._outcome.set_result, value)
+        with self._lock:
+            outcome()
+            is_claimed = not self._is_abandoned
+        if is_claimed:
+            tell()
+        else:
+            self.discard()
+
+    def withdraw(self) -> bool:
+        """Tell whether the work will never begin."""
+        return self._outcome.cancel()
+
+    def abandon(self) -> bool:
+        """Leave the work to its thread; tell whether that has ended already."""
+        with self._lock:
+            self._is_abandoned = True
+            return self._outcome.done() and not self._outcome.cancelled()
+
+    def discard(self) -> None:
+        """Give a value that no task has received to `unclaimed`, in a thread."""
+        if self._unclaimed is not None and self._outcome.exception() is None:
+            self._unclaimed(self._outcome.result())
 
     def result(self) -> T:
         """Return the value, or raise what the work raised."""
-        if self.error is not None:
-            raise self.error
-        return self.values[0]
+        return self._outcome.result()
 
 
 class Workers:
-    """The pool; entered once, in the event loop that uses it."""
+    """The pool; opened once, in the event loop that uses it."""
 
     def __init__(self, *, threads: int = THREADS) -> None:
         if threads < 1:
             raise ValueError("a pool has one thread at least")
-        self._threads = threads
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="atproto-aio")
+        # Starting a thread waits for it, which is not for the event loop to do.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="atproto-aio-start")
         self._stack = AsyncExitStack()
-        self._tasks: TaskGroup | None = None
+        self._door: anyio.Lock | None = None
 
-    async def open(self, finish: Callable[[], object]) -> None:
-        """Open the pool; `finish` is called in a thread when all calls have ended.
+    async def open(self) -> None:
+        """Open the pool.
 
         Raises:
             RuntimeError: it was opened before.
         """
-        if self._tasks is not None:
+        if self._door is not None:
             raise RuntimeError("an asynchronous client is opened once")
-        self._limiter = anyio.CapacityLimiter(self._threads)
-        enter = self._stack.enter_async_context
+        self._door = anyio.Lock()
         self._scope = self._stack.enter_context(anyio.CancelScope())
-        self._portal = await enter(from_thread.BlockingPortal())
-        self._stack.push_async_callback(to_thread.run_sync, finish)
-        self._tasks = await enter(anyio.create_task_group())
+        self._portal = await self._stack.enter_async_context(
+            from_thread.BlockingPortal()
+        )
 
-    async def close(self) -> None:
-        """Wait for the calls that run, each until its deadline, and close the pool."""
+    async def close(self, finish: Callable[[], object]) -> None:
+        """Wait for the calls that run, each until its deadline, and for `finish`."""
         self._scope.shield = True
+        await to_thread.run_sync(self._end)
+        await to_thread.run_sync(finish)
         await self._stack.aclose()
-
-    @property
-    def running(self) -> int:
-        """Return how many threads work."""
-        return self._limiter.borrowed_tokens
 
     async def run(
         self,
@@ -119,18 +154,17 @@ class Workers:
             ClientBusy: no thread was free before the deadline.
             RuntimeError: the client is not open.
         """
-        if self._tasks is None:
+        if self._door is None:
             raise RuntimeError("open the client first: `async with client:`")
         call = _Call(work, unclaimed)
-        self._tasks.start_soon(self._carry_out, call)
+        async with self._door:  # one in each turn of the event loop
+            self._submit(partial(call.run, partial(self._tell, call.done)))
         try:
             await _begun_or_over(call, deadline)
             await call.done.wait()
         except anyio.get_cancelled_exc_class():
-            call.is_abandoned = True
-            call.scope.cancel()
-            if call.done.is_set():
-                self._tasks.start_soon(self._discard, call)
+            if not call.withdraw() and call.abandon():
+                self._submit(call.discard)
             raise
         return call.result()
 
@@ -141,29 +175,19 @@ class Workers:
             TimeoutError: it took longer than STORE_PATIENCE.
         """
         future = self._portal.start_task_soon(_shielded, awaitable)
-        try:
-            return future.result(STORE_PATIENCE)
-        except TimeoutError:
-            future.cancel()
-            raise
+        return future.result(2 * STORE_PATIENCE)  # a loop that has ended answers never
 
-    async def _carry_out(self, call: _Call[T]) -> None:
-        """Run a call to its end, also when the task that waits for it is cancelled."""
-        with call.scope:
-            try:
-                value = await to_thread.run_sync(call.run, limiter=self._limiter)
-                call.values.append(value)
-            except Exception as error:  # noqa: BLE001 # raised in the task that waits
-                call.error = error
-        call.done.set()
-        if call.is_abandoned:
-            await self._discard(call)
+    def _submit(self, job: Callable[[], object]) -> None:
+        in_context = partial(copy_context().run, job)
+        self._starter.submit(partial(self._threads.submit, in_context))
 
-    async def _discard(self, call: _Call[T]) -> None:
-        if call.unclaimed is None or not call.values:
-            return
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(call.unclaimed, call.values[0])
+    def _tell(self, done: anyio.Event) -> None:
+        self._portal.start_task_soon(done.set)
+
+    def _end(self) -> None:
+        """Wait for all threads."""
+        self._starter.shutdown()
+        self._threads.shutdown()
 
 
 async def _begun_or_over(call: _Call[T], deadline: Deadline | None) -> None:
@@ -172,14 +196,11 @@ async def _begun_or_over(call: _Call[T], deadline: Deadline | None) -> None:
         return
     with anyio.move_on_after(max(deadline.remaining(), 0.0)):
         await call.done.wait()
-    if not call.has_begun:
-        call.scope.cancel()
-        await call.done.wait()
-    if not call.has_begun:
+    if not call.has_begun and call.withdraw():
         raise ClientBusy("calls")
 
 
 async def _shielded(awaitable: Awaitable[T]) -> T:
-    with anyio.CancelScope(shield=True):
+    with anyio.fail_after(STORE_PATIENCE, shield=True):
         value = await awaitable
     return value  # noqa: RET504 # for mypy, a scope may end its block early

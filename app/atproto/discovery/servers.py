@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..errors import DocumentInvalid, HostFailing, HostUnreachable, HostWithoutOAuth
+from ..http.turns import waiting
 from ..syntax.grammar import Origin, host_of
 from .server_metadata import (
     AuthorizationServer,
@@ -189,7 +190,8 @@ class ServerDiscovery:
             server = AuthorizationServer.restore(known["server"])
             return ServerLocation(server=server, verified_at=known["seen_at"])
         if ahead is not None and ahead.issuer == issuer and not ahead.fetched.cancel():
-            document, seen_at = ahead.fetched.result()
+            with waiting():
+                document, seen_at = ahead.fetched.result()
         else:
             document, seen_at = self._document(
                 issuer, AUTHORIZATION_SERVER, deadline=deadline, fresh=fresh

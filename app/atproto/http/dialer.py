@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import ClientBusy
 from ..syntax.host_names import is_full_name
 from .sockets import BudgetSocket
+from .turns import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +65,8 @@ class TimedResolver:
             raise ClientBusy("name lookups")
         answer: Future[Sequence[str]] = Future()
         Thread(target=self._look_up, args=(host, port, answer), daemon=True).start()
-        return answer.result(timeout)
+        with waiting():
+            return answer.result(timeout)
 
     def _look_up(self, host: str, port: int, answer: Future[Sequence[str]]) -> None:
         try:
@@ -180,7 +182,9 @@ class _Race:
                 self._start(selector, self._waiting.popleft(), now)
                 continue
             until = min(self._ends, self._next_at) if self._waiting else self._ends
-            for key, _ in selector.select(max(until - now, 0.0)):
+            with waiting():
+                ready = selector.select(max(until - now, 0.0))
+            for key, _ in ready:
                 sock: BudgetSocket = key.fileobj  # type: ignore[assignment]
                 if self._is_connected(selector, sock):
                     return sock

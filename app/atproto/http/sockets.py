@@ -13,6 +13,7 @@ from .limits import (
     current_is_wanted,
     current_wire_limit,
 )
+from .turns import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,21 +45,24 @@ class BudgetSocket(socket.socket):
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive within the budget."""
         self._limit_wait()
-        received = super().recv(bufsize, flags)
+        with waiting():
+            received = super().recv(bufsize, flags)
         self._count(len(received))
         return received
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive within the budget."""
         self._limit_wait()
-        received = super().recv_into(buffer, nbytes, flags)
+        with waiting():
+            received = super().recv_into(buffer, nbytes, flags)
         self._count(received)
         return received
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send within the budget."""
         self._limit_wait()
-        super().sendall(data, flags)
+        with waiting():
+            super().sendall(data, flags)
 
     def _limit_wait(self) -> None:
         self._require_wanted()

@@ -27,6 +27,7 @@ from ..errors import (
     ResponseTooLarge,
 )
 from ..http.limits import NotWanted, wanted_while
+from ..http.turns import waiting
 from ..syntax.grammar import Did, Handle, is_handle_resolvable, parse_did
 from .did import require_success
 
@@ -146,7 +147,8 @@ class HandleResolver:
             raise HandleNotFound(handle)
         self._before_host(handle)
         race = self._start(handle, deadline.within(LOOKUP_LIMIT))
-        did = race.winner()
+        with waiting():
+            did = race.winner()
         if did is None:
             raise race.failure() or HandleNotFound(handle)
         return did

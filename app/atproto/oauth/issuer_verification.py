@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..discovery.accounts import AccountLocation
 from ..discovery.server_metadata import AuthorizationServer
 from ..errors import IssuerMismatch, SubjectMismatch
+from ..http.turns import waiting
 from ..syntax.grammar import Origin
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class IssuerVerifier:
             return self._verify(subject, request.issuer, deadline)
         if subject != request.did:
             raise SubjectMismatch(f"{subject} approved instead of {request.did}")
-        return begun.result()
+        with waiting():
+            return begun.result()
 
     def confirm(self, session: OAuthSession, *, deadline: Deadline) -> AccountLocation:
         """Verify, without caches, that a session's issuer still speaks for its account.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import AtprotoError, ClientRefused, RefreshBusy, SessionEnded
 from ..events import RefreshEnded
+from ..http.turns import waiting
 from ..http.types import Deadline
 from ..oauth.server import GrantRefused
 from .refresh_request import RefreshRequest
@@ -102,7 +103,8 @@ class SessionRefresh:
             lambda: self._refresh(session, rejected, deadline.monotonic),
         )
         try:
-            return flight.result(timeout=max(deadline.remaining(), 0.0))
+            with waiting():
+                return flight.result(timeout=max(deadline.remaining(), 0.0))
         except TimeoutError as error:
             raise RefreshBusy(f"the refresh of {did} is still running") from error
 

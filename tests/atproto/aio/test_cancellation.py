@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ def test_cancelled_refresh_is_finished_and_stored(
     library.runs(job)
 
 
-def test_closing_the_client_waits_for_a_refresh_that_nobody_awaits(
+def test_closing_the_client_waits_for_a_refresh_without_a_caller(
     library: AsyncLibrary, network: FakeNetwork
 ) -> None:
     holds = faults.Holds()
@@ -148,11 +149,20 @@ def test_callback_cancelled_at_its_very_end_revokes_its_session(
 ) -> None:
     """Its value is there, and its task is cancelled before it wakes."""
 
+    ended = threading.Event()
+
     async def main() -> None:
         async with library.opens() as client:
             url = await library.approves(client, ALICE)
+            tell = client._workers._tell
+
+            def end_then_tell(done: anyio.Event) -> None:
+                ended.set()
+                tell(done)
+
+            client._workers._tell = end_then_tell  # type: ignore[method-assign]
             task = asyncio.create_task(library.answers(client, url))
-            while not library.sessions._sessions or client._workers.running:
+            while not ended.is_set():
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
