@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bench.__main__ import PARTS
+from tests.bench.asynchronous import measure_asynchronous
 from tests.bench.awaiting import ONE_STEP, measure_awaiting
 from tests.bench.signing import measure_signing
 from tests.bench.storing import measure_storing
@@ -21,6 +22,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "signing": lambda: measure_signing(repetitions=1, request=0.0),
     "storing": lambda: measure_storing(cycles=1, repetitions=1),
     "awaiting": lambda: measure_awaiting(ONE_STEP),
+    "asynchronous": lambda: measure_asynchronous(calls=2, delay=0.0, rounds=1),
     "verifying": lambda: measure_verifying(ONE_REQUEST),
 }
 

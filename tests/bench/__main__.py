@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from .asynchronous import measure_asynchronous
 from .awaiting import measure_awaiting
 from .signing import measure_signing
 from .storing import measure_storing
@@ -16,6 +17,7 @@ PARTS = {
     "signing": measure_signing,
     "storing": measure_storing,
     "awaiting": measure_awaiting,
+    "asynchronous": measure_asynchronous,
     "verifying": measure_verifying,
 }
 

@@ -263,7 +263,7 @@ class Library:
 
     def __init__(self, latchkey: Latchkey) -> None:
         settings, keys = latchkey.settings, ClientKeys([latchkey.key])
-        self._client = open_client(
+        self.client = open_client(
             metadata=build_confidential_web_client(
                 client_id=settings.public_url + settings.client_metadata_path,
                 redirect_uris=(settings.redirect_uri,),
@@ -282,7 +282,7 @@ class Library:
     def sign_in(self, handle: str, approve: Callable[[str], str]) -> Spent:
         """Sign a person in; return what both halves cost."""
         began = time.process_time()
-        begun = self._client.authorize(
+        begun = self.client.authorize(
             parse_identifier(handle),
             scope="atproto",
             redirect_uri=f"{HOME}/auth/callback",
@@ -291,7 +291,7 @@ class Library:
         login = time.process_time() - began
         query = parse_qsl(urlsplit(approve(begun.url)).query)
         began = time.process_time()
-        self._client.callback(query, browser_secrets=None, deadline=Deadline.after(9))
+        self.client.callback(query, browser_secrets=None, deadline=Deadline.after(9))
         return Spent(login, time.process_time() - began)
 
 

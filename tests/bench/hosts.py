@@ -160,6 +160,8 @@ def _serve(pipe: Connection, directory: Path, metadata: dict[str, Any]) -> None:
     world.network.serve("auth.platform.cafe", _static(metadata))
     for host in (world.skyhost, world.garden):
         _suit_the_reference_client(host.server)
+        # As the reference PDS: calls at the same time may have the same nonce.
+        host.pds.proofs.nonces.rotates_every_answer = False
     authority = Authority(directory)
     everybody = _Everybody(world, authority.context_for(*NAMES))
     threading.Thread(target=everybody.serve_forever, daemon=True).start()
