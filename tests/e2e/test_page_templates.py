@@ -246,7 +246,8 @@ def test_forgetting_an_account_needs_no_waiting(visit):
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("Alice-2", "You will be known as alice-2."),
+        ("Alice-2", "alice-2 is free."),
+        ("bob", "This name is taken."),
         ("al ice", "Only letters from a to z, digits and single hyphens"),
         ("al", ""),
     ],
@@ -258,5 +259,62 @@ def test_a_username_is_judged_while_it_is_typed(visit, typed, words):
     page.locator("#username").press_sequentially(typed)
     page.clock.fast_forward(500)
 
-    assert page.locator("#username-check").inner_text().startswith(words)
-    assert bool(page.locator("#username-check").inner_text()) is bool(words)
+    said = page.locator("#username-check")
+    expect(said).to_contain_text(words)
+    assert bool(said.inner_text()) is bool(words)
+
+
+# --- accounts to choose from ----------------------------------------------------------
+
+
+def suggested(visit, typed: str) -> Page:
+    page = visit("login")
+    page.locator("#identifier").press_sequentially(typed)
+    expect(page.get_by_role("option")).to_have_count(2)
+    return page
+
+
+def test_account_is_chosen_by_keyboard(visit):
+    page = suggested(visit, "ali")
+    field = page.get_by_role("combobox")
+    assert field.get_attribute("aria-expanded") == "true"
+
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowDown")
+    marked = page.get_by_role("option", selected=True)
+    assert marked.get_attribute("id") == field.get_attribute("aria-activedescendant")
+    page.keyboard.press("Enter")
+
+    expect(field).to_have_value("alice.bsky.social")
+    expect(field).to_be_focused()
+    assert field.get_attribute("aria-expanded") == "false"
+
+
+def test_account_is_chosen_by_a_press(visit):
+    page = suggested(visit, "ali")
+
+    page.get_by_role("option", name="alicia.example.com").click()
+
+    expect(page.get_by_role("combobox")).to_have_value("alicia.example.com")
+
+
+def test_escape_closes_the_accounts_and_what_is_typed_stays(visit):
+    page = suggested(visit, "ali")
+
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("option")).to_have_count(0)
+    expect(page.get_by_role("combobox")).to_have_value("ali")
+
+
+def test_open_accounts_have_no_barrier(visit):
+    page = suggested(visit, "ali")
+
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_without_typeahead_the_field_is_a_plain_one(visit):
+    page = visit("login-no-typeahead")
+
+    assert page.get_by_role("combobox", name="Atmosphere").count() == 0
+    assert page.get_by_role("textbox").count() == 1

@@ -87,24 +87,24 @@ def test_disabled_account_is_out_everywhere_and_may_come_back(
     assert member.whoami()["did"] == account.did
 
 
-def test_person_leaves_by_keyboard_without_a_script(
+def test_person_leaves_by_keyboard_and_proves_the_account_again(
     lab: Laboratory, member: Visitor, account: Account
 ) -> None:
-    """The host's own pages need a script, so the account was proved with one."""
     [grant] = lab.vault.oauth_sessions(account.did)
     lab.secrets.update(lab.vault.secrets())
-    cookies = member.context.storage_state()
-    with lab.visitor(java_script_enabled=False, storage_state=cookies) as visitor:
-        visitor.open("/auth/account")
-        visitor.page.get_by_role("link", name="Leave").focus()
-        visitor.page.keyboard.press("Enter")
-        visitor.page.wait_for_url("**/auth/account/leave")
-        visitor.page.get_by_label("type your username").focus()
-        visitor.page.keyboard.type(name_of(account))
-        visitor.page.keyboard.press("Enter")
-        visitor.page.get_by_role("heading", name="Goodbye").wait_for()
+    member.open("/auth/account")
+    member.page.get_by_role("link", name="Leave").focus()
+    member.page.keyboard.press("Enter")
+    member.page.wait_for_url("**/auth/account/leave")
+    member.page.get_by_label("type your username").focus()
+    member.page.keyboard.type(name_of(account))
+    member.page.keyboard.press("Enter")
+    member.page.wait_for_url(f"{member.host_url}/**")
+    assert member.whoami()["did"] == account.did
+    member.approve(account)
+    member.page.get_by_role("heading", name="Goodbye").wait_for()
 
-        assert visitor.token is None
+    assert member.token is None
     assert not is_alive(lab, grant)
     dump = next(text for name, text in lab.vault.contents() if name == "a dump")
     assert account.did not in dump

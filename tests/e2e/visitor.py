@@ -92,7 +92,7 @@ class Visitor:
     def choose_username(self, username: str) -> None:
         """Fill in the sign-up page."""
         self.page.fill("input#username", username)
-        self.press("Continue")
+        self.page.get_by_role("button", name="Create my account on").click()
         self.page.wait_for_load_state()
 
     def become(self, account: Account, username: str) -> None:

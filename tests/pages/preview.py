@@ -60,6 +60,8 @@ def create_preview(
             return Response(brand.logo.content, content_type=brand.logo.media_type)
         return Response(brand.style.content if brand.style else "", mimetype="text/css")
 
+    _answer_while_typing(app)
+
     @app.post("/auth/<path:form>")
     def posted(form: str) -> dict[str, object]:
         return {"form": form, "fields": request.form.to_dict(flat=False)}
@@ -71,6 +73,21 @@ def create_preview(
         return response
 
     return app
+
+
+def _answer_while_typing(app: Flask) -> None:
+    """Answer what the script asks: two accounts begin with ali, bob is taken."""
+
+    @app.post("/auth/username")
+    def check_username() -> dict[str, str]:
+        name = request.form["username"].lower()
+        return {"username": name, "state": "taken" if "bob" in name else "free"}
+
+    @app.post("/auth/accounts")
+    def accounts() -> dict[str, object]:
+        known = [("alice.bsky.social", "Alice"), ("alicia.example.com", "")]
+        found = [(h, n) for h, n in known if h.startswith(request.form["q"])]
+        return {"accounts": [{"handle": h, "name": n} for h, n in found]}
 
 
 if __name__ == "__main__":
