@@ -130,6 +130,9 @@ class HostUnreachable(AtprotoError):
     refresh token that was sent may have been used (requirements 6.8 and 7.11).
     """
 
+    is_directory: bool = False
+    """Whether the host is the PLC directory, which people do not know by name."""
+
     def __init__(self, host: str, reason: str, *, sent: bool = False) -> None:
         super().__init__(f"{host}: {reason}")
         self.host = host

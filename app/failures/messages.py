@@ -143,6 +143,12 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "moment.",
         TRY_AGAIN,
     ),
+    ("host_unreachable", "directory"): Row(
+        "The account directory isn't responding",
+        "It says where accounts are hosted, and gave no answer. That says nothing "
+        "about your account. Try again in {wait}.",
+        TRY_AGAIN,
+    ),
     ("host_unreachable", "unknown"): Row(
         "We cannot find {host}",
         "No server goes by that name at the moment. Please look for a typing mistake; "

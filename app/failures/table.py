@@ -105,6 +105,9 @@ TABLE: dict[type[Exception], Row] = {
 
 INTERNAL = Row("internal", 500)
 
+MARKED = {"is_directory": "directory", "for_app": "native"}
+"""Attributes of errors that choose a variant."""
+
 # What a server told us about its own trouble, where our words should differ.
 AUTHORIZATION_ERRORS = {
     "server_error": Row("host_unreachable", 502, "failing"),
@@ -126,8 +129,9 @@ def _variant(error: Exception) -> str:
     if isinstance(error, atproto.IdentifierInvalid) and error.kind:
         is_address = error.kind == "email" and not error.suggestion
         return "address" if is_address else error.kind
-    if getattr(error, "for_app", False):
-        return "native"
+    for mark, variant in MARKED.items():
+        if getattr(error, mark, False):
+            return variant
     if isinstance(error, flow.TooManyRequests) and error.kind != "address":
         return error.kind
     if isinstance(error, flow.RefreshRefused):

@@ -38,6 +38,16 @@
     if (event.persisted) settle("");
   });
 
+  // --- times in the zone of this device; the page has them in UTC -------------------
+
+  const { lang } = document.documentElement;
+  const region = navigator.languages.find((tag) => tag.startsWith(lang)) ?? lang;
+  const exactly = { dateStyle: "long", timeStyle: "short" };
+  const zoned = new Intl.DateTimeFormat(region, exactly);
+  for (const time of document.querySelectorAll("time[data-zone]")) {
+    time.textContent = zoned.format(new Date(time.dateTime));
+  }
+
   // --- the cursor, unless an error has the focus or a keyboard would cover the page --
 
   const field = document.querySelector("[data-autofocus]");

@@ -196,3 +196,20 @@ def test_keyboard_reaches_every_control_of_every_page_and_shows_where(opens, odd
             stops.append(page.evaluate(STOP))
 
         assert stops == [[str(n), True] for n in range(count)], name
+
+
+# --- times ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "21. November 2026 um 23:05"),
+        ({"java_script_enabled": False}, "21. November 2026, 14:05 UTC"),
+    ],
+)
+def test_times_are_in_the_zone_of_the_device_or_name_utc(opens, odd, options, text):
+    page = opens(odd, timezone_id="Asia/Tokyo", locale="de-AT", **options)
+    page.goto(f"{ORIGIN}/account")
+
+    assert page.locator("time").first.inner_text() == text

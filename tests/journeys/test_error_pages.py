@@ -464,3 +464,15 @@ def test_error_description_of_a_host_is_not_shown(
 
     assert "call this number" not in page.html
     assert "evil.cafe" not in page.html
+
+
+def test_directory_that_does_not_answer_is_not_named_by_its_host(
+    service: Service, world: World
+) -> None:
+    world.network.unplug("plc.directory")
+
+    page = service.browser().opens_login().tries(world.alice.did)
+
+    assert isinstance(page, Page)
+    assert "The account directory isn't responding" in page.text
+    assert "plc.directory" not in page.text

@@ -85,7 +85,8 @@ class DidResolver:
         try:
             response = self._fetch(url, deadline)
         except HostUnreachable as error:
-            self._warn_of_outage(did, error)
+            error.is_directory = did.startswith("did:plc:")
+            self._warn_of_outage(error)
             raise
         if response.status in {404, 410}:
             raise AccountNotFound(did)
@@ -106,9 +107,9 @@ class DidResolver:
             require_success(response)
         return response
 
-    def _warn_of_outage(self, did: Did, error: HostUnreachable) -> None:
+    def _warn_of_outage(self, error: HostUnreachable) -> None:
         """Log an outage of the PLC directory: it concerns nearly every account."""
-        if did.startswith("did:plc:") and not isinstance(error, HostCircuitOpen):
+        if error.is_directory and not isinstance(error, HostCircuitOpen):
             log.warning(
                 "the PLC directory does not answer, so accounts with a did:plc cannot "
                 "sign in: %s",
