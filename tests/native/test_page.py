@@ -71,7 +71,7 @@ class Reader:
         assert url == f"{self.server.url}/auth/session"
         assert headers == {"Authorization": f"Bearer {token}"}
         assert timeout
-        return SimpleNamespace(json=lambda: {"did": "did:plc:alice"})
+        return SimpleNamespace(status_code=200, json=lambda: {"did": "did:plc:alice"})
 
 
 @pytest.fixture
