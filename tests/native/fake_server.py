@@ -64,6 +64,8 @@ class FakeServer:
         self.expires_in = 1800
         self.oauth_url: str | None = None
         self.token_life = 3600
+        self.refused = 0
+        """How many good tokens /auth/session refuses."""
         self.refreshes = False
         """Whether it gives out refresh tokens, as since release 0.2."""
         self.refresh_tokens: list[str] = []
@@ -291,7 +293,10 @@ class Handler(BaseHTTPRequestHandler):
     def identifies(self, authorization: str) -> None:
         """Answer as services of the platform do, for a token that was given out."""
         given = {token for one in self.fake.logins.values() for token in one.delivered}
-        if authorization.removeprefix("Bearer ") in given:
+        if self.fake.refused:
+            self.fake.refused -= 1
+            self.refuses(401, "not_signed_in")
+        elif authorization.removeprefix("Bearer ") in given:
             self.sends_json(200, {"did": DID, "username": "alice"})
         else:
             self.refuses(401, "not_signed_in")

@@ -28,6 +28,7 @@ STEPS = {
     "the verifier in a header": r"Code.Verifier",
     "the file is private": r"0o600",
     "the acknowledgement": r"(?s)keep\(.{1,160}Last.Event.ID.{1,6}completed",
+    "the renewal, kept before it is used": r"(?s)auth/native/refresh.{1,500}keep\(",
     "the Bearer token": r"Authorization.{1,40}(B|b)earer",
 }
 
@@ -43,6 +44,7 @@ def dropped_within_the_answer(wire):
 @contextmanager
 def running(server, home: Path):
     """Run the page's Python from a file."""
+    server.refreshes = True
     (home / "sign_in.py").write_text(PROGRAMS["python"])
     with subprocess.Popen(
         [sys.executable, "-W", "error", "sign_in.py", server.url, "alice.example.com"],
@@ -82,6 +84,21 @@ def test_python_program_stores_acknowledges_and_uses_the_token(server, tmp_path)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert login.delivered[0] not in printed
     assert not any(asked.query for asked in server.asked)
+
+
+@pytest.mark.process
+def test_python_program_renews_a_token_that_is_refused(server, tmp_path):
+    server.refused = 1
+    with running(server, tmp_path) as process:
+        server.wait_for(1)
+        server.decide("completed")
+        printed, _ = process.communicate(timeout=60)
+
+    assert printed.endswith("Hello alice\n")
+    kept = json.loads((tmp_path / "session.json").read_text())
+    assert kept["token"] == server.only().delivered[1]
+    assert kept["refresh_token"] == "refresh-1"
+    assert not (tmp_path / "session.new").exists()
 
 
 @pytest.mark.parametrize("answer", ["denied", "expired"])
