@@ -10,6 +10,7 @@ import pytest
 from tests.bench.__main__ import PARTS
 from tests.bench.asynchronous import measure_asynchronous
 from tests.bench.awaiting import ONE_STEP, measure_awaiting
+from tests.bench.proxied import measure_proxied
 from tests.bench.signing import measure_signing
 from tests.bench.storing import measure_storing
 from tests.bench.verifying import ONE_STEP as ONE_REQUEST
@@ -24,6 +25,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "awaiting": lambda: measure_awaiting(ONE_STEP),
     "asynchronous": lambda: measure_asynchronous(calls=2, delay=0.0, rounds=1),
     "verifying": lambda: measure_verifying(ONE_REQUEST),
+    "proxied": lambda: measure_proxied(ONE_REQUEST),
 }
 
 

@@ -9,6 +9,7 @@ import sys
 
 from .asynchronous import measure_asynchronous
 from .awaiting import measure_awaiting
+from .proxied import measure_proxied
 from .signing import measure_signing
 from .storing import measure_storing
 from .verifying import measure_verifying
@@ -19,6 +20,7 @@ PARTS = {
     "awaiting": measure_awaiting,
     "asynchronous": measure_asynchronous,
     "verifying": measure_verifying,
+    "proxied": measure_proxied,
 }
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
+from typing import Protocol
 
 from app.atproto.syntax.grammar import Did
 from app.factory.container import open_parts
@@ -77,7 +78,18 @@ class Member:
         return f"{self._parts.settings.cookie_name}={token}"
 
 
-def cost(server: Server, requests: Iterator[bytes], rounds: int) -> float:
+class Measured(Protocol):
+    """What listens on a unix socket and knows the CPU time that it has taken."""
+
+    @property
+    def path(self) -> Path:
+        """The socket."""
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU seconds so far."""
+
+
+def cost(server: Measured, requests: Iterator[bytes], rounds: int) -> float:
     """Return the CPU seconds of the worker for one request.
 
     Each connection has one request under way, and stays open.
@@ -94,7 +106,7 @@ def cost(server: Server, requests: Iterator[bytes], rounds: int) -> float:
     return max(spent, TICK) / (rounds * CONNECTIONS)
 
 
-def _connect(server: Server) -> socket.socket:
+def _connect(server: Measured) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(str(server.path))
     return connection

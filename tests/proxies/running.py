@@ -61,6 +61,12 @@ def snippet(name: str) -> str:
     return str(found)
 
 
+def cached_in(locations: str) -> str:
+    """Return nginx's locations with the cache in the last one, which asks us."""
+    start, end = locations.rsplit("}", 1)
+    return f"{start}{snippet('nginx cached')}}}{end}"
+
+
 def ask(
     wiring: Wiring,
     method: str,
@@ -115,8 +121,7 @@ def start_nginx(processes: Processes, wiring: Wiring, *, is_cached: bool) -> Non
         zone = snippet("nginx cache").replace(
             "/run/latchkey-verify", str(wiring.folder / "cache")
         )
-        start, end = locations.rsplit("}", 1)
-        locations = f"{start}{snippet('nginx cached')}}}{end}"
+        locations = cached_in(locations)
     folder, certificate = wiring.folder, wiring.certificate
     temporary = "".join(
         f"    {kind}_temp_path {folder}/{kind};\n"
