@@ -1,6 +1,6 @@
 """Verify a platform token for a reverse proxy: GET /auth/verify (forward auth).
 
-Results are cached for 5 seconds by the token's hash, because a proxy asks on every
+Results are cached for 3 seconds by the token's hash, because a proxy asks on every
 request. Every node notices ended sessions and disabled accounts within that time. While
 the database does not answer, a session that was live less than a minute ago passes.
 After a change of the key ring no earlier result counts, so a dropped key is gone here.
@@ -31,8 +31,11 @@ from .session import Identified, Identify
 
 log = logging.getLogger(__name__)
 
-CACHE_LIFETIME: Final = 5.0
-"""Seconds; half the time within which a service has to notice an ended session."""
+NOTICED_WITHIN: Final = 5.0
+"""Seconds after which no answer counts, so that an ended session is noticed."""
+
+CACHE_LIFETIME: Final = 3.0
+"""Seconds for which a process answers by itself; the rest is for nginx's cache."""
 
 CACHE_ENTRIES: Final = 10_000
 
@@ -60,9 +63,12 @@ class Known:
     """The keys with which the token was verified."""
 
     def fresh_for(self, now: float) -> float:
-        """Return the seconds for which this may still be passed on; at least 0."""
+        """Return the seconds for which an answer counts that is given now; 0 if none.
+
+        A process that may give none asks the database.
+        """
         age = now - self.asked_at
-        return CACHE_LIFETIME - age if 0 <= age < CACHE_LIFETIME else 0.0
+        return NOTICED_WITHIN - age if 0 <= age < CACHE_LIFETIME else 0.0
 
 
 @dataclass(slots=True)
