@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from app.atproto.errors import StateUnknown
+from app.atproto.errors import RefreshBusy, StateUnknown
 from tests.fakes import faults
 from tests.fakes.pds import GET_SESSION
 
@@ -74,6 +74,7 @@ def test_cancelled_refresh_is_finished_and_stored(
 def test_closing_the_client_waits_for_a_refresh_without_a_caller(
     library: AsyncLibrary, network: FakeNetwork
 ) -> None:
+    """Its caller has reached a deadline; the refresh has a thread of its own."""
     holds = faults.Holds()
 
     async def main() -> None:
@@ -81,9 +82,9 @@ def test_closing_the_client_waits_for_a_refresh_without_a_caller(
             live = await library.signs_in(client, ALICE)
             library.world.clock.advance(60)
             network.lay(TOKEN, holds, times=1)
-            task = asyncio.create_task(live.refresh(deadline=library.deadline(100)))
-            await asyncio.to_thread(holds.asked.wait, 30)
-            task.cancel()
+            with pytest.raises(RefreshBusy):
+                await live.refresh(deadline=library.deadline(0.01))
+            assert holds.asked.wait(30)
             asyncio.get_running_loop().call_soon(holds.released.set)
 
     anyio.run(main)
@@ -195,9 +196,9 @@ def test_cancelled_call_that_waits_for_a_thread_never_begins(
                 second.cancel_scope.cancel()
             holds.released.set()
 
-        assert len(network.sent(path=GET_SESSION)) == 1
-
     library.runs(job, threads=1)
+
+    assert len(network.sent(path=GET_SESSION)) == 1
 
 
 def test_thread_of_a_cancelled_call_counts_until_it_ends(
