@@ -277,14 +277,18 @@ def test_last_permission_taken_back_needs_no_visit_to_the_host(
 
 
 def test_permission_of_another_person_cannot_be_taken_back(
-    granted: Browser, world: World
+    open_service, world: World
 ) -> None:
-    bob = Browser(world, granted.home)
+    service = open_service(scope_max=SCOPE)
+    granted, bob = service.browser(), service.browser()
+    granted.signs_in(ALICE, username="alice", scope=SCOPE)
     bob.signs_in(BOB, username="bobby")
     fields = {"sid": sid_of(granted), "permission": "blob:image/*"}
+    before = service.rows("SELECT granted_scope FROM sessions ORDER BY sid")
 
     bob.posts(f"{ACCOUNT}/permissions", fields)
 
+    assert service.rows("SELECT granted_scope FROM sessions ORDER BY sid") == before
     assert len(world.skyhost.server.grants.alive(world.alice.did)) == 1
     assert "upload images" in granted.visits(ACCOUNT).text
 
