@@ -101,7 +101,7 @@ class NotSignedIn(NativeError):
     code = "not_signed_in"
 
     def __init__(self) -> None:
-        super().__init__("Nobody is signed in here: sign in.")
+        super().__init__("No account is signed in here: sign in.")
 
 
 class LoginEnded(NativeError):

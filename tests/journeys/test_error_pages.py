@@ -398,6 +398,8 @@ def test_failure_with_accept_json_is_json(
 
 def test_every_code_is_provoked_above() -> None:
     told = CALLS | {"not_signed_in", "wrong_verifier"}  # to programs alone
+    told |= {"invalid_grant", "cursor_expired"}  # `test_native_refresh.py`, of events
+    told |= {"not_allowed_here"}  # `test_forward_auth_rules.py`
     told |= {"service_unavailable"}  # when this process is busy: `test_xrpc.py`
     provoked = {code for code, _, _ in CASES} | told
 

@@ -283,7 +283,9 @@ def test_four_processes_that_renew_at_once_stay_signed_in(server, file):
 
 @pytest.mark.process
 @pytest.mark.parametrize("step", ["answered", "stored"])
-def test_process_killed_in_a_renewal_signs_nobody_out(server, file, open_app, step):
+def test_process_killed_in_a_renewal_keeps_the_person_signed_in(
+    server, file, open_app, step
+):
     killed = run(file, step)
     begin(killed, 1)
     killed.communicate(timeout=60)

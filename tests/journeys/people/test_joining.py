@@ -112,7 +112,7 @@ def test_member_is_not_affected_by_the_rule(
 ) -> None:
     service = allowing(open_service, "none")
     service.rows(
-        "INSERT INTO users VALUES (?, 'alice', 'allce', NULL, 0, 0, NULL, NULL)",
+        "INSERT INTO users VALUES (?, 'alice', 'allce', NULL, 0, 0, NULL, NULL, NULL)",
         world.alice.did,
     )
 

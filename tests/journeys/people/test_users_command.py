@@ -312,7 +312,8 @@ def test_delete_removes_everything_of_the_did(
     assert done["username"] == "liddell"
     assert (done["sessions_ended"], done["grants"], done["grants_revoked"]) == (1, 1, 1)
     assert world.skyhost.server.grants.alive(world.alice.did) == []
-    assert found_in(service, world.alice.did) == []
+    # What services are told: which account to delete on their side, for 30 days.
+    assert found_in(service, world.alice.did) == ["service_events"]
     assert found_in(service, ALICE) == []
     assert events(service, "account_deleted") == [(done["audit_mark"], BY_CAROL)]
     assert not laptop.is_signed_in()
