@@ -212,4 +212,4 @@ def test_times_are_in_the_zone_of_the_device_or_name_utc(opens, odd, options, te
     page = opens(odd, timezone_id="Asia/Tokyo", locale="de-AT", **options)
     page.goto(f"{ORIGIN}/account")
 
-    assert page.locator("time").first.inner_text() == text
+    assert page.locator("time[data-zone]").first.inner_text() == text
