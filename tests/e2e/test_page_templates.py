@@ -270,18 +270,18 @@ def test_a_username_is_judged_while_it_is_typed(visit, typed, words):
 def suggested(visit, typed: str) -> Page:
     page = visit("login")
     page.locator("#identifier").press_sequentially(typed)
-    expect(page.get_by_role("option")).to_have_count(2)
+    expect(page.locator(".suggestions li")).to_have_count(2)
     return page
 
 
 def test_account_is_chosen_by_keyboard(visit):
     page = suggested(visit, "ali")
-    field = page.get_by_role("combobox")
+    field = page.locator("#identifier")
     assert field.get_attribute("aria-expanded") == "true"
 
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowDown")
-    marked = page.get_by_role("option", selected=True)
+    marked = page.locator(".suggestions [aria-selected=true]")
     assert marked.get_attribute("id") == field.get_attribute("aria-activedescendant")
     page.keyboard.press("Enter")
 
@@ -293,9 +293,9 @@ def test_account_is_chosen_by_keyboard(visit):
 def test_account_is_chosen_by_a_press(visit):
     page = suggested(visit, "ali")
 
-    page.get_by_role("option", name="alicia.example.com").click()
+    page.locator(".suggestions li", has_text="alicia").click()
 
-    expect(page.get_by_role("combobox")).to_have_value("alicia.example.com")
+    expect(page.locator("#identifier")).to_have_value("alicia.example.com")
 
 
 def test_escape_closes_the_accounts_and_what_is_typed_stays(visit):
@@ -303,8 +303,8 @@ def test_escape_closes_the_accounts_and_what_is_typed_stays(visit):
 
     page.keyboard.press("Escape")
 
-    expect(page.get_by_role("option")).to_have_count(0)
-    expect(page.get_by_role("combobox")).to_have_value("ali")
+    expect(page.locator(".suggestions li")).to_have_count(0)
+    expect(page.locator("#identifier")).to_have_value("ali")
 
 
 def test_open_accounts_have_no_barrier(visit):
