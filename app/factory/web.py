@@ -55,7 +55,7 @@ from .doctor import probe_key
 from .use_cases import open_use_cases
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-TRANSLATIONS = Path(__file__).parents[2] / "translations"
+TRANSLATIONS = Path(__file__).parents[1] / "translations"
 
 STATIC_LIFETIME = 365 * 24 * 3600
 """Seconds; addresses of static files change with their content."""

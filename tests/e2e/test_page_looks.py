@@ -57,7 +57,7 @@ def arabic(tmp_path_factory):
     lines = ['msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n']
     lines += [f'msgid "{text}"\nmsgstr "{own}"\n' for text, own in ARABIC.items()]
     (folder / "ar.po").write_text("\n".join(lines), encoding="utf-8")
-    return create_preview(Catalogues((ROOT / "translations", folder)), "ar", ODD)
+    return create_preview(Catalogues((ROOT / "app/translations", folder)), "ar", ODD)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from app.factory.brand import declared
 from app.web.brand import Brand, Logo, Style
 from tests.pages.preview import ROOT
 
-TRANSLATIONS = ROOT / "translations"
+TRANSLATIONS = ROOT / "app/translations"
 
 WIDE = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 28">
 <rect width="160" height="28" rx="14" fill="#ffee00"/>

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 PLAIN = Brand()
-SHIPPED = Catalogues((ROOT / "translations",))
+SHIPPED = Catalogues((ROOT / "app/translations",))
 
 
 def create_preview(

@@ -1,6 +1,6 @@
 """`make translations`: write every text of pages and errors into the catalogues.
 
-Each `translations/*.po` keeps its translations, gets the new texts without one, and
+Each `app/translations/*.po` keeps its translations, gets the new texts without one, and
 loses those that no page has any more. Translate what is empty, and run it again.
 """
 
@@ -22,7 +22,7 @@ from app.web.languages.catalogues import locale_of
 from . import device_name, event_text, permission_text
 
 ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "translations"
+FOLDER = ROOT / "app/translations"
 
 SOURCES = {"templates": "**.html", "app/blueprints": "**.py", "app/web": "**.py"}
 KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2)}
