@@ -1,7 +1,7 @@
 """Message catalogues: gettext .po files, compiled in memory when first needed.
 
-`app/translations/de.po` has every text of pages and errors in German; English is the text
-in the sources. A second folder, the operator's, may replace single texts of any
+`app/translations/de.po` has every text of pages and errors in German; English is the
+text in the sources. A second folder, the operator's, may replace single texts of any
 language, or add a language. No .mo file is stored: the service runs from a checkout
 without a build step, and compiling a catalogue costs milliseconds, once per process.
 """
