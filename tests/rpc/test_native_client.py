@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.native import AuthManager, LoginDenied, LoginExpired, LoginRefused, MemoryStore
+from app.native import (
+    AuthManager,
+    Clock,
+    LoginDenied,
+    LoginExpired,
+    LoginRefused,
+    MemoryStore,
+)
 from app.native.transports.grpc_transport import GrpcTransport
 from app.native.transports.transport import Claim
 from tests.fakes.app import App, confirms
 
 if TYPE_CHECKING:
     from tests.fakes.browser import Browser
+    from tests.fakes.world import World
     from tests.rpc.running import Running
     from tests.service import Service
 
@@ -89,3 +97,26 @@ def test_acknowledge_with_wrong_verifier_raises_login_refused(
         GrpcTransport(running.target).acknowledge(claim)
 
     assert refused.value.code == "wrong_verifier"
+
+
+def test_app_that_refreshes_each_day_lives_for_a_week_on_one_approval(
+    running: Running, alice: Browser, service: Service, world: World
+) -> None:
+    clock = Clock(wall=world.clock)
+    transport = GrpcTransport(running.target)
+    auth = AuthManager(MemoryStore(), transport=transport, clock=clock)
+    started = auth.start_login(service.home, ALICE, app_name="Relay")
+    decides(service, alice, started.oauth_url, "allow")
+    tokens = {auth.await_login(started.session_id, timeout=LONGEST).token}
+
+    for _ in range(7):
+        world.clock.advance(24 * 3600 - 60)
+        session = auth.get_session()
+        assert session is not None
+        assert App(service).uses(session.token).status == 200
+        tokens.add(session.token)
+
+    assert len(tokens) == 8
+    service.rows("UPDATE sessions SET ended_at = 1 WHERE app_name = 'Relay'")
+    world.clock.advance(24 * 3600)
+    assert auth.get_session() is None
