@@ -22,6 +22,7 @@ from tests.serving.server import Server, serving
 pytestmark = pytest.mark.process
 
 QUIET = {
+    "latchkey_app_refreshes_total",
     "latchkey_refreshes_total",
     "latchkey_xrpc_calls_total",
     "latchkey_rate_limit_refusals_total",
