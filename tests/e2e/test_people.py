@@ -100,15 +100,17 @@ def test_person_leaves_by_keyboard_and_proves_the_account_again(
     member.page.keyboard.type(name_of(account))
     member.page.keyboard.press("Enter")
     member.page.wait_for_url(f"{member.host_url}/**")
-    assert member.whoami()["did"] == account.did
+    shown = lab.service.command("users", "show", name_of(account))
+    assert shown["did"] == account.did, "the account stays until it is proved"
     member.approve(account)
     member.page.get_by_role("heading", name="Goodbye").wait_for()
 
     assert member.token is None
     assert not is_alive(lab, grant)
     dump = next(text for name, text in lab.vault.contents() if name == "a dump")
-    assert account.did not in dump
     assert account.handle not in dump
+    [told] = [line for line in dump.splitlines() if account.did in line]
+    assert "deleted" in told, "services read for 30 days that it was deleted"
 
 
 def test_deleted_person_signs_up_again_under_another_name(

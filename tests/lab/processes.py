@@ -38,7 +38,7 @@ class Program:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
-    healthy: Callable[[], bool] = field(compare=False)
+    healthy: Callable[[], bool] = field(compare=False, repr=False)
 
     def stop(self) -> None:
         """Ask it to end, wait, and insist."""
