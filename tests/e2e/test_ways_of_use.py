@@ -53,7 +53,7 @@ def test_a_keyboard_is_enough(visitor: Visitor, account: Account) -> None:
     page.keyboard.type(account.handle.partition(".")[0])
     page.keyboard.press("Enter")
     page.wait_for_url("**/auth/account")
-    tab_to(page, "button")
+    tab_to(page, "form[action='/auth/logout'] button")
     page.keyboard.press("Enter")
     page.wait_for_url("**/auth/logout")
 
