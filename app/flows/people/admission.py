@@ -15,6 +15,7 @@ from app.atproto.http.types import Deadline
 from app.atproto.syntax.grammar import Did, Handle, parse_did, parse_handle
 from app.flows.errors import InvitationEnded, NotAMember
 
+from .handle_domains import BELOW, is_below, parse_domain
 from .invitations import Invitations
 
 EVERYONE: Final = "everyone"
@@ -48,7 +49,7 @@ class SignupRule:
             invited=INVITED in entries,
             dids=frozenset(map(_did, _begun(entries, "did:"))),
             handles=frozenset(map(_handle, _begun(entries, "@"))),
-            domains=tuple(sorted(map(_domain, _begun(entries, "*.")))),
+            domains=tuple(sorted(map(_domain, _begun(entries, BELOW)))),
         )._complete(entries)
 
     @property
@@ -62,12 +63,11 @@ class SignupRule:
             return True
         if handle is None:
             return False
-        is_below = any(handle.endswith(f".{domain}") for domain in self.domains)
-        return handle in self.handles or is_below
+        return handle in self.handles or is_below(handle, self.domains)
 
     def _complete(self, entries: set[str]) -> Self:
         for entry in entries - {INVITED}:
-            if not entry.startswith(("did:", "@", "*.")):
+            if not entry.startswith(("did:", "@", BELOW)):
                 raise ValueError(
                     f"{entry!r} is none of {EVERYONE} (alone), {INVITED}, a DID, "
                     "@handle and *.example.org"
@@ -185,8 +185,7 @@ def _handle(entry: str) -> str:
 
 
 def _domain(entry: str) -> str:
-    domain = entry.removeprefix("*.")
-    try:  # with a label before it, it has to be a handle
-        return parse_handle(f"a.{domain}").removeprefix("a.")
+    try:
+        return parse_domain(entry)
     except IdentifierInvalid as error:
         raise ValueError(f"{entry!r}: {error}") from error

@@ -12,15 +12,14 @@ from typing import Final, Protocol, Self
 
 from app.atproto.errors import AccountNotFound, AtprotoError, IdentifierInvalid
 from app.atproto.http.types import Deadline
-from app.atproto.syntax.grammar import Did, Handle, parse_did, parse_handle
+from app.atproto.syntax.grammar import Did, Handle, parse_did
 from app.flows.errors import PolicyNotJudged
-from app.flows.people.admission import VerifiedHandles
+from app.flows.people.admission import EVERYONE, VerifiedHandles
 from app.flows.people.groups import NAME as GROUP_NAME
+from app.flows.people.handle_domains import BELOW, is_below, parse_domain
 from app.flows.ports import User
 
-EVERYONE: Final = "everyone"
 GROUP: Final = "group:"
-BELOW: Final = "*."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +44,7 @@ class Policy:
 
     def has_handle(self, handle: Handle | None) -> bool:
         """Tell whether a handle is below one of the domains, and not one itself."""
-        return handle is not None and any(
-            handle.endswith(f".{domain}") for domain in self.domains
-        )
+        return handle is not None and is_below(handle, self.domains)
 
 
 def checked_entry(
@@ -68,7 +65,7 @@ def checked_entry(
         if entry.startswith("did:"):
             return parse_did(entry, allow_localhost=allow_test, allow_test=allow_test)
         if entry.startswith(BELOW):
-            domain = parse_handle(f"a.{entry.removeprefix(BELOW)}").removeprefix("a.")
+            domain = parse_domain(entry)
             if is_public_suffix(domain):
                 raise ValueError(f"{entry!r}: strangers register names below {domain}")
             return BELOW + domain
@@ -124,8 +121,8 @@ class JudgePolicy:
             return _verdict(user, None)
         if self.clock() - user.handle_checked_at > self.handle_fresh:
             user = self._looked_up(policy, user, deadline)
-        is_below = policy.has_handle(user.handle)
-        return _verdict(user, f"the handle @{user.handle}" if is_below else None)
+        is_named = policy.has_handle(user.handle)
+        return _verdict(user, f"the handle @{user.handle}" if is_named else None)
 
     def _named(self, policy: Policy, user: User) -> str | None:
         if policy.everyone:

@@ -9,8 +9,9 @@ from typing import Final
 
 from app.flows.errors import AppNameInvalid, ClientInvalid
 from app.flows.native.app_identity import parse_app_name
+from app.flows.people.admission import EVERYONE
 
-from .policy import EVERYONE, checked_entry
+from .policy import checked_entry
 from .redirect_uris import RedirectRules, is_web
 from .registration import GRANT_TYPES, Registration
 from .scopes import parse_scope
