@@ -9,8 +9,7 @@ from typing import Final, Protocol
 from app.atproto.syntax.grammar import Did
 from app.flows.limits.networks import hit_networks, network_of
 from app.flows.ports import RateLimit, Sessions, Users
-
-from .signed_in import account_of
+from app.flows.sessions.signed_in import account_of
 
 MOST_ROWS: Final = 5_000
 """Rows of one table in a download, the latest first."""

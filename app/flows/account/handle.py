@@ -11,8 +11,7 @@ from app.atproto.syntax.grammar import Handle
 from app.flows.limits.host_limits import login_from
 from app.flows.limits.networks import hit_networks, network_of
 from app.flows.ports import Audit, RateLimit, Sessions, Users
-
-from .signed_in import account_of
+from app.flows.sessions.signed_in import account_of
 
 LOOK_UP_BUDGET = 7.0
 """Seconds for DNS, the directory and the handle's host together."""

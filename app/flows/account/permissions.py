@@ -14,8 +14,7 @@ from app.atproto.client import OAuthClient, Revocation
 from app.atproto.http.client import Deadline
 from app.atproto.scopes.scope import ATPROTO
 from app.flows.ports import Audit, Session, Sessions, Users
-
-from .signed_in import account_of
+from app.flows.sessions.signed_in import account_of
 
 REVOCATION_BUDGET = 6.0
 """Seconds for which the person waits for a slow host."""

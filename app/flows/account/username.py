@@ -16,8 +16,7 @@ from app.flows.errors import (
 from app.flows.limits.networks import hit_networks, network_of
 from app.flows.people.usernames import Usernames, parse_username
 from app.flows.ports import Audit, RateLimit, Sessions, Together, User, Users
-
-from .signed_in import account_of
+from app.flows.sessions.signed_in import account_of
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from app.flows.errors import NotSignedIn, UsernameNotConfirmed
 from app.flows.login.destination import Destination
 from app.flows.operator import Operator
 from app.flows.ports import NativeLogins, Session, Sessions, User, Users
+from app.flows.sessions.signed_in import any_account_of
 
 from .sessions import deny_waiting_apps
 
@@ -160,14 +161,9 @@ class LeavePlatform:
         """Return session and account of a session cookie, disabled accounts too.
 
         Raises:
-            NotSignedIn: no live session has this secret, or it has no account.
+            NotSignedIn: as `any_account_of` does.
         """
-        session = self.sessions.by_secret(secret) if secret else None
-        is_signed_in = session is not None and session.pending_for is None
-        user = self.users.get(session.did) if session and is_signed_in else None
-        if session is None or user is None:
-            raise NotSignedIn("no live session with an account")
-        return session, user
+        return any_account_of(secret, sessions=self.sessions, users=self.users)
 
     def begin(self, secret: str | None, *, typed: str) -> Destination:
         """Return the login that proves the account; `typed` is its username.
