@@ -136,7 +136,7 @@ docs-config: $(RUNTIME) ## write .env.example, docs/configuration.md and docs/co
 .PHONY: translations
 translations: $(RUNTIME) ## write new texts of pages, errors, command line into *.po
 	@$(BIN)/python -m app.web.pages.translations
-	@$(BIN)/python packages/translations.py
+	@$(BIN)/python -m packages.translations
 
 .PHONY: proto
 proto: $(TOOLS) ## compile app/wire's .proto into the Python files beside it

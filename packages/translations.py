@@ -1,4 +1,4 @@
-"""Update the catalogues of packages/latchkey-native: `python packages/translations.py`.
+"""Update the catalogues of packages/latchkey-native: `python -m packages.translations`.
 
 Each catalogue of `app/native/languages` gets the texts of the command
 line and of the client's errors, and the .mo beside it is compiled: a wheel is made
@@ -18,7 +18,9 @@ from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import read_po
+
+from app.web.pages.translations import written as po_text
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "app" / "native"
@@ -26,17 +28,6 @@ LANGUAGES = SOURCE / "languages"
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """In every .mo, so that it is the same for the same texts."""
-
-HEADER = """\
-msgid ""
-msgstr ""
-"Language: {}\\n"
-"Plural-Forms: {}\\n"
-"MIME-Version: 1.0\\n"
-"Content-Type: text/plain; charset=utf-8\\n"
-"Content-Transfer-Encoding: 8bit\\n"
-
-"""
 
 
 def texts() -> Iterator[str]:
@@ -80,10 +71,7 @@ def updated(path: Path) -> Catalog:
 
 def written(catalogue: Catalog) -> tuple[bytes, bytes]:
     """Return the bytes of the .po file and of the .mo file."""
-    po, mo = io.BytesIO(), io.BytesIO()
-    write_po(po, catalogue, width=88, sort_output=True, omit_header=True)
-    header = HEADER.format(catalogue.locale_identifier, catalogue.plural_forms)
-    text = header.encode() + po.getvalue()
+    text, mo = po_text(catalogue), io.BytesIO()
     compiled = read_po(io.BytesIO(text))
     compiled.creation_date = compiled.revision_date = EPOCH
     write_mo(mo, compiled)
