@@ -41,6 +41,7 @@ from app.atproto.syntax.nsid import parse_nsid
 from app.blueprints.services.xrpc import _MEDIA_TYPE
 from app.flows.errors import FlowError
 from app.flows.native.app_identity import parse_app_name, parse_code_challenge
+from app.flows.people.handle_domains import parse_domain
 from app.flows.people.usernames import parse_username
 from app.flows.xrpc.repo_writes import writes_of
 from app.flows.xrpc.retry_after import wait_of
@@ -161,6 +162,7 @@ def read_token_set(text: str) -> object:
 
 CASES: dict[str, tuple[Callable[[str], Any], list[Callable[[int], str]], int]] = {
     "parse_handle": (parse_handle, TEXTS, 50_000),
+    "parse_domain": (parse_domain, TEXTS, 50_000),
     "parse_did": (parse_did, [*TEXTS, many("a", start="did:plc:")], 50_000),
     "parse_origin": (parse_origin, URLS, 50_000),
     "parse_server_url": (parse_server_url, URLS, 50_000),
