@@ -19,7 +19,7 @@ from app.atproto.errors import printable
 from app.failures import INTERNAL, Failure, Row, report
 from app.telemetry.context import note_code
 from app.telemetry.events import FailureAnswered
-from app.web.security.access import CrossSite, mark_of
+from app.web.security.access import CrossSite, Mark, mark_of
 
 from .context import context, site
 from .languages.choice import texts
@@ -47,6 +47,11 @@ OWN = {
     BodyInvalid: Row("invalid_request", 400, "json"),
 }
 """Failures of HTTP alone; all others are in `app.failures`."""
+
+FOR_PROGRAMS: frozenset[Mark] = frozenset(
+    {"token", "program", "client", "call", "document", "probe"}
+)
+"""Marks whose failures are JSON."""
 
 HTTP_CODES = {
     404: Row("not_found", 404),
@@ -145,7 +150,7 @@ def show_as_page() -> None:
 def _wants_json() -> bool:
     if g.get("shows_page"):
         return False
-    if mark_of(request.endpoint) in {"token", "program", "call", "document", "probe"}:
+    if mark_of(request.endpoint) in FOR_PROGRAMS:
         return True
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]

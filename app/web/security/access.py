@@ -9,6 +9,9 @@ Every view has exactly one mark; making the application raises when one has none
 `link`      a link that works once: speculative loads are refused, as for `callback`
 `token`     JSON about the platform token that the request carries
 `program`   JSON for native apps: what a browser sends for a web page is refused
+`authorize` an app sends a person here, by GET or POST and from any site: speculative
+            loads and HEAD are refused
+`client`    for OAuth clients (RFC 6749 section 3.2): no cookie is read or set
 `call`      goes to a PDS in a visitor's name: pages of the platform, or a Bearer token
 `document`  public and the same for everybody
 `probe`     for the operator's monitoring
@@ -33,6 +36,8 @@ Mark = Literal[
     "link",
     "token",
     "program",
+    "authorize",
+    "client",
     "call",
     "document",
     "probe",
@@ -43,6 +48,9 @@ MARK = "access_mark"
 
 READING: frozenset[Mark] = frozenset({"page", "callback", "link", "document", "probe"})
 """Marks without a check, which therefore take no method that changes something."""
+
+USES_UP: frozenset[Mark] = frozenset({"callback", "link", "authorize"})
+"""Marks of a GET that uses something up or issues something."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -100,6 +108,18 @@ def require_access() -> Response | None:
     mark = mark_of(request.endpoint)
     if mark is None:
         raise Unmarked(request.endpoint)
+    _check(mark)
+    if mark == "client":
+        _drop_cookies()
+    if mark in USES_UP and is_speculative():
+        return Response(status=503)
+    if mark == "authorize" and request.method == "HEAD":
+        return Response(status=405, headers={"Allow": "GET"})
+    return None
+
+
+def _check(mark: Mark) -> None:
+    """Raise `CrossSite` if the mark admits no such request."""
     if mark == "form" and not _is_from_us():
         raise CrossSite("a form that none of our pages sent")
     if mark == "sign_out" and not (_is_from_us() or is_from_platform()):
@@ -108,9 +128,18 @@ def require_access() -> Response | None:
         raise CrossSite("a web page sent what only programs send")
     if mark == "call" and cors.caller() is None:
         raise CrossSite("a call that no page of the platform made")
-    if mark in {"callback", "link"} and is_speculative():
-        return Response(status=503)
-    return None
+
+
+def _drop_cookies() -> None:
+    """Take the cookies out of the request: a client is whom it authenticates as."""
+    request.environ.pop("HTTP_COOKIE", None)
+
+
+def set_no_cookie(response: Response) -> Response:
+    """Take the cookies out of an answer to an OAuth client."""
+    if mark_of(request.endpoint) == "client":
+        response.headers.pop("Set-Cookie", None)
+    return response
 
 
 def _is_from_us() -> bool:
@@ -178,3 +207,4 @@ def init_app(app: Flask) -> None:
     app.view_functions["static"] = access("document")(static)
     require_marks(app)
     app.before_request(require_access)
+    app.after_request(set_no_cookie)

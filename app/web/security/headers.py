@@ -10,9 +10,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.web.context import site
 
-from .access import mark_of
+from .access import Mark, mark_of
+
+FOR_PEOPLE: frozenset[Mark] = frozenset({"page", "callback", "authorize"})
+"""Marks of what a browser opens by GET, perhaps as `localhost`."""
 
 HSTS = "max-age=31536000"
+
+OAUTH = "/oauth/"
+"""The routes of the provider: their URLs and answers hold requests and codes."""
 
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
@@ -75,9 +81,13 @@ def _referrer_policy() -> str:
     """Let our own pages see the Referer; the URL of a callback is for no page.
 
     `same-origin` rather than `no-referrer`, which would make browsers send
-    `Origin: null` with our own forms (requirement 6.20 for the callback).
+    `Origin: null` with our own forms (requirement 6.20 for the callback, RFC 9700
+    section 4.2.4 for the provider).
     """
-    return "no-referrer" if mark_of(request.endpoint) == "callback" else "same-origin"
+    is_secret = (
+        request.path.startswith(OAUTH) or mark_of(request.endpoint) == "callback"
+    )
+    return "no-referrer" if is_secret else "same-origin"
 
 
 def require_own_name() -> BaseResponse | None:
@@ -90,7 +100,7 @@ def require_own_name() -> BaseResponse | None:
     asked = urlsplit(f"//{request.host}").hostname
     if here.is_secure or asked != "localhost":
         return None
-    if request.method != "GET" or mark_of(request.endpoint) not in {"page", "callback"}:
+    if request.method != "GET" or mark_of(request.endpoint) not in FOR_PEOPLE:
         return None
     query = f"?{request.query_string.decode('ascii', 'replace')}"
     return redirect(here.public_url + request.path + (query if query != "?" else ""))
