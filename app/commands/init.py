@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from app.atproto.crypto.keys import Algorithm
+from app.flows.keys.life_cycle import CLIENT_ALGORITHM
 from app.flows.ports import Ring, StoredKey
 
 from .administration import Administration, in_one_line
@@ -20,6 +22,9 @@ class Initialised:
     schema_created: bool = meaning("whether the database was empty")
     platform_key: str | None = meaning("id of the platform key that was added, or null")
     client_key: str | None = meaning("id of the client key that was added, or null")
+    id_token_key: str | None = meaning(
+        "id of the RS256 key that was added beside it for id_tokens, or null"
+    )
 
 
 def command(administration: Administration) -> click.Command:
@@ -35,26 +40,41 @@ def command(administration: Administration) -> click.Command:
         is_new = in_one_line(administration.schema.apply_schema)
         added = in_one_line(lambda: _add_keys(administration))
         if wants_json():
-            kids = {ring: key.kid for ring, key in added.items() if key}
-            record = Initialised(is_new, kids.get("platform"), kids.get("client"))
-            print_record(record)
+            print_record(_initialised(administration, added, is_new=is_new))
             return
         click.echo(f"schema: {'created' if is_new else 'up to date'}")
-        for ring, key in added.items():
+        for (ring, _), key in added.items():
             _report(ring, key)
 
     return init
 
 
-def _add_keys(administration: Administration) -> dict[Ring, StoredKey | None]:
+Added = dict[tuple[Ring, Algorithm], StoredKey | None]
+
+
+def _initialised(
+    administration: Administration, added: Added, *, is_new: bool
+) -> Initialised:
+    kids = {place: key.kid for place, key in added.items() if key}
+    platform, *beside = administration.keys.algorithms.get("platform", ("RS256",))
+    return Initialised(
+        schema_created=is_new,
+        platform_key=kids.get(("platform", platform)),
+        client_key=kids.get(("client", CLIENT_ALGORITHM)),
+        id_token_key=next((kids.get(("platform", alg)) for alg in beside), None),
+    )
+
+
+def _add_keys(administration: Administration) -> Added:
     paths: dict[Ring, Path | None] = {
         "platform": administration.signing_key_path,
         "client": administration.client_jwk_path,
     }
     prepare = administration.keys.prepare.prepare
     return {
-        ring: prepare(ring, algorithm, imported=_read(paths[ring]))
-        for ring, algorithm in administration.keys.algorithms.items()
+        (ring, alg): prepare(ring, alg, imported=_read(paths[ring] if own else None))
+        for ring, algorithms in administration.keys.algorithms.items()
+        for alg, own in zip(algorithms, (True, False), strict=False)
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 import click
 
+from app.atproto.crypto.keys import Algorithm
 from app.flows.keys.drop import Consequences
 from app.flows.keys.life_cycle import RINGS, signs_at
 from app.flows.keys.listing import KeyState
@@ -107,9 +108,21 @@ def _rotate(administration: Administration) -> click.Command:
     @click.command("rotate")
     @RING
     @click.option("--now", "at_once", is_flag=True, help="Let the key sign at once.")
+    @click.option(
+        "--alg",
+        type=click.Choice(get_args(Algorithm)),
+        help="RS256: the key of id_tokens, beside a ring of another TOKEN_ALGORITHM.",
+    )
     @yes_option
     @with_operator
-    def rotate(*, ring: Ring, at_once: bool, yes: bool, operator: Operator) -> None:
+    def rotate(
+        *,
+        ring: Ring,
+        at_once: bool,
+        alg: Algorithm | None,
+        yes: bool,
+        operator: Operator,
+    ) -> None:
         """Publish a next key for a ring; it signs by itself later.
 
         A platform key signs 15 minutes after it was published, a client key after an
@@ -120,7 +133,7 @@ def _rotate(administration: Administration) -> click.Command:
             confirm(SIGNS_UNKNOWN[ring], yes=yes)
         _print_new(
             lambda: administration.keys.rotate.rotate(
-                ring, at_once=at_once, operator=operator
+                ring, at_once=at_once, alg=alg, operator=operator
             )
         )
 

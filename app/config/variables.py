@@ -296,11 +296,27 @@ class Variables(BaseSettings):
         secret=True,
     )
 
+    provider: Switch = setting(
+        "on",
+        "Whether apps sign people in through us with OAuth 2.1 and OpenID Connect. "
+        "Off: `/oauth/...` answers 404, and the server metadata names no endpoint.",
+        section="Apps that sign people in through us",
+    )
+    access_token_lifetime: Duration = setting(
+        "15m", "Life of the access token that an app gets."
+    )
+    id_token_lifetime: Duration = setting(
+        "1h", "Life of the id_token that an app gets."
+    )
+    rate_limit_client_failures_per_address: Rate = setting(
+        "30/minute",
+        "How often one address may fail to authenticate as a client; what succeeds is "
+        "not counted.",
+    )
     handle_fresh: Duration = setting(
         "1h",
         "How long a verified handle counts where a client's policy names a domain "
         "(`clients add --allow`); an older one is looked up again.",
-        section="Apps that sign people in through us",
     )
     email_domain: Annotated[str | None, parsed(addresses.domain)] = setting(
         None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from app.atproto.crypto.keys import Algorithm
 from app.atproto.http.types import HTTP
 from app.atproto.identity.dns import TxtLookup
 from app.flows.ports import Ring, Runs, SigningKeys
@@ -95,8 +96,8 @@ class Deployment:
     database: DatabaseHealth
     require_schema: Callable[[], None]
     keys: SigningKeys
-    rings: Sequence[Ring]
-    """The rings that need an active key."""
+    rings: Mapping[Ring, Sequence[Algorithm]]
+    """The rings in use, and the algorithms of which each needs an active key."""
     sealed_under_lost_keys: Callable[[], int]
     """Counts the rows that are encrypted under a key that no setting holds."""
     files: Files

@@ -112,12 +112,14 @@ def _signing(
     deployment: Deployment, ring: Ring, stored: Sequence[StoredKey]
 ) -> Iterator[Finding]:
     active = [key for key in stored if key.status == "active"]
-    if not active:
-        yield Finding(
-            f"the ring {ring} has no key that signs",
-            "No person can sign in.",
-            "Run `flask --app wsgi init`.",
-        )
+    own, *_ = deployment.rings[ring]
+    for alg in deployment.rings[ring]:
+        if not any(key.alg == alg for key in active):
+            yield Finding(
+                f"the ring {ring} has no {alg} key that signs",
+                "No person can sign in" + ("." if alg == own else " to an app."),
+                "Run `flask --app wsgi init`.",
+            )
     for key in active:
         age = deployment.clock() - (key.activated_at or key.created_at)
         if age > OLD_KEY:

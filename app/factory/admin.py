@@ -45,7 +45,8 @@ def administration_of(parts: Parts) -> Administration:
             keep_keys=keys.upkeep,
             observe=parts.observe,
         ),
-        signing_key_path=settings.signing_key_path,
+        # With HS256 the ring has the keys of id_tokens alone, and none is imported.
+        signing_key_path=None if settings.jwt_secret else settings.signing_key_path,
         client_jwk_path=settings.client_jwk_path,
         doctor=open_doctor(parts),
         settings_summary=(

@@ -307,7 +307,7 @@ def _open_rings(settings: Settings, stores: Stores, outside: Outside) -> KeyRing
         keys=stores.keys,
         clock=outside.clock,
         algorithm=settings.token_algorithm,
-        token_lifetime=settings.token_lifetime,
+        token_lifetime=max(settings.token_lifetime, settings.id_token_lifetime),
         secret=settings.jwt_secret,
     )
 

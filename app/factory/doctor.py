@@ -15,11 +15,11 @@ from app.doctor import connections
 from app.doctor.deployment import Deployment, Files, Grpc
 from app.doctor.examination import Doctor
 from app.doctor.probe import ProbeKey
-from app.flows.ports import Ring
 from app.stores.rates.rate_limits import LimitsCounters
 from app.stores.sql.health import DatabaseHealth, require_space
 
 from .container import VAR, Parts, network_policy
+from .keys import algorithms_of
 from .secrets import open_secrets
 
 MOUNTS = Path("/proc/self/mounts")
@@ -61,7 +61,7 @@ def deployment_of(parts: Parts) -> Deployment:
         database=DatabaseHealth(database=stores.database, clock=outside.clock),
         require_schema=stores.database.require_schema,
         keys=stores.keys,
-        rings=_rings(settings),
+        rings=algorithms_of(settings),
         sealed_under_lost_keys=partial(_lost_rows, parts),
         files=_files(parts),
         rate_limits=_rate_limits(settings, outside.clock),
@@ -93,15 +93,6 @@ def _local_url(settings: Settings) -> str | None:
         return None
     host = connections.WILDCARDS.get(settings.bind.host, settings.bind.host)
     return f"http://{Address(host, settings.bind.port)}"
-
-
-def _rings(settings: Settings) -> list[Ring]:
-    rings: list[Ring] = []
-    if settings.jwt_secret is None:
-        rings.append("platform")
-    if not settings.is_loopback_development:
-        rings.append("client")
-    return rings
 
 
 def _lost_rows(parts: Parts) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from app.atproto.crypto.keys import Algorithm
@@ -10,7 +10,7 @@ from app.config import Settings
 from app.flows.keys import KeyUseCases
 from app.flows.keys.change import ChangeRing
 from app.flows.keys.drop import DropKey
-from app.flows.keys.life_cycle import CLIENT_ALGORITHM
+from app.flows.keys.life_cycle import CLIENT_ALGORITHM, ID_TOKEN_ALGORITHM
 from app.flows.keys.listing import ListKeys
 from app.flows.keys.prepare import PrepareKeys
 from app.flows.keys.rotate import RotateKeys
@@ -23,7 +23,8 @@ from .container import Parts
 def open_key_use_cases(parts: Parts) -> KeyUseCases:
     """Return the use cases over the rings of this deployment."""
     settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
-    algorithms = _algorithms(settings)
+    algorithms = algorithms_of(settings)
+    lifetime = longest_token(settings)
     change = ChangeRing(keys=stores.keys, audit=stores.audit, clock=clock)
     return KeyUseCases(
         algorithms=algorithms,
@@ -31,7 +32,7 @@ def open_key_use_cases(parts: Parts) -> KeyUseCases:
             keys=stores.keys,
             use=stores.key_use,
             clock=clock,
-            token_lifetime=settings.token_lifetime,
+            token_lifetime=lifetime,
         ),
         prepare=PrepareKeys(change=change),
         rotate=RotateKeys(change=change, algorithms=algorithms),
@@ -39,23 +40,33 @@ def open_key_use_cases(parts: Parts) -> KeyUseCases:
             change=change,
             use=stores.key_use,
             algorithms=algorithms,
-            token_lifetime=settings.token_lifetime,
+            token_lifetime=lifetime,
         ),
         upkeep=KeyUpkeep(
             change=change,
             use=stores.key_use,
             algorithms=algorithms,
-            token_lifetime=settings.token_lifetime,
+            token_lifetime=lifetime,
             rotation=settings.key_rotation,
         ),
     )
 
 
-def _algorithms(settings: Settings) -> Mapping[Ring, Algorithm]:
-    """Return the algorithm of each ring that is in use."""
-    algorithms: dict[Ring, Algorithm] = {}
+def algorithms_of(settings: Settings) -> Mapping[Ring, Sequence[Algorithm]]:
+    """Return the algorithms of each ring that is in use, the ring's own first."""
+    algorithms: dict[Ring, Sequence[Algorithm]] = {}
+    platform: list[Algorithm] = []
     if settings.jwt_secret is None:
-        algorithms["platform"] = cast("Algorithm", settings.token_algorithm)
+        platform.append(cast("Algorithm", settings.token_algorithm))
+    if settings.provider and ID_TOKEN_ALGORITHM not in platform:
+        platform.append(ID_TOKEN_ALGORITHM)
+    if platform:
+        algorithms["platform"] = tuple(platform)
     if not settings.is_loopback_development:
-        algorithms["client"] = CLIENT_ALGORITHM
+        algorithms["client"] = (CLIENT_ALGORITHM,)
     return algorithms
+
+
+def longest_token(settings: Settings) -> int:
+    """Return the seconds for which something that the platform ring signed is valid."""
+    return max(settings.token_lifetime, settings.id_token_lifetime)

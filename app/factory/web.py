@@ -114,7 +114,7 @@ def install(app: Flask, parts: Parts) -> Flask:
         site=_site_of(parts.settings, parts.outside.clock),
         documents=Documents(
             client_metadata=parts.client_document,
-            platform_keys=parts.rings.platform,
+            platform_keys=parts.rings.published,
             readiness=parts.readiness,
             is_doctor=_is_doctor(parts),
         ),

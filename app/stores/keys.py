@@ -62,8 +62,8 @@ class SqlSigningKeys:
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database
         self._secrets = EncryptedFields(cipher, "signing_keys", ("key",))
-        # Rings are read every few seconds and parsing an RSA key takes tens of
-        # milliseconds, so parsed keys are kept by their encrypted text.
+        # Rings are read every few seconds, so parsed keys are kept by their encrypted
+        # text.
         self._parsed: dict[Ring, dict[str, SigningKey]] = {}
         self._lock = threading.Lock()
 
@@ -137,7 +137,7 @@ class SqlSigningKeys:
         if row["secrets"] in parsed:
             return parsed[row["secrets"]]
         decrypted = self._secrets.decrypt(row, row["ring"], row["kid"])
-        return SigningKey.from_jwk(decrypted["key"])
+        return SigningKey.restore(decrypted["key"])
 
 
 def _stored_key(row: RowMapping, key: SigningKey) -> StoredKey:

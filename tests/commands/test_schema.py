@@ -134,7 +134,12 @@ def test_init_prints_what_it_created_as_json(run):
     assert first["schema_created"] is True
     assert first["platform_key"]
     assert first["client_key"]
-    assert again == {"schema_created": False, "platform_key": None, "client_key": None}
+    assert again == {
+        "schema_created": False,
+        "platform_key": None,
+        "client_key": None,
+        "id_token_key": None,
+    }
 
 
 def test_config_check_prints_its_lines_as_json(run):

@@ -250,8 +250,13 @@ FAULTS: dict[str, Fault] = {
     ),
     "keys: none that signs": (
         "keys",
-        "has no key that signs",
+        "has no ES256 key that signs",
         row("DELETE FROM signing_keys WHERE ring = 'client'"),
+    ),
+    "keys: none for id_tokens": (
+        "keys",
+        "the ring platform has no RS256 key that signs",
+        row("DELETE FROM signing_keys WHERE alg = 'RS256'"),
     ),
     "keys: old": (
         "keys",

@@ -62,8 +62,10 @@ def reads(service: Service, *arguments: str) -> list[dict[str, Any]]:
 
 
 def listed(service: Service, ring: str) -> dict[str, str]:
+    """Return the keys of a ring's own algorithm, without those of id_tokens."""
     lines = reads(service, "keys", "list")
-    return {one["kid"]: one["status"] for one in lines if one["ring"] == ring}
+    own = [one for one in lines if (one["ring"], one["alg"]) == (ring, "ES256")]
+    return {one["kid"]: one["status"] for one in own}
 
 
 def signing(service: Service, ring: str) -> str:
@@ -73,7 +75,7 @@ def signing(service: Service, ring: str) -> str:
 
 def published(service: Service) -> set[str]:
     keys = service.get("/.well-known/jwks.json").json()["keys"]
-    return {jwk["kid"] for jwk in keys}
+    return {jwk["kid"] for jwk in keys if jwk["alg"] == "ES256"}
 
 
 def published_by_client(service: Service) -> set[str]:

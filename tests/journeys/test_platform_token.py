@@ -421,7 +421,7 @@ def test_the_algorithm_is_a_setting(
     assert claims["username"] == "alice"
 
 
-def test_a_shared_secret_publishes_no_key(
+def test_a_shared_secret_publishes_only_the_key_of_id_tokens(
     open_service: Callable[..., Service],
 ) -> None:
     secret = b"a secret of forty bytes, for one service"
@@ -429,7 +429,8 @@ def test_a_shared_secret_publishes_no_key(
     browser = service.browser()
     browser.signs_in(ALICE, username="alice")
 
-    assert service.get("/.well-known/jwks.json").json() == {"keys": []}
+    (published,) = service.get("/.well-known/jwks.json").json()["keys"]
+    assert (published["kty"], published["alg"]) == ("RSA", "RS256")
     claims = jwt.decode(
         cookie_of(browser).value,
         secret,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.atproto.crypto.keys import Algorithm
@@ -24,9 +24,10 @@ __all__ = ["KeyUseCases"]
 class KeyUseCases:
     """What can be done with the signing keys."""
 
-    algorithms: Mapping[Ring, Algorithm]
-    """The rings that this deployment signs with: none of them for tokens of HS256,
-    and none for the public client of loopback development."""
+    algorithms: Mapping[Ring, Sequence[Algorithm]]
+    """The rings that this deployment signs with, and with which algorithms: the first
+    is the ring's own, and id_tokens are signed with RS256. The public client of
+    loopback development has no ring."""
     list: ListKeys
     prepare: PrepareKeys
     rotate: RotateKeys

@@ -42,7 +42,7 @@ class DropKey:
 
     change: ChangeRing
     use: KeyUse
-    algorithms: Mapping[Ring, Algorithm]
+    algorithms: Mapping[Ring, Sequence[Algorithm]]
     token_lifetime: float
 
     def consequences(self, ring: Ring, kid: str) -> Consequences:
@@ -59,8 +59,7 @@ class DropKey:
             tokens=self._tokens(key),
             sessions=self.use.pinned_sessions().get(kid, 0) if is_client else 0,
             logins=self.use.pinned_logins().get(kid, 0) if is_client else 0,
-            needs_successor=key.status == "active"
-            and key.alg == self.algorithms.get(ring),
+            needs_successor=key.status == "active" and self._is_in_use(key),
         )
 
     def __call__(self, ring: Ring, kid: str, *, operator: Operator) -> Consequences:
@@ -75,12 +74,12 @@ class DropKey:
         ends = self.consequences(ring, kid)
         now = self.change.clock()
         # Made before the transaction: an RSA key takes a while.
-        spare = self._spare(ring) if ends.needs_successor else None
+        spare = self._spare(ring, kid) if ends.needs_successor else None
 
         def dropped(stored: Sequence[StoredKey]) -> Sequence[StoredKey]:
             key = _find(stored, ring, kid)
             rest = [one for one in stored if one is not key]
-            if key.status != "active" or key.alg != self.algorithms.get(ring):
+            if key.status != "active" or not self._is_in_use(key):
                 return rest
             following = waiting(rest, key.alg) or spare
             if following is None:
@@ -94,8 +93,12 @@ class DropKey:
         self.change(ring, dropped, detail={**operator.as_detail(), **counts})
         return ends
 
-    def _spare(self, ring: Ring) -> StoredKey:
-        key = SigningKey.generate(self.algorithms[ring])
+    def _is_in_use(self, key: StoredKey) -> bool:
+        return key.alg in self.algorithms.get(key.ring, ())
+
+    def _spare(self, ring: Ring, kid: str) -> StoredKey:
+        dropped = _find(self.change.keys.list(ring), ring, kid)
+        key = SigningKey.generate(dropped.key.alg)
         return new_key(ring, key, "next", now=self.change.clock())
 
     def _tokens(self, key: StoredKey) -> int:

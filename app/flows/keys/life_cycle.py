@@ -23,6 +23,10 @@ RINGS: Final[tuple[Ring, ...]] = ("platform", "client")
 CLIENT_ALGORITHM: Final[Algorithm] = "ES256"
 """The one algorithm that every authorization server takes (requirement 3.15)."""
 
+ID_TOKEN_ALGORITHM: Final[Algorithm] = "RS256"  # noqa: S105 - no password
+"""Every client can verify it (OpenID Connect Core section 15.1), so the platform ring
+has such a key with each TOKEN_ALGORITHM."""
+
 RELOAD_EVERY: Final = 5.0
 """Seconds after which every process has read a change of the rings."""
 

@@ -18,7 +18,14 @@ from app.flows.ports import SigningKeys, StoredKey
 from app.tokens.errors import SigningKeyMissing
 from app.tokens.keys import KeyRing
 
-from .life_cycle import CLIENT_ALGORITHM, RELOAD_EVERY, active, current, is_over
+from .life_cycle import (
+    CLIENT_ALGORITHM,
+    ID_TOKEN_ALGORITHM,
+    RELOAD_EVERY,
+    active,
+    current,
+    is_over,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +38,7 @@ choose key ids, so this bounds what they make us ask the database."""
 class _Snapshot:
     stored: Sequence[StoredKey]
     platform: KeyRing
+    id_tokens: KeyRing
     client: ClientKeys | None
 
 
@@ -67,6 +75,26 @@ class KeyRings:
             StorageFailed: the database does not answer, and there is no snapshot.
         """
         return self._shared or self._current().platform
+
+    def id_tokens(self) -> KeyRing:
+        """Return the ring of RS256 keys, which sign id_tokens.
+
+        Raises:
+            StorageFailed: the database does not answer, and there is no snapshot.
+        """
+        return self._current().id_tokens
+
+    def published(self) -> KeyRing:
+        """Return the ring whose public keys are the JWKS.
+
+        It is the platform ring, which has the keys of id_tokens as well; the secret of
+        HS256 is never published. The same object until a key changes.
+
+        Raises:
+            StorageFailed: the database does not answer, and there is no snapshot.
+        """
+        snapshot = self._current()
+        return snapshot.platform if self._shared is None else snapshot.id_tokens
 
     def reread_platform(self) -> KeyRing:
         """Return the platform ring as another node may just have changed it.
@@ -129,9 +157,11 @@ class KeyRings:
         client = current(self._keys.list("client"), now)
         stored = [*platform, *client]
         if self._snapshot is None or self._snapshot.stored != stored:
+            rs256 = [one for one in platform if one.alg == ID_TOKEN_ALGORITHM]
             self._snapshot = _Snapshot(
                 stored=stored,
                 platform=_key_ring(platform, self._algorithm),
+                id_tokens=_key_ring(rs256, ID_TOKEN_ALGORITHM),
                 client=self._client_keys(client),
             )
         return self._snapshot

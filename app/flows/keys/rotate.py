@@ -21,18 +21,28 @@ class RotateKeys:
     """`keys rotate` and `keys import`."""
 
     change: ChangeRing
-    algorithms: Mapping[Ring, Algorithm]
-    """The algorithm of each ring that this deployment signs with."""
+    algorithms: Mapping[Ring, Sequence[Algorithm]]
+    """The algorithms that this deployment signs with; the first is the ring's own."""
 
-    def rotate(self, ring: Ring, *, at_once: bool, operator: Operator) -> StoredKey:
+    def rotate(
+        self,
+        ring: Ring,
+        *,
+        at_once: bool,
+        operator: Operator,
+        alg: Algorithm | None = None,
+    ) -> StoredKey:
         """Publish a next key and return it; with `at_once` it signs now.
 
-        `at_once` takes the next key that waits already, if there is one.
+        `at_once` takes the next key that waits already, if there is one. `alg` is the
+        ring's own unless it is named.
 
         Raises:
-            SigningKeyRefused: a next key waits already, or the ring is not in use.
+            SigningKeyRefused: a next key waits already, or the ring is not in use, or
+                does not sign with `alg`.
         """
-        spare = SigningKey.generate(algorithm_of(self.algorithms, ring))
+        known = algorithms_of(self.algorithms, ring)
+        spare = SigningKey.generate(_one_of(known, alg or known[0], ring))
 
         def rotated(stored: Sequence[StoredKey]) -> Sequence[StoredKey]:
             before = waiting(stored, spare.alg)
@@ -60,11 +70,7 @@ class RotateKeys:
                 or another key waits.
         """
         key = parse_signing_key(raw)
-        needed = algorithm_of(self.algorithms, ring)
-        if key.alg != needed:
-            raise SigningKeyRefused(
-                f"the {ring} ring needs {needed}; this key is {key.alg}"
-            )
+        _one_of(algorithms_of(self.algorithms, ring), key.alg, ring)
         self._refuse_other_ring(ring, key)
 
         def imported(stored: Sequence[StoredKey]) -> Sequence[StoredKey]:
@@ -103,8 +109,10 @@ class RotateKeys:
         return found
 
 
-def algorithm_of(algorithms: Mapping[Ring, Algorithm], ring: Ring) -> Algorithm:
-    """Return the algorithm that a ring signs with.
+def algorithms_of(
+    algorithms: Mapping[Ring, Sequence[Algorithm]], ring: Ring
+) -> Sequence[Algorithm]:
+    """Return the algorithms that a ring signs with.
 
     Raises:
         SigningKeyRefused: this deployment does not sign with the ring.
@@ -116,6 +124,13 @@ def algorithm_of(algorithms: Mapping[Ring, Algorithm], ring: Ring) -> Algorithm:
         }[ring]
         raise SigningKeyRefused(f"the {ring} ring is not in use: {reason}")
     return algorithms[ring]
+
+
+def _one_of(known: Sequence[Algorithm], alg: Algorithm, ring: Ring) -> Algorithm:
+    if alg not in known:
+        needed = " or ".join(known)
+        raise SigningKeyRefused(f"the {ring} ring needs {needed}; this key is {alg}")
+    return alg
 
 
 def _shown(seconds: float) -> str:

@@ -19,7 +19,7 @@ class KeyUpkeep:
 
     change: ChangeRing
     use: KeyUse
-    algorithms: Mapping[Ring, Algorithm]
+    algorithms: Mapping[Ring, Sequence[Algorithm]]
     token_lifetime: float
     rotation: float | None = None
     """Seconds after which a key that signs is rotated (KEY_ROTATION); None: never."""
@@ -32,13 +32,14 @@ class KeyUpkeep:
         before = self.change.keys.list(ring)
         now = self.change.clock()
         over = self._over(current(before, now), now)
-        spare = self._spare(ring, current(before, now))
+        spares = self._spares(ring, current(before, now))
 
         def kept(ring_now: Sequence[StoredKey]) -> Sequence[StoredKey]:
-            rest = [one for one in ring_now if one.kid not in over]
-            if spare is None or not self._is_due(ring, rest):
-                return rest
-            return joined(rest, ring, spare, now=now)
+            rest: Sequence[StoredKey] = [k for k in ring_now if k.kid not in over]
+            for spare in spares:
+                if self._is_due(spare.alg, rest):
+                    rest = joined(rest, ring, spare, now=now)
+            return rest
 
         if kept(current(before, now)) == ordered(before):
             return 0
@@ -59,15 +60,17 @@ class KeyUpkeep:
             return ()
         return over({*self.use.pinned_sessions(), *self.use.pinned_logins()})
 
-    def _spare(self, ring: Ring, stored: Sequence[StoredKey]) -> SigningKey | None:
-        if not self._is_due(ring, stored):
-            return None
-        return SigningKey.generate(self.algorithms[ring])
+    def _spares(self, ring: Ring, stored: Sequence[StoredKey]) -> list[SigningKey]:
+        """Return a new key for each algorithm of the ring that is due."""
+        return [
+            SigningKey.generate(alg)
+            for alg in self.algorithms.get(ring, ())
+            if self._is_due(alg, stored)
+        ]
 
-    def _is_due(self, ring: Ring, stored: Sequence[StoredKey]) -> bool:
+    def _is_due(self, alg: Algorithm, stored: Sequence[StoredKey]) -> bool:
         """Tell whether KEY_ROTATION asks for a next key, and none waits."""
-        alg = self.algorithms.get(ring)
-        if self.rotation is None or alg is None or waiting(stored, alg) is not None:
+        if self.rotation is None or waiting(stored, alg) is not None:
             return False
         signing = active(stored, alg)
         if signing is None:

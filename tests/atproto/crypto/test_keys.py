@@ -434,3 +434,13 @@ def test_client_keys_are_for_es256_each_with_a_kid_of_its_own() -> None:
             ClientKeys(wrong)
     with pytest.raises(ValueError, match="client keys"):
         ClientKeys([key], announced=[namesake])
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA"])
+def test_restore_reads_a_key_as_it_was_written(alg):
+    key = SigningKey.generate(alg)
+    restored = SigningKey.restore(json.loads(json.dumps(key.private_jwk())))
+
+    assert restored == key
+    assert restored.public_jwk() == key.public_jwk()
+    jwt.decode(restored.sign({"a": 1}), jwt.PyJWK(key.public_jwk()), algorithms=[alg])

@@ -16,7 +16,7 @@ def drop_key(change, use):
     return DropKey(
         change=change,
         use=use,
-        algorithms={"platform": "ES256", "client": "ES256"},
+        algorithms={"platform": ("ES256", "RS256"), "client": ("ES256",)},
         token_lifetime=TOKEN_LIFETIME,
     )
 
@@ -142,3 +142,14 @@ def test_drop_of_a_key_that_the_ring_does_not_have_is_refused(drop, keys):
 
     with pytest.raises(SigningKeyRefused, match="platform ring has no key"):
         drop("first", "platform")
+
+
+def test_drop_of_the_key_of_id_tokens_makes_one_of_its_algorithm(drop_key, keys):
+    keys.stored = [stored("own"), stored("id", key=key("id", "RS256"))]
+
+    drop_key("platform", key("id", "RS256").kid, operator=CAROL)
+
+    assert statuses(keys)[key("own").kid] == "active"
+    (new,) = (one for one in keys.stored if one.alg == "RS256")
+    assert new.status == "active"
+    assert new.kid != key("id", "RS256").kid

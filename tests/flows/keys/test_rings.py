@@ -337,3 +337,31 @@ def test_reread_platform_does_not_ask_a_database_that_is_down(rings, keys, clock
     rings.reread_platform()
 
     assert keys.reads == reads
+
+
+# --- id_tokens: RS256 with each TOKEN_ALGORITHM ---------------------------------------
+
+
+def test_id_tokens_are_signed_with_rs256_beside_the_algorithm_of_the_ring(rings, keys):
+    keys.stored = [stored("own"), stored("id", key=key("id", "RS256"))]
+
+    assert rings.platform().signing == key("own")
+    assert rings.id_tokens().signing == key("id", "RS256")
+    assert rings.id_tokens().published == (key("id", "RS256"),)
+    assert set(rings.published().published) == {key("own"), key("id", "RS256")}
+
+
+def test_secret_of_hs256_is_not_published_and_verifies_no_rs256(keys, clock):
+    rings = KeyRings(
+        keys=keys,
+        clock=clock,
+        algorithm="HS256",
+        token_lifetime=TOKEN_LIFETIME,
+        secret=bytes(32),
+    )
+    rs256 = key("id", "RS256")
+    keys.stored = [stored("id", key=rs256), stored("former")]
+
+    assert rings.published().published == (rs256,)
+    assert not rings.platform().has(rs256.kid)
+    assert rings.id_tokens().signing == rs256

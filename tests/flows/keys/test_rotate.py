@@ -11,7 +11,7 @@ from app.flows.operator import Operator
 from tests.flows.keys.memory import key, stored
 
 CAROL = Operator("carol", "yearly")
-ALGORITHMS = {"platform": "ES256", "client": "ES256"}
+ALGORITHMS = {"platform": ("ES256", "RS256"), "client": ("ES256",)}
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def rotate_keys(change):
 
 @pytest.fixture
 def rotate(rotate_keys):
-    def call(ring="platform", *, at_once=False):
-        return rotate_keys.rotate(ring, at_once=at_once, operator=CAROL)
+    def call(ring="platform", *, at_once=False, alg=None):
+        return rotate_keys.rotate(ring, at_once=at_once, operator=CAROL, alg=alg)
 
     return call
 
@@ -193,3 +193,24 @@ def test_import_of_a_key_of_the_other_ring_is_refused(import_key, keys):
 def test_import_of_a_key_of_another_algorithm_is_refused(import_key):
     with pytest.raises(SigningKeyRefused, match="needs ES256"):
         import_key("own", alg="EdDSA")
+
+
+# --- the RS256 key of id_tokens beside the ring's own ---------------------------------
+
+
+def test_rotate_of_id_tokens_leaves_the_ring_of_platform_tokens_alone(rotate, keys):
+    keys.stored = [stored("own"), stored("id", key=key("id", "RS256"))]
+
+    added = rotate(alg="RS256", at_once=True)
+
+    assert (added.alg, added.status) == ("RS256", "active")
+    assert statuses(keys)[key("own").kid] == "active"
+    assert statuses(keys)[key("id", "RS256").kid] == "retired"
+
+
+def test_rotate_refuses_an_algorithm_that_the_ring_does_not_sign_with(rotate, keys):
+    with pytest.raises(SigningKeyRefused, match="needs ES256 or RS256"):
+        rotate(alg="EdDSA")
+    with pytest.raises(SigningKeyRefused, match="needs ES256"):
+        rotate("client", alg="RS256")
+    assert keys.stored == []

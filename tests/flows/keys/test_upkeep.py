@@ -21,7 +21,7 @@ def upkeep(change, use):
     return KeyUpkeep(
         change=change,
         use=use,
-        algorithms={"platform": "ES256", "client": "ES256"},
+        algorithms={"platform": ("ES256",), "client": ("ES256",)},
         token_lifetime=TOKEN_LIFETIME,
     )
 
@@ -150,7 +150,7 @@ def test_no_rotation_without_the_setting_and_in_rings_that_are_not_used(
     keys.stored = [stored("first", activated_at=1.0)]
 
     assert upkeep() == 0
-    assert replace(rotating, algorithms={"client": "ES256"})() == 0
+    assert replace(rotating, algorithms={"client": ("ES256",)})() == 0
 
 
 def test_rotated_key_signs_after_it_was_announced(rotating, keys, clock):
@@ -159,3 +159,18 @@ def test_rotated_key_signs_after_it_was_announced(rotating, keys, clock):
     waits = next(one for one in keys.stored if one.status == "next")
 
     assert signs_at(waits) == clock() + ANNOUNCED["platform"]
+
+
+def test_rotation_of_id_tokens_and_of_platform_tokens_are_due_apart(
+    rotating, keys, clock
+):
+    both = replace(rotating, algorithms={"platform": ("ES256", "RS256")})
+    rs256 = key("id", "RS256")
+    keys.stored = [
+        stored("own", activated_at=clock()),
+        stored("id", key=rs256, activated_at=1.0),
+    ]
+
+    assert both() == 1
+    (waits,) = (one for one in keys.stored if one.status == "next")
+    assert waits.alg == "RS256"
