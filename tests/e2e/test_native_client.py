@@ -308,9 +308,12 @@ def test_the_account_page_lists_the_app_and_ends_it(
     say_yes(visitor)
     assert terminal.is_told(run)[0] == DONE
     visitor.open("/auth/account")
-    row = visitor.page.get_by_role("listitem").filter(has_text="Sketch")
+    # The list of events names the app as well, before and after.
+    devices = visitor.page.get_by_role("region", name="Where you are signed in")
+    row = devices.get_by_role("listitem").filter(has_text="Sketch")
     expect(row.get_by_text("app", exact=True)).to_be_visible()
     row.get_by_role("button", name="Sign out there").click()
+    expect(visitor.page.locator("#notice")).to_contain_text("Signed out there")
     expect(row).to_have_count(0)
 
     refused = ask_who_i_am(lab, terminal.token())
