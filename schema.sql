@@ -87,6 +87,25 @@ CREATE TABLE IF NOT EXISTS provider_secrets (
     created_at  BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS provider_secrets_by_client ON provider_secrets (client_id);
+-- Authorization codes; a used one is kept for its minute, so that a second use is seen.
+CREATE TABLE IF NOT EXISTS provider_codes (
+    code_hash      TEXT   PRIMARY KEY,
+    -- What a second use ends.
+    grant_id       TEXT   NOT NULL,
+    client_id      TEXT   NOT NULL,
+    redirect_uri   TEXT   NOT NULL,
+    did            TEXT   NOT NULL,
+    scope          TEXT   NOT NULL,
+    nonce          TEXT,
+    -- S256; NULL for a client that may leave PKCE out.
+    code_challenge TEXT,
+    -- When the host last proved the account.
+    auth_time      BIGINT NOT NULL,
+    expires_at     BIGINT NOT NULL,
+    used_at        BIGINT
+);
+CREATE INDEX IF NOT EXISTS provider_codes_by_expiry ON provider_codes (expires_at);
+CREATE INDEX IF NOT EXISTS provider_codes_by_did ON provider_codes (did);
 
 -- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).
 CREATE TABLE IF NOT EXISTS oauth_auth_requests (

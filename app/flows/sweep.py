@@ -39,6 +39,7 @@ Kind = Literal[
     "username_holds",
     "invitations",
     "service_events",
+    "provider_codes",
 ]
 
 MAX_STEPS: Final = 2_000
@@ -132,6 +133,7 @@ class Swept:
     username_holds: int
     invitations: int
     service_events: int
+    provider_codes: int
     beyond_bounds: int
     keys: int
     """Signing keys that were added, that began to sign, or that were deleted."""
@@ -217,6 +219,8 @@ class Sweep:
             username_holds=drain("username_holds", now),
             invitations=drain("invitations", now),
             service_events=drain("service_events", now - EVENT_LIFETIME),
+            # A used one as well: a second use is of interest while it could be a first.
+            provider_codes=drain("provider_codes", now),
             beyond_bounds=self._repeat(self.expired.enforce_bounds, turn),
             oauth_sessions=self._revoke_orphans(now, turn),
             # Last: keys that do not open let the rest be swept, and fail the command.

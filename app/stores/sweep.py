@@ -31,6 +31,7 @@ _ROWS: Final[dict[Kind, tuple[str, str, str]]] = {
     "cache_entries": ("cache_entries", "key", "expires_at"),
     "audit_events": ("audit_events", "id", "created_at"),
     "username_holds": ("username_holds", "skeleton", "expires_at"),
+    "provider_codes": ("provider_codes", "code_hash", "expires_at"),
     "invitations": ("invitations", "invitation_id", "expires_at"),
 }
 """The table of each kind, its primary key, and the time that decides."""

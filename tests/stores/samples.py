@@ -10,6 +10,7 @@ from app.atproto.crypto.keys import Algorithm, SigningKey
 from app.atproto.records import AuthRequest, OAuthSession
 from app.atproto.syntax.grammar import Did, Handle, Origin
 from app.flows.ports import NativeLogin, Session, User
+from app.flows.provider.authorization.codes import Code
 from app.flows.provider.registration import Client, Registration
 from tests.fakes.clock import NOON
 
@@ -135,3 +136,18 @@ def oauth_client(client_id: str = "app", **changes: Any) -> Client:
         changed_at=NOON,
     )
     return replace(client, **changes)
+
+
+def authorization_code(**changes: Any) -> Code:
+    code = Code(
+        grant_id="grant-1",
+        client_id="app",
+        redirect_uri="https://a.test/cb",
+        did=ALICE,
+        scope="openid",
+        nonce="n",
+        code_challenge=None,
+        auth_time=NOON - 100,
+        expires_at=NOON + 60,
+    )
+    return replace(code, **changes)

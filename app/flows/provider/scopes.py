@@ -101,3 +101,20 @@ def parse_scope(words: Sequence[str]) -> str:
     if "openid" not in asked:
         raise ValueError("the scope needs openid")
     return " ".join(word for word in SCOPES if word in asked)
+
+
+def granted_scope(asked: str, registered: str) -> str:
+    """Return what a request gets: the asked words that are registered, in our order.
+
+    A request that asks for nothing gets what is registered. Unknown words are left out.
+
+    Raises:
+        ValueError: nothing known is left; the message repeats nothing of the request.
+    """
+    if not asked:
+        return registered
+    wanted = asked.split(" ")
+    granted = " ".join(word for word in registered.split() if word in wanted)
+    if not granted:
+        raise ValueError("scope has no word that this client may ask for")
+    return granted

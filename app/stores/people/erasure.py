@@ -2,6 +2,7 @@
 
 users                 deleted; the username moves to username_holds
 group_members         deleted
+provider_codes        deleted
 provider_policies     deleted: no client names the DID any more
 username_holds        earlier names of the account stay held, for no account
 sessions              ended, and only their ids kept, until no token of them can live:
@@ -62,6 +63,7 @@ BY_DID = (
         WHERE did = :did
     """),
     text("DELETE FROM group_members WHERE did = :did"),
+    text("DELETE FROM provider_codes WHERE did = :did"),
     text("DELETE FROM provider_policies WHERE who = :did"),
     text("DELETE FROM oauth_auth_requests WHERE did = :did"),
     text("DELETE FROM native_logins WHERE did = :did"),

@@ -57,6 +57,10 @@ SECRETS = text("""
     SELECT secret_id, created_at FROM provider_secrets
     WHERE client_id = :client_id ORDER BY created_at, secret_id
 """)
+HAS_SECRET = text("""
+    SELECT count(*) FROM provider_secrets
+    WHERE client_id = :client_id AND secret_hash = :secret_hash
+""")
 ADD_SECRET = text("""
     INSERT INTO provider_secrets (secret_id, client_id, secret_hash, created_at)
     VALUES (:secret_id, :client_id, :secret_hash, :created_at)
@@ -117,6 +121,12 @@ class SqlClients:
         """Return the secrets of a client, the oldest first."""
         with self._database.read() as connection:
             return _secrets(connection, client_id)
+
+    def has_secret(self, client_id: str, secret: str) -> bool:
+        """Tell whether this is one of the client's secrets."""
+        wanted = {"client_id": client_id, "secret_hash": sha256_hex(secret)}
+        with self._database.quick_read() as connection:
+            return bool(connection.execute(HAS_SECRET, wanted).scalar())
 
     def add_secret(
         self, client_id: str, secret: str, *, known: SecretId, most: int

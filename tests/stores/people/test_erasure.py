@@ -18,12 +18,14 @@ from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
 from app.stores.provider.clients import SqlClients
+from app.stores.provider.codes import SqlCodes
 from app.stores.rates.sliding_window import key_of
 from tests.fakes.clock import NOON
 from tests.stores.samples import (
     ALICE,
     BOB,
     auth_request,
+    authorization_code,
     native_login,
     oauth_client,
     oauth_session,
@@ -83,6 +85,7 @@ def filled(database, cipher, clock):
         )
         SqlGroups(database).add("members", did, now=NOON)
         SqlClients(database).add(oauth_client(f"app-{name}", allow=(did,)), most=9)
+        SqlCodes(database).add(authorization_code(did=did), secret=f"code-{name}")
         SqlCache(database, clock).put(f"identity:{did}", handle, lifetime=300)
         SqlCache(database, clock).put(f"identity:{handle}", did, lifetime=300)
         logins = SqlNativeLogins(database, cipher)

@@ -121,6 +121,21 @@ def test_drop_secret_tells_two_of_one_second_apart(clients):
     assert clients.drop_secret("app", None) == "z"
 
 
+def test_has_secret_knows_both_secrets_of_a_client_and_no_other(clients):
+    for name in ("app", "other"):
+        clients.add(client(name), most=9)
+        for number in range(2):
+            one = SecretId(secret_id=f"{name}-{number}", created_at=NOON)
+            clients.add_secret(name, f"{name}-secret-{number}", known=one, most=2)
+
+    assert clients.has_secret("app", "app-secret-0")
+    assert clients.has_secret("app", "app-secret-1")
+    assert not clients.has_secret("app", "other-secret-0")
+    assert not clients.has_secret("app", "")
+    clients.drop_secret("app", "app-0")
+    assert not clients.has_secret("app", "app-secret-0")
+
+
 def test_drop_secret_of_another_client_is_refused(clients):
     for name in ("app", "other"):
         clients.add(client(name), most=9)

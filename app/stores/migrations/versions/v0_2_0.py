@@ -124,6 +124,21 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS provider_codes (
+        code_hash      TEXT   PRIMARY KEY,
+        grant_id       TEXT   NOT NULL,
+        client_id      TEXT   NOT NULL,
+        redirect_uri   TEXT   NOT NULL,
+        did            TEXT   NOT NULL,
+        scope          TEXT   NOT NULL,
+        nonce          TEXT,
+        code_challenge TEXT,
+        auth_time      BIGINT NOT NULL,
+        expires_at     BIGINT NOT NULL,
+        used_at        BIGINT
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS schema_support (
         oldest_release TEXT PRIMARY KEY
     )
@@ -147,6 +162,8 @@ INDEXES = (
     ("callback_answers_by_expiry", "callback_answers (expires_at)"),
     ("group_members_by_did", "group_members (did)"),
     ("invitations_by_expiry", "invitations (expires_at)"),
+    ("provider_codes_by_did", "provider_codes (did)"),
+    ("provider_codes_by_expiry", "provider_codes (expires_at)"),
     ("provider_policies_by_who", "provider_policies (who)"),
     ("provider_secrets_by_client", "provider_secrets (client_id)"),
     ("rate_counters_by_expiry", "rate_counters (expires_at)"),

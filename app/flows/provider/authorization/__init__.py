@@ -1,0 +1,1 @@
+"""Authorization requests of apps: read, judged, answered with a code."""

@@ -1,0 +1,216 @@
+"""Read an authorization request (RFC 6749 section 4.1.1, OpenID Connect Core 3.1.2.1).
+
+The client and its redirect URI come first: what is wrong with either is shown on a page
+of ours. All else is answered to the app. Every parameter is given once; an empty one
+counts as omitted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+from app.flows.provider.redirect_uris import RedirectRules
+from app.flows.provider.registration import Client, Clients
+from app.flows.provider.scopes import granted_scope
+
+from .errors import ClientNotKnown, ErrorCode, RedirectUriInvalid, RequestRefused
+
+Parameters = Mapping[str, Sequence[str]]
+"""Each name with all of its values, as they were sent."""
+
+LONGEST_ECHO: Final = 2_048
+"""Characters of `state` and `nonce`, which return as they came."""
+
+LONGEST: Final = 4_096
+"""Characters of any other parameter, an id_token_hint apart."""
+
+LONGEST_HINT: Final = 8_192
+
+REFUSED: Final = ("request", "request_uri", "registration")
+"""Parameters of OpenID Connect Core sections 6 and 7 that change what others mean."""
+
+READ: Final = (
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "nonce",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "id_token_hint",
+    "code_challenge",
+    "code_challenge_method",
+    "resource",
+)
+
+PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "create"})
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_SECONDS: Final = re.compile(r"[0-9]{1,10}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """What an app asks for; every field was checked."""
+
+    client_id: str
+    redirect_uri: str
+    """Byte for byte as it was asked for."""
+    scope: str
+    """What will be granted: registered words alone."""
+    state: str | None = None
+    nonce: str | None = None
+    prompt: frozenset[str] = frozenset()
+    max_age: int | None = None
+    login_hint: str | None = None
+    id_token_hint: str | None = field(default=None, repr=False)
+    code_challenge: str | None = None
+    """S256; None for a client with a secret that may leave it out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRequest:
+    """Reads the parameters of /oauth/authorize and /oauth/par."""
+
+    clients: Clients
+    redirects: RedirectRules
+
+    def __call__(self, parameters: Parameters) -> tuple[Client, AuthorizationRequest]:
+        """Return the client and its request.
+
+        Raises:
+            ClientNotKnown, RedirectUriInvalid: for a page of ours, without a redirect.
+            RequestRefused: for the app.
+        """
+        client = self._client(parameters)
+        redirect_uri = self._redirect_uri(parameters, client)
+        given = _Given(parameters, redirect_uri)
+        given.require_code()
+        return client, AuthorizationRequest(
+            client_id=client.client_id,
+            redirect_uri=redirect_uri,
+            scope=_scope(given, client),
+            state=given.state,
+            nonce=given.echoed("nonce"),
+            prompt=_prompt(given),
+            max_age=_max_age(given),
+            login_hint=given.one("login_hint"),
+            id_token_hint=given.one("id_token_hint"),
+            code_challenge=_challenge(given, client),
+        )
+
+    def _client(self, parameters: Parameters) -> Client:
+        named = [value for value in parameters.get("client_id", ()) if value]
+        if len(named) != 1:
+            raise ClientNotKnown("client_id is missing or repeated")
+        client = self.clients.get(named[0])
+        if client is None or client.disabled_at is not None:
+            raise ClientNotKnown("no client that is enabled has this client_id")
+        return client
+
+    def _redirect_uri(self, parameters: Parameters, client: Client) -> str:
+        named = [value for value in parameters.get("redirect_uri", ()) if value]
+        if len(named) != 1:
+            raise RedirectUriInvalid("redirect_uri is missing or repeated")
+        registered = client.registration
+        for uri in registered.redirect_uris:
+            if self.redirects.matches(uri, named[0], is_public=registered.is_public):
+                return named[0]
+        raise RedirectUriInvalid("redirect_uri is not registered for this client")
+
+
+class _Given:
+    """The parameters of a request whose redirect URI is right."""
+
+    def __init__(self, parameters: Parameters, redirect_uri: str) -> None:
+        self._parameters = parameters
+        self._redirect_uri = redirect_uri
+        self.state: str | None = None
+        self.state = self.echoed("state")
+        for name in READ:
+            self.one(name)
+
+    def one(self, name: str) -> str | None:
+        """Return the value of a parameter, or None if it was omitted or empty."""
+        values = [value for value in self._parameters.get(name, ()) if value]
+        if len(values) > 1:
+            self.refuse("invalid_request", f"{name} is repeated")
+        longest = LONGEST_HINT if name == "id_token_hint" else LONGEST
+        if values and len(values[0]) > longest:
+            self.refuse("invalid_request", f"{name} is too long")
+        return values[0] if values else None
+
+    def echoed(self, name: str) -> str | None:
+        """Return a value that will return to the app as it came."""
+        value = self.one(name)
+        if value is not None and len(value) > LONGEST_ECHO:
+            self.refuse("invalid_request", f"{name} is too long")
+        if value is not None and _CONTROL.search(value):
+            self.refuse("invalid_request", f"{name} has control characters")
+        return value
+
+    def require_code(self) -> None:
+        """Refuse what this server does not offer, each by its name."""
+        for name in REFUSED:
+            if any(self._parameters.get(name, ())):
+                self.refuse("invalid_request", f"{name} is not supported")
+        if self.one("response_mode") not in {None, "query"}:
+            self.refuse("invalid_request", "response_mode is not query")
+        if self.one("resource") is not None:
+            self.refuse("invalid_target", "there is no such resource")
+        response_type = self.one("response_type")
+        if response_type is None:
+            self.refuse("invalid_request", "response_type is missing")
+        if response_type != "code":
+            self.refuse("unsupported_response_type", "response_type is not code")
+
+    def refuse(self, code: ErrorCode, description: str) -> NoReturn:
+        """Raise `RequestRefused` for the redirect URI of this request."""
+        raise RequestRefused(
+            code, description, redirect_uri=self._redirect_uri, state=self.state
+        )
+
+
+def _scope(given: _Given, client: Client) -> str:
+    try:
+        return granted_scope(given.one("scope") or "", client.registration.scope)
+    except ValueError as error:
+        given.refuse("invalid_scope", str(error))
+
+
+def _prompt(given: _Given) -> frozenset[str]:
+    words = frozenset((given.one("prompt") or "").split(" ")) - {""}
+    if words - PROMPTS:
+        given.refuse("invalid_request", "prompt has an unknown word")
+    if "none" in words and len(words) > 1:
+        given.refuse("invalid_request", "prompt none stands alone")
+    return words
+
+
+def _max_age(given: _Given) -> int | None:
+    text = given.one("max_age")
+    if text is None:
+        return None
+    if not _SECONDS.fullmatch(text):
+        given.refuse("invalid_request", "max_age is no number of seconds")
+    return int(text)
+
+
+def _challenge(given: _Given, client: Client) -> str | None:
+    challenge = given.one("code_challenge")
+    method = given.one("code_challenge_method")
+    if challenge is None:
+        if method is not None or client.registration.pkce == "required":
+            given.refuse("invalid_request", "code_challenge is missing")
+        return None
+    # Omitted, the method is `plain` (RFC 7636 section 4.3).
+    if method != "S256":
+        given.refuse("invalid_request", "code_challenge_method is not S256")
+    if not _CHALLENGE.fullmatch(challenge):
+        given.refuse("invalid_request", "code_challenge is no S256 challenge")
+    return challenge
