@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from app.flows.provider.authorization.client_authentication import (
+from app.flows.provider.registration import Client
+from app.flows.provider.tokens.client_authentication import (
     LONGEST,
     AuthenticateClient,
     Form,
     ProgramRefused,
 )
-from app.flows.provider.registration import Client
 from tests.fakes.clock import NOON
 from tests.stores.samples import oauth_client
 

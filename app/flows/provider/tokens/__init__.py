@@ -1,0 +1,1 @@
+"""Tokens of apps: client authentication, the token endpoint, and what tokens open."""
