@@ -276,7 +276,7 @@ class MemoryRefreshChains:
         chain = self.find(token)
         if chain.current != sha256_hex(token):
             return False
-        self.rows[chain.sid] = self._chain(chain.sid, successor, token, now)
+        self.rows[chain.owner] = self._chain(chain.owner, successor, token, now)
         return True
 
     def successor(self, chain, token):
@@ -285,7 +285,7 @@ class MemoryRefreshChains:
 
     def _chain(self, sid, token, opener, now):
         return RefreshChain(
-            sid=sid,
+            owner=sid,
             current=sha256_hex(token),
             previous=sha256_hex(opener),
             rotated_at=int(now),

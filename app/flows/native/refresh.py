@@ -126,7 +126,7 @@ class RefreshApp:
 
     def _live(self, token: str) -> tuple[RefreshChain, Session]:
         chain = self.chains.find(token) if chain_of(token) else None
-        session = self.sessions.get(chain.sid) if chain else None
+        session = self.sessions.get(chain.owner) if chain else None
         if chain is None or session is None:
             raise RefreshRefused("unknown, or its session has ended")
         bind(did=session.did, sid=session.sid)

@@ -26,13 +26,15 @@ Verdict = Literal["rotate", "repeat", "reused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshChain:
-    """The chain of refresh tokens of one session, as it is stored."""
+    """The chain of refresh tokens of one session or grant, as it is stored."""
 
-    sid: str
+    owner: str
+    """The sid of an app's session, or the grant_id of a client's grant."""
     current: str
     """SHA-256 of the token that is good now."""
     previous: str
-    """SHA-256 of the secret that the current token replaced."""
+    """SHA-256 of the secret that the current token replaced; empty for a grant's first
+    token, which replaced none."""
     rotated_at: int
     """Epoch seconds."""
     successor: str | None = field(repr=False)

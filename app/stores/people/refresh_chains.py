@@ -1,20 +1,17 @@
 """Refresh tokens of apps: columns of their session, so that they end with it.
 
-Stored are SHA-256 hashes of the chain's name, of the token that is good now and of the
-secret that it replaced. The good one is also kept encrypted under that replaced secret,
-of which the database has only the hash, so that a lost answer can be repeated. Each
-step is one UPDATE that names the token it replaces.
+Each step is one UPDATE that names the token it replaces.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.sessions.rotation import RefreshChain, chain_of
-from app.stores.encryption import Cipher, aad_of
+from app.stores import refresh_tokens
+from app.stores.refresh_tokens import chain_hash, chain_in, rotation_row, successor_of
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
@@ -23,14 +20,11 @@ if TYPE_CHECKING:
     from sqlalchemy import TextualSelect
 
     from app.flows.native.refresh import RefreshChains
+    from app.flows.sessions.rotation import RefreshChain
     from app.stores.sql.database import Database
 
-COLUMN: Final = "refresh_successor"
-
-COLUMNS: Final = (
-    *("sid", "refresh_hash", "refresh_previous_hash", "refreshed_at"),
-    COLUMN,
-)
+TABLE: Final = "sessions"
+COLUMNS: Final = ("sid", *refresh_tokens.COLUMNS)
 LIVE: Final = "ended_at IS NULL AND expires_at > :now"
 SELECT: Final = "SELECT {columns} FROM sessions"
 BY_CHAIN = fetching(COLUMNS, f"{SELECT} WHERE refresh_chain_hash = :key AND {LIVE}")
@@ -60,9 +54,9 @@ class SqlRefreshChains:
 
     def begin(self, sid: str, token: str, *, opener: str, now: float) -> None:
         """Begin the chain of a live session, unless it has one."""
-        row = {**_row(token, opener=opener, now=now), "sid": sid}
+        row = rotation_row(TABLE, token, opener=opener, now=now)
         with self._database.write() as connection:
-            connection.execute(BEGIN, row)
+            connection.execute(BEGIN, {**row, "sid": sid})
 
     def first(self, sid: str, *, opener: str) -> str | None:
         """Return the first token of a session's chain; None once it was used."""
@@ -73,53 +67,23 @@ class SqlRefreshChains:
 
     def find(self, token: str) -> RefreshChain | None:
         """Return the chain of a live session that a token names."""
-        return self._found(BY_CHAIN, _chain_hash(token))
+        return self._found(BY_CHAIN, chain_hash(token))
 
     def rotate(self, token: str, successor: str, *, now: float) -> bool:
         """Replace the current token; True for the one caller that replaced it."""
-        row = _row(successor, opener=token, now=now)
+        row = rotation_row(TABLE, successor, opener=token, now=now)
         with self._database.write() as connection:
             return connection.execute(ROTATE, row).rowcount == 1
 
     def successor(self, chain: RefreshChain, token: str) -> str:
         """Return what is stored encrypted under the token. Raises DecryptionFailed."""
-        sealed, aad = chain.successor or "", _aad(chain.previous)
-        return Cipher(token.encode()).decrypt(sealed, aad=aad).decode()
+        return successor_of(TABLE, chain, token)
 
     def _found(self, statement: TextualSelect, key: str) -> RefreshChain | None:
         wanted = {"key": key, "now": int(self._clock())}
         with self._database.quick_read() as connection:
             row = connection.execute(statement, wanted).mappings().one_or_none()
-        if row is None or row["refresh_hash"] is None:
-            return None
-        return RefreshChain(
-            sid=row["sid"],
-            current=row["refresh_hash"],
-            previous=row["refresh_previous_hash"],
-            rotated_at=row["refreshed_at"],
-            successor=row[COLUMN],
-        )
-
-
-def _row(successor: str, *, opener: str, now: float) -> dict[str, Any]:
-    """Return the values of a rotation: `opener` is the secret that is replaced."""
-    opener_hash = sha256_hex(opener)
-    cipher = Cipher(opener.encode())
-    return {
-        "chain": _chain_hash(successor),
-        "successor_hash": sha256_hex(successor),
-        "opener_hash": opener_hash,
-        "sealed": cipher.encrypt(successor, aad=_aad(opener_hash)),
-        "now": int(now),
-    }
-
-
-def _chain_hash(token: str) -> str:
-    return sha256_hex(chain_of(token) or "")
-
-
-def _aad(opener_hash: str) -> str:
-    return aad_of("sessions", opener_hash, column=COLUMN)
+        return None if row is None else chain_in(row, owner="sid")
 
 
 if TYPE_CHECKING:

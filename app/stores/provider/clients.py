@@ -20,10 +20,11 @@ from app.flows.provider.registration import Client, Registration, SecretId
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection
 
     from app.flows.provider.registration import Clients
     from app.stores.sql.database import Database
+    from app.stores.sql.quick import MappedRow
 
 ADD = text("""
     INSERT INTO provider_clients
@@ -166,10 +167,11 @@ def _read(connection: Connection, client_id: str | None) -> list[Client]:
     for row in connection.execute(POLICIES, named):
         allowed[row.client_id].append(row.who)
     rows = connection.execute(ALL, named).mappings().all()
-    return [_client(row, allowed[row["client_id"]]) for row in rows]
+    return [client_of(row, allowed[row["client_id"]]) for row in rows]
 
 
-def _client(row: RowMapping, allow: Iterable[str]) -> Client:
+def client_of(row: MappedRow, allow: Iterable[str]) -> Client:
+    """Return the client of a row, with its policy."""
     stored: dict[str, Any] = json.loads(row["registration"])
     known = {field.name for field in fields(Registration)}
     registration: dict[str, Any] = {

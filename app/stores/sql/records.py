@@ -62,10 +62,10 @@ def fetching(columns: Sequence[str], statement: str) -> TextualSelect:
 
     SQLAlchemy caches the description of a result only if it knows the columns;
     describing it each time takes as long as SQLite needs for a row. Columns of a newer
-    release are not read.
+    release are not read. `table.name AS other` names a result column.
     """
     named: list[ColumnClause[Any]] = [
-        column(name.rpartition(".")[2]) for name in columns
+        column(name.rpartition(" AS ")[2].rpartition(".")[2]) for name in columns
     ]
     return text(statement.format(columns=", ".join(columns))).columns(*named)
 

@@ -53,7 +53,7 @@ def refused(refresh, token, kind=""):
 )
 def test_judge_of_a_token_and_its_age_returns_the_verdict(token, elapsed, verdict):
     chain = RefreshChain(
-        sid="sid-1",
+        owner="sid-1",
         current=sha256_hex("current"),
         previous=sha256_hex("previous"),
         rotated_at=1000,
