@@ -107,6 +107,71 @@ CREATE TABLE IF NOT EXISTS provider_codes (
 CREATE INDEX IF NOT EXISTS provider_codes_by_expiry ON provider_codes (expires_at);
 CREATE INDEX IF NOT EXISTS provider_codes_by_did ON provider_codes (did);
 
+-- What a person lets an app have, one for each authorization code: the family of its
+-- tokens. It ends with its session unless its scope has offline_access; an ended one is
+-- deleted.
+CREATE TABLE IF NOT EXISTS provider_grants (
+    -- The `sid` of the app's id_tokens.
+    grant_id   TEXT   PRIMARY KEY,
+    client_id  TEXT   NOT NULL,
+    did        TEXT   NOT NULL,
+    scope      TEXT   NOT NULL,
+    -- The sid of the platform session.
+    session_id TEXT   NOT NULL,
+    -- When the host last proved the account.
+    auth_time  BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    -- When tokens were last issued.
+    used_at    BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    -- Refresh tokens, as in `sessions`; all NULL for a client that gets none.
+    refresh_chain_hash    TEXT UNIQUE,
+    refresh_hash          TEXT,
+    refresh_previous_hash TEXT,
+    refresh_successor     TEXT,
+    refreshed_at          BIGINT
+);
+CREATE INDEX IF NOT EXISTS provider_grants_by_did ON provider_grants (did, client_id);
+CREATE INDEX IF NOT EXISTS provider_grants_by_client ON provider_grants (client_id);
+CREATE INDEX IF NOT EXISTS provider_grants_by_session ON provider_grants (session_id);
+CREATE INDEX IF NOT EXISTS provider_grants_by_expiry ON provider_grants (expires_at);
+CREATE INDEX IF NOT EXISTS provider_grants_with_successor
+    ON provider_grants (refreshed_at) WHERE refresh_successor IS NOT NULL;
+
+-- What people allowed apps; outlives the grants, until the person removes the app.
+CREATE TABLE IF NOT EXISTS provider_consents (
+    did       TEXT   NOT NULL,
+    client_id TEXT   NOT NULL,
+    scope     TEXT   NOT NULL,
+    given_at  BIGINT NOT NULL,
+    PRIMARY KEY (did, client_id)
+);
+CREATE INDEX IF NOT EXISTS provider_consents_by_client ON provider_consents (client_id);
+
+-- Opaque access tokens.
+CREATE TABLE IF NOT EXISTS provider_tokens (
+    token_hash TEXT   PRIMARY KEY,
+    grant_id   TEXT   NOT NULL,
+    scope      TEXT   NOT NULL,
+    issued_at  BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS provider_tokens_by_grant ON provider_tokens (grant_id);
+CREATE INDEX IF NOT EXISTS provider_tokens_by_expiry ON provider_tokens (expires_at);
+
+-- Authorization requests: pushed by a client (RFC 9126), or held while a person signs in
+-- or answers.
+CREATE TABLE IF NOT EXISTS provider_requests (
+    request_hash TEXT   PRIMARY KEY,
+    kind         TEXT   NOT NULL CHECK (kind IN ('pushed', 'held')),
+    client_id    TEXT   NOT NULL,
+    -- A JSON object.
+    parameters   TEXT   NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    used_at      BIGINT
+);
+CREATE INDEX IF NOT EXISTS provider_requests_by_expiry ON provider_requests (expires_at);
+
 -- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).
 CREATE TABLE IF NOT EXISTS oauth_auth_requests (
     state_hash   TEXT   PRIMARY KEY,

@@ -318,6 +318,16 @@ class Variables(BaseSettings):
         "How long a verified handle counts where a client's policy names a domain "
         "(`clients add --allow`); an older one is looked up again.",
     )
+    grant_lifetime: Duration = setting(
+        "90d",
+        "How long an app with `offline_access` may sign a person in without the "
+        "person; then the person signs in again.",
+    )
+    grant_idle: Duration = setting(
+        "30d",
+        "How long an app with `offline_access` may leave its grant unused before it "
+        "ends.",
+    )
     email_domain: Annotated[str | None, parsed(addresses.domain)] = setting(
         None,
         "The domain of the addresses that clients with `--email placeholder` are told, "

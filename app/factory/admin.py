@@ -13,7 +13,7 @@ from .container import Parts
 from .doctor import open_doctor
 from .keys import open_key_use_cases
 from .people import people_of
-from .provider import provider_of
+from .provider.clients import provider_of
 from .secrets import open_secrets
 from .storage import storage_work_of
 

@@ -57,6 +57,10 @@ from app.stores.people.refresh_chains import SqlRefreshChains
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
 from app.stores.provider.clients import SqlClients
+from app.stores.provider.codes import SqlCodes
+from app.stores.provider.consents import SqlConsents
+from app.stores.provider.grants import SqlGrants
+from app.stores.provider.tokens import SqlAccessTokens
 from app.stores.rates.database_counters import DatabaseCounters
 from app.stores.rates.host_counters import HostCounters, counters_path
 from app.stores.rates.known_hosts import SqlKnownHosts
@@ -115,6 +119,10 @@ class Stores:
     groups: SqlGroups
     own_data: SqlOwnData
     clients: SqlClients
+    codes: SqlCodes
+    app_grants: SqlGrants
+    consents: SqlConsents
+    access_tokens: SqlAccessTokens
     invitations: SqlInvitations
     sessions: SqlSessions
     live_sessions: SqlLiveSessions
@@ -270,6 +278,10 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         groups=SqlGroups(database),
         own_data=SqlOwnData(database),
         clients=SqlClients(database),
+        codes=SqlCodes(database),
+        app_grants=SqlGrants(database),
+        consents=SqlConsents(database),
+        access_tokens=SqlAccessTokens(database),
         invitations=SqlInvitations(database),
         sessions=SqlSessions(database, clock),
         live_sessions=SqlLiveSessions(database),

@@ -40,6 +40,10 @@ Kind = Literal[
     "invitations",
     "service_events",
     "provider_codes",
+    "provider_grants",
+    "provider_successors",
+    "provider_tokens",
+    "provider_requests",
 ]
 
 MAX_STEPS: Final = 2_000
@@ -134,6 +138,9 @@ class Swept:
     invitations: int
     service_events: int
     provider_codes: int
+    provider_grants: int
+    provider_tokens: int
+    provider_requests: int
     beyond_bounds: int
     keys: int
     """Signing keys that were added, that began to sign, or that were deleted."""
@@ -213,7 +220,8 @@ class Sweep:
             sessions=drain("ended_sessions", tokens_gone)
             + drain("expired_sessions", tokens_gone),
             native_logins=drain("native_logins", now - DELIVERY_WINDOW),
-            refresh_successors=drain("refresh_successors", now - DELIVERY_WINDOW),
+            refresh_successors=drain("refresh_successors", now - DELIVERY_WINDOW)
+            + drain("provider_successors", now - DELIVERY_WINDOW),
             cache_entries=drain("cache_entries", now),
             audit_events=drain("audit_events", now - self.audit_lifetime),
             username_holds=drain("username_holds", now),
@@ -221,6 +229,9 @@ class Sweep:
             service_events=drain("service_events", now - EVENT_LIFETIME),
             # A used one as well: a second use is of interest while it could be a first.
             provider_codes=drain("provider_codes", now),
+            provider_grants=drain("provider_grants", now),
+            provider_tokens=drain("provider_tokens", now),
+            provider_requests=drain("provider_requests", now),
             beyond_bounds=self._repeat(self.expired.enforce_bounds, turn),
             oauth_sessions=self._revoke_orphans(now, turn),
             # Last: keys that do not open let the rest be swept, and fail the command.

@@ -32,6 +32,9 @@ _ROWS: Final[dict[Kind, tuple[str, str, str]]] = {
     "audit_events": ("audit_events", "id", "created_at"),
     "username_holds": ("username_holds", "skeleton", "expires_at"),
     "provider_codes": ("provider_codes", "code_hash", "expires_at"),
+    "provider_grants": ("provider_grants", "grant_id", "expires_at"),
+    "provider_tokens": ("provider_tokens", "token_hash", "expires_at"),
+    "provider_requests": ("provider_requests", "request_hash", "expires_at"),
     "invitations": ("invitations", "invitation_id", "expires_at"),
 }
 """The table of each kind, its primary key, and the time that decides."""
@@ -52,18 +55,26 @@ _SERVICE_EVENTS: Final = text("""
         SELECT seq FROM service_events
         WHERE created_at <= :before ORDER BY seq LIMIT :limit)
 """)
-CLEAR: Final = text("""
-    UPDATE sessions SET refresh_successor = NULL WHERE sid IN (
-        SELECT sid FROM sessions
-        WHERE refresh_successor IS NOT NULL AND refreshed_at <= :before
-        ORDER BY refreshed_at LIMIT :limit)
-""")
-"""Clears successors of refresh tokens after their grace; their sessions stay."""
+
+
+def _clear(table: str, key: str) -> TextClause:
+    """Return what clears successors of refresh tokens after their grace.
+
+    Their sessions and grants stay.
+    """
+    return text(f"""
+        UPDATE {table} SET refresh_successor = NULL WHERE {key} IN (
+            SELECT {key} FROM {table}
+            WHERE refresh_successor IS NOT NULL AND refreshed_at <= :before
+            ORDER BY refreshed_at LIMIT :limit)
+    """)  # noqa: S608 - our names
+
 
 DELETE: Final[dict[Kind, TextClause]] = {
     **{kind: _delete(*rows) for kind, rows in _ROWS.items()},
     "service_events": _SERVICE_EVENTS,
-    "refresh_successors": CLEAR,
+    "refresh_successors": _clear("sessions", "sid"),
+    "provider_successors": _clear("provider_grants", "grant_id"),
 }
 UNUSED: Final = """
     NOT EXISTS (

@@ -138,6 +138,11 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         "username_holds": 8,
         "invitations": 9,
         "service_events": 10,
+        "provider_codes": 11,
+        "provider_grants": 12,
+        "provider_successors": 13,
+        "provider_tokens": 14,
+        "provider_requests": 15,
     }
     expired.grants = [grant("alice")]
     expired.beyond = 7
@@ -146,13 +151,17 @@ def test_a_sweep_goes_on_until_nothing_is_left_and_tells_how_much_it_was(
         auth_requests=5,
         sessions=7,
         native_logins=6,
-        refresh_successors=10,
+        refresh_successors=23,
         oauth_sessions=1,
         cache_entries=2,
         audit_events=1,
         username_holds=8,
         invitations=9,
         service_events=10,
+        provider_codes=11,
+        provider_grants=12,
+        provider_tokens=14,
+        provider_requests=15,
         beyond_bounds=7,
         keys=2,
     )
@@ -183,6 +192,10 @@ def test_a_sweep_of_nothing_deletes_nothing(sweep, pauses):
         username_holds=0,
         invitations=0,
         service_events=0,
+        provider_codes=0,
+        provider_grants=0,
+        provider_tokens=0,
+        provider_requests=0,
         beyond_bounds=0,
         keys=2,
     )

@@ -11,6 +11,7 @@ from app.atproto.records import AuthRequest, OAuthSession
 from app.atproto.syntax.grammar import Did, Handle, Origin
 from app.flows.ports import NativeLogin, Session, User
 from app.flows.provider.authorization.codes import Code
+from app.flows.provider.grants.records import AccessToken, Consent, Grant
 from app.flows.provider.registration import Client, Registration
 from tests.fakes.clock import NOON
 
@@ -151,3 +152,30 @@ def authorization_code(**changes: Any) -> Code:
         expires_at=NOON + 60,
     )
     return replace(code, **changes)
+
+
+def app_grant(grant_id: str = "grant-1", **changes: Any) -> Grant:
+    grant = Grant(
+        grant_id=grant_id,
+        client_id="app",
+        did=ALICE,
+        scope="openid profile",
+        session_id="sid-1",
+        auth_time=NOON - 100,
+        created_at=NOON,
+        used_at=NOON,
+        expires_at=NOON + 30 * 86_400,
+    )
+    return replace(grant, **changes)
+
+
+def consent(**changes: Any) -> Consent:
+    given = Consent(did=ALICE, client_id="app", scope="openid", given_at=NOON)
+    return replace(given, **changes)
+
+
+def access_token(**changes: Any) -> AccessToken:
+    token = AccessToken(
+        grant_id="grant-1", scope="openid", issued_at=NOON, expires_at=NOON + 900
+    )
+    return replace(token, **changes)

@@ -9,12 +9,16 @@ from app.stores.logins.native_logins import SqlNativeLogins
 from app.stores.people.audit import SqlAudit
 from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.sessions import SqlSessions
+from app.stores.provider.grants import SqlGrants
+from app.stores.provider.tokens import SqlAccessTokens
 from app.stores.services.events import NewEvent, append
 from app.stores.sql.row_bounds import MOST
 from app.stores.sweep import LIMIT, SqlExpired
 from tests.stores.samples import (
     ALICE,
     BOB,
+    access_token,
+    app_grant,
     auth_request,
     native_login,
     oauth_session,
@@ -80,6 +84,31 @@ def test_a_step_deletes_a_bounded_number_the_oldest_first(expired, database):
         assert set(left) == {f"key-{LIMIT + n}" for n in range(3)}
     assert expired.delete("cache_entries", 10_000) == 3
     assert expired.delete("cache_entries", 10_000) == 0
+
+
+def add_request(database, key, *, expires_at):
+    request = text("""
+        INSERT INTO provider_requests
+            (request_hash, kind, client_id, parameters, expires_at)
+        VALUES (:key, 'held', 'app', '{}', :expires_at)
+    """)
+    with database.write() as connection:
+        connection.execute(request, {"key": key, "expires_at": int(expires_at)})
+
+
+def test_requests_grants_and_tokens_of_apps_go_when_they_expire(
+    expired, database, clock
+):
+    for name, expires_at in (("over", clock()), ("open", clock() + 1)):
+        add_request(database, name, expires_at=expires_at)
+        grant = app_grant(name, client_id=name, expires_at=expires_at)
+        SqlGrants(database).add(grant, most=9)
+        token = access_token(grant_id=name, expires_at=expires_at)
+        SqlAccessTokens(database).add(token, secret=name, most=9)
+
+    for kind in ("provider_requests", "provider_grants", "provider_tokens"):
+        assert expired.delete(kind, clock()) == 1
+        assert count(database, kind) == 1
 
 
 def test_a_cached_value_is_swept_when_its_lifetime_is_over(expired, database, clock):
@@ -220,6 +249,8 @@ def fill(database, cipher, clock, name, number):
             case "native_logins":
                 login = native_login(login_id=str(n), **later)
                 SqlNativeLogins(database, cipher).add(login, open_secret=str(n))
+            case "provider_requests":
+                add_request(database, str(n), expires_at=later["expires_at"])
             case "cache_entries":
                 SqlCache(database, clock).put(str(n), "", lifetime=60 + n)
             case "newcomers":
@@ -227,11 +258,16 @@ def fill(database, cipher, clock, name, number):
                     sid=str(n), pending_for="signup", destination="{}", **later
                 )
                 SqlSessions(database, clock).add(made, secret=str(n))
-            case "audit_events":
-                SqlAudit(database).record("signed_in", now=clock() + n)
-            case "service_events":
-                with database.write() as connection:
-                    append(connection, [NewEvent("disabled", ALICE)], now=clock() + n)
+            case _:
+                add_event(database, name, now=clock() + n)
+
+
+def add_event(database, name, *, now):
+    if name == "audit_events":
+        SqlAudit(database).record("signed_in", now=now)
+        return
+    with database.write() as connection:
+        append(connection, [NewEvent("disabled", ALICE)], now=now)
 
 
 def test_store_enforces_its_bound_while_it_writes(database, cipher, clock, monkeypatch):

@@ -77,7 +77,7 @@ class Clients(Protocol):
         """
 
     def remove(self, client_id: str) -> bool:
-        """Delete a client with its secrets; False if there is none."""
+        """Delete a client with its secrets and consents; False if there is none."""
 
     def secrets(self, client_id: str) -> Sequence[SecretId]:
         """Return the secrets of a client, the oldest first."""

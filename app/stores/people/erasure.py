@@ -3,6 +3,9 @@
 users                 deleted; the username moves to username_holds
 group_members         deleted
 provider_codes        deleted
+provider_consents     deleted
+provider_grants       deleted, with their access tokens
+provider_requests     deleted where a hint names the DID or the handle
 provider_policies     deleted: no client names the DID any more
 username_holds        earlier names of the account stay held, for no account
 sessions              ended, and only their ids kept, until no token of them can live:
@@ -64,6 +67,17 @@ BY_DID = (
     """),
     text("DELETE FROM group_members WHERE did = :did"),
     text("DELETE FROM provider_codes WHERE did = :did"),
+    text("""
+        DELETE FROM provider_tokens WHERE grant_id IN (
+            SELECT grant_id FROM provider_grants WHERE did = :did)
+    """),
+    text("DELETE FROM provider_grants WHERE did = :did"),
+    text("DELETE FROM provider_consents WHERE did = :did"),
+    text("""
+        DELETE FROM provider_requests
+        WHERE parameters LIKE :in_text ESCAPE '\\'
+           OR parameters LIKE :handle_in_text ESCAPE '\\'
+    """),
     text("DELETE FROM provider_policies WHERE who = :did"),
     text("DELETE FROM oauth_auth_requests WHERE did = :did"),
     text("DELETE FROM native_logins WHERE did = :did"),
@@ -117,6 +131,7 @@ class SqlErasure:
             "did": user.did,
             "mark": mark,
             "in_text": in_text,
+            "handle_in_text": f"%{as_literal(user.handle or user.did)}%",
             "counter": key_of(f"call {user.did}"),
             # Keys alone: values are long, and live for five minutes at most.
             "with_handle": f"%:{as_literal(user.handle or user.did)}",

@@ -68,6 +68,7 @@ ADD_SECRET = text("""
 """)
 DROP_SECRET = text("DELETE FROM provider_secrets WHERE secret_id = :secret_id")
 FORGET_SECRETS = text("DELETE FROM provider_secrets WHERE client_id = :client_id")
+FORGET_CONSENTS = text("DELETE FROM provider_consents WHERE client_id = :client_id")
 
 
 class SqlClients:
@@ -110,12 +111,13 @@ class SqlClients:
         return client
 
     def remove(self, client_id: str) -> bool:
-        """Delete a client with its secrets; False if there is none."""
+        """Delete a client with its secrets and consents; False if there is none."""
         named = {"client_id": client_id}
         with self._database.write() as connection:
             is_removed = connection.execute(REMOVE, named).rowcount == 1
             connection.execute(FORGET_POLICY, named)
             connection.execute(FORGET_SECRETS, named)
+            connection.execute(FORGET_CONSENTS, named)
         return is_removed
 
     def secrets(self, client_id: str) -> Sequence[SecretId]:

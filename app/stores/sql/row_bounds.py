@@ -23,6 +23,7 @@ STEP: Final = 500
 Bounded = Literal[
     "oauth_auth_requests",
     "native_logins",
+    "provider_requests",
     "cache_entries",
     "newcomers",
     "audit_events",
@@ -30,7 +31,7 @@ Bounded = Literal[
 ]
 
 MOST_WAITING: Final = 20_000
-"""Auth requests, native logins, and sessions without a username."""
+"""Auth requests, native logins, requests of apps, and sessions without a username."""
 
 MOST_CACHED: Final = 10_000
 MOST_AUDITED: Final = 1_000_000
@@ -39,6 +40,7 @@ MOST_EVENTS: Final = 1_000_000
 MOST: Final[dict[Bounded, int]] = {
     "oauth_auth_requests": MOST_WAITING,
     "native_logins": MOST_WAITING,
+    "provider_requests": MOST_WAITING,
     "cache_entries": MOST_CACHED,
     "newcomers": MOST_WAITING,
     "audit_events": MOST_AUDITED,
@@ -49,6 +51,7 @@ _NEWCOMERS = "sessions WHERE pending_for = 'signup'"
 _ROWS: Final[dict[Bounded, tuple[str, str, str]]] = {
     "oauth_auth_requests": ("oauth_auth_requests", "state_hash", "expires_at"),
     "native_logins": ("native_logins", "login_id", "expires_at"),
+    "provider_requests": ("provider_requests", "request_hash", "expires_at"),
     "cache_entries": ("cache_entries", "key", "expires_at"),
     "newcomers": (_NEWCOMERS, "sid", "expires_at"),
     "audit_events": ("audit_events", "id", "created_at"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, select, text
 
 from app.stores.cache import SqlCache
 from app.stores.logins.auth_requests import SqlStateStore
@@ -19,13 +19,19 @@ from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
 from app.stores.provider.clients import SqlClients
 from app.stores.provider.codes import SqlCodes
+from app.stores.provider.consents import SqlConsents
+from app.stores.provider.grants import SqlGrants
+from app.stores.provider.tokens import SqlAccessTokens
 from app.stores.rates.sliding_window import key_of
 from tests.fakes.clock import NOON
 from tests.stores.samples import (
     ALICE,
     BOB,
+    access_token,
+    app_grant,
     auth_request,
     authorization_code,
+    consent,
     native_login,
     oauth_client,
     oauth_session,
@@ -34,6 +40,11 @@ from tests.stores.samples import (
 )
 
 MARK = "deleted:4f1c09ab"
+REQUEST = text("""
+    INSERT INTO provider_requests
+        (request_hash, kind, client_id, parameters, expires_at)
+    VALUES (:key, 'held', 'app', :hint, 1)
+""")
 KEPT = {"oauth_sessions", "service_events"}
 """The grants, until they are revoked, and the event of the deletion."""
 WITHOUT_PEOPLE = {
@@ -45,6 +56,7 @@ WITHOUT_PEOPLE = {
     "leases",
     "provider_clients",
     "provider_secrets",
+    "provider_tokens",
     "runs",
     "schema_support",
     "service_event_numbers",
@@ -86,6 +98,7 @@ def filled(database, cipher, clock):
         SqlGroups(database).add("members", did, now=NOON)
         SqlClients(database).add(oauth_client(f"app-{name}", allow=(did,)), most=9)
         SqlCodes(database).add(authorization_code(did=did), secret=f"code-{name}")
+        fill_provider(database, did, name)
         SqlCache(database, clock).put(f"identity:{did}", handle, lifetime=300)
         SqlCache(database, clock).put(f"identity:{handle}", did, lifetime=300)
         logins = SqlNativeLogins(database, cipher)
@@ -107,6 +120,20 @@ def filled(database, cipher, clock):
         alice, "liddell", skeleton="liddell", now=NOON, held_until=NOON + 100
     )
     return users.get(ALICE)
+
+
+def fill_provider(database, did, name):
+    """Store what an app has of an account, and a request that names it in a hint."""
+    app = {"did": did, "client_id": f"app-{name}"}
+    grant = app_grant(f"app-grant-{name}", session_id=f"sid-{name}", **app)
+    SqlGrants(database).add(grant, most=9)
+    SqlConsents(database).give(consent(**app))
+    token = access_token(grant_id=grant.grant_id)
+    SqlAccessTokens(database).add(token, secret=f"token-{name}", most=9)
+    with database.write() as connection:
+        for number, hint in enumerate((did, f"{name}.test")):
+            row = {"key": f"{name}-{number}", "hint": f'{{"login_hint": "{hint}"}}'}
+            connection.execute(REQUEST, row)
 
 
 def erases(erasure, whom, *, now=NOON):
@@ -153,7 +180,13 @@ def test_erase_leaves_the_did_in_no_table_but_that_of_the_grants(
     assert erases(erasure, filled) == ["grant-alice"]
 
     assert before | WITHOUT_PEOPLE == everything
-    gone = (ALICE, counter(ALICE), "alice.test", "Firefox on Linux, Alice")
+    gone = (
+        ALICE,
+        counter(ALICE),
+        "app-grant-alice",
+        "alice.test",
+        "Firefox on Linux, Alice",
+    )
     assert names_of(database, *gone) == KEPT
 
 

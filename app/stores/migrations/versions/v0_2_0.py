@@ -82,6 +82,52 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS provider_grants (
+        grant_id   TEXT   PRIMARY KEY,
+        client_id  TEXT   NOT NULL,
+        did        TEXT   NOT NULL,
+        scope      TEXT   NOT NULL,
+        session_id TEXT   NOT NULL,
+        auth_time  BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        used_at    BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        refresh_chain_hash    TEXT UNIQUE,
+        refresh_hash          TEXT,
+        refresh_previous_hash TEXT,
+        refresh_successor     TEXT,
+        refreshed_at          BIGINT
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS provider_consents (
+        did       TEXT   NOT NULL,
+        client_id TEXT   NOT NULL,
+        scope     TEXT   NOT NULL,
+        given_at  BIGINT NOT NULL,
+        PRIMARY KEY (did, client_id)
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS provider_tokens (
+        token_hash TEXT   PRIMARY KEY,
+        grant_id   TEXT   NOT NULL,
+        scope      TEXT   NOT NULL,
+        issued_at  BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS provider_requests (
+        request_hash TEXT   PRIMARY KEY,
+        kind         TEXT   NOT NULL CHECK (kind IN ('pushed', 'held')),
+        client_id    TEXT   NOT NULL,
+        parameters   TEXT   NOT NULL,
+        expires_at   BIGINT NOT NULL,
+        used_at      BIGINT
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS provider_policies (
         client_id TEXT NOT NULL,
         who       TEXT NOT NULL,
@@ -164,6 +210,18 @@ INDEXES = (
     ("invitations_by_expiry", "invitations (expires_at)"),
     ("provider_codes_by_did", "provider_codes (did)"),
     ("provider_codes_by_expiry", "provider_codes (expires_at)"),
+    ("provider_grants_by_did", "provider_grants (did, client_id)"),
+    ("provider_grants_by_client", "provider_grants (client_id)"),
+    ("provider_grants_by_session", "provider_grants (session_id)"),
+    ("provider_grants_by_expiry", "provider_grants (expires_at)"),
+    (
+        "provider_grants_with_successor",
+        "provider_grants (refreshed_at) WHERE refresh_successor IS NOT NULL",
+    ),
+    ("provider_consents_by_client", "provider_consents (client_id)"),
+    ("provider_tokens_by_grant", "provider_tokens (grant_id)"),
+    ("provider_tokens_by_expiry", "provider_tokens (expires_at)"),
+    ("provider_requests_by_expiry", "provider_requests (expires_at)"),
     ("provider_policies_by_who", "provider_policies (who)"),
     ("provider_secrets_by_client", "provider_secrets (client_id)"),
     ("rate_counters_by_expiry", "rate_counters (expires_at)"),

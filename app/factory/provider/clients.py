@@ -6,6 +6,7 @@ from app.atproto.http.types import Deadline
 from app.atproto.open_client import open_discovery
 from app.atproto.syntax.grammar import Did, Handle
 from app.config import is_public_suffix
+from app.factory.container import Parts
 from app.flows.people.who import FindAccount
 from app.flows.provider import ProviderUseCases
 from app.flows.provider.claims import ReadClaims
@@ -15,8 +16,6 @@ from app.flows.provider.policy import JudgePolicy
 from app.flows.provider.redirect_uris import RedirectRules
 from app.flows.provider.rules import RegistrationRules
 from app.flows.provider.scopes import ClaimRules
-
-from .container import Parts
 
 
 def provider_of(parts: Parts) -> ProviderUseCases:
@@ -36,17 +35,22 @@ def provider_of(parts: Parts) -> ProviderUseCases:
         claims=ReadClaims(
             clients=clients,
             find=FindAccount(directory=stores.accounts),
-            judge=JudgePolicy(
-                groups=stores.groups,
-                handles=parts.client,
-                clock=clock,
-                handle_fresh=settings.handle_fresh,
-            ),
+            judge=judge_of(parts),
             groups=stores.groups,
             rules=ClaimRules(
                 email_domain=settings.email_domain, profile_url=settings.profile_url
             ),
         ),
+    )
+
+
+def judge_of(parts: Parts) -> JudgePolicy:
+    """Return what judges accounts by the policies of clients."""
+    return JudgePolicy(
+        groups=parts.stores.groups,
+        handles=parts.client,
+        clock=parts.outside.clock,
+        handle_fresh=parts.settings.handle_fresh,
     )
 
 

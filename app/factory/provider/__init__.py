@@ -1,0 +1,1 @@
+"""The use cases of the OAuth provider, each built with its collaborators."""

@@ -1,0 +1,66 @@
+"""Opaque access tokens; of each only a hash is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.atproto.crypto.encoding import sha256_hex
+from app.flows.provider.grants.records import AccessToken
+from app.stores.sql.records import columns_of, fetching, insert_into, row_of
+
+if TYPE_CHECKING:
+    from app.flows.provider.grants.ports import AccessTokens
+    from app.stores.sql.database import Database
+
+COLUMNS = columns_of(AccessToken)
+ADD = text(insert_into("provider_tokens", (*COLUMNS, "token_hash")))
+# SQLite wants a LIMIT before OFFSET.
+DROP_BEYOND = text("""
+    DELETE FROM provider_tokens WHERE token_hash IN (
+        SELECT token_hash FROM provider_tokens WHERE grant_id = :grant_id
+        ORDER BY issued_at DESC, token_hash LIMIT 1000 OFFSET :others)
+""")
+FIND = fetching(
+    COLUMNS,
+    """
+    SELECT {columns} FROM provider_tokens
+    WHERE token_hash = :token_hash AND expires_at > :now
+    """,
+)
+DROP = text("DELETE FROM provider_tokens WHERE token_hash = :token_hash")
+
+
+class SqlAccessTokens:
+    """Access tokens in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, token: AccessToken, *, secret: str, most: int) -> None:
+        """Store a token; beyond `most` of its grant, the oldest ends."""
+        row = {**row_of(token), "token_hash": sha256_hex(secret)}
+        beyond = {"grant_id": token.grant_id, "others": most - 1}
+        with self._database.quick_write() as connection:
+            connection.execute(DROP_BEYOND, beyond)
+            connection.execute(ADD, row)
+
+    def find(self, secret: str, *, now: float) -> AccessToken | None:
+        """Return a token that has not expired, or None."""
+        wanted = {"token_hash": sha256_hex(secret), "now": int(now)}
+        with self._database.quick_read() as connection:
+            row = connection.execute(FIND, wanted).mappings().one_or_none()
+        return None if row is None else AccessToken(**row)
+
+    def drop(self, secret: str) -> bool:
+        """Delete a token; False if there is none."""
+        wanted = {"token_hash": sha256_hex(secret)}
+        with self._database.quick_write() as connection:
+            return connection.execute(DROP, wanted).rowcount == 1
+
+
+if TYPE_CHECKING:
+
+    def _fits(tokens: SqlAccessTokens) -> AccessTokens:
+        return tokens
