@@ -42,10 +42,13 @@ def deployed(nodes: Nodes, crowd: Crowd) -> Iterator[None]:
 
 @contextmanager
 def killed(nodes: Nodes, crowd: Crowd, *, node: str) -> Iterator[None]:
-    """Kill a node three times, each time with access tokens that have run out."""
+    """Kill a node three times, each time after a refresh under load.
+
+    Not within one: `test_node_killed_in_the_middle_of_a_refresh_...` does that.
+    """
     for _ in range(3):
         nodes.end_access(crowd.people[0])
-        crowd.wait_for(SOME // 2)
+        nodes.wait_until_refreshed(crowd.people[0])
         nodes.network.processes.kill(f"node-{node}")
         crowd.wait_for(SOME)
         nodes.network.processes.start_again(f"node-{node}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ AHEAD = 20.0
 
 GET_SESSION = "/auth/xrpc/com.atproto.server.getSession"
 END_ACCESS = "UPDATE oauth_sessions SET expires_at = 1 WHERE did = :did"
+END_LEASES = "UPDATE oauth_sessions SET lease_until = 1 WHERE did = :did"
+REFRESHES = """
+    SELECT lease_holder IS NOT NULL AS leased, expires_at = 1 AS due
+    FROM oauth_sessions WHERE did = :did
+"""
+PATIENCE = 60.0
+PAUSE = 0.02
 
 
 @dataclass
@@ -47,19 +55,49 @@ class Nodes:
         """Ask each node with the person's cookies."""
         return [self.ask(node, path, cookies=person.cookies) for node in NODE_NAMES]
 
+    def call(self, person: Person, node: str) -> requests.Response:
+        """Call the person's PDS through one node."""
+        return self.ask(node, GET_SESSION, headers=person.bearer)
+
     def call_at_once(self, person: Person, times: int) -> list[int]:
         """Call the person's PDS through both nodes at the same time."""
         nodes = [NODE_NAMES[turn % len(NODE_NAMES)] for turn in range(times)]
         with ThreadPoolExecutor(times) as pool:
-            answers = pool.map(
-                lambda node: self.ask(node, GET_SESSION, headers=person.bearer), nodes
-            )
+            answers = pool.map(lambda node: self.call(person, node), nodes)
             return [answer.status_code for answer in answers]
 
     def end_access(self, person: Person) -> None:
         """Let every node take the person's access token for one that has run out."""
+        self._change(END_ACCESS, person)
+
+    def end_leases(self, person: Person) -> None:
+        """Let the lease of a refresh run out now, instead of after its 45 seconds."""
+        self._change(END_LEASES, person)
+
+    def wait_until_leased(self, person: Person) -> None:
+        """Return when a process refreshes the person's session."""
+        self._wait(person, lambda leased, _due: leased)
+
+    def wait_until_refreshed(self, person: Person) -> None:
+        """Return when the person's session has new tokens, and no lease."""
+        self._wait(person, lambda leased, due: not (leased or due))
+
+    def _change(self, statement: str, person: Person) -> None:
         with self.lab.vault.database.write() as connection:
-            connection.execute(text(END_ACCESS), {"did": person.account.did})
+            connection.execute(text(statement), {"did": person.account.did})
+
+    def _wait(self, person: Person, is_so: Callable[[bool, bool], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not is_so(*self._refreshes(person)):
+            assert time.monotonic() < deadline, "no refresh began, or none ended"
+            time.sleep(PAUSE)
+
+    def _refreshes(self, person: Person) -> tuple[bool, bool]:
+        """Return whether a process has the lease, and whether a refresh is due."""
+        with self.lab.vault.database.read() as connection:
+            rows = connection.execute(text(REFRESHES), {"did": person.account.did})
+            [(leased, due)] = rows.all()
+        return bool(leased), bool(due)
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of the service, as the operator of a node does."""

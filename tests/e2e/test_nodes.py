@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -210,6 +211,35 @@ def test_sign_out_on_one_node_is_known_on_the_other_within_ten_seconds(
         go_to(person.visitor, "a")
         person.visitor.sign_out()
         require_refused(nodes, person, "b", since=time.monotonic())
+
+
+def test_node_killed_in_the_middle_of_a_refresh_delays_calls_until_its_lease_ends(
+    nodes: Nodes, alice: Person
+) -> None:
+    """The directory is silent, so that the refresh token is not sent before the kill.
+
+    A kill between the host's answer and our commit ends the session, for every client
+    of this protocol (requirement 7.7): tests/stores/test_refresh_processes.py.
+    """
+    [before] = grants(nodes.network, alice.account.did)
+    nodes.end_access(alice)
+    processes = nodes.network.processes
+    with ThreadPoolExecutor(1) as pool:
+        with processes.paused("plc"):
+            call = pool.submit(nodes.call, alice, "a")
+            nodes.wait_until_leased(alice)
+            processes.kill("node-a")
+        assert call.result().status_code in {502, 504}
+
+    busy = nodes.call(alice, "b")
+    assert (busy.status_code, busy.json()["error"]) == (504, "host_unreachable")
+    assert nodes.ask("b", "/auth/session", cookies=alice.cookies).status_code == 200
+
+    processes.start_again("node-a")
+    nodes.end_leases(alice)
+    require_signed_in(nodes, alice)
+    [after] = grants(nodes.network, alice.account.did)
+    assert (after.id, after.refreshes) == (before.id, before.refreshes + 1)
 
 
 @pytest.mark.parametrize("name", FAULTS)

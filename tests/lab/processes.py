@@ -149,6 +149,16 @@ class Processes:
         program.wait_until(program.healthy, within=START_WITHIN)
 
     @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """Stop a program without ending it: it accepts connections and is silent."""
+        process = self.program(name).process
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    @contextmanager
     def without(self, name: str) -> Iterator[None]:
         """Stop a program for the time of a block, and start it again as it was."""
         program, start_again = self._running[name]
