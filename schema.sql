@@ -234,6 +234,8 @@ CREATE TABLE IF NOT EXISTS oauth_sessions (
     lease_until         BIGINT,
     -- Sweeps that tried to revoke the grant after its session had ended.
     sweep_runs          BIGINT,
+    -- When the first of them tried.
+    revoking_since      BIGINT,
     -- When the server first refused a refresh in words of its own, and when it is asked
     -- again (requirement 7.17); NULL after a successful refresh.
     refused_at          BIGINT,

@@ -102,12 +102,14 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """What happened at the host when a session was deleted here."""
+    """What happened at the host when a session was ended here."""
 
     issuer: str
     is_asked: bool
     """False when the server has no revocation endpoint, or the client key of the
     session is gone: then the person has to end the grant at the host."""
+    is_answered: bool = True
+    """False when it was asked and did not answer; a 200 is no proof, either."""
 
 
 class OAuthClient:
@@ -313,28 +315,46 @@ class OAuthClient:
         self._refresh.wait()
 
     def revoke(
-        self, did: Did, session_id: str, *, deadline: Deadline
+        self,
+        did: Did,
+        session_id: str,
+        *,
+        deadline: Deadline,
+        keep_unanswered: bool = False,
     ) -> Revocation | None:
         """Delete a session, then revoke both tokens at its host, best effort.
 
-        See requirement 7.19. Returns None when there was no such session.
+        See requirement 7.19. Returns None when there was no such session. With
+        `keep_unanswered` the session stays stored while its host does not answer, so
+        that a later call can try again: the caller lets nothing use it, and limits for
+        how long it is tried.
         """
-        session = self._sessions.delete(did, session_id)
+        if not keep_unanswered:
+            deleted = self._sessions.delete(did, session_id)
+            return self._revoke_at_host(deleted, deadline) if deleted else None
+        session = self._sessions.get(did, session_id)
         if session is None:
             return None
-        is_asked = self._revoke_at_host(session, deadline)
-        return Revocation(issuer=session.issuer, is_asked=is_asked)
+        revocation = self._revoke_at_host(session, deadline)
+        if not revocation.is_answered:
+            return revocation
+        deleted = self._sessions.delete(did, session_id)
+        if deleted is not None and deleted.access_token != session.access_token:
+            # A refresh that was running has replaced the tokens meanwhile.
+            return self._revoke_at_host(deleted, deadline)
+        return revocation
 
-    def _revoke_at_host(self, session: OAuthSession, deadline: Deadline) -> bool:
+    def _revoke_at_host(self, session: OAuthSession, deadline: Deadline) -> Revocation:
+        unasked = Revocation(issuer=session.issuer, is_asked=False)
         if session.revocation_endpoint is None:
-            return False
+            return unasked
         try:
             auth = self._client_auth.of(session)
         except KeyUnavailable as error:
             log.warning("session of %s is not revoked: %s", session.did, error)
-            return False
-        self._agent.end(session, auth, deadline=deadline)
-        return True
+            return unasked
+        is_answered = self._agent.end(session, auth, deadline=deadline)
+        return replace(unasked, is_asked=True, is_answered=is_answered)
 
     def _push(
         self,

@@ -33,7 +33,7 @@ def show_unfinished(failure: Failure) -> str:
     """Say that this browser is signed out while the session could not be ended."""
     if not isinstance(failure.error, StorageFailed):
         return error_page(failure)
-    return _signed_out_page(host=None, is_asked=False, return_to="", is_ended=False)
+    return _signed_out_page(None, is_ended=False)
 
 
 @bp.get("/auth/logout")
@@ -102,23 +102,18 @@ def leave_browser(*, is_kept: bool = False) -> None:
 
 def signed_out(revocation: Revocation | None, return_to: str = "") -> Response:
     """Say what was done, here and at the host."""
-    return make_response(
-        _signed_out_page(
-            host=host_of(revocation.issuer) if revocation else None,
-            is_asked=revocation is not None and revocation.is_asked,
-            return_to=return_to,
-        )
-    )
+    return make_response(_signed_out_page(revocation, return_to))
 
 
 def _signed_out_page(
-    *, host: str | None, is_asked: bool, return_to: str, is_ended: bool = True
+    revocation: Revocation | None, return_to: str = "", *, is_ended: bool = True
 ) -> str:
     return render_template(
         "signed_out.html",
         page_title=_("Signed out"),
-        host=host,
-        is_asked=is_asked,
+        host=host_of(revocation.issuer) if revocation else None,
+        is_asked=revocation is not None and revocation.is_asked,
+        is_answered=revocation is not None and revocation.is_answered,
         is_ended=is_ended,
         return_to=return_to,
         return_host=host_of(return_to) if "://" in return_to else None,

@@ -37,7 +37,7 @@ def administration_of(parts: Parts) -> Administration:
             lease=stores.sweep_lease,
             note_end=partial(stores.runs.note, "sweep"),
             revoke=lambda did, session_id, deadline: parts.client.revoke(
-                did, session_id, deadline=deadline
+                did, session_id, deadline=deadline, keep_unanswered=True
             ),
             clock=clock,
             token_lifetime=settings.token_lifetime,

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal, Protocol
 
+from app.atproto.client import Revocation
 from app.atproto.errors import AtprotoError
 from app.atproto.http.types import Deadline
 from app.atproto.syntax.grammar import Did
@@ -56,8 +57,11 @@ MAX_ORPHANS: Final = 200
 """Grants that one run tries to revoke."""
 
 MAX_RUNS: Final = 3
-"""Runs that try to reach a grant. Then it is deleted here without a revocation, so that
-slow hosts cannot make the table grow."""
+"""Runs that try to reach a grant at least."""
+
+REVOKED_WITHIN: Final = 86_400.0
+"""Seconds for which runs try to revoke a grant. Then it is deleted here without a
+revocation, so that dead hosts cannot make the table grow."""
 
 REVOCATIONS_BUDGET: Final = 25.0
 """Seconds for all revocations of one run; less than half of LEASE."""
@@ -115,11 +119,11 @@ class Expired(Protocol):
     ) -> Sequence[Orphan]:
         """Return grants without a live session, the least often tried first."""
 
-    def count_try(self, orphan: Orphan) -> None:
+    def count_try(self, orphan: Orphan, *, now: float) -> None:
         """Count that a sweep is about to revoke this grant."""
 
-    def give_up(self, runs: int, *, now: float) -> int:
-        """Delete grants without a live session that were tried so many times."""
+    def give_up(self, runs: int, *, since: float, now: float) -> int:
+        """Delete grants without a live session: tried so often, and since then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +179,8 @@ class Sweep:
 
     expired: Expired
     lease: Lease
-    revoke: Callable[[Did, str, Deadline], object]
-    """Deletes an OAuth session here and revokes it at its host, best effort."""
+    revoke: Callable[[Did, str, Deadline], Revocation | None]
+    """Revokes an OAuth session at its host, and deletes it here if that answered."""
     clock: Callable[[], float]
     token_lifetime: float
     keep_keys: Callable[[], int]
@@ -252,7 +256,7 @@ class Sweep:
         # Deleting a grant here does not end it: its tokens live on at the host.
         if not turn.lasts():
             return 0
-        given_up = self.expired.give_up(MAX_RUNS, now=now)
+        given_up = self.expired.give_up(MAX_RUNS, since=now - REVOKED_WITHIN, now=now)
         if given_up:
             log.warning("%d grants are deleted without a revocation", given_up)
         orphans = self.expired.orphans(
@@ -274,12 +278,12 @@ class Sweep:
             limit = Deadline.after(min(REVOCATION_LIMIT, deadline.remaining()))
             try:
                 # First, so that a grant whose revocation ends the process counts too.
-                self.expired.count_try(orphan)
-                self.revoke(orphan.did, orphan.session_id, limit)
+                self.expired.count_try(orphan, now=self.clock())
+                revocation = self.revoke(orphan.did, orphan.session_id, limit)
             except (AtprotoError, StorageFailed) as error:
                 log.warning("a grant of %s is not revoked: %s", orphan.issuer, error)
             else:
-                revoked += 1
+                revoked += revocation is None or revocation.is_answered
         return revoked
 
 

@@ -99,11 +99,14 @@ ORPHANS = fetching(
     """,  # noqa: S608 - our names
 )
 COUNT_TRY = text("""
-    UPDATE oauth_sessions SET sweep_runs = COALESCE(sweep_runs, 0) + 1
+    UPDATE oauth_sessions SET
+        sweep_runs = COALESCE(sweep_runs, 0) + 1,
+        revoking_since = COALESCE(revoking_since, :now)
     WHERE did = :did AND session_id = :session_id
 """)
 GIVE_UP = text(f"""
-    DELETE FROM oauth_sessions WHERE sweep_runs >= :runs AND {UNUSED}
+    DELETE FROM oauth_sessions
+    WHERE sweep_runs >= :runs AND revoking_since <= :since AND {UNUSED}
 """)  # noqa: S608 - our names
 
 
@@ -139,16 +142,17 @@ class SqlExpired:
             rows = connection.execute(ORPHANS, wanted).mappings().all()
         return [Orphan(**row) for row in rows]
 
-    def count_try(self, orphan: Orphan) -> None:
+    def count_try(self, orphan: Orphan, *, now: float) -> None:
         """Count that a sweep is about to revoke this grant."""
         key = {"did": orphan.did, "session_id": orphan.session_id}
         with self._database.write(durable=False) as connection:
-            connection.execute(COUNT_TRY, key)
+            connection.execute(COUNT_TRY, {**key, "now": int(now)})
 
-    def give_up(self, runs: int, *, now: float) -> int:
-        """Delete grants without a live session that were tried so many times."""
+    def give_up(self, runs: int, *, since: float, now: float) -> int:
+        """Delete grants without a live session: tried so often, and since then."""
+        bounds = {"runs": runs, "since": int(since), "now": now}
         with self._database.write(durable=False) as connection:
-            return connection.execute(GIVE_UP, {"runs": runs, "now": now}).rowcount
+            return connection.execute(GIVE_UP, bounds).rowcount
 
 
 if TYPE_CHECKING:

@@ -207,6 +207,55 @@ def test_revoke_deletes_the_session_for_any_answer_of_the_host(
     assert library.sessions.get(session.did, session.session_id) is None
 
 
+@pytest.mark.parametrize(
+    "fault", [faults.Refuses(), faults.bad_gateway(), faults.too_many()], ids=str
+)
+def test_revoke_keeps_an_unanswered_session_on_request_and_can_be_repeated(
+    library: Library, network: FakeNetwork, world: World, fault: Any
+) -> None:
+    session = library.logs_in(ALICE)
+    key = session.did, session.session_id
+    network.lay(REVOKE, fault)
+
+    failed = library.client.revoke(
+        *key, deadline=library.deadline(), keep_unanswered=True
+    )
+    assert failed == Revocation(issuer=ENTRYWAY, is_asked=True, is_answered=False)
+    assert library.sessions.get(*key) is not None
+
+    network.mend(REVOKE)
+    world.clock.advance(60)  # the circuit of the host closes
+    done = library.client.revoke(
+        *key, deadline=library.deadline(), keep_unanswered=True
+    )
+    assert done == Revocation(issuer=ENTRYWAY, is_asked=True)
+    assert library.nothing_lives()
+
+
+def test_revoke_during_a_refresh_revokes_its_tokens_too(
+    library: Library, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = library.logs_in(ALICE)
+    get = library.sessions.get
+
+    def refreshed_after(did: Any, session_id: str) -> Any:
+        found = get(did, session_id)
+        library.sessions.put(replace(session, access_token="of the refresh"))
+        return found
+
+    monkeypatch.setattr(library.sessions, "get", refreshed_after)
+    library.client.revoke(
+        session.did,
+        session.session_id,
+        deadline=library.deadline(),
+        keep_unanswered=True,
+    )
+
+    sent = [one.form["token"] for one in network.sent(path="/oauth/revoke")]
+    assert session.access_token in sent
+    assert "of the refresh" in sent
+
+
 def test_revoke_without_revocation_endpoint_returns_not_asked(
     library: Library, network: FakeNetwork, world: World
 ) -> None:

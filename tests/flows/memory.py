@@ -230,7 +230,7 @@ class FakeClient:
             raise self.failure
         return handle
 
-    def revoke(self, did, session_id, *, deadline):
+    def revoke(self, did, session_id, *, deadline, keep_unanswered=False):
         assert deadline.remaining() > 0
         self.revoked.append((did, session_id))
         return Revocation(issuer="https://auth.test", is_asked=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from app.atproto.client import Revocation
 from app.atproto.errors import HostUnreachable
 from app.flows.errors import StorageFailed
 from app.flows.native.wait import DELIVERY_WINDOW
@@ -19,6 +20,7 @@ from app.flows.sweep import (
     ORPHAN_AGE,
     PER_HOST,
     REVOCATION_LIMIT,
+    REVOKED_WITHIN,
     Orphan,
     Sweep,
     Swept,
@@ -57,8 +59,8 @@ class FakeExpired:
         step, self.beyond = self.beyond, 0
         return step
 
-    def give_up(self, runs, *, now):
-        assert runs == MAX_RUNS
+    def give_up(self, runs, *, since, now):
+        assert (runs, now - since) == (MAX_RUNS, REVOKED_WITHIN)
         return self.unreached
 
     def orphans(self, **bounds):
@@ -66,7 +68,7 @@ class FakeExpired:
         self.bounds = bounds
         return self.grants[: bounds["limit"]]
 
-    def count_try(self, orphan):
+    def count_try(self, orphan, *, now):
         self.tried.append(orphan.session_id)
 
 
@@ -348,7 +350,7 @@ def test_revocations_run_several_at_once_and_few_at_one_host(sweep, expired):
     assert most["slow"] <= PER_HOST
 
 
-def test_failed_revocation_leaves_the_others(sweep, expired):
+def test_run_counts_only_revocations_that_the_host_answered(sweep, expired):
     expired.grants = [grant("alice"), grant("bob"), grant("carol")]
     asked = []
 
@@ -356,8 +358,11 @@ def test_failed_revocation_leaves_the_others(sweep, expired):
         asked.append(did)
         if did.endswith("alice"):
             raise HostUnreachable("auth.test", "refused")
+        return Revocation(
+            issuer="https://auth.test", is_asked=True, is_answered=did.endswith("bob")
+        )
 
-    assert replace(sweep, revoke=revoke).run().oauth_sessions == 2
+    assert replace(sweep, revoke=revoke).run().oauth_sessions == 1
     assert len(asked) == 3
 
 

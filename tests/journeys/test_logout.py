@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.flows.sweep import MAX_RUNS, REVOKED_WITHIN
 from tests.fakes import faults
 from tests.fakes.browser import Browser
 from tests.fakes.faults import REMOVED
@@ -19,6 +20,8 @@ from tests.signed import signs_in
 ALICE = "alice.skyhost.social"
 REVOKE = "https://as.skyhost.social/oauth/revoke"
 SESSION = "__Host-latchkey-session"
+GET_SESSION = "/auth/xrpc/com.atproto.server.getSession"
+MINUTES = 300.0
 
 
 @pytest.fixture
@@ -67,11 +70,56 @@ def test_logout_with_an_unreachable_host_signs_out(
 ) -> None:
     network.lay(REVOKE, fault)
 
+    token = alice.jar.get("platform_token")
+    assert token is not None
+
     page = alice.signs_out()
 
     assert page.status == 200
     assert alice.visits("/auth/session").status == 401
+    call = service.get(GET_SESSION, Authorization=f"Bearer {token.value}")
+    assert call.status == 401
+
+
+def test_sweep_revokes_a_grant_once_whose_host_was_down_at_the_sign_out(
+    alice: Browser, network: FakeNetwork, service: Service, world: World
+) -> None:
+    network.lay(REVOKE, faults.Refuses())
+    assert "does not answer right now" in alice.signs_out().text
+    sweeps(service)
+    assert world.skyhost.server.grants.alive(world.alice.did)
+
+    network.mend(REVOKE)
+    world.clock.advance(MINUTES)
+    sweeps(service)
+
+    assert world.skyhost.server.grants.alive(world.alice.did) == []
     assert service.rows("SELECT * FROM oauth_sessions") == []
+    network.forget()
+    sweeps(service)
+    assert network.sent() == []
+
+
+def test_sweep_gives_up_a_grant_after_a_day(
+    alice: Browser, network: FakeNetwork, service: Service, world: World
+) -> None:
+    network.lay(REVOKE, faults.Refuses())
+    alice.signs_out()
+    for _ in range(MAX_RUNS):
+        sweeps(service)
+    world.clock.advance(REVOKED_WITHIN - 1)
+    sweeps(service)
+    assert service.rows("SELECT did FROM oauth_sessions") == [(world.alice.did,)]
+
+    world.clock.advance(1)
+    sweeps(service)
+
+    assert service.rows("SELECT did FROM oauth_sessions") == []
+
+
+def sweeps(service: Service) -> None:
+    result = service.app.test_cli_runner().invoke(args=["sweep"])
+    assert result.exit_code == 0, result.output
 
 
 def test_logout_with_a_slow_host_returns_within_its_budget(

@@ -289,6 +289,7 @@ def signing_out() -> Iterator[Sample]:
         "return_to": "",
         "host": "bsky.social",
         "is_asked": True,
+        "is_answered": True,
         "is_ended": True,
         "return_host": None,
     }
@@ -306,6 +307,11 @@ def signing_out() -> Iterator[Sample]:
         name="signed-out-access-stays",
         template="signed_out.html",
         context=left | {"is_asked": False},
+    )
+    yield Sample(
+        name="signed-out-host-is-down",
+        template="signed_out.html",
+        context=left | {"is_answered": False},
     )
     yield Sample(
         name="signed-out-only-here",
@@ -393,6 +399,7 @@ def long_names() -> Iterator[Sample]:
         "return_to": "",
         "host": LONG_HOST,
         "is_asked": True,
+        "is_answered": True,
         "is_ended": True,
         "return_host": None,
     }

@@ -126,7 +126,7 @@ HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
 WAY_BACK = "https://app.example.org/"
 """A host of the platform to which a signed-out person returns."""
 
-LEFT = {"host": HOSTILE, "is_ended": True, "return_host": None}
+LEFT = {"host": HOSTILE, "is_ended": True, "is_answered": True, "return_host": None}
 KNOWN = {"did": HOSTILE, "handle": None, "host": HOSTILE}
 STRANGE = LAPTOP | {
     "sid": HOSTILE,
@@ -176,6 +176,7 @@ NOTICE = {
         ),
         ("signed_out.html", LEFT | {"is_asked": True}),
         ("signed_out.html", LEFT | {"is_asked": False}),
+        ("signed_out.html", LEFT | {"is_asked": True, "is_answered": False}),
     ],
 )  # fmt: skip
 def test_text_from_outside_is_escaped(template, changes):

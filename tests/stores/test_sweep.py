@@ -151,7 +151,7 @@ def orphans(expired, clock, **bounds):
     bounds = {"created_before": clock(), "now": clock(), "limit": 10, **bounds}
     found = expired.orphans(**bounds)
     for orphan in found:
-        expired.count_try(orphan)
+        expired.count_try(orphan, now=clock())
     return [(one.did, one.session_id) for one in found]
 
 
@@ -213,16 +213,34 @@ def test_orphans_return_other_grants_in_the_next_run(expired, grants, clock):
     assert runs[1] == [(ALICE, "g2"), (ALICE, "g0")]
 
 
-def test_give_up_deletes_grants_after_so_many_runs(expired, grants, sessions, clock):
+def give_up(expired, clock):
+    """Give up grants that were tried three times, and first 100 seconds ago."""
+    return expired.give_up(3, since=clock() - 100, now=clock())
+
+
+def test_give_up_deletes_grants_after_so_many_runs_and_so_long(expired, grants, clock):
     grants.put(oauth_session(session_id="unreached"))
     for _ in range(3):
-        assert expired.give_up(3, now=clock()) == 0
+        assert give_up(expired, clock) == 0
         orphans(expired, clock)
+    clock.advance(99)
+    assert give_up(expired, clock) == 0
+    clock.advance(1)
     grants.put(oauth_session(session_id="new"))
+    orphans(expired, clock)
 
-    assert expired.give_up(3, now=clock()) == 1
+    assert give_up(expired, clock) == 1
     assert grants.get(ALICE, "unreached") is None
     assert grants.get(ALICE, "new") is not None
+
+
+def test_give_up_after_long_and_few_runs_deletes_nothing(expired, grants, clock):
+    """No sweep ran meanwhile, because this machine was down."""
+    grants.put(oauth_session(session_id="unreached"))
+    orphans(expired, clock)
+    clock.advance(1_000)
+
+    assert give_up(expired, clock) == 0
 
 
 @pytest.mark.parametrize("name", MOST)

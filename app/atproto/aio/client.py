@@ -140,14 +140,25 @@ class AsyncOAuthClient:
         return await self._workers.run(refresh, deadline=deadline)
 
     async def revoke(
-        self, did: Did, session_id: str, *, deadline: Deadline
+        self,
+        did: Did,
+        session_id: str,
+        *,
+        deadline: Deadline,
+        keep_unanswered: bool = False,
     ) -> Revocation | None:
         """Delete a session, then revoke both tokens at its host, best effort.
 
-        Returns None when there was no such session. Once it runs in its thread, it is
-        carried out when the task is cancelled, too.
+        See `OAuthClient.revoke`. Returns None when there was no such session. Once it
+        runs in its thread, it is carried out when the task is cancelled, too.
         """
-        revoke = partial(self.plain.revoke, did, session_id, deadline=deadline)
+        revoke = partial(
+            self.plain.revoke,
+            did,
+            session_id,
+            deadline=deadline,
+            keep_unanswered=keep_unanswered,
+        )
         return await self._workers.run(revoke, deadline=deadline)
 
     def _end_unclaimed(self, completed: Completed) -> None:

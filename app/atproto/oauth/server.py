@@ -208,11 +208,14 @@ class ServerAgent:
 
     def end(
         self, session: OAuthSession, auth: ClientAuth, *, deadline: Deadline
-    ) -> None:
-        """Revoke both tokens of a session, best effort (requirement 7.19)."""
+    ) -> bool:
+        """Revoke both tokens of a session, best effort (requirement 7.19).
+
+        Returns what `revoke` returns; True without a revocation endpoint.
+        """
         if session.revocation_endpoint is None:
-            return
-        self.revoke(
+            return True
+        return self.revoke(
             {
                 "refresh_token": session.refresh_token,
                 "access_token": session.access_token,
@@ -231,12 +234,14 @@ class ServerAgent:
         issuer: str,
         endpoint: str,
         deadline: Deadline,
-    ) -> None:
+    ) -> bool:
         """Revoke tokens, best effort: `tokens` maps a token type hint to a token.
 
         The caller ends the session in any case, so no error is raised
-        (requirement 7.19).
+        (requirement 7.19). Returns whether the server answered each of them, with a
+        status that asks for no other try.
         """
+        is_answered = True
         for hint, token in tokens.items():
             if token is None:
                 continue
@@ -251,6 +256,7 @@ class ServerAgent:
                 )
             except AtprotoError as error:
                 log.warning("revoking the %s failed: %s", hint, error)
+                is_answered = False
             else:
                 log.info(
                     "revoking the %s: %s answered %d",
@@ -258,6 +264,8 @@ class ServerAgent:
                     host_of(endpoint),
                     response.status,
                 )
+                is_answered = is_answered and not _is_passing(response.status)
+        return is_answered
 
 
 def _tokens(response: Response) -> Mapping[str, Any]:
@@ -297,7 +305,7 @@ def _refusal(response: Response, now: float) -> AtprotoError:
     """
     host = host_of(response.url)
     code, description = oauth_error(response)
-    if response.status == 429 or response.status >= 500:
+    if _is_passing(response.status):
         return HostFailing(host, response.status, headers=response.headers)
     if code in {"server_error", "temporarily_unavailable"}:
         return HostFailing(host, response.status, headers=response.headers)
@@ -308,3 +316,8 @@ def _refusal(response: Response, now: float) -> AtprotoError:
     if response.is_firewall_page:
         return HostUnreachable(host, "a firewall's page answered", sent=True)
     return ServerInvalid(host, f"answered {response.status} without an OAuth error")
+
+
+def _is_passing(status: int) -> bool:
+    """Tell whether the server asks for another try later: it is busy, or fails."""
+    return status == 429 or status >= 500

@@ -210,6 +210,7 @@ class FinishLogin:
             granted.did,
             granted.session_id,
             deadline=Deadline.after(REVOCATION_BUDGET),
+            keep_unanswered=True,
         )
 
 

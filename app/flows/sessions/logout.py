@@ -43,7 +43,8 @@ class EndSession:
     ) -> Revocation | None:
         """End the session, whether or not the host revokes (requirement 7.19).
 
-        `budget` is in seconds, for the host; `detail` joins the audit event.
+        `budget` is in seconds, for the host; `detail` joins the audit event. The sweep
+        tries again for a day if the host does not answer.
         Returns whether the host was asked to revoke the grant; None if there was no
         live session or no grant.
         """
@@ -89,7 +90,10 @@ class EndSession:
         if session.oauth_session_id is None:
             return None
         return self.client.revoke(
-            session.did, session.oauth_session_id, deadline=deadline
+            session.did,
+            session.oauth_session_id,
+            deadline=deadline,
+            keep_unanswered=True,
         )
 
 

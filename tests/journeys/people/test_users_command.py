@@ -8,6 +8,7 @@ import pytest
 from app.flows.sessions.verify import CACHE_LIFETIME
 from tests.fakes import faults
 from tests.fakes.browser import Browser
+from tests.fakes.network import FakeNetwork
 from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.journeys.people.commands import events, prints, runs
@@ -318,6 +319,18 @@ def test_delete_removes_everything_of_the_did(
     assert events(service, "account_deleted") == [(done["audit_mark"], BY_CAROL)]
     assert not laptop.is_signed_in()
     assert bob.is_signed_in()
+
+
+def test_delete_removes_a_grant_that_its_host_did_not_revoke_at_a_sign_out(
+    service: Service, laptop: Browser, network: FakeNetwork, world: World
+) -> None:
+    network.lay("https://as.skyhost.social/oauth/revoke", faults.Refuses())
+    laptop.signs_out()
+    assert "oauth_sessions" in found_in(service, world.alice.did)
+
+    runs(service, "users", "delete", "alice", "--yes")
+
+    assert found_in(service, world.alice.did) == ["service_events"]
 
 
 def found_in(service: Service, text: str) -> list[str]:

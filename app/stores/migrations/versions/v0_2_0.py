@@ -192,6 +192,7 @@ TABLES = (
 )
 COLUMNS = (
     ("oauth_sessions", "sweep_runs", "BIGINT"),
+    ("oauth_sessions", "revoking_since", "BIGINT"),
     ("oauth_sessions", "refused_at", "BIGINT"),
     ("oauth_sessions", "retry_at", "BIGINT"),
     ("oauth_sessions", "requested_scope", "TEXT"),
