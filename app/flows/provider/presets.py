@@ -27,15 +27,25 @@ class Settled:
     """Of the app; empty if it was not named."""
 
     def values(self) -> dict[str, str]:
-        """Return the fields of the templates; `random` is a new secret of the app."""
+        """Return the fields of the templates; the random ones are the app's own.
+
+        An app that insists on an address gets the DID where it is told none: a username
+        may go to another person, and apps find accounts by their address.
+        """
+        registration = self.registration
+        has_email = (
+            registration.email != "none" and "email" in registration.scope.split()
+        )
         return {
+            "email_claim": "email" if has_email else "sub",
             "issuer": self.issuer,
             "client_id": self.client_id,
             "client_secret": self.client_secret or "",
-            "redirect_uri": self.registration.redirect_uris[0],
-            "scope": self.registration.scope,
+            "redirect_uri": registration.redirect_uris[0],
+            "scope": registration.scope,
             "url": self.url,
             "random": secrets.token_urlsafe(32),
+            "random_hex": secrets.token_hex(32),
             "is_https": "true" if self.url.startswith("https:") else "false",
         }
 
@@ -67,14 +77,14 @@ client_secret = "{client_secret}"
 redirect_url = "{redirect_uri}"
 scope = "{scope}"
 code_challenge_method = "S256"
-user_id_claim = "preferred_username"
-oidc_email_claim = "preferred_username"
+oidc_email_claim = "{email_claim}"
 oidc_groups_claim = "groups"
 insecure_oidc_allow_unverified_email = true
 email_domains = ["*"]
 skip_provider_button = true
 cookie_secret = "{random}"
 cookie_secure = {is_https}
+cookie_refresh = "10m"
 """
 
 APACHE: Final = """\
@@ -86,6 +96,7 @@ OIDCCryptoPassphrase "{random}"
 OIDCScope "{scope}"
 OIDCPKCEMethod S256
 OIDCRemoteUserClaim preferred_username
+OIDCRefreshAccessTokenBeforeExpiry 300 logout_on_error
 <Location "/">
     AuthType openid-connect
     Require valid-user
@@ -114,6 +125,8 @@ c.GenericOAuthenticator.scope = "{scope}".split()
 c.GenericOAuthenticator.username_claim = "preferred_username"
 c.GenericOAuthenticator.enable_pkce = True
 c.GenericOAuthenticator.allow_all = True  # the client's policy decides
+c.GenericOAuthenticator.enable_auth_state = True  # it asks again every five minutes
+c.CryptKeeper.keys = ["{random_hex}"]
 """
 
 GRAFANA: Final = """\
@@ -129,7 +142,7 @@ api_url = {issuer}/oauth/userinfo
 use_pkce = true
 login_attribute_path = preferred_username
 name_attribute_path = name
-email_attribute_path = email || preferred_username
+email_attribute_path = {email_claim}
 """
 
 GITEA: Final = """\

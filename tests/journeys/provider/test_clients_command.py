@@ -115,6 +115,21 @@ def test_add_for_oauth2_proxy_prints_its_file(service: Service) -> None:
     assert pasted["redirect_url"] == "https://app.example.org/oauth2/callback"
     assert pasted["scope"] == "openid profile groups"
     assert pasted["cookie_secure"] is True
+    assert pasted["oidc_email_claim"] == "sub", "no app finds people by a username"
+
+
+def test_add_for_an_app_that_is_told_an_address_names_the_claim(
+    open_service: Callable[..., Service],
+) -> None:
+    service = open_service(email_domain="people.example.org")
+
+    added = adds(
+        service,
+        *("--preset", "oauth2-proxy", "--url", "https://app.example.org"),
+        *("--allow", "everyone", "--scope", "openid email", "--email", "placeholder"),
+    )
+
+    assert tomllib.loads(added["configuration"])["oidc_email_claim"] == "email"
 
 
 def test_add_in_loopback_development_takes_an_app_on_loopback(
