@@ -313,6 +313,9 @@ class Variables(BaseSettings):
         "How often one address may fail to authenticate as a client; what succeeds is "
         "not counted.",
     )
+    rate_limit_authorize_per_address: Rate = setting(
+        "60/minute", "Authorization requests that one address may make."
+    )
     handle_fresh: Duration = setting(
         "1h",
         "How long a verified handle counts where a client's policy names a domain "

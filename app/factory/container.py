@@ -60,6 +60,7 @@ from app.stores.provider.clients import SqlClients
 from app.stores.provider.codes import SqlCodes
 from app.stores.provider.consents import SqlConsents
 from app.stores.provider.grants import SqlGrants
+from app.stores.provider.requests import SqlWaitingRequests
 from app.stores.provider.tokens import SqlAccessTokens
 from app.stores.rates.database_counters import DatabaseCounters
 from app.stores.rates.host_counters import HostCounters, counters_path
@@ -120,6 +121,7 @@ class Stores:
     own_data: SqlOwnData
     clients: SqlClients
     codes: SqlCodes
+    waiting_requests: SqlWaitingRequests
     app_grants: SqlGrants
     consents: SqlConsents
     access_tokens: SqlAccessTokens
@@ -279,6 +281,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         own_data=SqlOwnData(database),
         clients=SqlClients(database),
         codes=SqlCodes(database),
+        waiting_requests=SqlWaitingRequests(database),
         app_grants=SqlGrants(database),
         consents=SqlConsents(database),
         access_tokens=SqlAccessTokens(database),
@@ -336,6 +339,7 @@ def _open_limits(
             "token": settings.rate_limit_failed_tokens_per_address,
             "refusal": ONE_A_MINUTE,
             "typing": WHILE_TYPING,
+            "authorize": settings.rate_limit_authorize_per_address,
         },
         clock,
     )

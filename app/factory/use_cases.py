@@ -47,6 +47,7 @@ from app.tokens.verifier import TokenVerifier
 
 from .container import Parts, Stores
 from .own_account import own_account_of
+from .provider.authorization import front_channel_of
 
 QUESTIONS_AT_ONCE = 20
 """Questions of one process while people type; a fifth of LOGINS_AT_ONCE, so that
@@ -142,6 +143,7 @@ def open_use_cases(parts: Parts) -> UseCases:
     )
     return UseCases(
         permissions=permissions,
+        provider=front_channel_of(parts),
         start_login=start_login,
         suggest_accounts=SuggestAccounts(
             http=parts.outside.http,

@@ -27,6 +27,7 @@ from app.blueprints import (
     typing,
 )
 from app.blueprints.own import changes, records
+from app.blueprints.provider import authorize, consent, par
 from app.blueprints.services import (
     brand,
     events,
@@ -86,6 +87,9 @@ VIEWS = (
     native_login,
     native_refresh,
     native_confirm,
+    authorize,
+    consent,
+    par,
     well_known,
     brand,
     health,

@@ -338,6 +338,27 @@ MESSAGES: dict[tuple[str, str], Row] = {
         OTHER_ACCOUNT,
         "neutral",
     ),
+    ("unknown_client", ""): Row(
+        "This app is not known here",
+        "The link that brought you here names an app that {platform} does not know, or "
+        "no longer lets in. Nothing was sent to it. Go back to the app and tell the "
+        "people who run it.",
+        MY_ACCOUNT,
+    ),
+    ("invalid_redirect_uri", ""): Row(
+        "This app asked for the wrong way back",
+        "The link that brought you here would send you to an address that was not "
+        "agreed with this app, so we stopped. Go back to the app and tell the people "
+        "who run it.",
+        MY_ACCOUNT,
+    ),
+    ("request_expired", ""): Row(
+        "This sign-in has ended",
+        "You have answered it already, or it waited too long. Go back to the app and "
+        "sign in there once more.",
+        MY_ACCOUNT,
+        "neutral",
+    ),
     ("not_a_member", "native"): Row(
         "This account cannot join {platform}",
         "You have shown who you are, but not everyone can sign up here, so the app was "
@@ -402,6 +423,12 @@ MESSAGES: dict[tuple[str, str], Row] = {
         "Too many polls of this service key wait",
         "Ask again in {wait}, or let your service wait with one poll alone.",
         START_AGAIN,
+    ),
+    ("too_many_requests", "authorize"): Row(
+        "Please wait {wait}",
+        "Very many sign-ins to apps came from your network, so we have slowed down. "
+        "Go back to the app and try again in {wait}.",
+        MY_ACCOUNT,
     ),
     ("too_many_requests", "call"): Row(
         "Please wait {wait}",

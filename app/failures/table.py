@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from app.atproto import errors as atproto
 from app.flows import errors as flow
 from app.flows.login.destination import destination_of
+from app.flows.provider.authorization import errors as authorization
 from app.tokens import errors as token
 
 
@@ -91,6 +92,9 @@ TABLE: dict[type[Exception], Row] = {
     flow.ClientUnknown: Row("internal", 500),
     flow.ClientInvalid: Row("internal", 500),
     flow.PolicyNotJudged: Row("service_unavailable", 503),
+    authorization.ClientNotKnown: Row("unknown_client", 400),
+    authorization.RedirectUriInvalid: Row("invalid_redirect_uri", 400),
+    authorization.RequestExpired: Row("request_expired", 400),
     flow.ServiceKeyInvalid: Row("not_signed_in", 401, "service_key"),
     flow.ServiceKeyLacksRight: Row("call_not_allowed", 403, "service_key"),
     flow.ServiceKeyRefused: Row("internal", 500),

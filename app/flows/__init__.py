@@ -24,6 +24,7 @@ from app.flows.people.deletion import LeavePlatform
 from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
+from app.flows.provider.front import FrontChannel
 from app.flows.services.events import ReadEvents
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import Logout, LogoutByToken
@@ -67,4 +68,5 @@ class UseCases:
     await_native: AwaitNativeLogin
     refresh_app: RefreshApp
     permissions: Permissions
+    provider: FrontChannel
     call_pds: CallPds

@@ -16,7 +16,9 @@ from app.atproto.syntax.grammar import Did, Handle
 
 Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]
-LimitKind = Literal["address", "host", "call", "token", "refusal", "typing"]
+LimitKind = Literal[
+    "address", "host", "call", "token", "refusal", "typing", "authorize"
+]
 NativeDecision = Literal["pending", "completed", "denied"]
 PendingFor = Literal["signup", "native"]
 CallbackTurn = Literal["waits", "replay", "unknown"]

@@ -37,6 +37,10 @@ class RedirectUriInvalid(FlowError):
     """The redirect URI is missing, repeated, or not registered for the client."""
 
 
+class RequestExpired(FlowError):
+    """A waiting request that is unknown, used, too old, or of another client."""
+
+
 class RequestRefused(FlowError):
     """The app is told at its redirect URI; `state` is that of the request, or None."""
 

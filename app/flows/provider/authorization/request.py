@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
+from app.atproto.syntax.grammar import Did
 from app.flows.provider.redirect_uris import RedirectRules
 from app.flows.provider.registration import Client, Clients
 from app.flows.provider.scopes import granted_scope
@@ -71,6 +72,8 @@ class AuthorizationRequest:
     id_token_hint: str | None = field(default=None, repr=False)
     code_challenge: str | None = None
     """S256; None for a client with a secret that may leave it out."""
+    subject: Did | None = None
+    """Whom the id_token_hint names, once it was read (`hints.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class ReadRequest:
             ClientNotKnown, RedirectUriInvalid: for a page of ours, without a redirect.
             RequestRefused: for the app.
         """
-        client = self._client(parameters)
+        client = self.client(parameters)
         redirect_uri = self._redirect_uri(parameters, client)
         given = _Given(parameters, redirect_uri)
         given.require_code()
@@ -104,7 +107,22 @@ class ReadRequest:
             code_challenge=_challenge(given, client),
         )
 
-    def _client(self, parameters: Parameters) -> Client:
+    def again(self, request: AuthorizationRequest) -> Client:
+        """Return the client of a request that has waited, as it is now.
+
+        Raises:
+            ClientNotKnown, RedirectUriInvalid: its registration has changed meanwhile.
+        """
+        named = {
+            "client_id": [request.client_id],
+            "redirect_uri": [request.redirect_uri],
+        }
+        client = self.client(named)
+        self._redirect_uri(named, client)
+        return client
+
+    def client(self, parameters: Parameters) -> Client:
+        """Return the client that a request names. Raises `ClientNotKnown`."""
         named = [value for value in parameters.get("client_id", ()) if value]
         if len(named) != 1:
             raise ClientNotKnown("client_id is missing or repeated")

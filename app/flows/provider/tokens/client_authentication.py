@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol
 from urllib.parse import unquote_to_bytes
 
 from app.flows.errors import FlowError
+from app.flows.provider.authorization.errors import ErrorCode
 from app.flows.provider.registration import Client
 
 LONGEST: Final = 4_096
@@ -31,7 +32,11 @@ class ProgramRefused(FlowError):
     """An error in JSON (RFC 6749 section 5.2); `by_basic` asks for WWW-Authenticate."""
 
     def __init__(
-        self, code: TokenErrorCode, description: str, *, by_basic: bool = False
+        self,
+        code: TokenErrorCode | ErrorCode,
+        description: str,
+        *,
+        by_basic: bool = False,
     ) -> None:
         super().__init__(f"{code}: {description}")
         self.code = code

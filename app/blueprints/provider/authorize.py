@@ -1,0 +1,43 @@
+"""GET and POST /oauth/authorize: the authorization endpoint (RFC 6749 section 3.1)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from app.flows.provider.authorization.answers import Answer
+from app.web import cookies
+from app.web.context import flows
+from app.web.responses import see_other
+from app.web.security.access import access
+
+from .leading import lead
+
+bp = Blueprint("authorize", __name__)
+
+
+@bp.get("/oauth/authorize")
+@access("authorize")
+def show() -> Response:
+    """Send the person on: to the app with a code, or to what comes before."""
+    found = flows().provider.authorize(
+        request.args.to_dict(flat=False),
+        cookie=cookies.session_secret(),
+        address=request.remote_addr or "",
+    )
+    return lead(found)
+
+
+@bp.post("/oauth/authorize")
+@access("authorize")
+def submit() -> Response:
+    """Keep the request and let it go on by GET, with which cookies come."""
+    kept = flows().provider.authorize.post(
+        request.values.to_dict(flat=False), address=request.remote_addr or ""
+    )
+    if isinstance(kept, Answer):
+        return lead(kept)
+    client_id, request_uri = kept
+    query = urlencode({"client_id": client_id, "request_uri": request_uri})
+    return see_other(f"/oauth/authorize?{query}")

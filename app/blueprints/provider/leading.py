@@ -1,0 +1,66 @@
+"""Where a person goes next: to the app, to the sign-in, or to the question."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, make_response, render_template
+
+from app.flows.provider.authorization.answers import Answer
+from app.flows.provider.authorization.authorize import Waits
+from app.web.context import site
+from app.web.languages.choice import gettext as _
+from app.web.responses import see_other
+
+CONSENT: Final = "/oauth/consent"
+LONGEST_IDENTIFIER: Final = 512
+"""Characters of a login_hint that prefills the form; its URL has to stay short."""
+
+
+def lead(found: Answer | Waits) -> Response:
+    """Return the redirect; for some apps a page with a link instead."""
+    if isinstance(found, Answer):
+        return _to_app(found.url)
+    return see_other(_way(found))
+
+
+def consent_url(secret: str) -> str:
+    """Return where a held request goes on."""
+    return f"{CONSENT}?{urlencode({'request': secret})}"
+
+
+def where(url: str) -> str:
+    """Return the host of a URL with its port, or the scheme of a program's own URL."""
+    parts = urlsplit(url)
+    return parts.netloc if parts.scheme in {"https", "http"} else f"{parts.scheme}:"
+
+
+def _way(waits: Waits) -> str:
+    first = waits.first
+    if first is None:
+        return consent_url(waits.secret)
+    if first.way == "sign_up":
+        return "/auth/signup"
+    fields = {"return_to": consent_url(waits.secret), "prompt": first.prompt}
+    if len(first.identifier) <= LONGEST_IDENTIFIER:
+        fields["identifier"] = first.identifier
+    given = {name: value for name, value in fields.items() if value}
+    return f"/auth/login?{urlencode(given)}"
+
+
+def _to_app(url: str) -> Response:
+    """Redirect to an app, or show a link to it that the browser follows by itself.
+
+    Chromium applies `form-action` to redirects after a form, and the policy of a page
+    cannot name each app on a device: `[::1]` and private-use schemes have no source.
+    """
+    is_reachable = url.startswith("https://") or (
+        url.startswith("http://") and not site().is_secure
+    )
+    if is_reachable:
+        return see_other(url)
+    page = render_template(
+        "app_link.html", page_title=_("Back to the app"), url=url, where=where(url)
+    )
+    return make_response(page)

@@ -1,0 +1,151 @@
+"""Waiting authorization requests: pushed by a client (RFC 9126), or held for a person.
+
+A pushed one waits for the browser, once, for 90 seconds. A held one waits while its
+person signs in, signs up or decides: the sign-in carries its secret alone, so that a
+request of any length comes back. Of the secret only a hash is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Final, Literal, Protocol
+
+from .errors import RequestExpired
+from .request import AuthorizationRequest
+
+Kind = Literal["pushed", "held"]
+
+REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
+"""Begins the `request_uri` of a pushed request (RFC 9126 section 2.2)."""
+
+LIFETIMES: Final[Mapping[Kind, int]] = {"pushed": 90, "held": 600}
+"""Seconds from the push to the browser (RFC 9126 section 2.2), and those in which a
+person signs in and answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingRequest:
+    """A request that was read and checked, and waits."""
+
+    kind: Kind
+    client_id: str
+    request: AuthorizationRequest
+    asked_at: float
+    asked_sid: str | None = None
+    """The session that the browser had when the app asked; another one is a proof that
+    is newer than the request."""
+    expires_at: float
+
+
+class WaitingRequests(Protocol):
+    """The waiting requests, by the hash of their secret."""
+
+    def add(self, waiting: WaitingRequest, *, secret: str) -> None:
+        """Store a request."""
+
+    def held(self, secret: str, *, now: float) -> WaitingRequest | None:
+        """Return a held request that has no answer yet and is not over, or None."""
+
+    def take(
+        self, secret: str, *, kind: Kind, client_id: str, now: float
+    ) -> WaitingRequest | None:
+        """Return a request to one caller of all, once; else None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepRequests:
+    """Lets requests wait, and brings them back."""
+
+    waiting: WaitingRequests
+    clock: Callable[[], float]
+
+    def push(self, request: AuthorizationRequest) -> str:
+        """Store a pushed request, and return its `request_uri`."""
+        return REQUEST_URI + self._add("pushed", request)
+
+    def hold(self, request: AuthorizationRequest, *, sid: str | None) -> str:
+        """Hold a request, and return its secret. `sid` is this browser's session."""
+        return self._add("held", request, sid)
+
+    def pushed(self, request_uri: str, *, client_id: str) -> AuthorizationRequest:
+        """Return a pushed request to its client, once.
+
+        Raises:
+            RequestExpired: unknown, used, over, or pushed by another client.
+        """
+        secret = request_uri.removeprefix(REQUEST_URI)
+        return self._take(secret, "pushed", client_id).request
+
+    def held(self, secret: str) -> WaitingRequest:
+        """Return a held request without using it up.
+
+        Raises:
+            RequestExpired: unknown, answered, or over.
+        """
+        found = self.waiting.held(secret, now=self.clock())
+        if found is None:
+            raise RequestExpired("no such request waits for an answer")
+        return found
+
+    def answer(self, secret: str, held: WaitingRequest) -> None:
+        """Use a held request up: each is answered once.
+
+        Raises:
+            RequestExpired: it was answered meanwhile, or is over.
+        """
+        self._take(secret, "held", held.client_id)
+
+    def _take(self, secret: str, kind: Kind, client_id: str) -> WaitingRequest:
+        found = self.waiting.take(
+            secret, kind=kind, client_id=client_id, now=self.clock()
+        )
+        if found is None:
+            raise RequestExpired(f"no such {kind} request of this client")
+        return found
+
+    def _add(
+        self, kind: Kind, request: AuthorizationRequest, sid: str | None = None
+    ) -> str:
+        secret, now = secrets.token_urlsafe(32), self.clock()
+        waiting = WaitingRequest(
+            kind=kind,
+            client_id=request.client_id,
+            request=request,
+            asked_at=now,
+            asked_sid=sid,
+            expires_at=now + LIFETIMES[kind],
+        )
+        self.waiting.add(waiting, secret=secret)
+        return secret
+
+
+def pack(waiting: WaitingRequest) -> str:
+    """Return the request as JSON, without the id_token of its hint: it was read."""
+    fields = asdict(replace(waiting.request, id_token_hint=None))
+    fields |= {
+        "prompt": sorted(waiting.request.prompt),
+        "asked_at": waiting.asked_at,
+        "asked_sid": waiting.asked_sid,
+    }
+    given = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps(given)
+
+
+def unpack(
+    kind: Kind, client_id: str, text: str, *, expires_at: float
+) -> WaitingRequest:
+    """Return what `pack` wrote."""
+    fields = json.loads(text)
+    asked_at, asked_sid = fields.pop("asked_at"), fields.pop("asked_sid", None)
+    fields["prompt"] = frozenset(fields["prompt"])
+    return WaitingRequest(
+        kind=kind,
+        client_id=client_id,
+        request=AuthorizationRequest(**fields),
+        asked_at=asked_at,
+        asked_sid=asked_sid,
+        expires_at=expires_at,
+    )

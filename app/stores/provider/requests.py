@@ -1,0 +1,98 @@
+"""Waiting authorization requests, pushed or held, each taken once by one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from app.atproto.crypto.encoding import sha256_hex
+from app.flows.provider.authorization.waiting import pack, unpack
+from app.stores.sql.records import fetching, insert_into
+from app.stores.sql.row_bounds import RowBound
+
+if TYPE_CHECKING:
+    from app.flows.provider.authorization.waiting import (
+        Kind,
+        WaitingRequest,
+        WaitingRequests,
+    )
+    from app.stores.sql.database import Database
+    from app.stores.sql.quick import MappedRow
+
+COLUMNS = ("kind", "client_id", "parameters", "expires_at")
+ADD = text(insert_into("provider_requests", (*COLUMNS, "request_hash")))
+IS_OPEN: Final = "used_at IS NULL AND expires_at > :now"
+HELD = fetching(
+    COLUMNS,
+    f"""
+    SELECT {{columns}} FROM provider_requests
+    WHERE request_hash = :request_hash AND kind = 'held' AND {IS_OPEN}
+    """,  # noqa: S608 - our names
+)
+TAKE = fetching(
+    COLUMNS,
+    f"""
+    UPDATE provider_requests SET used_at = :now
+    WHERE request_hash = :request_hash AND kind = :kind
+      AND client_id = :client_id AND {IS_OPEN}
+    RETURNING {{columns}}
+    """,  # noqa: S608 - our names
+)
+
+
+class SqlWaitingRequests:
+    """Waiting requests in a table that strangers write to, and that has a bound."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._bound = RowBound("provider_requests")
+
+    def add(self, waiting: WaitingRequest, *, secret: str) -> None:
+        """Store a request; of its secret only a hash."""
+        row = {
+            "kind": waiting.kind,
+            "client_id": waiting.client_id,
+            "parameters": pack(waiting),
+            "expires_at": int(waiting.expires_at),
+            "request_hash": sha256_hex(secret),
+        }
+        with self._database.quick_write(durable=False) as connection:
+            connection.execute(ADD, row)
+            self._bound.after_write(connection)
+
+    def held(self, secret: str, *, now: float) -> WaitingRequest | None:
+        """Return a held request that has no answer yet and is not over, or None."""
+        wanted = {"request_hash": sha256_hex(secret), "now": int(now)}
+        with self._database.quick_read() as connection:
+            return _read(connection.execute(HELD, wanted).mappings().one_or_none())
+
+    def take(
+        self, secret: str, *, kind: Kind, client_id: str, now: float
+    ) -> WaitingRequest | None:
+        """Return a request to one caller of all, once; else None."""
+        wanted = {
+            "request_hash": sha256_hex(secret),
+            "kind": kind,
+            "client_id": client_id,
+            "now": int(now),
+        }
+        with self._database.quick_write() as connection:
+            return _read(connection.execute(TAKE, wanted).mappings().one_or_none())
+
+
+def _read(row: MappedRow | None) -> WaitingRequest | None:
+    if row is None:
+        return None
+    return unpack(
+        row["kind"],
+        row["client_id"],
+        row["parameters"],
+        expires_at=row["expires_at"],
+    )
+
+
+if TYPE_CHECKING:
+
+    def _fits(requests: SqlWaitingRequests) -> WaitingRequests:
+        return requests
