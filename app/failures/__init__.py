@@ -5,7 +5,7 @@ and `report` puts both together with a reference that the log has, too. A front 
 what only it can meet, and decides how a failure is shown.
 """
 
-from .failure import Failure, report
+from .failure import Failure, Told, report
 from .table import INTERNAL, TABLE, Row, row_for
 
-__all__ = ["INTERNAL", "TABLE", "Failure", "Row", "report", "row_for"]
+__all__ = ["INTERNAL", "TABLE", "Failure", "Row", "Told", "report", "row_for"]

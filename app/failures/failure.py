@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations
 from typing import Any
@@ -14,7 +15,7 @@ from app.flows.errors import StorageUnavailable
 from app.flows.login.destination import destination_of
 from app.telemetry import context as telemetry
 
-from .messages import ENGLISH, Message, message_for
+from .messages import ENGLISH, REFERRED, UNKNOWN, Message, message_for, visible
 from .table import Row
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,38 @@ FACTS = ("host", "handle", "did", "suggestion", "method", "username", "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What people are told of a failure, in no language yet."""
+
+    code: str
+    variant: str = ""
+    return_to: str = ""
+    scope: str = ""
+    retry_after: float | None = None
+    facts: Mapping[str, str]
+
+    def message(self, texts: NullTranslations) -> Message:
+        """Return the message in the language of `texts`.
+
+        Raises KeyError for a code that has no message.
+        """
+        return message_for(
+            self.code,
+            variant=self.variant,
+            return_to=self.return_to,
+            scope=self.scope,
+            retry_after=self.retry_after,
+            texts=texts,
+            **{name: self.facts.get(name) for name in UNKNOWN},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A failure as it is shown; `reference` finds its line in the log."""
 
     error: Exception
+    told: Told
     message: Message
     status: int
     reference: str
@@ -40,14 +69,18 @@ class Failure:
         return None if seconds is None else max(1, math.ceil(seconds))
 
     def notice(self) -> dict[str, Any]:
-        """Return what the templates call `notice` and `error`."""
+        """Return what the templates call `notice` and `error`.
+
+        With the reference where the operator or a host has to mend something.
+        """
+        is_referred = self.message.code in REFERRED
         return {
             "code": self.message.code,
             "title": self.message.title,
             "text": self.message.text,
             "tone": self.message.tone,
             "next_step": self.message.next_step,
-            "reference": self.reference,
+            "reference": self.reference if is_referred else None,
         }
 
 
@@ -71,18 +104,22 @@ def report(
     reference = telemetry.reference()
     _log(error, row, during=during, reference=reference, reason=reason or error)
     destination = destination_of(error)
-    message = message_for(
-        row.code,
+    facts = {**_facts(error), "platform": platform, "example": example}
+    told = Told(
+        code=row.code,
         variant=row.variant,
-        retry_after=getattr(error, "retry_after", None),
         return_to=destination.return_to,
         scope=destination.scope,
-        platform=platform,
-        example=example,
-        texts=texts,
-        **_facts(error),
+        retry_after=getattr(error, "retry_after", None),
+        facts={name: said for name in facts if (said := visible(facts[name]))},
     )
-    return Failure(error=error, message=message, status=row.status, reference=reference)
+    return Failure(
+        error=error,
+        told=told,
+        message=told.message(texts),
+        status=row.status,
+        reference=reference,
+    )
 
 
 def _facts(error: Exception) -> dict[str, str | None]:

@@ -83,6 +83,22 @@ UNKNOWN = {
     "reason": "it could be read in two ways",
 }
 
+REFERRED = frozenset(
+    {
+        "account_disabled",
+        "host_unreachable",
+        "host_without_oauth",
+        "internal",
+        "issuer_mismatch",
+        "server_invalid",
+        "service_unavailable",
+    }
+)
+"""Codes whose page shows the reference: the operator or a host has to mend something.
+
+On all other pages people cannot use it; the log has it for every failure.
+"""
+
 MESSAGES: dict[tuple[str, str], Row] = {
     # --- what was typed
     ("invalid_identifier", ""): Row(
@@ -598,7 +614,7 @@ def message_for(
         KeyError: there is no such row, a mistake of ours.
     """
     row = MESSAGES[code, variant]
-    known = {name: text for name in facts if (text := _visible(facts[name]))}
+    known = {name: text for name in facts if (text := visible(facts[name]))}
     if retry_after is not None:
         known["wait"] = _duration(retry_after, texts)
     label, href = row.step
@@ -614,7 +630,7 @@ def message_for(
     )
 
 
-def _visible(fact: str | None) -> str:
+def visible(fact: str | None) -> str:
     """Drop characters that hide or turn round their neighbours, and cut the rest."""
     text = "".join(c for c in fact or "" if unicodedata.category(c)[0] != "C").strip()
     return text if len(text) <= LONGEST_FACT else text[:LONGEST_FACT] + "…"

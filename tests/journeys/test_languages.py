@@ -61,6 +61,20 @@ def test_language_of_the_menu_is_remembered_and_leads_back(standing: Service) ->
     assert "Create an account for" in chooses(browser, german, "en").text
 
 
+def test_result_of_a_denied_login_follows_the_language_of_the_menu(
+    standing: Service,
+) -> None:
+    browser = standing.browser()
+    page = browser.opens_login().types("alice.skyhost.social").denies()
+
+    german = chooses(browser, page, "de")
+
+    assert german.url.endswith("/auth/result")
+    assert german.error == "access_denied"
+    assert "hat uns gesagt, dass die Anmeldung" in german.text
+    assert "told us" not in german.text
+
+
 def test_language_that_is_not_offered_forgets_the_chosen_one(
     standing: Service,
 ) -> None:

@@ -6,6 +6,7 @@ people who work on a template; a reload shows the change.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from flask import Flask, Response, render_template, request
@@ -16,7 +17,7 @@ from app.web.languages import choice
 from app.web.languages.catalogues import Catalogues
 from app.web.pages.templating import prepare
 from app.web.security.headers import content_security_policy
-from tests.pages.samples import NOW, everything
+from tests.pages.samples import NOW, Sample, everything
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,16 +44,21 @@ def create_preview(
         app, lambda: catalogues, lambda: request.args.get("language", language)
     )
     app.jinja_env.globals.update(platform_name="Meadow", brand=brand)
-    samples = {sample.name: sample for sample in everything()}
+    names = [sample.name for sample in everything()]
+
+    @cache
+    def samples(tag: str) -> dict[str, Sample]:
+        return {sample.name: sample for sample in everything(catalogues.texts(tag))}
 
     @app.get("/")
     def index() -> str:
-        links = "".join(f'<li><a href="/{name}">{name}</a>' for name in samples)
+        links = "".join(f'<li><a href="/{name}">{name}</a>' for name in names)
         return f'<!doctype html><html lang="en"><title>Pages</title><ul>{links}</ul>'
 
     @app.get("/<name>")
     def page(name: str) -> str:
-        return render_template(samples[name].template, **samples[name].context)
+        sample = samples(request.args.get("language", language))[name]
+        return render_template(sample.template, **sample.context)
 
     @app.get("/auth/brand/<name>")
     def face(name: str) -> Response:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+from gettext import NullTranslations
 from typing import Any
 
-from app.failures.messages import MESSAGES, message_for
+from app.failures.messages import ENGLISH, MESSAGES, REFERRED, message_for
 
 HYPHENATED = "a-name-with-hyphens-in-it-that-goes-on-and-on-and"
 # 253 characters, the longest there is.
@@ -108,7 +110,7 @@ ACCOUNT: dict[str, Any] = {
     "moved_from": None,
 }
 EVENTS: list[dict[str, Any]] = [
-    {"what": "Signed in: Sketch", "when": 1795269900.0},
+    {"what": "Signed in an app: Sketch", "when": 1795269900.0},
     {"what": "Signed out by the people who run Meadow", "when": 1795260000.0},
     {"what": "Joined Meadow", "when": 1795250000.0},
 ]
@@ -172,6 +174,9 @@ FACTS: dict[str, str] = {
     "platform": "Meadow",
 }
 
+TEXTS: ContextVar[NullTranslations] = ContextVar("texts", default=ENGLISH)
+"""The language of the messages in samples that are being made."""
+
 # The codes whose place is a form; the others have a page of their own.
 AT_LOGIN = {
     "invalid_identifier", "handle_not_found", "account_not_found", "handle_mismatch",
@@ -198,9 +203,10 @@ def said(code: str, variant: str = "", **facts: str) -> dict[str, Any]:
         variant=variant,
         retry_after=retry_after,
         return_to=str(LOGIN["return_to"]),
+        texts=TEXTS.get(),
         **{**FACTS, **facts},
     )
-    return asdict(message) | {"reference": REFERENCE}
+    return asdict(message) | {"reference": REFERENCE if code in REFERRED else None}
 
 
 def login(name: str, **changes: Any) -> Sample:
@@ -390,7 +396,7 @@ def long_names() -> Iterator[Sample]:
         "name": "x" * 60,
         "permissions": [{"word": "x", "phrase": LONG_HOST}],
     }
-    told = [{"what": f"Signed in: {'W' * 64}", "when": 1795269900.0}]
+    told = [{"what": f"Signed in an app: {'W' * 64}", "when": 1795269900.0}]
     yield account("long-account", user=user, others=[endless], events=told)
     yield leave("long-leave", user=user)
     yield goodbye("long-left", username="a" * 32, hosts=[LONG_HOST, "bsky.social"])
@@ -430,5 +436,10 @@ def errors() -> Iterator[Sample]:
             yield Sample(name=name, template="error.html", context=context)
 
 
-def everything() -> list[Sample]:
-    return [*pages(), *signing_out(), *signed_in(), *long_names(), *errors()]
+def everything(texts: NullTranslations = ENGLISH) -> list[Sample]:
+    """Return all samples, with the messages in the language of `texts`."""
+    token = TEXTS.set(texts)
+    try:
+        return [*pages(), *signing_out(), *signed_in(), *long_names(), *errors()]
+    finally:
+        TEXTS.reset(token)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.failures.messages import LONGEST_FACT, MESSAGES, message_for
+from app.failures.messages import LONGEST_FACT, MESSAGES, REFERRED, message_for
 
 JARGON = re.compile(
     r"\b(PDS|DPoP|PAR|JSON|HTTP|issuer|state|token|nonce|scope|metadata|exception"
@@ -53,6 +53,12 @@ def test_every_failure_offers_a_next_step(code, variant):
 
     assert step.label
     assert step.href in {"/auth/login", "/auth/signup", "/auth/account"}
+
+
+@every_row
+def test_message_that_asks_for_the_reference_is_shown_with_it(code, variant):
+    if "give the reference" in message_for(code, variant=variant).text:
+        assert code in REFERRED
 
 
 def test_access_denied_has_no_error_style():

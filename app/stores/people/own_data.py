@@ -49,9 +49,11 @@ TABLES: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
             "seen_at",
             "expires_at",
             "ended_at",
+            "refreshed_at",
         ),
         "created_at",
     ),
+    "groups": ("group_members", ("group_name", "added_at"), "added_at"),
     "access_at_hosts": (
         "oauth_sessions",
         (

@@ -19,12 +19,15 @@ ENDS: Final = {
     "signed in again": "Signed out by a new sign-in in the same browser",
     "too many sessions": "Signed out: too many devices were signed in",
     "app denied": "Signed out: the app was denied",
+    "refresh token reused": "Signed out for safety: an app's key was used twice",
+    "not a member": "Signed out: this account cannot join",
 }
 EVENTS: Final = {
     "signed_in": "Signed in",
+    "app_signed_in": "Signed in an app",
     "signed_up": "Joined {platform}",
     "session_ended": "Signed out",
-    "native_denied": "Kept an app out",
+    "native_denied": "Denied an app",
     "account_disabled": "Account closed",
     "account_enabled": "Account opened again",
     "group_member_added": "Added to a group",
@@ -40,8 +43,10 @@ RENAMED: Final = "{what}: {former} is now {current}"
 def event_in_words(event: AuditEvent, platform: str) -> str:
     """Return what a person reads about one of their events."""
     detail, reason = event.detail, str(event.detail.get("reason", ""))
-    known = event.event.replace("_", " ").capitalize()
-    what = _(EVENTS.get(event.event, known)).format(platform=platform)
+    is_app = event.event == "signed_in" and "app" in detail
+    name = "app_signed_in" if is_app else event.event
+    known = name.replace("_", " ").capitalize()
+    what = _(EVENTS.get(name, known)).format(platform=platform)
     if "operator" in detail:
         what = _(BY_OPERATOR).format(what=what, platform=platform)
     elif event.event == "session_ended":

@@ -16,11 +16,11 @@ from flask import Response, url_for
 
 from app.atproto.syntax.foreign_json import parse_json
 from app.atproto.syntax.grammar import host_of
-from app.failures import Failure
-from app.failures.messages import Message, NextStep
+from app.failures import Failure, Told
 from app.flows.login.destination import Destination
 from app.flows.people.deletion import Deleted
 from app.web import cookies
+from app.web.languages.choice import texts
 from app.web.responses import see_other
 
 Kind = Literal[
@@ -72,14 +72,21 @@ class Outcome:
         """Return the redirect to /auth/result, with this outcome in a cookie."""
         text = self._packed()
         if len(text) > LONGEST:
-            text = replace(self, destination=Destination())._packed()
+            text = self._without_way_back()._packed()
         response = see_other(url_for("result.show"))
         cookies.OUTCOME.set(response, text)
         return response
 
+    def _without_way_back(self) -> Self:
+        failure = self.failure
+        if failure is not None:
+            told = replace(failure.told, return_to="", scope="")
+            failure = replace(failure, told=told)
+        return replace(self, destination=Destination(), failure=failure)
+
     def _packed(self) -> str:
         said = self.failure and {
-            "message": asdict(self.failure.message),
+            "told": asdict(self.failure.told),
             "status": self.failure.status,
             "reference": self.failure.reference,
         }
@@ -125,13 +132,12 @@ def _goodbye(said: dict[str, Any] | None) -> Goodbye | None:
 
 
 def _failure(said: dict[str, Any]) -> Failure:
-    message = dict(said["message"])
-    step = NextStep(**message.pop("next_step"))
-    if not step.href.startswith(("/", "https://")):
-        raise ValueError("no link of ours")
+    """Return the failure again, in the language of this request."""
+    told = Told(**said["told"])
     return Failure(
         error=Shown(),
-        message=Message(**message, next_step=step),
+        told=told,
+        message=told.message(texts()),
         status=int(said["status"]),
-        reference=said["reference"],
+        reference=str(said["reference"]),
     )

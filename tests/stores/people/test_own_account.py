@@ -13,6 +13,7 @@ from app.flows.errors import NotSignedIn, UsernameChangeTooSoon, UsernameTaken
 from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.audit_trail import SqlAuditTrail
+from app.stores.people.groups import SqlGroups
 from app.stores.people.own_data import TABLES, SqlOwnData
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.users import SqlUsers
@@ -208,12 +209,16 @@ def test_own_data_has_rows_of_the_account_and_no_secret(
     sessions.add(session(sid="sid-of-bob", did=BOB), secret="of bob")
     changes(accounts, alice, "liddell", "llddell")
     SqlAudit(database).record("signed_in", now=NOON, did=ALICE, detail={"app": "x"})
+    groups = SqlGroups(database)
+    groups.add("writers", ALICE, now=NOON)
+    groups.add("editors", BOB, now=NOON)
 
     found = SqlOwnData(database).of(ALICE, limit=10)
 
     assert [row["username"] for row in found["account"]] == ["liddell"]
     assert [row["username"] for row in found["former_usernames"]] == ["alice"]
     assert [row["sid"] for row in found["sessions"]] == [session().sid]
+    assert found["groups"] == [{"group_name": "writers", "added_at": int(NOON)}]
     assert found["events"][0]["detail"] == {"app": "x"}
     assert "bob" not in json.dumps(found)
 
