@@ -219,6 +219,11 @@ def test_a_session_is_kept_while_a_token_of_it_may_live(sweep, expired, clock):
         "username_holds": clock(),
         "invitations": clock(),
         "service_events": clock() - 30 * 86_400,
+        "provider_codes": clock(),
+        "provider_grants": clock(),
+        "provider_successors": clock() - DELIVERY_WINDOW,
+        "provider_tokens": clock(),
+        "provider_requests": clock(),
     }
 
 
