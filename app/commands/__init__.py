@@ -29,7 +29,7 @@ from . import (
     users,
     version,
 )
-from .access import clients, groups, service_keys
+from .access import clients, grants, groups, service_keys
 from .administration import Administration, in_one_line
 
 ANY_SCHEMA = frozenset(
@@ -77,6 +77,7 @@ def commands(administration: Administration, release: str) -> list[click.Command
         config.group(administration),
         db.group(administration),
         doctor.command(administration),
+        grants.group(administration),
         groups.group(administration),
         init.command(administration),
         invitations.group(administration),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.flows.account import OwnAccount
+from app.flows.account.apps import OwnApps
 from app.flows.account.data import DownloadData
 from app.flows.account.ended import ExplainEnd
 from app.flows.account.handle import VerifyHandle
@@ -46,6 +47,15 @@ def own_account_of(parts: Parts, usernames: Usernames) -> OwnAccount:
             users=users,
             client=parts.client,
             audit=stores.audit,
+            clock=clock,
+        ),
+        apps=OwnApps(
+            sessions=sessions,
+            users=users,
+            grants=stores.app_grants,
+            consents=stores.consents,
+            audit=stores.audit,
+            together=stores.database.together,
             clock=clock,
         ),
         explain_end=ExplainEnd(sessions=sessions, trail=stores.audit_trail),

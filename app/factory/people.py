@@ -13,6 +13,7 @@ from app.flows.services.keys import ManageServiceKeys
 from app.flows.sessions.logout import EndSession
 
 from .container import Parts
+from .provider.grants import manage_grants
 from .use_cases import delete_account
 
 
@@ -38,6 +39,7 @@ def people_of(parts: Parts) -> PeopleUseCases:
         accounts=ManageAccounts(
             accounts=stores.accounts,
             sessions=sessions,
+            end_grants=manage_grants(parts).end_all,
             audit=stores.audit,
             clock=clock,
             username_hold=settings.username_hold,

@@ -29,6 +29,7 @@ from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.people.usernames import Usernames
+from app.flows.provider.grants.ending import MoveGrants
 from app.flows.services.events import POLLS, POLLS_PER_KEY, ReadEvents
 from app.flows.services.keys import ServiceAccess
 from app.flows.sessions.devices import Devices
@@ -187,6 +188,7 @@ def open_use_cases(parts: Parts) -> UseCases:
                 tokens=tokens,
                 clock=clock,
             ),
+            move_grants=MoveGrants(grants=stores.app_grants),
             ending=ending,
             leave=leave,
             max_sessions=settings.max_sessions,

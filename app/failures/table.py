@@ -90,6 +90,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.SessionUnknown: Row("internal", 500),
     flow.GroupRefused: Row("internal", 500),
     flow.ClientUnknown: Row("internal", 500),
+    flow.GrantUnknown: Row("internal", 500),
     flow.ClientInvalid: Row("internal", 500),
     flow.PolicyNotJudged: Row("service_unavailable", 503),
     authorization.ClientNotKnown: Row("unknown_client", 400),

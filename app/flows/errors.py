@@ -275,6 +275,13 @@ class GroupRefused(FlowError):
     """An operator named a group that is unknown, misspelt or full; `str` says which."""
 
 
+class GrantUnknown(FlowError):
+    """No grant has the id that an operator named."""
+
+    def __init__(self, grant_id: str) -> None:
+        super().__init__(f"no grant is {grant_id[:80]!r}")
+
+
 class ClientUnknown(FlowError):
     """No OAuth client has the id that an operator named."""
 

@@ -1,1 +1,1 @@
-"""Commands about who may use what: groups, OAuth clients, keys of services."""
+"""Commands about who may use what: groups, OAuth clients, grants, keys of services."""

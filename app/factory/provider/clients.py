@@ -17,6 +17,8 @@ from app.flows.provider.redirect_uris import RedirectRules
 from app.flows.provider.rules import RegistrationRules
 from app.flows.provider.scopes import ClaimRules
 
+from .grants import manage_grants
+
 
 def provider_of(parts: Parts) -> ProviderUseCases:
     """Return what `clients` works with."""
@@ -26,12 +28,15 @@ def provider_of(parts: Parts) -> ProviderUseCases:
         secrets=ManageSecrets(clients=stores.clients, audit=stores.audit, clock=clock),
         rules=registration_rules(parts),
         find_did=HandleLookup(parts),
+        grants=manage_grants(parts),
         audit=stores.audit,
+        together=stores.database.together,
         clock=clock,
         issuer=settings.public_url,
     )
     return ProviderUseCases(
         clients=clients,
+        grants=manage_grants(parts),
         claims=ReadClaims(
             clients=clients,
             find=FindAccount(directory=stores.accounts),

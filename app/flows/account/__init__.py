@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .apps import OwnApps
 from .data import DownloadData
 from .ended import ExplainEnd
 from .handle import VerifyHandle
@@ -21,5 +22,6 @@ class OwnAccount:
     check_username: CheckUsername
     verify_handle: VerifyHandle
     withdraw: WithdrawPermission
+    apps: OwnApps
     explain_end: ExplainEnd
     download: DownloadData

@@ -21,6 +21,7 @@ from app.flows.native.callback import HoldForApp
 from app.flows.people.admission import Admission
 from app.flows.people.deletion import LeavePlatform, Left
 from app.flows.ports import NativeLogins, Session, Sessions, Users
+from app.flows.provider.grants.ending import MoveGrants
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import SignedIn
 from app.telemetry.events import Observer, ignore, sign_in_step
@@ -72,6 +73,7 @@ class FinishLogin:
     native_logins: NativeLogins
     sign_in: SignIn
     hold_for_app: HoldForApp
+    move_grants: MoveGrants
     ending: EndSession
     leave: LeavePlatform
     refusals: ClientRefusals
@@ -144,6 +146,7 @@ class FinishLogin:
             self._give_back(granted)
             raise
         if previous is not None and not destination.native:
+            self.move_grants(previous, finished.signed_in.session)
             self.ending.end(
                 previous, reason="signed in again", budget=REVOCATION_BUDGET
             )

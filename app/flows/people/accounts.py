@@ -17,6 +17,13 @@ STEP: Final = 500
 """Accounts that one statement reads."""
 
 
+class EndGrants(Protocol):
+    """Ends what an account lets OAuth clients have."""
+
+    def __call__(self, *, did: Did, by: Operator) -> int:
+        """End all grants of an account; return how many."""
+
+
 class Accounts(Protocol):
     """The accounts, as an operator changes them."""
 
@@ -50,6 +57,7 @@ class ManageAccounts:
 
     accounts: Accounts
     sessions: ManageSessions
+    end_grants: EndGrants
     audit: Audit
     clock: Callable[[], float]
     username_hold: float
@@ -68,7 +76,7 @@ class ManageAccounts:
             after = step[-1].username
 
     def disable(self, user: User, *, by: Operator) -> Ended:
-        """Disable an account, end its sessions and deny the apps that wait for it.
+        """Disable an account, end its sessions and grants, deny apps that wait for it.
 
         It is disabled first, so that no sign-in adds a session after the others ended.
         Repeated, it ends what an interrupted call has left.
@@ -76,16 +84,18 @@ class ManageAccounts:
         now = self.clock()
         if self.accounts.disable(user.did, now):
             self._record("account_disabled", user.did, by)
+        self.end_grants(did=user.did, by=by)
         return self.sessions.end_of(user.did, by=by)
 
     def enable(self, user: User, *, by: Operator) -> bool:
         """Enable an account again; False if it is enabled.
 
-        A session that a sign-in stored while the account was being disabled ends first.
+        What a sign-in stored while the account was being disabled ends first.
         """
         if user.disabled_at is None:
             return False
         self.sessions.end_of(user.did, by=by)
+        self.end_grants(did=user.did, by=by)
         is_changed = self.accounts.enable(user.did, self.clock())
         if is_changed:
             self._record("account_enabled", user.did, by)

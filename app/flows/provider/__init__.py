@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from .claims import ReadClaims
 from .clients import ManageClients
+from .grants.ending import ManageGrants
 
 __all__ = ["ProviderUseCases"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderUseCases:
-    """The use cases of `clients`."""
+    """The use cases of `clients` and `grants`."""
 
     clients: ManageClients
     claims: ReadClaims
+    grants: ManageGrants

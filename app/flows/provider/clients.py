@@ -11,9 +11,10 @@ from app.atproto.http.types import Deadline
 from app.atproto.syntax.grammar import Did, Handle, parse_handle
 from app.flows.errors import ClientInvalid, ClientUnknown
 from app.flows.operator import Operator
-from app.flows.ports import Audit
+from app.flows.ports import Audit, Together
 
 from .client_secrets import ManageSecrets
+from .grants.ending import ManageGrants
 from .presets import PRESETS, Settled
 from .redirect_uris import base_of
 from .registration import Client, Clients, Registration
@@ -52,7 +53,9 @@ class ManageClients:
     secrets: ManageSecrets
     rules: RegistrationRules
     find_did: FindDid
+    grants: ManageGrants
     audit: Audit
+    together: Together
     clock: Callable[[], float]
     issuer: str
 
@@ -138,14 +141,17 @@ class ManageClients:
         return self._change(client_id, changed, "client_changed", by=by, **detail)
 
     def disable(self, client_id: str, *, by: Operator) -> Client:
-        """Close a client for everyone. Raises `ClientUnknown`."""
+        """Close a client for everyone, and end its grants. Raises `ClientUnknown`."""
         now = self.clock()
-        return self._change(
-            client_id,
-            lambda client: replace(client, disabled_at=client.disabled_at or now),
-            "client_disabled",
-            by=by,
-        )
+        with self.together():
+            changed = self._change(
+                client_id,
+                lambda client: replace(client, disabled_at=client.disabled_at or now),
+                "client_disabled",
+                by=by,
+            )
+            self.grants.end_all(client_id=client_id, by=by)
+        return changed
 
     def enable(self, client_id: str, *, by: Operator) -> Client:
         """Open a client again. Raises `ClientUnknown`."""
@@ -157,10 +163,15 @@ class ManageClients:
         )
 
     def remove(self, client_id: str, *, by: Operator) -> None:
-        """Delete a client with its secrets. Raises `ClientUnknown`."""
-        if not self.clients.remove(client_id):
-            raise ClientUnknown(client_id)
-        self._record("client_removed", client_id, by)
+        """Delete a client with its secrets, grants and consents.
+
+        Raises `ClientUnknown`.
+        """
+        with self.together():
+            if not self.clients.remove(client_id):
+                raise ClientUnknown(client_id)
+            self._record("client_removed", client_id, by)
+            self.grants.end_all(client_id=client_id, by=by)
 
     def _drafted(
         self, client_id: str, named: Mapping[str, Any], url: str | None

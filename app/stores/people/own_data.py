@@ -79,6 +79,16 @@ TABLES: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
         ("app_name", "status", "created_at", "decided_at", "acknowledged_at"),
         "created_at",
     ),
+    "apps_signed_in": (
+        "provider_grants",
+        ("client_id", "scope", "auth_time", "created_at", "used_at", "expires_at"),
+        "created_at",
+    ),
+    "apps_allowed": (
+        "provider_consents",
+        ("client_id", "scope", "given_at"),
+        "given_at",
+    ),
     "events": ("audit_events", ("event", "sid", "detail", "created_at"), "id"),
 }
 """By kind: the table, the columns, and the one that puts the latest row first."""

@@ -174,6 +174,18 @@ def _read(connection: Connection, client_id: str | None) -> list[Client]:
 
 def client_of(row: MappedRow, allow: Iterable[str]) -> Client:
     """Return the client of a row, with its policy."""
+    return Client(
+        client_id=row["client_id"],
+        registration=registration_of(row),
+        allow=tuple(allow),
+        created_at=row["created_at"],
+        changed_at=row["changed_at"],
+        disabled_at=row["disabled_at"],
+    )
+
+
+def registration_of(row: MappedRow) -> Registration:
+    """Return what an operator registered, of a row."""
     stored: dict[str, Any] = json.loads(row["registration"])
     known = {field.name for field in fields(Registration)}
     registration: dict[str, Any] = {
@@ -181,14 +193,7 @@ def client_of(row: MappedRow, allow: Iterable[str]) -> Client:
         for name, value in stored.items()
         if name in known  # a newer release may have written more
     }
-    return Client(
-        client_id=row["client_id"],
-        registration=Registration(**registration),
-        allow=tuple(allow),
-        created_at=row["created_at"],
-        changed_at=row["changed_at"],
-        disabled_at=row["disabled_at"],
-    )
+    return Registration(**registration)
 
 
 def _row(client: Client) -> dict[str, object]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from app.flows.provider.grants.records import App, Consent
+from app.stores.provider.clients import registration_of
 from app.stores.provider.living import IS_OPEN, TABLE
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
@@ -95,7 +95,7 @@ class SqlConsents:
             app = _app(row)
             earlier = found.get(app.client_id)
             found[app.client_id] = app if earlier is None else earlier.joined(app)
-        return sorted(found.values(), key=lambda app: (app.name, app.client_id))
+        return sorted(found.values(), key=_by_name)
 
 
 def _get(connection: Executor, did: Did, client_id: str) -> Consent | None:
@@ -104,12 +104,14 @@ def _get(connection: Executor, did: Did, client_id: str) -> Consent | None:
     return None if row is None else Consent(**row)
 
 
+def _by_name(app: App) -> tuple[str, str]:
+    return app.registration.name, app.client_id
+
+
 def _app(row: MappedRow) -> App:
-    registration: dict[str, Any] = json.loads(row["registration"])
     return App(
         client_id=row["client_id"],
-        name=registration["name"],
-        redirect_uri=registration["redirect_uris"][0],
+        registration=registration_of(row),
         scope=row["scope"],
         since=row["since"],
         used_at=row["used_at"],

@@ -101,6 +101,13 @@ END_ALL: Final = {
     )
     for named, one in OF.items()
 }
+DROP_TOKENS_OF: Final = {
+    named: text(f"""
+        DELETE FROM provider_tokens
+        WHERE grant_id IN (SELECT grant_id FROM {TABLE} WHERE {one})
+    """)  # noqa: S608 - our names
+    for named, one in OF.items()
+}
 DROP_TOKENS = text("DELETE FROM provider_tokens WHERE grant_id = :grant_id")
 
 
@@ -205,11 +212,10 @@ def end_grants(
     """End grants in the caller's transaction. Raises ValueError for those of all."""
     if did is None and client_id is None:
         raise ValueError("an account or a client is named")
-    statement = END_ALL[did is not None, client_id is not None]
+    named = did is not None, client_id is not None
     wanted = {"did": did, "client_id": client_id}
-    rows = connection.execute(statement, wanted).mappings().all()
-    for row in rows:
-        connection.execute(DROP_TOKENS, {"grant_id": row["grant_id"]})
+    connection.execute(DROP_TOKENS_OF[named], wanted)
+    rows = connection.execute(END_ALL[named], wanted).mappings().all()
     return [grant_of(row) for row in rows]
 
 

@@ -14,15 +14,35 @@ from app.flows.errors import AccountDisabled, NativeLoginClosed
 from app.flows.login.client_refusals import ClientRefusals
 from app.flows.login.destination import Destination
 from app.flows.native.callback import HoldForApp
+from app.flows.provider.grants.ending import MoveGrants
 from tests.stores.samples import ALICE, BOB, native_login, oauth_session, session, user
 
 LIFETIME = 30 * 86_400.0
 GRANT = (ALICE, "grant-1")
 
 
+class Moves:
+    """Notes which sessions' grants were moved, while the former one was live."""
+
+    def __init__(self, sessions):
+        self.sessions = sessions
+        self.noted = []
+
+    def move(self, from_sid, to_sid, *, expires_at):
+        assert self.sessions.get(from_sid)
+        assert self.sessions.get(to_sid).expires_at == expires_at
+        self.noted.append(from_sid)
+        return 1
+
+
+@pytest.fixture
+def grants(sessions):
+    return Moves(sessions)
+
+
 @pytest.fixture
 def finish_login(
-    client, sessions, users, logins, tokens, ending, audit, clock, admission
+    client, sessions, users, logins, tokens, ending, audit, clock, admission, grants
 ):
     return FinishLogin(
         refusals=ClientRefusals(is_known=lambda _host: True, clock=lambda: 0.0),
@@ -47,6 +67,7 @@ def finish_login(
             tokens=tokens,
             clock=clock,
         ),
+        move_grants=MoveGrants(grants=grants),
         ending=ending,
         leave=None,  # tests/flows/people/test_deletion.py
         max_sessions=3,
@@ -104,6 +125,25 @@ def test_finish_ends_the_session_that_the_browser_had(finish, sessions, alice, c
 
     assert sessions.by_secret("before") is None
     assert client.revoked == [(ALICE, "grant-0")]
+
+
+def test_finish_moves_the_grants_of_apps_from_the_session_that_it_ends(
+    finish, sessions, alice, grants
+):
+    sessions.add(session(sid="sid-0"), secret="before")
+
+    finish(replaces="before")
+
+    assert grants.noted == ["sid-0"]
+
+
+def test_finish_for_another_account_moves_no_grants(finish, sessions, alice, grants):
+    sessions.add(session(sid="sid-bob", did=BOB), secret="bobs")
+
+    finish(replaces="bobs")
+
+    assert grants.noted == []
+    assert sessions.by_secret("bobs") is None
 
 
 def test_finish_at_another_issuer_returns_moved_from_and_notes_the_new_one(

@@ -341,16 +341,20 @@ def test_apps_join_consents_and_living_grants(grants, clients, sessions, databas
     grants.add(app_grant("2", scope="openid groups", used_at=NOON + 3), most=20)
 
     assert consents.apps(BOB, now=NOON) == []
-    registered = {"name": "The App", "redirect_uri": "https://b.test/cb"}
+    registration = oauth_client().registration
     signed_in = App(
-        **registered,
+        registration=registration,
         client_id="app",
         scope="openid profile groups",
         since=NOON - 50,
         used_at=NOON + 5,
     )
     allowed = App(
-        **registered, client_id="allowed", scope="openid", since=NOON, used_at=None
+        registration=registration,
+        client_id="allowed",
+        scope="openid",
+        since=NOON,
+        used_at=None,
     )
     assert consents.apps(ALICE, now=NOON) == [allowed, signed_in]
     sessions.end("sid-1", NOON)

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from app.atproto.syntax.grammar import Did
 from app.flows.ports import User
-from app.flows.provider.registration import Client
+from app.flows.provider.registration import Client, Registration
 
 OFFLINE: Final = "offline_access"
 """The scope of a grant that outlives its session (OpenID Connect Core section 11)."""
@@ -119,9 +119,7 @@ class App:
     """An app of a person, as the account page lists it."""
 
     client_id: str
-    name: str
-    redirect_uri: str
-    """The first that is registered; its host tells the person which app this is."""
+    registration: Registration
     scope: str
     """What the app may be told: the words of its consent and of its grants."""
     since: float
