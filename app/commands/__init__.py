@@ -37,6 +37,9 @@ ANY_SCHEMA = frozenset(
 )
 """Commands that run on a database of any release, or on none."""
 
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended: 128 and the number of SIGINT."""
+
 __all__ = ["Administration", "commands", "init_app"]
 
 
@@ -97,6 +100,7 @@ def commands(administration: Administration, release: str) -> list[click.Command
             each.params.append(says_version)
             if command.name not in ANY_SCHEMA:
                 _require_schema(each, administration)
+            _end_quietly(each)
     return top
 
 
@@ -119,6 +123,23 @@ def _require_schema(command: click.Command, administration: Administration) -> N
         return run(*args, **options)
 
     command.callback = guarded
+
+
+def _end_quietly(command: click.Command) -> None:
+    """Let Ctrl-C end a command with the exit code of a shell, and no traceback."""
+    run = command.callback
+    if run is None:
+        return
+
+    @wraps(run)
+    def interruptible(*args: Any, **options: Any) -> Any:
+        try:
+            return run(*args, **options)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+    command.callback = interruptible
 
 
 def _with_subcommands(command: click.Command) -> Iterator[click.Command]:

@@ -29,8 +29,8 @@ The operator's commands are Flask's own: `flask --app wsgi COMMAND`, on a deploy
 - Every command has `--help` and `--version`, which do nothing else.
 - `--json` prints one JSON object a line with the fields named here. Times are UTC
   (RFC 3339); a field without a value is `null`.
-- The exit code is 0 when it is done, 1 when something was refused, found or
-  interrupted, 2 when the command line is wrong.
+- The exit code is 0 when it is done, 1 when something was refused or found, 2 when
+  the command line is wrong, 130 when Ctrl-C ended it.
 - What ends or deletes something says so and asks; `--yes` answers. `--reason` and the
   unix user go into the audit.
 """

@@ -14,6 +14,7 @@ import click
 from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
 from app.flows.ports import Session
+from app.flows.sessions.device_name import english_name_of
 
 from .administration import Administration, in_one_line
 from .framework.acting import TAKES_ID, confirm, with_operator, yes_option
@@ -31,7 +32,8 @@ class SessionRow:
     did: str = meaning("whose it is")
     handle: str | None = meaning("as verified at the sign-in")
     app: str | None = meaning("the native app that holds it")
-    device: str = meaning("what the browser says it is")
+    device: str = meaning("the browser and its system, as the account page names it")
+    user_agent: str = meaning("what the browser says it is", only_json=True)
     host: str | None = meaning("the authorization server that granted access")
     pending: str | None = meaning("`signup` or `native` while it waits for an answer")
     created: datetime | None = meaning("when the person signed in")
@@ -111,7 +113,8 @@ def _row(session: Session) -> SessionRow:
         did=session.did,
         handle=session.handle,
         app=session.app_name,
-        device=session.device,
+        device=english_name_of(session.device),
+        user_agent=session.device,
         host=session.issuer,
         pending=session.pending_for,
         created=at(session.created_at),

@@ -24,9 +24,13 @@ Decorated = TypeVar("Decorated", bound=click.Command)
 _JSON = f"{__name__}.json"
 
 
-def meaning(text: str) -> Any:
-    """Declare a field of a record; `text` explains it in docs/commands.md."""
-    return field(metadata={"meaning": text})
+def meaning(text: str, *, only_json: bool = False) -> Any:
+    """Declare a field of a record; `text` explains it in docs/commands.md.
+
+    `only_json` leaves it out of tables and lines.
+    """
+    told = f"{text}; with `--json` alone" if only_json else text
+    return field(metadata={"meaning": told, "only_json": only_json})
 
 
 def prints(record: type[DataclassInstance]) -> Callable[[Decorated], Decorated]:
@@ -59,10 +63,11 @@ def print_record(record: DataclassInstance) -> None:
     if wants_json():
         click.echo(_as_json(record))
         return
-    width = max(len(column.name) for column in fields(record))
-    for column in fields(record):
-        shown = _as_text(getattr(record, column.name))
-        click.echo(f"{column.name.replace('_', ' '):<{width}}  {shown}".rstrip())
+    names = _shown(record)
+    width = max(map(len, names))
+    for name in names:
+        shown = _as_text(getattr(record, name))
+        click.echo(f"{name.replace('_', ' '):<{width}}  {shown}".rstrip())
 
 
 def print_records(records: Iterable[DataclassInstance]) -> None:
@@ -85,7 +90,7 @@ def print_lines(records: Iterable[DataclassInstance]) -> None:
     """Print records as they come: a line of values, or one JSON object each."""
     for record in records:
         _refuse_undeclared(record)
-        values = (_as_text(getattr(record, column.name)) for column in fields(record))
+        values = (_as_text(getattr(record, name)) for name in _shown(record))
         click.echo(_as_json(record) if wants_json() else "  ".join(values))
 
 
@@ -125,13 +130,18 @@ def _refuse_undeclared(record: DataclassInstance) -> None:
 
 
 def _print_table(rows: list[DataclassInstance]) -> None:
-    names = [column.name for column in fields(rows[0])]
+    names = _shown(rows[0])
     table = [[name.replace("_", " ").upper() for name in names]]
     table += [[_as_text(getattr(row, name)) for name in names] for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
         cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def _shown(record: DataclassInstance) -> list[str]:
+    columns = fields(record)
+    return [one.name for one in columns if not one.metadata.get("only_json")]
 
 
 def _as_text(value: object) -> str:

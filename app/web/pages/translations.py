@@ -17,9 +17,10 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from app.failures import messages
+from app.flows.sessions.device_name import SYSTEMS
 from app.web.languages.catalogues import locale_of
 
-from . import device_name, event_text, permission_text
+from . import event_text, permission_text
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "app/translations"
@@ -72,7 +73,7 @@ def _tables() -> Iterator[tuple[Text, str]]:
         yield ending, "an event on the account page"
     yield event_text.BY_OPERATOR, "{what} is another event"
     yield event_text.RENAMED, "{what} is another event, the others are usernames"
-    for _mark, system in device_name.SYSTEMS:
+    for _mark, system in SYSTEMS:
         yield system, "follows 'on' in: %(browser)s on %(system)s"
     for table in _permissions():
         for phrase in table.values():

@@ -50,7 +50,18 @@ def test_list_prints_the_sessions_of_everybody_or_of_one(
     assert {one["did"] for one in mine} == {world.alice.did}
     assert sid_of(phone) in {one["sid"] for one in mine}
     assert {one["host"] for one in mine} == {"https://as.skyhost.social"}
-    assert all("Firefox" in one["device"] for one in mine)
+    assert {one["device"] for one in mine} == {"Firefox on Linux"}
+    assert all("Mozilla/5.0" in one["user_agent"] for one in mine)
+
+
+def test_list_as_a_table_names_devices_and_prints_no_user_agent(
+    service: Service, laptop: Browser
+) -> None:
+    printed = runs(service, "sessions", "list").stdout
+
+    assert "Firefox on Linux" in printed
+    assert "USER AGENT" not in printed
+    assert "Mozilla" not in printed
 
 
 def test_list_says_when_it_shows_a_part(service: Service, phone: Browser) -> None:
