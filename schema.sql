@@ -277,7 +277,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     -- The good one again, encrypted under the secret that it replaced, for an app that
     -- lost its answer; the sweep clears it.
     refresh_successor     TEXT,
-    refreshed_at          BIGINT
+    refreshed_at          BIGINT,
+    -- By which the log knows the login that made the session.
+    login_id         TEXT
 );
 CREATE INDEX IF NOT EXISTS sessions_by_did ON sessions (did, oauth_session_id);
 CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at);

@@ -34,6 +34,7 @@ class SessionRow:
     app: str | None = meaning("the native app that holds it")
     device: str = meaning("the browser and its system, as the account page names it")
     user_agent: str = meaning("what the browser says it is", only_json=True)
+    login_id: str | None = meaning("of the sign-in, in the log", only_json=True)
     host: str | None = meaning("the authorization server that granted access")
     pending: str | None = meaning("`signup` or `native` while it waits for an answer")
     created: datetime | None = meaning("when the person signed in")
@@ -115,6 +116,7 @@ def _row(session: Session) -> SessionRow:
         app=session.app_name,
         device=english_name_of(session.device),
         user_agent=session.device,
+        login_id=session.login_id,
         host=session.issuer,
         pending=session.pending_for,
         created=at(session.created_at),

@@ -52,7 +52,7 @@ class Session:
     its login leads (`Destination.pack`). `app_name` is the name of the native app that
     holds the session, None for a browser. `granted_scope` is what the host granted at
     the sign-in. `scope` and `issuer` are read from its OAuth session: what is granted
-    now, None once that has ended.
+    now, None once that has ended. `login_id` is that of the log.
     """
 
     sid: str
@@ -70,6 +70,7 @@ class Session:
     scope: str | None = None
     issuer: str | None = None
     ended_at: float | None = None
+    login_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

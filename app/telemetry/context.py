@@ -102,6 +102,12 @@ def note_code(code: str) -> None:
         record.code = code
 
 
+def login_id_here() -> str:
+    """Return the login_id of the request under way, or ""."""
+    record = _current.get()
+    return record.login_id if record else ""
+
+
 def bind_login(secret: str | None) -> None:
     """Bind the login of a flow secret; nothing without one."""
     if secret:

@@ -67,11 +67,59 @@ def test_login_has_one_login_id_from_form_to_callback_on_two_nodes(
     at_host.approves()
 
     (login_id,) = login_ids(log)
-    assert paths(log, login_id) == ["/auth/login", "/auth/callback"]
+    assert paths(log, login_id) == ["/auth/login", "/auth/callback", "/auth/signup"]
     story = messages(log, login_id)
     assert "GET alice.skyhost.social: 200" in story  # the look-up, on another thread
     assert "login started: handle at https://as.skyhost.social" in story
     assert "login finished: did:plc:" in story
+
+
+def test_login_of_a_newcomer_keeps_its_login_id_through_the_sign_up_on_two_nodes(
+    service: Service, other_node: Callable[[], Service], log: Collector
+):
+    browser = service.browser()
+    page = browser.opens_login().types(ALICE).approves()
+    assert not isinstance(page, AtHost)
+    other_node()
+    refused = page.submits(page.form_with("username"), username="admin")
+    assert not isinstance(refused, AtHost)
+    refused.chooses("alice")
+
+    assert browser.is_signed_in()
+    (login_id,) = login_ids(log)
+    assert paths(log, login_id) == [
+        "/auth/login",
+        "/auth/callback",
+        "/auth/signup",
+        "/auth/signup",
+        "/auth/signup",
+    ]
+    assert "signed up" in messages(log, login_id)
+    assert login_id in refused.text  # the reference below "this name is reserved"
+
+
+def test_native_login_of_a_newcomer_keeps_its_login_id_through_the_sign_up(
+    service: Service, log: Collector
+):
+    app = App(service)
+    app.starts(ALICE, app_name="Sketch")
+    page = follows(service.browser(), app).approves()
+    assert not isinstance(page, AtHost)
+    page.chooses("alice").presses(decision="allow")
+    app.token()
+
+    (login_id,) = login_ids(log)
+    assert [path for path in paths(log, login_id) if "result" not in path] == [
+        "/auth/native/login",
+        "/auth/native/open",
+        "/auth/callback",
+        "/auth/signup",
+        "/auth/signup",
+        "/auth/native/confirm",
+        "/auth/native/confirm",
+        "/auth/native/login/.../await",
+    ]
+    assert "signed up" in messages(log, login_id)
 
 
 def test_login_has_did_and_sid_once_they_are_known(
@@ -96,7 +144,11 @@ def test_login_that_is_tried_again_without_its_prompt_keeps_its_login_id(
     again.approves()
 
     (login_id,) = login_ids(log)
-    assert paths(log, login_id) == ["/auth/login", "/auth/callback", "/auth/callback"]
+    assert paths(log, login_id)[:3] == [
+        "/auth/login",
+        "/auth/callback",
+        "/auth/callback",
+    ]
 
 
 def test_two_logins_of_one_browser_have_two_login_ids(service: Service, log: Collector):

@@ -25,6 +25,7 @@ from app.flows.ports import (
 )
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken, SignedIn
+from app.telemetry.context import bind
 
 from .admission import Admission
 from .sessions import deny_waiting_apps
@@ -168,6 +169,7 @@ class ChooseUsername:
         session = self.sessions.by_secret(secret) if secret else None
         held_for = Destination.unpack(session.destination).native if session else ""
         if session is not None and held_for == native:
+            bind(login_id=session.login_id or "", did=session.did, sid=session.sid)
             return session
         if native:
             raise NativeLoginClosed("no session is held for this login")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from app.atproto.records import OAuthSession
 from app.flows.errors import AccountDisabled, NotSignedIn, StorageFailed
 from app.flows.ports import Session, Sessions, User, Users
-from app.telemetry.context import bind
+from app.telemetry.context import bind, login_id_here
 from app.tokens.errors import TokenInvalid
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
@@ -41,6 +41,7 @@ def new_session(
         created_at=now,
         seen_at=now,
         expires_at=now + lifetime,
+        login_id=login_id_here() or None,
     )
 
 

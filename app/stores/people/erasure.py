@@ -60,8 +60,9 @@ BY_DID = (
         UPDATE sessions SET
             did = :mark, handle = NULL, device = '', app_name = NULL,
             oauth_session_id = NULL, granted_scope = NULL, destination = NULL,
-            pending_for = NULL, refresh_chain_hash = NULL, refresh_hash = NULL,
-            refresh_previous_hash = NULL, refresh_successor = NULL,
+            pending_for = NULL, login_id = NULL, refresh_chain_hash = NULL,
+            refresh_hash = NULL, refresh_previous_hash = NULL,
+            refresh_successor = NULL,
             ended_at = COALESCE(ended_at, :now)
         WHERE did = :did
     """),

@@ -202,6 +202,7 @@ COLUMNS = (
     ("sessions", "refresh_previous_hash", "TEXT"),
     ("sessions", "refresh_successor", "TEXT"),
     ("sessions", "refreshed_at", "BIGINT"),
+    ("sessions", "login_id", "TEXT"),
     ("users", "username_changed_at", "BIGINT"),
 )
 INDEXES = (
