@@ -36,8 +36,8 @@ AWAITED = re.compile(r"(/auth/native/login/)[^/?\s'\"]+")
 DELETE = "\x7f"  # the one control character that JSON leaves as it is
 
 # Libraries whose debug lines are noise or must not be written: urllib3 logs the path
-# and the query of each request.
-QUIET = ("urllib3", "requests", "dns", "sqlalchemy", "alembic")
+# and the query of each request, authlib logs tokens.
+QUIET = ("urllib3", "requests", "dns", "sqlalchemy", "alembic", "authlib")
 
 
 class TextFormatter(logging.Formatter):

@@ -340,6 +340,7 @@ def _open_limits(
             "refusal": ONE_A_MINUTE,
             "typing": WHILE_TYPING,
             "authorize": settings.rate_limit_authorize_per_address,
+            "client": settings.rate_limit_client_failures_per_address,
         },
         clock,
     )

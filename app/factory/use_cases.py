@@ -49,6 +49,7 @@ from app.tokens.verifier import TokenVerifier
 from .container import Parts, Stores
 from .own_account import own_account_of
 from .provider.authorization import front_channel_of
+from .provider.tokens import tokens_of
 
 QUESTIONS_AT_ONCE = 20
 """Questions of one process while people type; a fifth of LOGINS_AT_ONCE, so that
@@ -143,6 +144,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         observe=observe,
     )
     return UseCases(
+        tokens=tokens_of(parts),
         permissions=permissions,
         provider=front_channel_of(parts),
         start_login=start_login,

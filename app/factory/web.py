@@ -27,7 +27,16 @@ from app.blueprints import (
     typing,
 )
 from app.blueprints.own import changes, records
-from app.blueprints.provider import authorize, consent, par
+from app.blueprints.provider import (
+    authorize,
+    consent,
+    introspect,
+    metadata,
+    par,
+    revoke,
+    token,
+    userinfo,
+)
 from app.blueprints.services import (
     brand,
     events,
@@ -39,7 +48,7 @@ from app.blueprints.services import (
     xrpc,
 )
 from app.config import VERSION, Problem, Settings, SettingsInvalid
-from app.web import errors, request_log
+from app.web import errors, programs, request_log
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
 from app.web.languages.catalogues import CatalogueInvalid, Catalogues
 from app.web.pages import templating
@@ -91,6 +100,11 @@ VIEWS = (
     consent,
     par,
     well_known,
+    metadata,
+    token,
+    userinfo,
+    introspect,
+    revoke,
     brand,
     health,
 )
@@ -138,7 +152,7 @@ def open_flask() -> Flask:
     app.url_map.strict_slashes = True
     for view in VIEWS:
         app.register_blueprint(view.bp)
-    for aspect in (request_log, headers, access, errors, templating):
+    for aspect in (request_log, headers, programs, access, errors, templating):
         aspect.init_app(app)
     return app
 
@@ -179,6 +193,7 @@ def _site_of(settings: Settings, clock: Callable[[], float]) -> Site:
         cookie_domain=settings.cookie_domain,
         token_lifetime=settings.token_lifetime,
         token_algorithm=settings.token_algorithm,
+        has_provider=settings.provider,
         username_hold=settings.username_hold,
         landing_url=settings.landing_url,
         handle_suffix=settings.handle_suffix,

@@ -113,6 +113,9 @@ INTERNAL = Row("internal", 500)
 MARKED = {"is_directory": "directory", "for_app": "native"}
 """Attributes of errors that choose a variant."""
 
+GENERAL = {"address", "client"}
+"""Kinds of rate limits without a text of their own; OAuth clients read none."""
+
 # What a server told us about its own trouble, where our words should differ.
 AUTHORIZATION_ERRORS = {
     "server_error": Row("host_unreachable", 502, "failing"),
@@ -137,8 +140,8 @@ def _variant(error: Exception) -> str:
     for mark, variant in MARKED.items():
         if getattr(error, mark, False):
             return variant
-    if isinstance(error, flow.TooManyRequests) and error.kind != "address":
-        return error.kind
+    if isinstance(error, flow.TooManyRequests):
+        return "" if error.kind in GENERAL else error.kind
     if isinstance(error, flow.RefreshRefused):
         return error.kind
     if isinstance(error, atproto.SubjectMismatch) and destination_of(error).upgrades:

@@ -25,6 +25,7 @@ from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.provider.front import FrontChannel
+from app.flows.provider.tokens import TokenUseCases
 from app.flows.services.events import ReadEvents
 from app.flows.sessions.devices import Devices
 from app.flows.sessions.logout import Logout, LogoutByToken
@@ -70,3 +71,4 @@ class UseCases:
     permissions: Permissions
     provider: FrontChannel
     call_pds: CallPds
+    tokens: TokenUseCases

@@ -17,7 +17,7 @@ from app.atproto.syntax.grammar import Did, Handle
 Ring = Literal["platform", "client"]
 KeyStatus = Literal["next", "active", "retired"]
 LimitKind = Literal[
-    "address", "host", "call", "token", "refusal", "typing", "authorize"
+    "address", "host", "call", "token", "refusal", "typing", "authorize", "client"
 ]
 NativeDecision = Literal["pending", "completed", "denied"]
 PendingFor = Literal["signup", "native"]

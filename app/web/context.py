@@ -56,6 +56,8 @@ class Site:
     cookie_domain: str | None
     token_lifetime: int
     token_algorithm: str
+    has_provider: bool
+    """Whether apps sign people in through us (PROVIDER)."""
     username_hold: int
     """Seconds for which the username of a deleted account is held."""
     landing_url: str

@@ -21,6 +21,7 @@ from app.telemetry.context import note_code
 from app.telemetry.events import FailureAnswered
 from app.web.security.access import CrossSite, Mark, mark_of
 
+from . import programs
 from .context import context, site
 from .languages.choice import texts
 from .requests import BodyInvalid
@@ -114,7 +115,9 @@ def handle(error: Exception) -> Response:
     failure = failure_of(error)
     g.failure_code = failure.message.code
     note_code(failure.message.code)
-    if _wants_json():
+    if mark_of(request.endpoint) == "client":
+        response = programs.failed(failure.status, failure.reference)
+    elif _wants_json():
         response = _json(failure)
     else:
         failure, response = _shown(failure)

@@ -21,7 +21,15 @@ from app.telemetry.context import current
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-REPEATED: Final = frozenset({"/auth/verify", "/.well-known/jwks.json"})
+REPEATED: Final = frozenset(
+    {
+        "/auth/verify",
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/oauth/userinfo",
+    }
+)
 
 MOST_ANSWERS: Final = 2_000
 """Answers of one process; the one not asked for longest goes first."""

@@ -173,10 +173,13 @@ class SigningKey:
     ) -> str:
         """Return a compact JWS over the claims; `typ` is JWT unless the headers set it.
 
+        A header that is None is left out.
+
         ECDSA signatures are r || s, never DER (RFC 7518 section 3.4). The segments are
         joined here: PyJWT takes longer for that and its checks than for the signature.
         """
         header = {"alg": self.alg, "typ": "JWT", **(headers or {})}
+        header = {name: value for name, value in header.items() if value is not None}
         message = f"{_segment(header)}.{_segment(claims)}"
         signature = _SIGNERS[self.alg].sign(message.encode("ascii"), self._native)
         return f"{message}.{base64url(signature)}"

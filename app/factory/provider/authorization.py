@@ -47,7 +47,7 @@ def front_channel_of(parts: Parts) -> FrontChannel:
         authorize=authorize,
         consent=AnswerRequest(authorize=authorize),
         push=PushRequest(
-            authenticate=AuthenticateClient(clients=stores.clients),
+            authenticate=AuthenticateClient(clients=stores.clients, rates=parts.limits),
             read=read,
             keep=keep,
             read_hint=read_hint,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.atproto.http.types import Deadline
 from app.atproto.open_client import open_discovery
 from app.atproto.syntax.grammar import Did, Handle
-from app.config import is_public_suffix
+from app.config import Settings, is_public_suffix
 from app.factory.container import Parts
 from app.flows.people.who import FindAccount
 from app.flows.provider import ProviderUseCases
@@ -42,10 +42,15 @@ def provider_of(parts: Parts) -> ProviderUseCases:
             find=FindAccount(directory=stores.accounts),
             judge=judge_of(parts),
             groups=stores.groups,
-            rules=ClaimRules(
-                email_domain=settings.email_domain, profile_url=settings.profile_url
-            ),
+            rules=claim_rules(settings),
         ),
+    )
+
+
+def claim_rules(settings: Settings) -> ClaimRules:
+    """Return what this platform says of people."""
+    return ClaimRules(
+        email_domain=settings.email_domain, profile_url=settings.profile_url
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from app.flows.limits.networks import hit_networks, network_of
+from app.flows.limits.networks import hit_networks
 from app.flows.ports import RateLimit
 
 from .authorization.errors import ClientNotKnown, RedirectUriInvalid, RequestRefused
@@ -13,7 +13,8 @@ from .authorization.hints import HintReader, with_subject
 from .authorization.request import Parameters, ReadRequest
 from .authorization.waiting import LIFETIMES, KeepRequests
 from .registration import Client
-from .tokens.client_authentication import AuthenticateClient, Form, ProgramRefused
+from .tokens.client_authentication import AuthenticateClient, Caller
+from .tokens.requests import ProgramRefused
 
 OF_THE_CLIENT: Final = (
     "client_secret",
@@ -41,18 +42,16 @@ class PushRequest:
     read_hint: HintReader
     limits: RateLimit
 
-    def __call__(
-        self, authorization: str | None, parameters: Parameters, *, address: str
-    ) -> Pushed:
+    def __call__(self, caller: Caller, parameters: Parameters) -> Pushed:
         """Return the `request_uri` of a request.
 
         Raises:
             ProgramRefused: the client does not authenticate, or its request is wrong.
             TooManyRequests: a public client's address has reached its limit.
         """
-        client = self.authenticate(authorization, Form.read(parameters))
+        client = self.authenticate(caller)
         if client.registration.is_public:
-            hit_networks(self.limits, "authorize", network_of(address))
+            hit_networks(self.limits, "authorize", caller.network)
         try:
             _, request = self.read(_of(client, parameters))
             return Pushed(

@@ -103,6 +103,18 @@ def parse_scope(words: Sequence[str]) -> str:
     return " ".join(word for word in SCOPES if word in asked)
 
 
+def narrowed_scope(asked: str, granted: str) -> str:
+    """Return what a refresh gets: the asked words, in the order of the granted ones.
+
+    Raises:
+        ValueError: a word that was not granted (RFC 6749 section 6).
+    """
+    words, wanted = granted.split(), set(asked.split(" ")) - {""}
+    if not wanted or not wanted <= set(words):
+        raise ValueError("the scope is wider than what was granted")
+    return " ".join(word for word in words if word in wanted)
+
+
 def granted_scope(asked: str, registered: str) -> str:
     """Return what a request gets: the asked words that are registered, in our order.
 

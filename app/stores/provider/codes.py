@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 COLUMNS = columns_of(Code)
 ADD = text(insert_into("provider_codes", (*COLUMNS, "code_hash")))
+FIND = fetching(
+    COLUMNS,
+    """
+    SELECT {columns} FROM provider_codes
+    WHERE code_hash = :code_hash AND client_id = :client_id
+      AND used_at IS NULL AND expires_at > :now
+    """,
+)
 TAKE = fetching(
     COLUMNS,
     """
@@ -42,6 +50,17 @@ class SqlCodes:
         row = {**row_of(code), "code_hash": sha256_hex(secret)}
         with self._database.quick_write() as connection:
             connection.execute(ADD, row)
+
+    def find(self, secret: str, *, client_id: str, now: float) -> Code | None:
+        """Return a code of this client that was not used and is not over, or None."""
+        wanted = {
+            "code_hash": sha256_hex(secret),
+            "client_id": client_id,
+            "now": int(now),
+        }
+        with self._database.read() as connection:
+            row = connection.execute(FIND, wanted).mappings().one_or_none()
+        return None if row is None else Code(**row)
 
     def take(
         self, secret: str, *, client_id: str, redirect_uri: str, now: float

@@ -94,6 +94,14 @@ END = fetching(
     COLUMNS,
     f"DELETE FROM {TABLE} WHERE grant_id = :grant_id RETURNING {{columns}}",  # noqa: S608
 )
+END_CHAIN = fetching(
+    COLUMNS,
+    f"""
+    DELETE FROM {TABLE}
+    WHERE refresh_chain_hash = :chain AND client_id = :client_id
+    RETURNING {{columns}}
+    """,  # noqa: S608 - our names
+)
 END_ALL: Final = {
     named: fetching(
         COLUMNS,
@@ -170,6 +178,25 @@ class SqlGrants:
             expires_at = lifetimes.after_use(living.grant, now=now)
             connection.execute(ROTATE, {**row, "expires_at": int(expires_at)})
             return Rotated(verdict=verdict, token=successor)
+
+    def is_current(self, token: str) -> bool:
+        """Tell whether a refresh token is the one of its chain that is good now."""
+        key = {"key": chain_hash(token)}
+        with self._database.quick_read() as connection:
+            row = connection.execute(CHAIN, key).mappings().one_or_none()
+        return row is not None and row["refresh_hash"] == sha256_hex(token)
+
+    def end_by_refresh_token(self, token: str, *, client_id: str) -> Grant | None:
+        """End a client's grant that any refresh token of its chain names."""
+        if chain_of(token) is None:
+            return None
+        named = {"chain": chain_hash(token), "client_id": client_id}
+        with self._database.quick_write() as connection:
+            row = connection.execute(END_CHAIN, named).mappings().one_or_none()
+            if row is None:
+                return None
+            connection.execute(DROP_TOKENS, {"grant_id": row["grant_id"]})
+            return grant_of(row)
 
     def move(self, from_sid: str, to_sid: str, *, expires_at: float) -> int:
         """Bind the grants of a session to another one of the same account."""

@@ -29,7 +29,12 @@ FIND = fetching(
     WHERE token_hash = :token_hash AND expires_at > :now
     """,
 )
-DROP = text("DELETE FROM provider_tokens WHERE token_hash = :token_hash")
+DROP = text("""
+    DELETE FROM provider_tokens WHERE token_hash = :token_hash AND EXISTS (
+        SELECT 1 FROM provider_grants
+        WHERE provider_grants.grant_id = provider_tokens.grant_id
+          AND provider_grants.client_id = :client_id)
+""")
 
 
 class SqlAccessTokens:
@@ -53,9 +58,9 @@ class SqlAccessTokens:
             row = connection.execute(FIND, wanted).mappings().one_or_none()
         return None if row is None else AccessToken(**row)
 
-    def drop(self, secret: str) -> bool:
-        """Delete a token; False if there is none."""
-        wanted = {"token_hash": sha256_hex(secret)}
+    def drop(self, secret: str, *, client_id: str) -> bool:
+        """Delete a token of a client; False if the client has no such token."""
+        wanted = {"token_hash": sha256_hex(secret), "client_id": client_id}
         with self._database.quick_write() as connection:
             return connection.execute(DROP, wanted).rowcount == 1
 

@@ -369,8 +369,8 @@ def test_access_token_is_found_until_it_expires_or_is_dropped(database, clock):
 
     assert tokens.find("one", now=clock()) == access_token()
     assert tokens.find("three", now=clock()) is None
-    assert tokens.drop("one")
-    assert not tokens.drop("one")
+    assert tokens.drop("one", client_id="app")
+    assert not tokens.drop("one", client_id="app")
     assert tokens.find("one", now=clock()) is None
     clock.advance(900)
     assert tokens.find("two", now=clock()) is None

@@ -60,6 +60,9 @@ class Codes(Protocol):
     def add(self, code: Code, *, secret: str) -> None:
         """Store a code; of its secret only a hash."""
 
+    def find(self, secret: str, *, client_id: str, now: float) -> Code | None:
+        """Return a code of this client that was not used and is not over, or None."""
+
     def take(
         self, secret: str, *, client_id: str, redirect_uri: str, now: float
     ) -> Code | None:

@@ -93,7 +93,7 @@ def needs_proof(
 ) -> bool:
     """Tell whether the host has to prove the account once more.
 
-    A proof that is newer than the request ends the round, whatever its age is now.
+    A proof that is newer than the request ends the round, at any age.
     Times are stored in whole seconds, so the session has to be another one as well.
     """
     is_old = request.max_age is not None and now - session.created_at > request.max_age

@@ -55,6 +55,12 @@ class Grants(Protocol):
         one successor. A token that is reused ends its grant.
         """
 
+    def is_current(self, token: str) -> bool:
+        """Tell whether a refresh token is the one of its chain that is good now."""
+
+    def end_by_refresh_token(self, token: str, *, client_id: str) -> Grant | None:
+        """End a client's grant that any refresh token of its chain names."""
+
     def move(self, from_sid: str, to_sid: str, *, expires_at: float) -> int:
         """Bind the grants of a session to another one of the same account.
 
@@ -100,5 +106,5 @@ class AccessTokens(Protocol):
     def find(self, secret: str, *, now: float) -> AccessToken | None:
         """Return a token that has not expired, or None."""
 
-    def drop(self, secret: str) -> bool:
-        """Delete a token; False if there is none."""
+    def drop(self, secret: str, *, client_id: str) -> bool:
+        """Delete a token of a client; False if the client has no such token."""

@@ -1,8 +1,7 @@
 """Client authentication at the endpoints of programs (RFC 6749 sections 2.3 and 3.2).
 
 A client with a secret sends it by Basic or in the body, by one of them. A public client
-names itself in the body; a client with a secret never counts as one. Parameters come in
-the body alone, each once.
+names itself in the body; a client with a secret never counts as one.
 """
 
 from __future__ import annotations
@@ -10,38 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
-from app.flows.errors import FlowError
-from app.flows.provider.authorization.errors import ErrorCode
+from app.flows.limits.networks import hit_networks
+from app.flows.ports import RateLimit
 from app.flows.provider.registration import Client
 
-LONGEST: Final = 4_096
-"""Characters of a parameter of these endpoints, and of the Authorization header."""
+from .requests import LONGEST, Form, ProgramRefused
 
 _BASIC: Final = re.compile(r"(?i:basic) +(?P<pair>[A-Za-z0-9+/]+={0,2})")
 _ENCODED: Final = re.compile(r"[\x20-\x7e]*")
-
-TokenErrorCode = Literal["invalid_request", "invalid_client"]
-
-
-class ProgramRefused(FlowError):
-    """An error in JSON (RFC 6749 section 5.2); `by_basic` asks for WWW-Authenticate."""
-
-    def __init__(
-        self,
-        code: TokenErrorCode | ErrorCode,
-        description: str,
-        *,
-        by_basic: bool = False,
-    ) -> None:
-        super().__init__(f"{code}: {description}")
-        self.code = code
-        self.description = description
-        self.by_basic = by_basic
 
 
 class KnownClients(Protocol):
@@ -55,100 +34,102 @@ class KnownClients(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """The body of a request of a program: each parameter once, none empty."""
+class Caller:
+    """How a program says which client it is."""
 
-    values: Mapping[str, str]
-
-    @classmethod
-    def read(cls, parameters: Mapping[str, Sequence[str]]) -> Form:
-        """Read a form-encoded body. Empty parameters count as omitted.
-
-        Raises:
-            ProgramRefused: a parameter is repeated or too long.
-        """
-        given = {
-            name: [value for value in values if value]
-            for name, values in parameters.items()
-        }
-        for values in given.values():
-            if len(values) > 1:
-                raise ProgramRefused("invalid_request", "a parameter is repeated")
-            if values and len(values[0]) > LONGEST:
-                raise ProgramRefused("invalid_request", "a parameter is too long")
-        return cls(values={name: one[0] for name, one in given.items() if one})
-
-    def get(self, name: str) -> str | None:
-        """Return a parameter, or None if it was omitted."""
-        return self.values.get(name)
+    form: Form
+    authorization: str | None
+    """The Authorization header."""
+    network: str
+    """What rate limits count by: `network_of` its address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticateClient:
-    """Tells which client a program is."""
+    """Tells which client a program is; failures count against its network."""
 
     clients: KnownClients
+    rates: RateLimit
 
-    def __call__(self, authorization: str | None, form: Form) -> Client:
-        """Return the client of a request, by its header and its body.
+    def __call__(self, caller: Caller) -> Client:
+        """Return the enabled client of a request.
+
+        Raises:
+            ProgramRefused: as `even_disabled`, and for a disabled client.
+            TooManyRequests: too many failures of this network.
+        """
+        client = self.even_disabled(caller)
+        if client.disabled_at is not None:
+            raise self._failed(caller)
+        return client
+
+    def even_disabled(self, caller: Caller) -> Client:
+        """Return the client of a request, which may be disabled.
 
         Raises:
             ProgramRefused: `invalid_client`, without saying which part was wrong;
                 `invalid_request` if the client authenticates in two ways.
+            TooManyRequests: too many failures of this network.
         """
-        by_basic = authorization is not None
-        client_id, secret = self._presented(authorization, form)
+        try:
+            client_id, secret = _presented(caller.authorization, caller.form)
+        except ValueError as error:
+            raise self._failed(caller) from error
         client = self.clients.get(client_id)
-        if client is None or client.disabled_at is not None:
-            raise _unknown(by_basic=by_basic)
-        if client.registration.is_public:
-            if secret is not None:
-                raise _unknown(by_basic=by_basic)
-            return client
-        if secret is None or not self.clients.has_secret(client_id, secret):
-            raise _unknown(by_basic=by_basic)
+        if client is None or not self._is_shown(client, secret):
+            raise self._failed(caller)
         return client
 
-    def _presented(
-        self, authorization: str | None, form: Form
-    ) -> tuple[str, str | None]:
-        named, secret = form.get("client_id"), form.get("client_secret")
-        if form.get("client_assertion") or form.get("client_assertion_type"):
-            raise ProgramRefused("invalid_client", "client assertions are not offered")
-        if authorization is None:
-            if named is None:
-                raise _unknown(by_basic=False)
-            return named, secret
-        if secret is not None:
-            raise ProgramRefused("invalid_request", "the client authenticates twice")
-        client_id, secret = read_basic(authorization)
-        if named not in {None, client_id}:
-            raise ProgramRefused("invalid_request", "two clients are named")
-        return client_id, secret
+    def _is_shown(self, client: Client, secret: str | None) -> bool:
+        if client.registration.is_public:
+            return secret is None
+        return secret is not None and self.clients.has_secret(client.client_id, secret)
+
+    def _failed(self, caller: Caller) -> ProgramRefused:
+        hit_networks(self.rates, "client", caller.network)
+        return ProgramRefused("invalid_client", "no client authenticates so")
+
+
+def _presented(authorization: str | None, form: Form) -> tuple[str, str | None]:
+    """Return client_id and secret, if it has one.
+
+    Raises:
+        ValueError: no client is named, or the header cannot be read.
+        ProgramRefused: the client authenticates in two ways.
+    """
+    named, secret = form.get("client_id"), form.get("client_secret")
+    if form.get("client_assertion") or form.get("client_assertion_type"):
+        raise ValueError("client assertions are not offered")
+    if authorization is None:
+        if named is None:
+            raise ValueError("no client_id")
+        return named, secret
+    if secret is not None:
+        raise ProgramRefused("invalid_request", "the client authenticates twice")
+    client_id, secret = read_basic(authorization)
+    if named not in {None, client_id}:
+        raise ProgramRefused("invalid_request", "two clients are named")
+    return client_id, secret
 
 
 def read_basic(authorization: str) -> tuple[str, str]:
     """Return client_id and secret; both are form-encoded (RFC 6749 section 2.3.1).
 
     Raises:
-        ProgramRefused: `invalid_client`, for what cannot be read as well.
+        ValueError: the header is not that, or its bytes are no UTF-8.
     """
     match = _BASIC.fullmatch(authorization) if len(authorization) <= LONGEST else None
+    if match is None:
+        raise ValueError("not Basic")
     try:
-        pair = base64.b64decode(match["pair"], validate=True) if match else b""
-        client_id, colon, secret = pair.decode("ascii").partition(":")
-        if not colon or not _ENCODED.fullmatch(client_id + secret):
-            raise _unknown(by_basic=True)
-        return _decoded(client_id), _decoded(secret)
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise _unknown(by_basic=True) from error
+        pair = base64.b64decode(match["pair"], validate=True).decode("ascii")
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+    client_id, colon, secret = pair.partition(":")
+    if not colon or not _ENCODED.fullmatch(client_id + secret):
+        raise ValueError("not client_id and secret")
+    return _decoded(client_id), _decoded(secret)
 
 
 def _decoded(text: str) -> str:
     return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
-
-
-def _unknown(*, by_basic: bool) -> ProgramRefused:
-    return ProgramRefused(
-        "invalid_client", "no client authenticates so", by_basic=by_basic
-    )

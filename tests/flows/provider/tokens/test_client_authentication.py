@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
+from app.flows.errors import TooManyRequests
 from app.flows.provider.registration import Client
-from app.flows.provider.tokens.client_authentication import (
-    LONGEST,
-    AuthenticateClient,
-    Form,
-    ProgramRefused,
-)
+from app.flows.provider.tokens.client_authentication import AuthenticateClient, Caller
+from app.flows.provider.tokens.requests import LONGEST, Form, ProgramRefused
 from tests.fakes.clock import NOON
 from tests.stores.samples import oauth_client
 
@@ -37,9 +34,23 @@ class Known:
         return client_id in {"app", "closed"} and secret == SECRET
 
 
+@dataclass
+class Rates:
+    """Lets a network fail so often."""
+
+    left: int = 1
+
+    def hit_all(self, kind: str, counted: object) -> None:
+        assert kind == "client"
+        self.left -= 1
+        if self.left < 0:
+            raise TooManyRequests("client", 1)
+
+
 def authenticates(authorization: str | None = None, **body: str) -> Client:
     form = Form.read({name: [value] for name, value in body.items()})
-    return AuthenticateClient(clients=Known())(authorization, form)
+    caller = Caller(form=form, authorization=authorization, network="192.0.2.1")
+    return AuthenticateClient(clients=Known(), rates=Rates())(caller)
 
 
 def refused(authorization: str | None = None, **body: str) -> ProgramRefused:
@@ -83,9 +94,7 @@ def test_public_client_names_itself_in_the_body() -> None:
     ],
 )
 def test_body_that_proves_no_client_is_invalid_client(body: dict[str, str]) -> None:
-    error = refused(**body)
-
-    assert (error.code, error.by_basic) == ("invalid_client", False)
+    assert refused(**body).code == "invalid_client"
 
 
 @pytest.mark.parametrize(
@@ -112,9 +121,7 @@ def test_body_that_proves_no_client_is_invalid_client(body: dict[str, str]) -> N
     ],
 )
 def test_header_that_proves_no_client_is_invalid_client(header: str) -> None:
-    error = refused(header)
-
-    assert (error.code, error.by_basic) == ("invalid_client", True)
+    assert refused(header).code == "invalid_client"
 
 
 @pytest.mark.parametrize(
@@ -132,3 +139,20 @@ def test_form_refuses_repeated_and_long_parameters() -> None:
         with pytest.raises(ProgramRefused, match="invalid_request"):
             Form.read({"code": values})
     assert Form.read({"code": ["", "a"], "scope": [""]}).values == {"code": "a"}
+
+
+def test_failures_count_against_the_network_and_successes_do_not() -> None:
+    authenticate = AuthenticateClient(clients=Known(), rates=Rates(left=2))
+
+    def tries(secret: str) -> Client:
+        values = {"client_id": ["app"], "client_secret": [secret]}
+        form = Form.read(values)
+        return authenticate(Caller(form=form, authorization=None, network="192.0.2.1"))
+
+    for _ in range(2):
+        assert tries(SECRET) is APP
+        with pytest.raises(ProgramRefused):
+            tries("wrong")
+    with pytest.raises(TooManyRequests):
+        tries("wrong")
+    assert tries(SECRET) is APP

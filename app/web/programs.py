@@ -1,0 +1,125 @@
+"""Requests of OAuth clients, and what they get: JSON, CORS for all, no page.
+
+Views with the mark `client` use this: token, PAR, revocation, introspection, userinfo.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from flask import Blueprint, Flask, Response, abort, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from app.flows.limits.networks import network_of
+from app.flows.provider.tokens.client_authentication import Caller
+from app.flows.provider.tokens.requests import Form, ProgramRefused, TokenErrorCode
+from app.telemetry.context import note_code
+
+from .context import site
+from .security.access import access
+
+log = logging.getLogger(__name__)
+
+FORM: Final = "application/x-www-form-urlencoded"
+
+STATUSES: Final[dict[str, int]] = {
+    "invalid_client": 401,
+    "temporarily_unavailable": 503,
+    "server_error": 500,
+}
+"""All others are 400 (RFC 6749 section 5.2)."""
+
+CHALLENGE: Final = 'Basic realm="platform"'
+
+PREFLIGHT_LIFETIME: Final = 600
+
+
+def parameters() -> dict[str, list[str]]:
+    """Return the parameters of the body, each with all of its values.
+
+    Raises:
+        ProgramRefused: there are some in the URL, or the body is no form.
+    """
+    if request.query_string:
+        raise ProgramRefused("invalid_request", "parameters belong in the body")
+    if request.mimetype != FORM:
+        raise ProgramRefused("invalid_request", f"the body is not {FORM}")
+    return request.form.to_dict(flat=False)
+
+
+def caller() -> Caller:
+    """Return how the client of this request authenticates. Raises `ProgramRefused`."""
+    return Caller(
+        form=Form.read(parameters()),
+        authorization=request.headers.get("Authorization"),
+        network=network_of(request.remote_addr or ""),
+    )
+
+
+def share_with_all(bp: Blueprint, rule: str, *, methods: str) -> None:
+    """Let pages of every origin ask, without cookies (CORS)."""
+
+    @access("client")
+    def preflight() -> Response:
+        response = Response(status=204)
+        response.headers["Access-Control-Allow-Methods"] = methods
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_LIFETIME)
+        return response
+
+    bp.add_url_rule(
+        rule,
+        endpoint="preflight",
+        view_func=preflight,
+        methods=["OPTIONS"],
+        provide_automatic_options=False,
+    )
+    bp.after_request(_readable)
+
+
+def _readable(response: Response) -> Response:
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate, Retry-After"
+    return response
+
+
+def refused(error: ProgramRefused) -> Response:
+    """Answer with the error in JSON (RFC 6749 section 5.2)."""
+    log.info("client refused: %s", error)
+    note_code(error.code)
+    response = jsonify(error=error.code, error_description=error.description)
+    response.status_code = STATUSES.get(error.code, 400)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    if response.status_code == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def failed(status: int, reference: str) -> Response:
+    """Answer with any other failure, in the same form."""
+    codes: dict[int, tuple[TokenErrorCode, str]] = {
+        429: ("temporarily_unavailable", "too many requests of this address"),
+        503: ("temporarily_unavailable", "try again in a moment"),
+        413: ("invalid_request", "the body is too large"),
+    }
+    code, text = codes.get(status, ("invalid_request", "the request is malformed"))
+    if status >= 500 and status not in codes:
+        code, text = "server_error", "a fault of this server"
+    response = jsonify(error=code, error_description=text, reference=reference)
+    response.status_code = status
+    return response
+
+
+def _require_provider() -> ResponseReturnValue | None:
+    """Answer 404 below /oauth/ where PROVIDER is off."""
+    if request.path.startswith("/oauth/") and not site().has_provider:
+        abort(404)
+    return None
+
+
+def init_app(app: Flask) -> None:
+    """Answer refusals of OAuth clients, and nothing where PROVIDER is off."""
+    app.register_error_handler(ProgramRefused, refused)
+    app.before_request(_require_provider)
