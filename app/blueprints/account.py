@@ -27,10 +27,12 @@ from app.web.languages.choice import gettext as _
 from app.web.pages.device_name import name_of
 from app.web.pages.event_text import event_in_words
 from app.web.pages.permission_text import word_by_word
+from app.web.pages.scope_text import told
 from app.web.responses import see_other
 from app.web.security.access import access
 
 from .logout import leave_browser, signed_out
+from .provider.leading import where
 
 bp = Blueprint("account", __name__)
 
@@ -106,6 +108,7 @@ def _page(signed_in: SignedIn, user: User, failure: Failure | None = None) -> st
         ended=request.args.get("ended", ""),
         done=request.args.get("done", ""),
         notice=failure.notice() if failure else None,
+        apps=_described_apps(user),
         events=described_events(flows().own_events(signed_in.session.did)),
         moved_from=printable(cookies.MOVED.read()) or None,
         remembered=[a for a in cookies.remembered_accounts() if a.did != user.did],
@@ -148,6 +151,21 @@ def _described(session: Session) -> dict[str, object]:
         "is_connected": session.scope is not None,
         "permissions": word_by_word(session.scope or ""),
     }
+
+
+def _described_apps(user: User) -> list[dict[str, object]]:
+    """Return what the account page shows of the person's apps."""
+    return [
+        {
+            "client_id": app.client_id,
+            "name": app.registration.name,
+            "where": where(app.registration.redirect_uris[0]),
+            "since": app.since,
+            "used_at": app.used_at,
+            "tells": told(app.scope, app.registration),
+        }
+        for app in flows().own_account.apps.list(user.did)
+    ]
 
 
 def _to_login() -> Response:

@@ -1,4 +1,4 @@
-"""POST /auth/account/{username,handle,permissions}: changes of one's own account."""
+"""POST /auth/account/{username,handle,permissions,apps}: one's own account."""
 
 from __future__ import annotations
 
@@ -57,6 +57,18 @@ def withdraw_permission() -> Response:
     return begin(
         Destination(identifier=withdrawn.session.did, return_to=url_for("account.show"))
     )
+
+
+@bp.post("/apps")
+@shows_failure(show_again)
+@access("form")
+def remove_apps() -> Response:
+    """Remove one app, or all: it has no access any more, and asks again."""
+    client_id = request.form.get("client")
+    if client_id is None and not request.form.get("all"):
+        return see_other(url_for("account.show"))
+    removed = flows().own_account.apps.remove(cookies.session_secret(), client_id)
+    return _done("apps") if removed else see_other(url_for("account.show"))
 
 
 def _is_worth_asking(withdrawn: Withdrawn, word: str) -> bool:

@@ -35,6 +35,9 @@ EVENTS: Final = {
     "username_changed": "Username changed",
     "handle_changed": "Handle changed",
     "permission_withdrawn": "Permission taken back",
+    "app_allowed": "Let an app in",
+    "app_removed": "Removed an app",
+    "grant_ended": "Signed out of an app",
 }
 BY_OPERATOR: Final = "{what} by the people who run {platform}"
 RENAMED: Final = "{what}: {former} is now {current}"
@@ -54,8 +57,8 @@ def event_in_words(event: AuditEvent, platform: str) -> str:
     if event.event == "permission_withdrawn":
         phrases = in_words(str(detail.get("permission", "")))
         return f"{what}: {'; '.join(phrases)}"
-    if "app" in detail:
-        return f"{what}: {detail['app']}"
+    if named := detail.get("app") or detail.get("client"):
+        return f"{what}: {named}"
     if "from" in detail and "to" in detail:
         names = {
             "former": detail["from"] or "-",

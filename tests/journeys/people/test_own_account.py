@@ -22,6 +22,7 @@ FORMS = {
     "/auth/account/username": {"username": "liddell"},
     "/auth/account/handle": {},
     "/auth/account/permissions": {"sid": "x", "permission": "blob:*/*"},
+    "/auth/account/apps": {"all": "1"},
     "/auth/account/data": {},
     "/auth/username": {"username": "liddell"},
 }
