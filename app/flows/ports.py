@@ -194,6 +194,9 @@ class Sessions(Protocol):
     ) -> Sequence[tuple[str, int]]:
         """Return sid and `ended_at` of ended sessions after (second, sid), in order."""
 
+    def lead_to(self, sid: str, destination: str) -> None:
+        """Replace where a newcomer goes after the sign-up (`Destination.pack`)."""
+
     def finish_signup(self, sid: str, *, expires_at: float) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""
 

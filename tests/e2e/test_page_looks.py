@@ -144,7 +144,9 @@ def test_arabic_notice_has_its_thick_edge_on_the_right(opens, arabic):
     assert edges == ["1px", "4px"]
 
 
-@pytest.mark.parametrize("name", ["login-remembered", "account-devices", "confirm"])
+@pytest.mark.parametrize(
+    "name", ["login-remembered", "account-devices", "confirm", "consent"]
+)
 def test_arabic_page_has_no_barriers(opens, arabic, name):
     page = unfolded(opens(arabic, viewport=DESKTOP), name)
 

@@ -69,6 +69,9 @@ class MemorySessions:
         later = [(name, at) for at, name in ended if (at, name) > (second, sid)]
         return later[:limit]
 
+    def lead_to(self, sid, destination):
+        self._change(sid, destination=destination)
+
     def finish_signup(self, sid, *, expires_at):
         self._change(sid, pending_for=None, destination=None, expires_at=expires_at)
 

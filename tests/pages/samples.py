@@ -159,6 +159,27 @@ LOOP: dict[str, Any] = {
     "cookie_name": "platform_token",
     "cookie_domain": "meadow.example",
 }
+CONSENT: dict[str, Any] = {
+    "page_title": "Sign in to Meadow Wiki?",
+    "app_name": "Meadow Wiki",
+    "client_id": "wiki",
+    "where": "wiki.meadow.example",
+    "tells": [
+        "Your permanent account ID (DID), so that it knows you again",
+        "Your username, your name and your handle",
+        "All of this also while you are signed out, until you remove it",
+    ],
+    "user": {"username": "alice", "handle": "alice.bsky.social"},
+    "did": DID,
+    "request_secret": "RXkPOy1dJw",
+    "mark": "7758221f571b",
+    "return_to": "/oauth/consent?request=RXkPOy1dJw",
+}
+APP_LINK: dict[str, Any] = {
+    "page_title": "Back to the app",
+    "url": "com.example.sketch:/cb?code=RXkPOy1dJw&iss=https%3A%2F%2Fid.meadow.example",
+    "where": "com.example.sketch",
+}
 DONE: dict[str, Any] = {
     "page_title": "Signing in to an app",
     "app_name": "Sketch for Desktop",
@@ -278,6 +299,36 @@ def pages() -> Iterator[Sample]:
         "error": said("not_allowed_here"),
     }
     yield Sample(name="refused", template="refused.html", context=refused)
+
+
+def to_apps() -> Iterator[Sample]:
+    """The way to an app that signs people in through the platform."""
+    for name, changes in (
+        ("consent", {}),
+        ("consent-hostile", {"app_name": "<script>\u05d0 alert(1)</script>"}),
+        ("consent-without-handle", {"user": CONSENT["user"] | {"handle": None}}),
+        (
+            "long-consent",
+            {
+                "app_name": "W" * 64,
+                "client_id": "w" * 64,
+                "where": LONG_HOST,
+                "user": {"username": "a" * 32, "handle": LONG_HANDLE},
+                "did": "did:web:" + LONG_HANDLE,
+            },
+        ),
+    ):
+        yield Sample(name=name, template="consent.html", context=CONSENT | changes)
+    refused = {"page_title": "Your account cannot use Meadow Wiki"}
+    yield Sample(
+        name="not-allowed", template="not_allowed.html", context=CONSENT | refused
+    )
+    yield Sample(
+        name="long-not-allowed",
+        template="not_allowed.html",
+        context=CONSENT | refused | {"app_name": "W" * 64, "where": LONG_HOST},
+    )
+    yield Sample(name="app-link", template="app_link.html", context=APP_LINK)
 
 
 def signing_out() -> Iterator[Sample]:
@@ -440,6 +491,13 @@ def everything(texts: NullTranslations = ENGLISH) -> list[Sample]:
     """Return all samples, with the messages in the language of `texts`."""
     token = TEXTS.set(texts)
     try:
-        return [*pages(), *signing_out(), *signed_in(), *long_names(), *errors()]
+        return [
+            *pages(),
+            *signing_out(),
+            *signed_in(),
+            *to_apps(),
+            *long_names(),
+            *errors(),
+        ]
     finally:
         TEXTS.reset(token)

@@ -11,7 +11,9 @@ from tests.pages.markup import Page
 from tests.pages.preview import create_preview
 from tests.pages.samples import (
     ACCOUNT,
+    APP_LINK,
     CONFIRM,
+    CONSENT,
     DID,
     DONE,
     EVENT_PAGE,
@@ -80,7 +82,7 @@ def test_a_page_loads_and_links_nothing_from_another_host(read, name):
     for element in read(name).elements:
         for attribute in ("href", "src", "action"):
             address = element.attributes.get(attribute, "/")
-            assert address.startswith(("/", WAY_BACK))
+            assert address.startswith(("/", WAY_BACK, APP_LINK["url"]))
 
 
 @every_page
@@ -168,6 +170,11 @@ NOTICE = {
         ("signup.html", SIGNUP | {"app_name": HOSTILE, "login": HOSTILE}),
         ("confirm.html", CONFIRM | {"app_name": HOSTILE, "user_code": HOSTILE}),
         ("confirm.html", CONFIRM | {"login": HOSTILE, "did": HOSTILE}),
+        ("consent.html", CONSENT | {"app_name": HOSTILE, "where": HOSTILE}),
+        ("consent.html", CONSENT | {"client_id": HOSTILE, "tells": [HOSTILE]}),
+        ("consent.html", CONSENT | {"mark": HOSTILE, "request_secret": HOSTILE}),
+        ("not_allowed.html", CONSENT | {"app_name": HOSTILE, "where": HOSTILE}),
+        ("app_link.html", APP_LINK | {"url": HOSTILE, "where": HOSTILE}),
         ("native_done.html", DONE | {"outcome": "denied", "app_name": HOSTILE}),
         (
             "logout.html",

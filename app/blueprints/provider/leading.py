@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
 from flask import Response, make_response, render_template
 
 from app.flows.provider.authorization.answers import Answer
 from app.flows.provider.authorization.authorize import Waits
-from app.web.context import site
+from app.web import cookies
+from app.web.context import flows, site
 from app.web.languages.choice import gettext as _
 from app.web.responses import see_other
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
 
 CONSENT: Final = "/oauth/consent"
 LONGEST_IDENTIFIER: Final = 512
 """Characters of a login_hint that prefills the form; its URL has to stay short."""
+
+
+class Verbatim(Response):
+    """A redirect whose Location stays as it is: werkzeug rewrites some characters."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """Return the headers, with the Location byte for byte."""
+        headers = super().get_wsgi_headers(environ)
+        headers["Location"] = self.headers["Location"]
+        return headers
 
 
 def lead(found: Answer | Waits) -> Response:
@@ -33,16 +48,18 @@ def consent_url(secret: str) -> str:
 def where(url: str) -> str:
     """Return the host of a URL with its port, or the scheme of a program's own URL."""
     parts = urlsplit(url)
-    return parts.netloc if parts.scheme in {"https", "http"} else f"{parts.scheme}:"
+    return parts.netloc if parts.scheme in {"https", "http"} else parts.scheme
 
 
 def _way(waits: Waits) -> str:
     first = waits.first
     if first is None:
         return consent_url(waits.secret)
+    return_to = consent_url(waits.secret)
     if first.way == "sign_up":
+        flows().choose_username.lead_to(cookies.session_secret(), return_to)
         return "/auth/signup"
-    fields = {"return_to": consent_url(waits.secret), "prompt": first.prompt}
+    fields = {"return_to": return_to, "prompt": first.prompt}
     if len(first.identifier) <= LONGEST_IDENTIFIER:
         fields["identifier"] = first.identifier
     given = {name: value for name, value in fields.items() if value}
@@ -59,7 +76,7 @@ def _to_app(url: str) -> Response:
         url.startswith("http://") and not site().is_secure
     )
     if is_reachable:
-        return see_other(url)
+        return Verbatim(status=303, headers={"Location": url})
     page = render_template(
         "app_link.html", page_title=_("Back to the app"), url=url, where=where(url)
     )

@@ -90,6 +90,18 @@ class ChooseUsername:
             suggestion=self.usernames.suggest(session.handle, self.users.taken),
         )
 
+    def lead_to(self, secret: str | None, return_to: str) -> None:
+        """Have the sign-up lead to another place than its login was for.
+
+        Raises:
+            NotSignedIn: no live session.
+        """
+        session = self._session(secret, "")
+        destination = Destination.unpack(session.destination)
+        packed = replace(destination, return_to=return_to).pack()
+        if packed != session.destination:
+            self.sessions.lead_to(session.sid, packed)
+
     def choose(
         self,
         secret: str | None,

@@ -76,6 +76,10 @@ FINISH_SIGNUP = text("""
     SET pending_for = NULL, destination = NULL, expires_at = :expires_at
     WHERE sid = :sid
 """)
+LEAD_TO = text("""
+    UPDATE sessions SET destination = :destination
+    WHERE sid = :sid AND pending_for = 'signup'
+""")
 NARROW = text("""
     UPDATE sessions SET granted_scope = :granted
     WHERE sid = :sid AND COALESCE(granted_scope, '') = :former AND ended_at IS NULL
@@ -143,6 +147,11 @@ class SqlSessions:
         wanted = {"second": second, "sid": sid, "limit": limit}
         with self._database.read() as connection:
             return [tuple(row) for row in connection.execute(ENDED_AFTER, wanted)]
+
+    def lead_to(self, sid: str, destination: str) -> None:
+        """Replace where a newcomer goes after the sign-up."""
+        with self._database.write() as connection:
+            connection.execute(LEAD_TO, {"sid": sid, "destination": destination})
 
     def finish_signup(self, sid: str, *, expires_at: float) -> None:
         """Clear `pending_for` and `destination`: the newcomer has an account."""
