@@ -219,8 +219,8 @@ class Variables(BaseSettings):
         None,
         "Suggests accounts while a person types in the sign-in field: an endpoint of "
         "the kind of `app.bsky.actor.searchActorsTypeahead`, which takes `q` and "
-        "`limit`. The service asks it, bounded and cached, so that it learns no "
-        "person's address.",
+        "`limit`. The service asks it, and for the avatars, bounded and cached, so "
+        "that no other host learns a person's address.",
         unset="no suggestions",
         example="https://public.api.bsky.app/xrpc/app.bsky.actor.searchActorsTypeahead",
     )

@@ -8,11 +8,13 @@ from functools import partial
 from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did, host_of
 from app.atproto.syntax.identifier import parse_identifier
+from app.config import keep_development_key
 from app.flows import UseCases
 from app.flows.callback.finish import FinishLogin
 from app.flows.callback.replay import ReplayCallback
 from app.flows.callback.sign_in import SignIn
 from app.flows.limits.concurrency import ConcurrencyLimit
+from app.flows.login.avatars import CACHE_BYTES, AvatarKey, FetchAvatar
 from app.flows.login.client_refusals import ClientRefusals
 from app.flows.login.scope_requests import Permissions
 from app.flows.login.start import LOGINS_AT_ONCE, StartLogin
@@ -46,7 +48,7 @@ from app.flows.xrpc.spool import Spool
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier
 
-from .container import Parts, Stores
+from .container import VAR, Parts, Stores
 from .own_account import own_account_of
 from .provider.authorization import front_channel_of
 from .provider.tokens import tokens_of
@@ -156,6 +158,15 @@ def open_use_cases(parts: Parts) -> UseCases:
                 "service", total=QUESTIONS_AT_ONCE, retry_after=2
             ),
             answers=MemoryCache(clock, max_entries=TYPED_ENTRIES),
+        ),
+        fetch_avatar=FetchAvatar(
+            http=parts.outside.http,
+            key=AvatarKey(settings.secret_key or keep_development_key(VAR)),
+            limits=limits,
+            concurrency=ConcurrencyLimit(
+                "service", total=QUESTIONS_AT_ONCE, retry_after=2
+            ),
+            pictures=MemoryCache(clock, max_bytes=CACHE_BYTES),
         ),
         look_up_ahead=LookUpAhead(
             discover=lambda identifier, deadline: client.discover(

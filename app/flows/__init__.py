@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from app.flows.account import OwnAccount
 from app.flows.callback.finish import FinishLogin
 from app.flows.callback.replay import ReplayCallback
+from app.flows.login.avatars import FetchAvatar
 from app.flows.login.scope_requests import Permissions
 from app.flows.login.start import StartLogin
 from app.flows.login.typing import LookUpAhead, SuggestAccounts
@@ -44,6 +45,7 @@ class UseCases:
 
     start_login: StartLogin
     suggest_accounts: SuggestAccounts
+    fetch_avatar: FetchAvatar
     look_up_ahead: LookUpAhead
     finish_login: FinishLogin
     replay_callback: ReplayCallback

@@ -153,7 +153,20 @@
       field.focus();
     }
 
-    function option({ handle, name }, index) {
+    // A blank circle without a picture, or when it does not load.
+    function picture(address) {
+      const circle = document.createElement("span");
+      circle.className = "avatar";
+      if (!address) return circle;
+      const image = document.createElement("img");
+      image.alt = "";
+      image.addEventListener("error", () => image.remove());
+      image.src = address;
+      circle.append(image);
+      return circle;
+    }
+
+    function option({ handle, name, avatar }, index) {
       const row = document.createElement("li");
       row.id = `${list.id}-${index}`;
       row.dataset.handle = handle;
@@ -163,7 +176,9 @@
       strong.textContent = name || handle;
       const small = document.createElement("small");
       small.textContent = name ? handle : "";
-      row.append(strong, " ", small);
+      const words = document.createElement("span");
+      words.append(strong, " ", small);
+      row.append(picture(avatar), words);
       return row;
     }
 

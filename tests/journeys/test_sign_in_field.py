@@ -15,13 +15,22 @@ from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 TYPEAHEAD = "https://api.skyhost.social/search"
+AVATAR = "https://images.skyhost.social/img/avatar/plain/alice@jpeg"
+JPEG = b"\xff\xd8\xff\xe0 a picture"
+
+
+def image_server(environ, start_response):
+    """Serve any picture, as a page with a cookie."""
+    headers = [("Content-Type", "text/html"), ("Set-Cookie", "tracks=you")]
+    start_response("200 OK", headers)
+    return [JPEG]
 
 
 class Typeahead:
     """An endpoint of the searchActorsTypeahead kind."""
 
     def __call__(self, environ, start_response):
-        actors = [{"handle": ALICE, "displayName": "Alice", "avatar": "https://x"}]
+        actors = [{"handle": ALICE, "displayName": "Alice", "avatar": AVATAR}]
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps({"actors": actors}).encode()]
 
@@ -70,11 +79,35 @@ def test_accounts_are_suggested_through_us(open_service, world: World) -> None:
 
     page = asks(browser, "/auth/accounts", q="@ali")
 
-    assert page.json == {"accounts": [{"handle": ALICE, "name": "Alice"}]}
+    [account] = page.json["accounts"]
+    assert (account["handle"], account["name"]) == (ALICE, "Alice")
+    assert account["avatar"].startswith("/auth/avatar?")
     assert 'data-typeahead="/auth/accounts"' in browser.opens_login().html
     [sent] = world.network.sent(host="api.skyhost.social")
     assert browser.address not in str(sent.headers)
     assert "Cookie" not in sent.headers
+
+
+def test_avatar_is_fetched_by_us_and_served_as_an_image_alone(
+    open_service, world: World
+) -> None:
+    world.network.serve("api.skyhost.social", Typeahead())
+    world.network.serve("images.skyhost.social", image_server)
+    browser = open_service(typeahead_url=TYPEAHEAD).browser()
+    [account] = asks(browser, "/auth/accounts", q="ali").json["accounts"]
+
+    answer = browser.requests("GET", HOME + account["avatar"], headers={})
+    forged = browser.requests("GET", HOME + account["avatar"] + "0", headers={})
+
+    assert (answer.status, answer.body) == (200, JPEG)
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert "Set-Cookie" not in answer.headers
+    assert forged.status == 404
+    [sent] = world.network.sent(host="images.skyhost.social")
+    assert sent.url.endswith("/img/avatar_thumbnail/plain/alice@jpeg")
+    assert not {"Cookie", "Referer"} & set(sent.headers)
 
 
 def test_without_typeahead_url_the_page_suggests_nothing(visitor: Browser) -> None:

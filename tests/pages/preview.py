@@ -93,7 +93,12 @@ def _answer_while_typing(app: Flask) -> None:
     def accounts() -> dict[str, object]:
         known = [("alice.bsky.social", "Alice"), ("alicia.example.com", "")]
         found = [(h, n) for h, n in known if h.startswith(request.form["q"])]
-        return {"accounts": [{"handle": h, "name": n} for h, n in found]}
+        shown = [{"handle": h, "name": n, "avatar": _picture(n)} for h, n in found]
+        return {"accounts": shown}
+
+
+def _picture(name: str) -> str:
+    return "/static/favicon.svg" if name else ""
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from app.flows.limits.host_limits import login_from
 from app.flows.limits.networks import hit_networks, network_of, widths_of
 from app.flows.ports import RateLimit
 
+from .avatars import small
+
 log = logging.getLogger(__name__)
 
 MOST: Final = 8
@@ -56,6 +58,8 @@ class Suggestion:
 
     handle: Handle
     name: str
+    avatar: str = ""
+    """Where its picture is, for `FetchAvatar`; "" without one."""
 
 
 Answers = MemoryCache[Sequence[Suggestion]]
@@ -178,7 +182,8 @@ def _suggestion(actor: Any) -> Suggestion | None:
         return None
     if handle == "handle.invalid" or not isinstance(name, str):
         return None
-    return Suggestion(handle=handle, name=_visible(name))
+    avatar = small(actor.get("avatar"))
+    return Suggestion(handle=handle, name=_visible(name), avatar=avatar)
 
 
 def _visible(name: str) -> str:

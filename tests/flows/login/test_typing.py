@@ -70,10 +70,11 @@ def suggest(door, rates, clock):
     )
 
 
-def test_suggestions_have_handle_and_name_and_no_picture(suggest, door):
+def test_suggestions_have_handle_name_and_avatar(suggest, door):
     [found] = suggest("@Alic", address=HERE)
 
     assert (found.handle, found.name) == ("alice.test", "Alice Liddell")
+    assert found.avatar == "https://x"
     assert door.asked == [f"{URL}?q=alic&limit=8"]
 
 
