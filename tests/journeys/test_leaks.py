@@ -129,7 +129,7 @@ def test_every_section_has_a_test() -> None:
         "A copy of the database, or a backup",
         "JWT_SECRET",
         "The cookie or the token of a person",
-        "The password of the database or of Redis",
+        "The password of the database or of Redis",  # test_leaked_passwords.py as well
         "The TLS key of the gRPC listener",  # rpc/test_tls.py: renewed files are used
     ]
 

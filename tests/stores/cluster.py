@@ -135,6 +135,12 @@ class Cluster:
         yield
         self.start()
 
+    def require_password(self) -> None:
+        """Restart with a password for each connection; roles without one stay out."""
+        with self.down():
+            rules = self._folder / "data" / "pg_hba.conf"
+            rules.write_text("local all all scram-sha-256\n")
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Stop every process for the time of a block; connections stay open."""
