@@ -280,4 +280,5 @@ def read_document(response: Response) -> dict[str, Any]:
 
 
 def _key(origin: str, path: str) -> str:
-    return f"document:{origin}{path}"
+    # Release 0.1.0 keeps whole documents, as `document:`, maybe in the same cache.
+    return f"metadata:{origin}{path}"

@@ -9,7 +9,7 @@ import hmac
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from ..crypto.encoding import sha256_hex
@@ -114,7 +114,7 @@ def new_auth_request(
             None if browser_secret is None else sha256_hex(browser_secret)
         ),
         issuer=found.server.issuer,
-        server=replace(found.server, protected_resources=None).document(),
+        server=_kept(found.server),
         did=found.did,
         handle=found.handle,
         pds=account.pds if account else None,
@@ -132,6 +132,15 @@ def new_auth_request(
         created_at=now,
         expires_at=now + AUTH_REQUEST_LIFETIME,
     )
+
+
+def _kept(server: AuthorizationServer) -> dict[str, Any]:
+    """Return what the callback needs of a server.
+
+    Release 0.1.0 reads nothing else, and finishes logins while nodes are upgraded.
+    """
+    document = replace(server, protected_resources=None).document()
+    return {name: document[name] for name in document if name != "response_mode_query"}
 
 
 def par_form(request: AuthRequest) -> dict[str, str]:

@@ -610,7 +610,7 @@ def test_cache_keeps_what_was_validated_and_nothing_else(
 
     library.begins(ALICE)
 
-    assert len([key for key in kept if key.startswith("document:")]) == 2
+    assert len([key for key in kept if key.startswith("metadata:")]) == 2
     assert sum(map(len, kept.values())) < 4_000
 
 
@@ -637,7 +637,7 @@ def test_malformed_cache_entry_is_fetched_again(
 ) -> None:
     """Another version of this program may have written it."""
     for url in (RESOURCE, SERVER):
-        library.cache.put(f"document:{url}", '{"document": {}}', lifetime=60)
+        library.cache.put(f"metadata:{url}", '{"document": {}}', lifetime=60)
 
     assert library.begins(ALICE).issuer == "https://as.skyhost.social"
     assert len(network.sent(path="/.well-known/oauth-protected-resource")) == 1
