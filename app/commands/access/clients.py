@@ -33,8 +33,6 @@ from .client_records import (
     shown_record,
 )
 
-NOT_ROUTED = "this release registers apps, and does not yet sign people in to apps"
-
 ALLOW = click.option(
     "--allow",
     multiple=True,
@@ -241,5 +239,4 @@ def _print_shown(clients: ManageClients, client_id: str) -> None:
 
 def _say_where(preset: str) -> None:
     tested = "" if PRESETS[preset].is_tested else "; this preset was not tested here"
-    click.echo(f"note: {NOT_ROUTED}", err=True)
     click.echo(f"for {PRESETS[preset].where}{tested}:", err=True)

@@ -93,7 +93,6 @@ def test_add_with_a_preset_prints_what_to_paste(service: Service, preset: str) -
     [shown] = prints(service, "clients", "show", "app")
     assert result.exit_code == 0
     assert "not tested here" in result.stderr
-    assert "does not yet sign people in to apps" in result.stderr
     assert shown["redirect_uris"][0].startswith("https://app.example.org/")
     if preset != "jupyterhub":
         assert HOME in result.stdout
