@@ -134,7 +134,7 @@ def test_client_without_the_grant_type_gets_no_refresh_token(
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "HS256"])
-def test_id_token_is_signed_with_rs256_whatever_signs_platform_tokens(
+def test_id_token_is_signed_with_rs256_beside_platform_tokens_of_another_algorithm(
     open_service: Callable[..., Service], algorithm: str
 ) -> None:
     secret = bytes(range(32)) if algorithm == "HS256" else None
