@@ -91,12 +91,31 @@ APP: dict[str, Any] = LAPTOP | {
     "name": "Sketch",
     "is_app": True,
 }
+APPS: list[dict[str, Any]] = [
+    {
+        "client_id": "board",
+        "name": "Board",
+        "where": "board.meadow.example",
+        "since": 1795250000.0,
+        "used_at": 1795269900.0,
+        "tells": ["your username", "your handle"],
+    },
+    {
+        "client_id": "W" * 64,
+        "name": "W" * 64,
+        "where": LONG_HOST,
+        "since": 1795250000.0,
+        "used_at": None,
+        "tells": ["your username"],
+    },
+]
 ACCOUNT: dict[str, Any] = {
     "page_title": "Your account",
     "user": UPGRADE["user"] | {"did": DID},
     "here": LAPTOP,
     "handle_checked_at": 1795269900.0,
     "others": [],
+    "apps": [],
     "events": [],
     "ended": "",
     "done": "",
@@ -388,6 +407,8 @@ def signed_in() -> Iterator[Sample]:
     yield account("account-devices", others=[PHONE, APP])
     yield account("account-moved", moved_from="eurosky.example")
     yield account("account-ended", ended="one", others=[APP])
+    yield account("account-apps", apps=APPS)
+    yield account("account-apps-removed", apps=APPS[:1], done="apps")
     yield account("account-events", events=EVENTS, others=[PHONE])
     yield account("account-username-changed", done="username", may_change=False)
     yield account("account-no-changes", may_change=False, may_change_at=None)
