@@ -55,6 +55,7 @@ from app.stores.people.oauth_sessions import SqlSessionStore
 from app.stores.people.own_data import SqlOwnData
 from app.stores.people.refresh_chains import SqlRefreshChains
 from app.stores.people.sessions import SqlSessions
+from app.stores.people.standings import SqlStandings
 from app.stores.people.users import SqlUsers
 from app.stores.provider.clients import SqlClients
 from app.stores.provider.codes import SqlCodes
@@ -118,6 +119,7 @@ class Stores:
     accounts: SqlAccounts
     erasure: SqlErasure
     groups: SqlGroups
+    standings: SqlStandings
     own_data: SqlOwnData
     clients: SqlClients
     codes: SqlCodes
@@ -278,6 +280,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         accounts=SqlAccounts(database),
         erasure=SqlErasure(database, cipher),
         groups=SqlGroups(database),
+        standings=SqlStandings(database, clock),
         own_data=SqlOwnData(database),
         clients=SqlClients(database),
         codes=SqlCodes(database),

@@ -93,7 +93,10 @@ def open_use_cases(parts: Parts) -> UseCases:
         ),
     )
     identify = Identify(
-        verifier=verifier, sessions=stores.sessions, users=stores.users, clock=clock
+        verifier=verifier,
+        standings=stores.standings,
+        sessions=stores.sessions,
+        clock=clock,
     )
     ending = EndSession(
         client=client, sessions=stores.sessions, audit=stores.audit, clock=clock
@@ -226,7 +229,6 @@ def open_use_cases(parts: Parts) -> UseCases:
         identify=identify,
         verify=Verify(
             identify=identify,
-            groups_of=stores.groups.of,
             seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
             observe=observe,

@@ -8,14 +8,18 @@ cannot choose its algorithm (RFC 8725 section 3.1).
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, Protocol, Self
 
 import jwt
 
 from app.atproto.crypto.encoding import base64url, sha256_base64url
 from app.atproto.crypto.keys import SigningKey
+from app.atproto.syntax.foreign_json import parse_json
 
 from .errors import TokenInvalid
 
@@ -23,7 +27,11 @@ TYP: Final = "JWT"
 """Header `typ`. Not `at+jwt`, because RFC 9068 requires a `client_id`, which our logins
 do not have. Anything else that a platform key signs has another `typ`."""
 
-_JWS = jwt.PyJWS()
+MOST_HEADERS: Final = 64
+"""Parsed headers that a process remembers; each key of ours signs under one."""
+
+UNREAD: Final = frozenset({"crit", "b64"})
+"""Header parameters that change how a JWS is read (RFC 7515 section 4.1.11)."""
 
 
 class Signer(Protocol):
@@ -82,19 +90,23 @@ class VerifyingKey:
     kid: str
     _native: jwt.PyJWK = field(repr=False)
 
-    def open(self, token: str) -> tuple[dict[str, Any], bytes]:
+    def open(self, token: str) -> tuple[Mapping[str, Any], bytes]:
         """Return header and payload of a token that this key signed.
 
+        Not by PyJWT's `decode`, which takes three times as long as the signature.
+
         Raises:
-            TokenInvalid: a wrong signature, or another algorithm.
+            TokenInvalid: a wrong signature, another algorithm, or not the form of a
+                compact JWS.
         """
-        try:
-            opened = _JWS.decode_complete(
-                token, self._native, algorithms=[self._native.algorithm_name]
-            )
-        except jwt.PyJWTError as error:
-            raise TokenInvalid(f"signature: {error}") from error
-        return opened["header"], opened["payload"]
+        signed, _, signature = token.rpartition(".")
+        header_segment, _, payload = signed.partition(".")
+        header, key = _header_of(header_segment), self._native
+        if header.get("alg") != key.algorithm_name or not UNREAD.isdisjoint(header):
+            raise TokenInvalid("signature: another algorithm or unknown crit")
+        if not key.Algorithm.verify(signed.encode(), key.key, _decoded(signature)):
+            raise TokenInvalid("signature")
+        return header, _decoded(payload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,15 +162,37 @@ def claimed_kid(token: str) -> str:
     Raises:
         TokenInvalid: no readable header, or no key id in it.
     """
-    # Only the header: PyJWT would parse the whole token, which `open` does anyway.
-    header = f"{token.partition('.')[0]}.."
-    try:
-        kid = _JWS.get_unverified_header(header).get("kid")
-    except jwt.PyJWTError as error:
-        raise TokenInvalid("no JWT header") from error
+    kid = _header_of(token.partition(".")[0]).get("kid")
     if not isinstance(kid, str):
         raise TokenInvalid("no key id")
     return kid
+
+
+@lru_cache(maxsize=MOST_HEADERS)
+def _header_of(segment: str) -> Mapping[str, Any]:
+    """Return a JOSE header. Raises `TokenInvalid`."""
+    try:
+        header = parse_json(_decoded(segment))
+    except ValueError as error:
+        raise TokenInvalid("no JWT header") from error
+    if not isinstance(header, dict):
+        raise TokenInvalid("no JWT header")
+    return MappingProxyType(header)
+
+
+def _decoded(segment: str) -> bytes:
+    """Return the bytes of a segment in the one form of RFC 7515 section 2.
+
+    Raises:
+        TokenInvalid: padding, a character outside of base64url, or bits that are lost.
+    """
+    try:
+        data = urlsafe_b64decode(f"{segment}==")
+    except ValueError as error:
+        raise TokenInvalid("not base64url") from error
+    if base64url(data) != segment:
+        raise TokenInvalid("not base64url")
+    return data
 
 
 def _verifying(kid: str, jwk: dict[str, Any]) -> VerifyingKey:

@@ -13,6 +13,7 @@ from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.oauth.authorization import Authorization
 from app.flows.errors import UsernameTaken
 from app.flows.sessions.rotation import RefreshChain, chain_of
+from app.flows.sessions.standing import Standing
 
 
 @dataclass
@@ -77,6 +78,24 @@ class MemorySessions:
 
     def _change(self, sid, **changes):
         self.rows[sid] = replace(self.rows[sid], **changes)
+
+
+@dataclass
+class MemoryStandings:
+    sessions: MemorySessions
+    users: MemoryUsers
+
+    def of(self, sid):
+        session = self.sessions.get(sid)
+        if session is None:
+            return None
+        user = self.users.get(session.did)
+        return Standing(
+            session=session,
+            has_account=user is not None,
+            is_disabled=user is not None and user.disabled_at is not None,
+            groups=(),
+        )
 
 
 @dataclass

@@ -72,7 +72,7 @@ def show(original: str = "") -> Response:
     try:
         known = _known()
         if known is not None:
-            rule.require(known.identified.claims, known.groups)
+            rule.require(known.identified.claims, known.identified.groups)
             return _passed(known)
     except (AccountDisabled, NotAllowedHere):
         if held_request.is_navigation():
@@ -134,7 +134,7 @@ def _named(known: Known | None) -> Response:
 def _names_of(known: Known | None) -> tuple[str, ...]:
     if known is None:
         return ("",) * len(NAMES)
-    claims, groups = known.identified.claims, ",".join(known.groups)
+    claims, groups = known.identified.claims, ",".join(known.identified.groups)
     return (claims.username, claims.did, claims.handle or "", claims.sid, groups)
 
 

@@ -19,6 +19,8 @@ from app.tokens.errors import TokenInvalid
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
 
+from .standing import Standings
+
 log = logging.getLogger(__name__)
 
 SEEN_INTERVAL = 600
@@ -136,6 +138,8 @@ class Identified:
 
     claims: VerifiedClaims
     session: Session
+    groups: tuple[str, ...] = ()
+    """Names of the account's groups, sorted."""
 
 
 def named_by(
@@ -147,14 +151,19 @@ def named_by(
         NotSignedIn: no token, or its session is unknown or ended.
         TokenInvalid: not a token of this platform, or expired.
     """
-    if not token:
-        raise NotSignedIn("no token")
-    claims = verifier.verify(token)
-    bind(did=claims.did, sid=claims.sid)
+    claims = _claims_of(token, verifier)
     session = sessions.get(claims.sid)
     if session is None or session.did != claims.did:
         raise NotSignedIn("the session has ended")
     return Identified(claims=claims, session=session)
+
+
+def _claims_of(token: str | None, verifier: TokenVerifier) -> VerifiedClaims:
+    if not token:
+        raise NotSignedIn("no token")
+    claims = verifier.verify(token)
+    bind(did=claims.did, sid=claims.sid)
+    return claims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +171,8 @@ class Identify:
     """GET /auth/session."""
 
     verifier: TokenVerifier
+    standings: Standings
     sessions: Sessions
-    users: Users
     clock: Callable[[], float]
 
     def __call__(self, token: str | None) -> Identified:
@@ -174,14 +183,18 @@ class Identify:
             TokenInvalid: not a token of this platform, or expired.
             AccountDisabled: the platform has disabled this account.
         """
-        named = named_by(token, verifier=self.verifier, sessions=self.sessions)
-        user = self.users.get(named.claims.did)
-        if user is None:
+        claims = _claims_of(token, self.verifier)
+        standing = self.standings.of(claims.sid)
+        if standing is None or standing.session.did != claims.did:
+            raise NotSignedIn("the session has ended")
+        if not standing.has_account:
             raise NotSignedIn("the account is gone")
-        if user.disabled_at is not None:
-            raise AccountDisabled(user.did)
-        self._note_use(named.session)
-        return named
+        if standing.is_disabled:
+            raise AccountDisabled(claims.did)
+        self._note_use(standing.session)
+        return Identified(
+            claims=claims, session=standing.session, groups=standing.groups
+        )
 
     def issued_for(self, secret: str, tokens: Collection[str]) -> list[str]:
         """Return the tokens that name the session of a cookie's secret.

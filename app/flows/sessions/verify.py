@@ -15,7 +15,6 @@ from typing import Final
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.stores.memory import MemoryCache
-from app.atproto.syntax.grammar import Did
 from app.flows.errors import (
     FlowError,
     NotSignedIn,
@@ -57,7 +56,6 @@ class Known:
 
     token: str = field(repr=False)
     identified: Identified
-    groups: tuple[str, ...]
     asked_at: float
     ring: KeyRing
     """The keys with which the token was verified."""
@@ -83,8 +81,6 @@ class Verify:
     """GET /auth/verify."""
 
     identify: Identify
-    groups_of: Callable[[Did], tuple[str, ...]]
-    """Reads the names of an account's groups from the database."""
     seen: MemoryCache[Known]
     clock: Callable[[], float]
     observe: Observer = ignore
@@ -160,7 +156,6 @@ class Verify:
         """Ask the database; forget a token that is refused, an outage included."""
         try:
             identified = self.identify(token)
-            groups = self.groups_of(identified.claims.did)
         except StorageFailed:
             raise
         except (NotSignedIn, TokenError) as error:
@@ -175,9 +170,7 @@ class Verify:
         self.observe(MISS)
         now = self.clock()
         left = identified.claims.expires_at - now
-        known = Known(
-            token=token, identified=identified, groups=groups, asked_at=now, ring=ring
-        )
+        known = Known(token=token, identified=identified, asked_at=now, ring=ring)
         self.seen.put(key, known, lifetime=min(OUTAGE_LIFETIME, left))
         self.outage.ask_at = 0.0
         return known

@@ -30,10 +30,11 @@ FETCHED = (
     *(f"grants.{name}" for name in JOINED),
 )
 ADD = text(insert_into("sessions", (*COLUMNS, "secret_hash")))
-SELECT = """
-    SELECT {columns} FROM sessions LEFT JOIN oauth_sessions AS grants
+FROM = """
+    FROM sessions LEFT JOIN oauth_sessions AS grants
       ON grants.did = sessions.did AND grants.session_id = oauth_session_id
 """
+SELECT = f"SELECT {{columns}} {FROM}"
 NATIVE: Final = '"native":'
 """Part of a `destination` that release 0.1 wrote for an app's login."""
 

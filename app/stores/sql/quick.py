@@ -8,7 +8,6 @@ keeps, and has the part of the interface of its `Connection` that the stores use
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -16,7 +15,7 @@ from sqlalchemy import TextualSelect
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Engine, RowMapping, TextClause
 
@@ -100,21 +99,29 @@ class Quick:
             raise _as_sqlalchemy(error) from error
 
 
-@contextmanager
-def quick(engine: Engine) -> Iterator[tuple[Quick, dict[str, Any]]]:
-    """Take a connection out of the pool, with what is noted about it.
+class Taken:
+    """A connection out of the pool, for one block.
 
-    A transaction that is still open at the end is undone.
+    A transaction that is still open at the end is undone. `info` holds what is noted
+    about the connection.
     """
-    try:
-        fairy = engine.raw_connection()
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Quick:
         try:
-            driver: Any = fairy.driver_connection
-            yield Quick(driver), fairy.info
-        finally:
-            fairy.close()
-    except sqlite3.Error as error:
-        raise _as_sqlalchemy(error) from error
+            self._fairy = self._engine.raw_connection()
+        except sqlite3.Error as error:
+            raise _as_sqlalchemy(error) from error
+        self.info: dict[str, Any] = self._fairy.info
+        driver: Any = self._fairy.driver_connection
+        return Quick(driver)
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        self._fairy.close()
+        if isinstance(error, sqlite3.Error):
+            raise _as_sqlalchemy(error) from error
 
 
 def _as_sqlalchemy(error: sqlite3.Error) -> Exception:

@@ -19,11 +19,12 @@ from sqlalchemy.exc import OperationalError
 
 from app.stores.errors import DatabaseURLInvalid
 
-from .quick import Quick, quick
+from .quick import Quick, Taken
 from .sqlite_file import ForkGuard, SameFile, check_path, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Connection
 
@@ -120,18 +121,17 @@ def quick_in(connection: Connection) -> Executor:
     return Quick(driver)
 
 
-@contextmanager
-def quick_read(engine: Engine) -> Iterator[Executor]:
+def quick_read(engine: Engine) -> AbstractContextManager[Executor]:
     """Open a connection whose statements stand alone."""
-    with quick(engine) as (connection, _):
-        yield connection
+    return Taken(engine)
 
 
 @contextmanager
 def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
     """Open a transaction, committed at the end of the block."""
-    with quick(engine) as (connection, info):
-        _begin(connection.driver, info, durable=durable)
+    taken = Taken(engine)
+    with taken as connection:
+        _begin(connection.driver, taken.info, durable=durable)
         yield connection
         connection.driver.commit()
 

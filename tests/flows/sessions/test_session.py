@@ -10,6 +10,7 @@ from app.flows.errors import AccountDisabled, NotSignedIn, StorageFailed
 from app.flows.sessions.session import SEEN_INTERVAL, Identify, RenewToken
 from app.tokens.errors import TokenInvalid
 from app.tokens.verifier import VerifiedClaims
+from tests.flows.memory import MemoryStandings
 from tests.stores.samples import ALICE, BOB, session, user
 
 
@@ -39,7 +40,10 @@ def renew(sessions, tokens, clock):
 @pytest.fixture
 def identify(sessions, users, clock):
     return Identify(
-        verifier=FakeVerifier(), sessions=sessions, users=users, clock=clock
+        verifier=FakeVerifier(),
+        standings=MemoryStandings(sessions, users),
+        sessions=sessions,
+        clock=clock,
     )
 
 
