@@ -46,7 +46,7 @@ from app.flows.xrpc.call_audit import CallAudit
 from app.flows.xrpc.retry_after import RetryAfter
 from app.flows.xrpc.spool import Spool
 from app.tokens.issuer import TokenIssuer
-from app.tokens.verifier import TokenVerifier
+from app.tokens.verifier import SEEN_TOKENS, TokenVerifier
 
 from .container import VAR, Parts, Stores
 from .own_account import own_account_of
@@ -80,6 +80,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         issuer=settings.public_url,
         audience=settings.token_audience,
         clock=clock,
+        seen=MemoryCache(clock, max_entries=SEEN_TOKENS),
         reread=rings.reread_platform,
     )
     tokens = IssueToken(

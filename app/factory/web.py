@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -40,6 +42,7 @@ from app.blueprints.provider import (
 from app.blueprints.services import (
     brand,
     events,
+    quick,
     revocations,
     session,
     users,
@@ -50,6 +53,7 @@ from app.blueprints.services import (
 from app.config import VERSION, Problem, Settings, SettingsInvalid
 from app.web import errors, programs, request_log
 from app.web.context import EXTENSION, Context, Documents, SignupHost, Site
+from app.web.front import Front
 from app.web.languages.catalogues import CatalogueInvalid, Catalogues
 from app.web.pages import templating
 from app.web.repeated import Repeated
@@ -63,6 +67,9 @@ from .brand import brand_of
 from .container import Outside, Parts, open_parts
 from .doctor import probe_key
 from .use_cases import open_use_cases
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 TRANSLATIONS = Path(__file__).parents[1] / "translations"
@@ -123,11 +130,7 @@ def create_app(
 
 def install(app: Flask, parts: Parts) -> Flask:
     """Put the parts of a deployment behind the routes of `open_flask`."""
-    repeated = Repeated(app.wsgi_app)
-    forwarded = Forwarded(repeated, trusted_proxies=parts.settings.trusted_proxies)
-    logged = RequestLog(forwarded, observe=parts.observe)
-    app.wsgi_app = logged  # type: ignore[method-assign]
-    app.extensions[EXTENSION] = Context(
+    context = app.extensions[EXTENSION] = Context(
         flows=open_use_cases(parts),
         site=_site_of(parts.settings, parts.outside.clock),
         documents=Documents(
@@ -138,8 +141,28 @@ def install(app: Flask, parts: Parts) -> Flask:
         ),
         observe=parts.observe,
     )
+    front = _front_of(Repeated(app.wsgi_app), context)
+    forwarded = Forwarded(front, trusted_proxies=parts.settings.trusted_proxies)
+    logged = RequestLog(forwarded, observe=parts.observe)
+    app.wsgi_app = logged  # type: ignore[method-assign]
     commands.init_app(app, administration_of(parts), VERSION)
     return app
+
+
+def _front_of(app: WSGIApplication, context: Context) -> Front:
+    """Return what answers the questions of services, and `app` all others."""
+    flows, here = context.flows, context.site
+    complete = partial(headers.completed, is_secure=here.is_secure)
+    keys = context.documents.platform_keys
+    return Front(
+        app,
+        quick={
+            "/auth/verify": quick.QuickVerify(flows, here, complete),
+            "/auth/session": quick.QuickSession(flows, here, complete),
+            "/.well-known/jwks.json": quick.QuickJwks(keys, complete),
+        },
+        quiet=("/auth/verify", "/.well-known/jwks.json"),
+    )
 
 
 def open_flask() -> Flask:

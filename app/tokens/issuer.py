@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.atproto.syntax.grammar import Did, Handle
@@ -21,6 +21,15 @@ BACKDATED: Final = 30
 ours would otherwise refuse a fresh token and redirect its visitor to us, in a loop."""
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token, and its claims `iat` and `exp`."""
+
+    text: str = field(repr=False)
+    issued_at: int
+    expires_at: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIssuer:
     """Signs with the active key of the ring."""
@@ -31,7 +40,9 @@ class TokenIssuer:
     lifetime: float
     clock: Callable[[], float]
 
-    def issue(self, *, did: Did, sid: str, handle: Handle | None, username: str) -> str:
+    def issue(
+        self, *, did: Did, sid: str, handle: Handle | None, username: str
+    ) -> IssuedToken:
         """Return a new token for a session, valid for `lifetime` seconds from now.
 
         Raises:
@@ -41,17 +52,18 @@ class TokenIssuer:
         if signing is None:
             raise SigningKeyMissing("platform")
         now = int(self.clock())
+        issued_at, expires_at = now - BACKDATED, now + int(self.lifetime)
         claims = {
             "iss": self.issuer,
             "sub": did,
             "aud": self.audience,
-            "iat": now - BACKDATED,
-            "nbf": now - BACKDATED,
-            "exp": now + int(self.lifetime),
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": expires_at,
             "jti": secrets.token_urlsafe(16),
             "sid": sid,
             "handle": handle,
             "username": username,
         }
-        headers = {"kid": signing.kid, "typ": TYP}
-        return signing.sign(claims, headers=headers)
+        token = signing.sign(claims, headers={"kid": signing.kid, "typ": TYP})
+        return IssuedToken(token, issued_at=issued_at, expires_at=expires_at)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.atproto.crypto.encoding import sha256_hex
+from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did, Handle
 
 from .errors import TokenExpired, TokenInvalid
@@ -18,6 +20,11 @@ from .keys import TYP, KeyRing, VerifyingKey, claimed_kid
 
 MAX_LENGTH: Final = 8_192
 """Characters; a longer text is refused before it is parsed."""
+
+SEEN_LIFETIME: Final = 600.0
+"""Seconds for which a process remembers the claims of a token."""
+
+SEEN_TOKENS: Final = 5_000
 
 LEEWAY: Final = 30
 """Seconds by which `iat` and `nbf` may be in the future, because clocks of nodes
@@ -40,6 +47,14 @@ class VerifiedClaims:
     jti: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The claims of a token, and the keys with which it was verified."""
+
+    claims: VerifiedClaims
+    ring: KeyRing
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenVerifier:
     """Verifies tokens with the keys that the ring publishes now."""
@@ -48,6 +63,9 @@ class TokenVerifier:
     issuer: str
     audience: str
     clock: Callable[[], float]
+    seen: MemoryCache[Seen] | None = None
+    """Tokens that were verified before, by their hash; None: none are kept. `exp` and
+    the keys are checked each time, and the session is the caller's to check."""
     reread: Callable[[], KeyRing] | None = None
     """Reads the keys again when a token names a key that another node may just have
     made; None: the ring is never behind."""
@@ -61,6 +79,18 @@ class TokenVerifier:
         """
         if len(token) > MAX_LENGTH or not token.isascii():
             raise TokenInvalid("not the form of a token")
+        if self.seen is None:
+            return self._read(token)
+        key = sha256_hex(token)
+        seen = self.seen.get(key)
+        if seen is not None and seen.ring is self.ring():
+            self._check_expiry(seen.claims.expires_at)
+            return seen.claims
+        claims = self._read(token)
+        self.seen.put(key, Seen(claims, self.ring()), lifetime=SEEN_LIFETIME)
+        return claims
+
+    def _read(self, token: str) -> VerifiedClaims:
         header, payload = self._key_of(token).open(token)
         if header.get("typ") != TYP:
             raise TokenInvalid("signed for another purpose (typ)")
@@ -86,11 +116,13 @@ class TokenVerifier:
         return ring.verifying(kid)
 
     def _check_times(self, claims: Mapping[str, Any]) -> None:
-        now = self.clock()
-        if now >= claims["exp"]:
-            raise TokenExpired("expired")
-        if max(claims["iat"], claims["nbf"]) > now + LEEWAY:
+        self._check_expiry(claims["exp"])
+        if max(claims["iat"], claims["nbf"]) > self.clock() + LEEWAY:
             raise TokenInvalid("issued in the future")
+
+    def _check_expiry(self, expires_at: int) -> None:
+        if self.clock() >= expires_at:
+            raise TokenExpired("expired")
 
 
 def _parse_claims(payload: bytes) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """WSGI middleware: answers a repeated request again, before Flask sees it.
 
-Proxies ask /auth/verify with the same token for every image of a page, and services
-fetch the JWKS. A view of REPEATED may `keep` its answer; the same request then gets it
+Apps ask /oauth/userinfo with the same token, and fetch the provider's metadata. What
+services and proxies ask is answered by `front.py`. A view of REPEATED may `keep` its answer; the same request then gets it
 for as long as the view's condition holds. Every header of a request tells it apart,
 but for those of IGNORED, so that what a view reads tomorrow counts without a change
 here.
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 REPEATED: Final = frozenset(
     {
-        "/auth/verify",
-        "/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
         "/oauth/userinfo",

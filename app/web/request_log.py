@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(ACCESS)
 
-QUIET: Final = frozenset({"verify", "health"})
-"""Blueprints whose lines are logged at debug: machines ask there all the time."""
+QUIET: Final = frozenset({"verify", "health", "well_known.jwks"})
+"""Blueprints and views whose lines are logged at debug: machines ask there all the time."""
 
 LONGEST_PATH: Final = 200
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -144,7 +144,9 @@ def note_route() -> None:
         record.path = quote(request.path[:LONGEST_PATH], safe="/")
         return
     record.route = record.path = rule.rule
-    record.is_quiet = rule.endpoint.partition(".")[0] in QUIET
+    record.is_quiet = not QUIET.isdisjoint(
+        {rule.endpoint, rule.endpoint.partition(".")[0]}
+    )
 
 
 def init_app(app: Flask) -> None:

@@ -7,13 +7,19 @@ preflight (Fetch section 4.8), and we answer none of those.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from flask import g, request
 
 from app.atproto.syntax.foreign_json import parse_json
 
 WAIT: Final = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
+
+FOUND: Final = "latchkey.found"
+"""Key of a WSGI environ: a callable that returns or raises what was found out."""
+
+Found = TypeVar("Found")
 
 
 class BodyInvalid(Exception):
@@ -27,10 +33,21 @@ def bearer_token() -> str | None:
     `request.authorization`, which raises for Basic credentials that are not ASCII.
     """
     if "bearer_token" not in g:
-        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
-        g.bearer_token = rest.strip() if scheme.lower() == "bearer" else None
+        g.bearer_token = bearer_in(request.headers.get("Authorization", ""))
     token: str | None = g.bearer_token
     return token
+
+
+def bearer_in(authorization: str) -> str | None:
+    """Return the Bearer token of an Authorization header, as `bearer_token` does."""
+    scheme, _, rest = authorization.partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else None
+
+
+def found_or(ask: Callable[[], Found]) -> Found:
+    """Return what a quick answer has found out already (`app.web.front`), or ask."""
+    found: Callable[[], Found] | None = request.environ.pop(FOUND, None)
+    return ask() if found is None else found()
 
 
 def json_object() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from app.atproto.oauth.authorization import Authorization
 from app.flows.errors import UsernameTaken
 from app.flows.sessions.rotation import RefreshChain, chain_of
 from app.flows.sessions.standing import Standing
+from app.tokens.issuer import IssuedToken
 
 
 @dataclass
@@ -211,7 +212,8 @@ class FakeIssuer:
     """Issues tokens that name their session."""
 
     def issue(self, *, did, sid, handle, username):
-        return f"token of {sid} for {username}"
+        text = f"token of {sid} for {username}"
+        return IssuedToken(text, issued_at=0, expires_at=0)
 
 
 @dataclass

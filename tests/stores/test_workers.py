@@ -68,10 +68,10 @@ from sqlalchemy import text
 from app.stores.sql.database import open_database
 database = open_database(sys.argv[1])
 def inherited():
-    with database.read() as connection:
+    with getattr(database, sys.argv[2])() as connection:
         tables = connection.execute(text("SELECT name FROM temp.sqlite_master"))
         return "mine" in tables.scalars().all()
-with database.write() as connection:
+with getattr(database, sys.argv[3])() as connection:
     connection.execute(text("CREATE TEMP TABLE mine (x TEXT)"))
 child = os.fork()
 if child == 0:
@@ -83,5 +83,6 @@ print("parent-kept" if inherited() else "parent-lost")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_process_opens_its_own_connections(sqlite_database, sqlite_url):
-    assert run(FORK, sqlite_url) == ["child-opened-its-own", "parent-kept"]
+@pytest.mark.parametrize("ways", [("read", "write"), ("quick_read", "quick_read")])
+def test_a_forked_process_opens_its_own_connections(sqlite_database, sqlite_url, ways):
+    assert run(FORK, sqlite_url, *ways) == ["child-opened-its-own", "parent-kept"]

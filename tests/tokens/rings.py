@@ -53,4 +53,4 @@ def issue(issuer: TokenIssuer, **changes: Any) -> str:
         "username": "alice",
         **changes,
     }
-    return issuer.issue(**fields)
+    return issuer.issue(**fields).text

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jwt
 import pytest
 
+from app.atproto.stores.memory import MemoryCache
 from app.tokens.errors import TokenExpired, TokenInvalid
 from app.tokens.keys import KeyRing
 from app.tokens.verifier import VerifiedClaims
@@ -141,3 +143,57 @@ def test_iat_or_nbf_more_than_30_s_ahead_is_token_invalid(clock, verifier, claim
     assert verifier.verify(near).did == ALICE
     with pytest.raises(TokenInvalid, match="future"):
         verifier.verify(far)
+
+
+# --- tokens that were verified before
+
+
+def test_a_token_is_read_once_and_its_exp_checked_each_time(clock):
+    cache = MemoryCache(clock)
+    verifier = verifier_of(ring_of(ES), clock, seen=cache)
+    token = signed(claims_at(clock))
+    clock.advance(59)
+
+    assert verifier.verify(token) is verifier.verify(token)
+
+    clock.advance(1)
+
+    with pytest.raises(TokenExpired):
+        verifier.verify(token)
+
+
+def test_a_token_seen_before_is_refused_once_its_key_is_dropped(clock):
+    rings = [ring_of(ES), ring_of(key("ES256", "next"))]
+    verifier = replace(
+        verifier_of(rings[0], clock, seen=MemoryCache(clock)), ring=lambda: rings[0]
+    )
+    token = signed(claims_at(clock))
+    verifier.verify(token)
+
+    del rings[0]
+
+    with pytest.raises(TokenInvalid):
+        verifier.verify(token)
+
+
+def test_a_token_that_is_refused_is_not_remembered(clock):
+    cache = MemoryCache(clock)
+    verifier = verifier_of(ring_of(ES), clock, seen=cache)
+    token = signed(claims_at(clock, aud="elsewhere"))
+
+    for _ in range(2):
+        with pytest.raises(TokenInvalid):
+            verifier.verify(token)
+    assert len(cache) == 0
+
+
+@pytest.mark.parametrize("segment", [0, 1, 2])
+@pytest.mark.parametrize("change", ["{}=", "{}==", "{}\n", " {}", "{}+", "{}!"])
+def test_a_segment_in_another_form_of_base64_is_invalid(
+    verifier, clock, segment, change
+):
+    parts = signed(claims_at(clock)).split(".")
+    parts[segment] = change.format(parts[segment])
+
+    with pytest.raises(TokenInvalid):
+        verifier.verify(".".join(parts))

@@ -22,7 +22,7 @@ class Answers:
         numbers = count(1)
         flask = Flask("answers")
 
-        @flask.route("/auth/verify", methods=["GET", "POST"])
+        @flask.route("/oauth/userinfo", methods=["GET", "POST"])
         @flask.get("/auth/account")
         def show() -> Response:
             if request.args.get("broken"):
@@ -37,7 +37,7 @@ class Answers:
         self._flask = flask
         flask.wsgi_app = Repeated(flask.wsgi_app)  # type: ignore[method-assign]
 
-    def get(self, path: str = "/auth/verify", **options: object) -> TestResponse:
+    def get(self, path: str = "/oauth/userinfo", **options: object) -> TestResponse:
         return self._flask.test_client(use_cookies=False).open(path, **options)
 
 
@@ -74,7 +74,7 @@ def test_request_for_another_page_behind_the_proxy_gets_the_same_answer(
 def test_request_with_another_query_or_host_is_answered_anew(answers: Answers) -> None:
     answers.get()
 
-    assert answers.get("/auth/verify?group=a").text == "2"
+    assert answers.get("/oauth/userinfo?group=a").text == "2"
     assert answers.get(base_url="http://another.test").text == "3"
 
 
@@ -99,7 +99,7 @@ def test_answer_that_is_no_200_is_not_kept(answers: Answers, status: int) -> Non
 
 
 def test_answer_of_a_view_that_keeps_nothing_is_made_anew(answers: Answers) -> None:
-    assert [answers.get("/auth/verify?each=1").text for _ in range(2)] == ["1", "2"]
+    assert [answers.get("/oauth/userinfo?each=1").text for _ in range(2)] == ["1", "2"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST"])
@@ -110,7 +110,7 @@ def test_request_with_another_method_is_answered_anew(
     answers.get(method=method)
 
     assert answers.get(method=method).status_code == 200
-    assert answers.get("/auth/verify?each=1").text == "4"
+    assert answers.get("/oauth/userinfo?each=1").text == "4"
 
 
 def test_path_that_is_not_repeated_is_answered_anew(answers: Answers) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from flask import Blueprint, Response, jsonify, request
 
 from app.flows.errors import NotSignedIn
 from app.flows.limits.networks import network_of
+from app.flows.ports import Session, User
+from app.flows.sessions.session import Identified
+from app.tokens.issuer import IssuedToken
+from app.tokens.verifier import VerifiedClaims
 from app.web import cookies
 from app.web.context import flows
-from app.web.requests import bearer_token
+from app.web.requests import bearer_token, found_or
 from app.web.security.access import access
 from app.web.security.sharing import share
 
@@ -22,8 +24,12 @@ share(bp, "/auth/session")
 @access("token")
 def show() -> Response:
     """Answer for the Bearer token, else for the cookie."""
+    return jsonify(described(found_or(_identified)))
+
+
+def _identified() -> Identified:
     bearer = bearer_token()
-    return _described([bearer] if bearer else cookies.platform_tokens())
+    return flows().identify.first_of([bearer] if bearer else cookies.platform_tokens())
 
 
 @bp.post("/auth/session", provide_automatic_options=False)
@@ -37,10 +43,11 @@ def renew() -> Response:
         NotSignedIn: no live session, or its person has no account yet.
     """
     signed_in = flows().renew(cookies.session_secret())
-    if signed_in is None or signed_in.token is None:
+    if signed_in is None or signed_in.user is None or signed_in.issued is None:
         raise NotSignedIn("no session of this browser")
-    response = _described([signed_in.token])
-    cookies.set_platform_token(response, signed_in.token)
+    issued = signed_in.issued
+    response = jsonify(_described(signed_in.user, signed_in.session, issued))
+    cookies.set_platform_token(response, issued.text)
     return response
 
 
@@ -57,16 +64,23 @@ def end() -> Response:
     return Response(status=204)
 
 
-def _described(tokens: Collection[str]) -> Response:
-    identified = flows().identify.first_of(tokens)
-    claims, session = identified.claims, identified.session
-    return jsonify(
-        did=claims.did,
-        handle=claims.handle,
-        username=claims.username,
-        session_id=claims.sid,
-        scope=session.scope,
-        issued_at=claims.issued_at,
-        expires_at=claims.expires_at,
-        session_expires_at=int(session.expires_at),
-    )
+def described(identified: Identified) -> dict[str, str | int | None]:
+    """Return what services read about a token and its session."""
+    return _described(identified.claims, identified.session, identified.claims)
+
+
+def _described(
+    person: VerifiedClaims | User,
+    session: Session,
+    token: VerifiedClaims | IssuedToken,
+) -> dict[str, str | int | None]:
+    return {
+        "did": person.did,
+        "handle": person.handle,
+        "username": person.username,
+        "session_id": session.sid,
+        "scope": session.scope,
+        "issued_at": token.issued_at,
+        "expires_at": token.expires_at,
+        "session_expires_at": int(session.expires_at),
+    }

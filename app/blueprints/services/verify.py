@@ -8,7 +8,8 @@ platform's hosts (requirement 9.9).
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
@@ -19,8 +20,7 @@ from app.flows.sessions.verify import Known
 from app.web import cookies, held_request
 from app.web.context import flows, site
 from app.web.errors import Failure, show_as_page, shows_failure
-from app.web.repeated import keep
-from app.web.requests import bearer_token
+from app.web.requests import bearer_token, found_or
 from app.web.security.access import access, is_speculative
 from app.web.security.headers import policy_for_other_hosts
 
@@ -29,7 +29,15 @@ bp = Blueprint("verify", __name__)
 # Envoy asks with the method of the request it holds, and appends its path to ours.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
-NAMES = ("User", "Did", "Handle", "Session", "Groups")
+NAMES = tuple(
+    f"X-Auth-Request-{name}" for name in ("User", "Did", "Handle", "Session", "Groups")
+)
+
+MOST_PEOPLE = 2_000
+"""People whose headers a process remembers."""
+
+MOST_RULES = 256
+"""Parsed questions that a process remembers; a proxy asks the same one always."""
 
 NGINX_ROUNDS_UP = 1.0
 """Seconds that nginx may add: it counts whole seconds and includes the last one."""
@@ -67,10 +75,10 @@ def show(original: str = "") -> Response:
     if held_request.is_preflight():
         return _preflight()
     # What comes with Envoy's path is the person's query, not the proxy's question.
-    asked = MultiDict() if original else request.args
-    rule = Rule.parse(group=asked.getlist("group"), user=asked.getlist("user"))
+    query = "" if original else request.query_string.decode("latin-1")
+    rule = rule_of(query)
     try:
-        known = _known()
+        known = found_or(_known)
         if known is not None:
             rule.require(known.identified.claims, known.identified.groups)
             return _passed(known)
@@ -79,9 +87,21 @@ def show(original: str = "") -> Response:
             show_as_page()
         raise
     login_url = held_request.login_url()
-    if asked.get("redirect") == "1" and held_request.is_navigation():
+    if _asked(query).get("redirect") == "1" and held_request.is_navigation():
         return redirect(login_url, code=302, Response=Response)  # type: ignore[return-value]
     raise LoginNeeded(login_url)
+
+
+@lru_cache(maxsize=MOST_RULES)
+def rule_of(query: str) -> Rule:
+    """Return the rule of a query. Raises `RuleInvalid`."""
+    asked = _asked(query)
+    return Rule.parse(group=asked.getlist("group"), user=asked.getlist("user"))
+
+
+def _asked(query: str) -> MultiDict[str, str]:
+    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    return MultiDict(pairs)
 
 
 def _known() -> Known | None:
@@ -99,14 +119,12 @@ def _passed(known: Known) -> Response:
     fresh = _renewed(known)
     if fresh is not None:
         cookies.set_platform_token(response, fresh)
-    again, clock = flows().verify.again, site().clock
-    seconds = 0 if fresh else _kept_by_nginx(known, clock())
+    seconds = 0 if fresh else kept_by_nginx(known, site().clock())
     response.headers["X-Accel-Expires"] = str(seconds)
-    keep(lambda: _kept_by_nginx(known, clock()) == seconds and again(known))
     return response
 
 
-def _kept_by_nginx(known: Known, now: float) -> int:
+def kept_by_nginx(known: Known, now: float) -> int:
     """Return the seconds for which nginx may keep the answer."""
     return max(0, int(known.fresh_for(now) - NGINX_ROUNDS_UP))
 
@@ -125,10 +143,20 @@ def _renewed(known: Known) -> str | None:
 def _named(known: Known | None) -> Response:
     """Name the person in all of our headers, so that none of a client's passes."""
     response = Response(status=200)
-    for name, value in zip(NAMES, _names_of(known), strict=True):
-        # Unchanged by their grammars; any other character would be escaped.
-        response.headers[f"X-Auth-Request-{name}"] = quote(value, safe=":%,")
+    response.headers.extend(headers_of(known))
     return response
+
+
+def headers_of(known: Known | None) -> tuple[tuple[str, str], ...]:
+    """Return our headers about a person, each of them, empty ones too."""
+    return _headers_of(_names_of(known))
+
+
+@lru_cache(maxsize=MOST_PEOPLE)
+def _headers_of(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    # Unchanged by their grammars; any other character would be escaped.
+    values = [quote(value, safe=":%,") for value in names]
+    return tuple(zip(NAMES, values, strict=True))
 
 
 def _names_of(known: Known | None) -> tuple[str, ...]:

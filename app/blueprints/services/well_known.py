@@ -10,7 +10,6 @@ from flask import Blueprint, Response, request
 
 from app.web.context import context
 from app.web.documents import document
-from app.web.repeated import keep
 from app.web.security.access import access
 
 bp = Blueprint("well_known", __name__)
@@ -28,7 +27,4 @@ def client_metadata() -> Response:
 @access("document")
 def jwks() -> Response:
     """Serve the platform's public keys (RFC 7517); never the client's."""
-    keys = context().documents.platform_keys
-    ring = keys()
-    keep(lambda: keys() is ring)
-    return document(ring.jwks())
+    return document(context().documents.platform_keys().jwks())

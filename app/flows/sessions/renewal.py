@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from app.flows.errors import FlowError
 from app.tokens.errors import TokenError
 from app.tokens.issuer import BACKDATED
-from app.tokens.verifier import VerifiedClaims
 
 from .session import Identified, Identify, IssueToken
 
@@ -39,7 +38,7 @@ class RenewOnUse:
         ended since. A native app's session is not renewed, because its token is no
         cookie of a browser and the app has a way of its own.
         """
-        if not self._is_due(identified.claims) or identified.session.app_name:
+        if not self.is_due(identified):
             return None
         try:
             session = self.identify(token).session
@@ -48,6 +47,9 @@ class RenewOnUse:
             log.debug("a token is not renewed: %s", error)
             return None
 
-    def _is_due(self, claims: VerifiedClaims) -> bool:
+    def is_due(self, identified: Identified) -> bool:
+        """Tell whether a browser's token is past half its life."""
+        claims = identified.claims
         issued_at = claims.issued_at + BACKDATED
-        return self.clock() >= (issued_at + claims.expires_at) / 2
+        is_past_half = self.clock() >= (issued_at + claims.expires_at) / 2
+        return is_past_half and not identified.session.app_name

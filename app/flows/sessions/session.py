@@ -16,7 +16,7 @@ from app.flows.errors import AccountDisabled, NotSignedIn, StorageFailed
 from app.flows.ports import Session, Sessions, User, Users
 from app.telemetry.context import bind, login_id_here
 from app.tokens.errors import TokenInvalid
-from app.tokens.issuer import TokenIssuer
+from app.tokens.issuer import IssuedToken, TokenIssuer
 from app.tokens.verifier import TokenVerifier, VerifiedClaims
 
 from .standing import Standings
@@ -65,6 +65,8 @@ class SignedIn:
     session: Session
     user: User | None
     token: str | None = field(repr=False)
+    issued: IssuedToken | None = None
+    """The same token with its times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +106,10 @@ class IssueToken:
         """
         if user.disabled_at is not None:
             raise AccountDisabled(user.did)
-        token = self.issuer.issue(
+        issued = self.issuer.issue(
             did=user.did, sid=session.sid, handle=user.handle, username=user.username
         )
-        return SignedIn(session=session, user=user, token=token)
+        return SignedIn(session=session, user=user, token=issued.text, issued=issued)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,21 +133,6 @@ class Verify:
             _bind(known.identified)
             return known
 
-    def again(self, known: Known) -> bool:
-        """Tell whether a token is still known so: no newer answer, no key changed.
-
-        Counts and logs as a call would that finds it.
-        """
-        is_current = (
-            self.seen.get(sha256_hex(known.token)) is known
-            and self.identify.verifier.ring() is known.ring
-            and known.fresh_for(self.clock()) > 0
-        )
-        if is_current:
-            self.observe(HIT)
-            _bind(known.identified)
-        return is_current
-
     def _passes(self, known: Known) -> bool:
         now = self.clock()
         return known.fresh_for(now) > 0 or 0 < self.outage.ask_at - now <= ASK_AGAIN

@@ -96,7 +96,7 @@ class Quick:
             cursor = self.driver.execute(sql, parameters or {})
             return _Result(cursor.fetchall(), cursor.rowcount, names)
         except sqlite3.Error as error:
-            raise _as_sqlalchemy(error) from error
+            raise as_sqlalchemy(error) from error
 
 
 class Taken:
@@ -113,7 +113,7 @@ class Taken:
         try:
             self._fairy = self._engine.raw_connection()
         except sqlite3.Error as error:
-            raise _as_sqlalchemy(error) from error
+            raise as_sqlalchemy(error) from error
         self.info: dict[str, Any] = self._fairy.info
         driver: Any = self._fairy.driver_connection
         return Quick(driver)
@@ -121,10 +121,10 @@ class Taken:
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         self._fairy.close()
         if isinstance(error, sqlite3.Error):
-            raise _as_sqlalchemy(error) from error
+            raise as_sqlalchemy(error) from error
 
 
-def _as_sqlalchemy(error: sqlite3.Error) -> Exception:
+def as_sqlalchemy(error: sqlite3.Error) -> Exception:
     """Return the exception of SQLAlchemy for it, which `database.py` translates."""
     translated: Exception = DBAPIError.instance(None, None, error, sqlite3.Error)
     return translated

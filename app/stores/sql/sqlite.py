@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from app.stores.errors import DatabaseURLInvalid
 
 from .quick import Quick, Taken
+from .readers import Readers, Reading
 from .sqlite_file import ForkGuard, SameFile, check_path, make_private
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ BUSY_TIMEOUT = 5.0
 MIGRATION_TIMEOUT = 60.0
 LOOK_INTERVAL = 0.01
 LOOKS = 10
+READERS = "latchkey_readers"
+"""Execution option of an engine that has its readers."""
 PRIMARY_CODE = 0xFF
 """The byte of an error code that says what kind it is; the others refine it."""
 
@@ -69,6 +72,9 @@ def create(url: URL) -> Engine:
     event.listen(engine, "do_connect", same_file.require)
     event.listen(engine, "connect", same_file.remember)
     event.listen(engine, "checkout", same_file.check)
+    readers = Readers(engine, same_file.identity)
+    engine.update_execution_options(**{READERS: readers})
+    event.listen(engine, "engine_disposed", readers.close)
     return engine
 
 
@@ -123,7 +129,7 @@ def quick_in(connection: Connection) -> Executor:
 
 def quick_read(engine: Engine) -> AbstractContextManager[Executor]:
     """Open a connection whose statements stand alone."""
-    return Taken(engine)
+    return Reading(engine.get_execution_options()[READERS])
 
 
 @contextmanager

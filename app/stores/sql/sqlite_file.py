@@ -85,19 +85,20 @@ class SameFile:
 
     def require(self, *_: object) -> None:
         """Refuse to connect when there is no file; SQLite would make an empty one."""
-        if self._identity() is None:
+        if self.identity() is None:
             raise sqlite3.OperationalError(f"{self._path} {MISSING}")
 
     def remember(self, _connection: object, record: Any) -> None:
         """Note which file a new connection has open."""
-        record.info["file"] = self._identity()
+        record.info["file"] = self.identity()
 
     def check(self, _connection: object, record: Any, _proxy: object) -> None:
         """Refuse a connection to a deleted file; the pool opens a new one."""
-        if record.info.get("file") != self._identity():
+        if record.info.get("file") != self.identity():
             raise DisconnectionError(f"{self._path} was deleted or replaced")
 
-    def _identity(self) -> tuple[int, int] | None:
+    def identity(self) -> tuple[int, int] | None:
+        """Return what distinguishes the file that is there now; None without one."""
         try:
             status = self._path.stat()
         except OSError:

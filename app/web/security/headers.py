@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ from .access import Mark, mark_of
 
 FOR_PEOPLE: frozenset[Mark] = frozenset({"page", "callback", "authorize"})
 """Marks of what a browser opens by GET, perhaps as `localhost`."""
+
+OWN_PAGES = "same-origin"
+"""Referrer-Policy: our own pages see the Referer, for others it is empty."""
 
 HSTS = "max-age=31536000"
 
@@ -62,6 +66,18 @@ def set_headers(response: Response) -> Response:
     return response
 
 
+def completed(
+    headers: Sequence[tuple[str, str]], *, is_secure: bool
+) -> tuple[tuple[str, str], ...]:
+    """Return the headers of an answer that Flask does not make, with the missing ones.
+
+    The answer is no callback's, so its policy for the Referer is that of our pages.
+    """
+    present = {name.lower() for name, _ in headers}
+    every = (*_standard_headers(is_secure=is_secure), ("Referrer-Policy", OWN_PAGES))
+    return (*headers, *(one for one in every if one[0].lower() not in present))
+
+
 @cache
 def _standard_headers(*, is_secure: bool) -> tuple[tuple[str, str], ...]:
     """Return the headers that are the same on every response."""
@@ -87,7 +103,7 @@ def _referrer_policy() -> str:
     is_secret = (
         request.path.startswith(OAUTH) or mark_of(request.endpoint) == "callback"
     )
-    return "no-referrer" if is_secret else "same-origin"
+    return "no-referrer" if is_secret else OWN_PAGES
 
 
 def require_own_name() -> BaseResponse | None:

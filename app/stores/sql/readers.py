@@ -1,0 +1,91 @@
+"""SQLite connections for reads of one statement, beside SQLAlchemy's pool.
+
+Taking a connection out of the pool and giving it back costs as much as the statement.
+Services ask for one with every request of theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+from .quick import Quick, as_sqlalchemy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
+
+MOST_IDLE: Final = 5
+"""Connections that are kept open; a read uses one for less than a millisecond."""
+
+Mark = tuple[int, object]
+"""Process and file of a connection: neither may be another one."""
+
+
+class Readers:
+    """Connections that the pool has opened and given up."""
+
+    def __init__(self, engine: Engine, identity: Callable[[], object]) -> None:
+        """`identity` names the file that is at the database's path now."""
+        self._engine = engine
+        self._identity = identity
+        self._idle: list[tuple[Mark, Any]] = []
+        # Never closed here: closing would let go of locks that the parent uses.
+        self._inherited: list[object] = []
+
+    def take(self) -> tuple[Mark, Any]:
+        """Return a connection of this process to the file that is there now."""
+        mark = (os.getpid(), self._identity())
+        while self._idle:
+            reader = self._idle.pop()
+            if reader[0] == mark:
+                return reader
+            self.drop(reader)
+        fairy = self._engine.raw_connection()
+        driver = fairy.driver_connection
+        fairy.detach()
+        return mark, driver
+
+    def give_back(self, reader: tuple[Mark, Any]) -> None:
+        """Keep a connection for the next read."""
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(reader)
+        else:
+            self.drop(reader)
+
+    def close(self, _engine: Engine) -> None:
+        """Close the connections that are kept."""
+        while self._idle:
+            self.drop(self._idle.pop())
+
+    def drop(self, reader: tuple[Mark, Any]) -> None:
+        """Close a connection; one of the parent process is only not used again."""
+        (process, _), driver = reader
+        if process == os.getpid():
+            driver.close()
+        else:
+            self._inherited.append(driver)
+
+
+class Reading:
+    """A connection for one block, whose statements stand alone."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    def __enter__(self) -> Quick:
+        try:
+            self._reader = self._readers.take()
+        except sqlite3.Error as error:
+            raise as_sqlalchemy(error) from error
+        return Quick(self._reader[1])
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if error is None:
+            self._readers.give_back(self._reader)
+            return
+        self._readers.drop(self._reader)
+        if isinstance(error, sqlite3.Error):
+            raise as_sqlalchemy(error) from error

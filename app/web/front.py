@@ -1,0 +1,68 @@
+"""WSGI middleware: answers the questions of services and proxies before Flask.
+
+They ask with every request of theirs, and Flask takes longer for one than the answer.
+A path has a `Quick`, which answers what it is sure of and leaves the rest to the view
+of the same path: refusals, pages, renewals, and calls of web pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.telemetry.context import current
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, with the headers of every answer (`headers.completed`)."""
+
+    headers: Sequence[tuple[str, str]]
+    body: bytes = b""
+    status: str = "200 OK"
+
+
+Quick = Callable[["WSGIEnvironment"], Answer | None]
+"""Answers a GET, or returns None to have the view answer."""
+
+
+class Front:
+    """Answers GET of some paths by their `Quick`."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        quick: Mapping[str, Quick],
+        quiet: Iterable[str],
+    ) -> None:
+        """`quiet` are the paths whose log lines are at debug."""
+        self._app = app
+        self._quick = dict(quick)
+        self._quiet = frozenset(quiet)
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        path = environ["PATH_INFO"]
+        quick = self._quick.get(path)
+        if quick is None or environ["REQUEST_METHOD"] != "GET":
+            return self._app(environ, start_response)
+        self._note(path)
+        answer = quick(environ)
+        if answer is None:
+            return self._app(environ, start_response)
+        start_response(answer.status, list(answer.headers))
+        return (answer.body,) if answer.body else ()
+
+    def _note(self, path: str) -> None:
+        """Note the route in the log context, as the view would."""
+        context = current()
+        if context is not None:
+            context.route = context.path = path
+            context.is_quiet = path in self._quiet
