@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(ACCESS)
 
 QUIET: Final = frozenset({"verify", "health", "well_known.jwks"})
-"""Blueprints and views whose lines are logged at debug: machines ask there all the time."""
+"""Blueprints and views whose lines are logged at debug: machines ask there often."""
 
 LONGEST_PATH: Final = 200
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -93,6 +93,20 @@ def test_another_algorithm_of_the_same_key_is_invalid(clock, alg):
         verifier_of(ring_of(signing), clock).verify(token)
 
 
+@pytest.mark.parametrize("alg", ["none", "HS256", "ES384", None])
+def test_a_header_that_names_another_algorithm_than_the_signature_is_invalid(
+    clock, verifier, alg
+):
+    native = jwt.PyJWK(ES.private_jwk())
+    header = {"alg": alg, "kid": ES.kid, "typ": "JWT"}
+    signing_input = part(header) + b"." + part(claims_at(clock))
+    signature = native.Algorithm.sign(signing_input, native.key)
+    token = (signing_input + b"." + part(signature)).decode()
+
+    with pytest.raises(TokenInvalid, match="algorithm"):
+        verifier.verify(token)
+
+
 def test_a_key_in_the_header_is_not_used(clock, verifier):
     stranger = key("ES256", "stranger")
     token = stranger.sign(

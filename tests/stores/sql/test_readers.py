@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import ExitStack
 
@@ -61,6 +62,16 @@ def test_connection_to_a_deleted_file_is_given_up(sqlite_database, tmp_path):
     with pytest.raises(StorageUnavailable, match="does not exist"):
         driver(sqlite_database)
     assert is_closed(former)
+
+
+def test_connection_of_the_parent_process_is_neither_used_nor_closed(
+    sqlite_database, monkeypatch
+):
+    former = driver(sqlite_database)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+
+    assert driver(sqlite_database) is not former
+    assert not is_closed(former)
 
 
 def test_closing_the_database_closes_the_kept_connections(sqlite_database):
