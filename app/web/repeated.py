@@ -1,10 +1,10 @@
 """WSGI middleware: answers a repeated request again, before Flask sees it.
 
 Apps ask /oauth/userinfo with the same token, and fetch the provider's metadata. What
-services and proxies ask is answered by `front.py`. A view of REPEATED may `keep` its answer; the same request then gets it
-for as long as the view's condition holds. Every header of a request tells it apart,
-but for those of IGNORED, so that what a view reads tomorrow counts without a change
-here.
+services and proxies ask is answered by `front.py`. A view of REPEATED may `keep` its
+answer; the same request then gets it for as long as the view's condition holds. Every
+header of a request tells it apart, but for those of IGNORED, so that what a view reads
+tomorrow counts without a change here.
 """
 
 from __future__ import annotations

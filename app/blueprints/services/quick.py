@@ -131,7 +131,10 @@ class QuickJwks:
 
     def __call__(self, environ: WSGIEnvironment) -> Answer | None:
         """Answer with the keys, or 304 to the ETag of the same ones."""
-        ring, made = self._keys(), self._made
+        try:
+            ring, made = self._keys(), self._made
+        except FlowError:
+            return None
         if made is None or made[0] is not ring:
             self._made = made = self._make(ring)
         _, etag, answer, unchanged = made
