@@ -127,8 +127,10 @@ class Exporter:
         directory: Path,
         collector: Collector,
         patience: float = SCRAPE_TIMEOUT,
+        look: float = LOOK,
     ) -> None:
         self._patience = patience
+        self._look = look
         self._bind = bind
         self._directory = directory
         self._registry = registry_of(directory)
@@ -140,7 +142,7 @@ class Exporter:
         if server is None:
             return
         server.set_app(_only_metrics(self._registry, self._directory))
-        server.timeout, server.patience = LOOK, self._patience
+        server.timeout, server.patience = self._look, self._patience
         with server:
             while lives():
                 server.handle_request()
@@ -157,7 +159,7 @@ class Exporter:
                 if not is_told:
                     log.warning("METRICS_BIND is taken; waiting for it")
                 is_told = True
-                time.sleep(LOOK)
+                time.sleep(self._look)
         return None
 
 

@@ -63,9 +63,12 @@ class WaitOptions:
 class Waiter:
     """One call of `await_login` that waits for the outcome of one login."""
 
-    def __init__(self, session_id: str, clock: Clock) -> None:
+    def __init__(
+        self, session_id: str, clock: Clock, *, look_every: float = LOOK_EVERY
+    ) -> None:
         """Create it without an outcome."""
         self.session_id = session_id
+        self._look_every = look_every
         self.connection = Connection(clock)
         self._outcome: Future[Outcome] = Future()
 
@@ -105,7 +108,7 @@ class Waiter:
         timeout = float("inf") if options.timeout is None else options.timeout
         ends = clock.monotonic() + timeout
         while True:
-            within = max(0.0, min(LOOK_EVERY, ends - clock.monotonic()))
+            within = max(0.0, min(self._look_every, ends - clock.monotonic()))
             ended = self.outcome(within=within) or check_store()
             if ended is not None:
                 return ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +87,14 @@ class Page:
         self.status = answer.status
         self.headers = answer.headers
         self.html = answer.body.decode()
-        self._reader = _Reader()
+
+    @cached_property
+    def _reader(self) -> _Reader:
+        """The parsed page; most pages of a journey are passed without a look."""
+        reader = _Reader()
         if "html" in self.headers.get("Content-Type", ""):
-            self._reader.feed(self.html)
+            reader.feed(self.html)
+        return reader
 
     @property
     def error(self) -> str | None:

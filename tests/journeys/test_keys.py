@@ -378,7 +378,7 @@ def test_sweep_rotates_by_itself_and_signs_no_person_out(
     browser.signs_in(ALICE, username="alice")
     first = {ring: signing(service, ring) for ring in ("platform", "client")}
 
-    for _ in range(2 * 24):
+    for _ in range(2 * 15):
         world.clock.advance(DAY / 2)
         runs(service, "sweep")
         calls(service)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import RSAAlgorithm
 
 from app.config import SettingsInvalid
@@ -164,6 +168,14 @@ def test_who_am_i_by_cookie_and_by_header(
     }
 
 
+@cache
+def private_key(path: Path) -> RSAPrivateKey:
+    """Return the platform's key, read once: that takes longer than a sign-in."""
+    key = load_pem_private_key(path.read_bytes(), password=None)
+    assert isinstance(key, RSAPrivateKey)
+    return key
+
+
 def forged(service: Service, prepared: Prepared, **changes: Any) -> str:
     """Sign with the right key, and say something else."""
     now = int(service.world.clock())
@@ -182,7 +194,7 @@ def forged(service: Service, prepared: Prepared, **changes: Any) -> str:
     }
     (jwk,) = service.get("/.well-known/jwks.json").json()["keys"]
     headers = {"kid": jwk["kid"], "typ": "JWT", **changes.pop("headers", {})}
-    key = changes.pop("key", prepared.platform_key.read_bytes())
+    key = changes.pop("key", private_key(prepared.platform_key))
     algorithm = changes.pop("algorithm", "RS256")
     wanted = {n: v for n, v in {**claims, **changes}.items() if v is not ...}
     return jwt.encode(wanted, key, algorithm=algorithm, headers=headers)

@@ -156,6 +156,7 @@ class Serving:
             directory=directory,
             collector=DatabaseCollector(Statistics(), version="0.2.0"),
             patience=0.2,
+            look=0.05,
         )
         self.thread = threading.Thread(target=exporter.serve, args=(self._lives,))
         self.thread.start()

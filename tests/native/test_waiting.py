@@ -242,7 +242,7 @@ def test_sleep_watch_reports_a_sleep_once(time):
 def test_wait_after_sleep_reopens_the_connection(time):
     """The connection is dead, and its end would be noticed a minute later only."""
     clock = time.clock()
-    waiter, closed, looks = Waiter("s", clock), [], []
+    waiter, closed, looks = Waiter("s", clock, look_every=0.01), [], []
     expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
 
     def sleeps_and_then_ends(_waiting):
@@ -276,7 +276,7 @@ def test_wait_with_endless_connection_raises_login_expired(time):
         time.passes(1800)
 
     with pytest.raises(LoginExpired):
-        Waiter("s", clock).wait(
+        Waiter("s", clock, look_every=0.01).wait(
             lambda: None, options=WaitOptions(on_wait=passes), expiry=expiry
         )
 
