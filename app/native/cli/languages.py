@@ -7,10 +7,14 @@ A text without a translation stays English.
 
 from __future__ import annotations
 
-from gettext import translation
+from gettext import GNUTranslations, translation
 from pathlib import Path
 
 DOMAIN = "latchkey-native"
 CATALOGUES = Path(__file__).parents[1] / "languages"
 
-gettext = translation(DOMAIN, CATALOGUES, fallback=True).gettext
+_texts = translation(DOMAIN, CATALOGUES, fallback=True)
+
+gettext = _texts.gettext
+IS_TRANSLATED = isinstance(_texts, GNUTranslations)
+"""Whether the terminal's language is one of the catalogues, and so not English."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import LoginRefused, NativeError
 from .languages import gettext as _
+from .sentences import sentence_of, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,13 +62,14 @@ class Screen:
         if isinstance(error, LoginRefused):
             self.failure(
                 error.code,
-                str(error),
+                sentence_of(error),
                 reference=error.reference,
                 retry_after=error.retry_after,
             )
             return
-        cause = f" ({_(str(error.__cause__))})" if _is_native(error.__cause__) else ""
-        self.failure(error.code, f"{_(str(error))}{cause}")
+        cause = error.__cause__
+        more = f" ({sentence_of(cause)})" if isinstance(cause, NativeError) else ""
+        self.failure(error.code, f"{sentence_of(error)}{more}")
 
     def note(self, line: str) -> None:
         """Print a line beside the result."""
@@ -89,7 +91,8 @@ class Screen:
         """Print the state of the wait."""
         status = _("Waiting for you to finish in the browser")
         if waiting.trouble is not None:
-            status = _("Trying again: {trouble}").format(trouble=_(waiting.trouble))
+            trouble = trouble_of(waiting.trouble)
+            status = _("Trying again: {trouble}").format(trouble=trouble)
         if self.is_live:
             minutes, seconds = divmod(int(waiting.seconds_left), 60)
             line = f"{status}  {minutes:d}:{seconds:02d}"
@@ -117,7 +120,3 @@ def _write(text: str, file: TextIO, *, end: str = "\n") -> None:
         print(text, end=end, file=file, flush=True)
     except OSError as error:
         raise OutputClosed from error
-
-
-def _is_native(error: BaseException | None) -> bool:
-    return isinstance(error, NativeError)

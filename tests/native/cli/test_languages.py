@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import re
+import sys
 from gettext import GNUTranslations, translation
 from types import ModuleType
 
 import pytest
 from babel.messages.pofile import read_po
 
+from app.native import LoginRefused, ServerUnreachable
 from app.native.cli.languages import CATALOGUES, DOMAIN
 from tests.wheel import ROOT
 
@@ -59,3 +62,48 @@ def test_text_is_found_in_the_language_of_the_terminal():
 
     assert german("The sign-in was cancelled.") == "Die Anmeldung wurde abgebrochen."
     assert german("no text of ours") == "no text of ours"
+
+
+@pytest.fixture
+def sentences(monkeypatch, request):
+    """Return the module of sentences as a terminal in some language has it."""
+    monkeypatch.setenv("LANGUAGE", request.param)
+    names = ["app.native.cli.languages", "app.native.cli.sentences"]
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield importlib.import_module(names[1])
+    for name in names:
+        del sys.modules[name]
+
+
+in_german = pytest.mark.parametrize("sentences", ["de"], indirect=True)
+in_english = pytest.mark.parametrize("sentences", ["en"], indirect=True)
+
+
+@in_german
+def test_refusal_is_told_by_its_code_and_not_by_the_words_of_the_service(sentences):
+    refused = LoginRefused("handle_not_found", "Nobody has the handle x.example.")
+
+    assert sentences.sentence_of(refused).startswith("Niemand hat dieses Handle.")
+    assert sentences.sentence_of(LoginRefused("new_code", "Something new.")) == (
+        "Der Dienst hat abgelehnt: new_code."
+    )
+
+
+@in_german
+def test_reason_of_the_system_follows_a_sentence_in_the_own_language(sentences):
+    cut = ServerUnreachable("the service cannot be reached: Connection refused")
+
+    assert sentences.sentence_of(cut) == (
+        "Der Dienst ist nicht erreichbar (Connection refused)"
+    )
+    assert sentences.trouble_of("the service says nothing any more") == (
+        "der Dienst sagt nichts mehr"
+    )
+
+
+@in_english
+def test_english_terminal_has_the_words_of_the_service(sentences):
+    refused = LoginRefused("handle_not_found", "Nobody has the handle x.example.")
+
+    assert sentences.sentence_of(refused) == "Nobody has the handle x.example."
