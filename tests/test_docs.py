@@ -151,6 +151,17 @@ def test_the_page_about_calls_knows_every_error_of_a_call() -> None:
     }
 
 
+def test_page_about_people_names_every_audit_event() -> None:
+    """`audit --event NAME` finds nothing by a name that the operator has to guess."""
+    sources = (path.read_text() for path in (ROOT / "app/flows").rglob("*.py"))
+    calls = [re.findall(r'record\(\s*"([a-z_]+)"', text) for text in sources]
+    recorded = {name for names in calls for name in names}
+    page = (ROOT / "docs/people.md").read_text().partition("## The audit")[2]
+
+    assert len(recorded) > 20
+    assert sorted(name for name in recorded if f"`{name}`" not in page) == []
+
+
 @pytest.mark.parametrize("proxy", ["nginx", "Caddy", "HAProxy", "Traefik", "Envoy"])
 def test_section_of_each_proxy_removes_headers_with_underscores(proxy: str) -> None:
     """Frameworks read `X_Auth_Request_User` as the header that names the person."""

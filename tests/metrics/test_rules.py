@@ -110,3 +110,26 @@ def test_promtool_accepts_the_rules_and_fires_each(arguments):
     result = promtool(*arguments)
 
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def queries() -> list[str]:
+    """Return every query of the dashboard, with a number for Grafana's variable."""
+    text = (FILES / "latchkey.dashboard.json").read_text(encoding="utf-8")
+    board = json.loads(text.replace("$__rate_interval", "5m"))
+    return [one["expr"] for panel in board["panels"] for one in panel["targets"]]
+
+
+@pytest.mark.process
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+def test_promtool_accepts_every_query_of_the_dashboard(tmp_path: Path):
+    rules = [
+        {"record": f"query:{number}", "expr": query}
+        for number, query in enumerate(queries())
+    ]
+    path = tmp_path / "queries.yml"
+    path.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+
+    result = promtool("check", "rules", str(path))
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(rules)} rules found" in result.stdout

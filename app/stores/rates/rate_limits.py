@@ -124,7 +124,9 @@ class RateLimits:
             wait = self._shared.hit(*asked)
         except (StorageError, StorageFailed, sqlite3.Error, OSError) as error:
             cause = error.storage_error if isinstance(error, StorageError) else error
-            self._sharing.failed(type(cause).__name__)
+            # The text of another server's error might name a URL with its password.
+            reason = f": {error}" if isinstance(error, OSError) else ""
+            self._sharing.failed(type(cause).__name__ + reason)
             wait = self._own.hit(*asked)
         else:
             self._sharing.worked()

@@ -10,6 +10,7 @@ from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport
 
 from app.flows.errors import TooManyRequests
+from app.stores.rates.host_counters import HostCounters
 from app.stores.rates.rate_limits import LimitsCounters, RateLimits
 
 RATES = {"address": "3/hour", "host": "1/hour"}
@@ -68,6 +69,17 @@ def test_without_the_shared_storage_a_process_counts_on_its_own(caplog):
 
     assert "rate limits are not shared" in caplog.text
     assert "secret-of-the-storage-url" not in caplog.text
+
+
+def test_without_the_file_of_the_host_the_log_says_what_is_wrong(tmp_path, caplog):
+    path = tmp_path / "folder.limits"
+    path.mkdir()
+    limits = RateLimits(HostCounters(path, time.time), {"host": "1/hour"}, time.time)
+
+    with caplog.at_level(logging.WARNING):
+        limits.hit("host", "one.test")
+
+    assert "rate limits are not shared: PermissionError: " in caplog.text
 
 
 def test_ping_of_a_storage_that_is_down_raises():
