@@ -26,7 +26,7 @@ BY_CODE: Final[Mapping[str, str]] = {
     "handle_mismatch": _(
         "This handle and its account do not agree. Use the handle of your profile."
     ),
-    "handle_not_found": _("Nobody has this handle. Check what you typed."),
+    "handle_not_found": _("This handle was not found. Check what you typed."),
     "host_unreachable": _(
         "The server of your account does not answer. Try again in a moment."
     ),

@@ -82,9 +82,9 @@ in_english = pytest.mark.parametrize("sentences", ["en"], indirect=True)
 
 @in_german
 def test_refusal_is_told_by_its_code_and_not_by_the_words_of_the_service(sentences):
-    refused = LoginRefused("handle_not_found", "Nobody has the handle x.example.")
+    refused = LoginRefused("handle_not_found", "There is no x.example.")
 
-    assert sentences.sentence_of(refused).startswith("Niemand hat dieses Handle.")
+    assert sentences.sentence_of(refused).startswith("Dieses Handle gibt es nicht.")
     assert sentences.sentence_of(LoginRefused("new_code", "Something new.")) == (
         "Der Dienst hat abgelehnt: new_code."
     )
@@ -104,6 +104,6 @@ def test_reason_of_the_system_follows_a_sentence_in_the_own_language(sentences):
 
 @in_english
 def test_english_terminal_has_the_words_of_the_service(sentences):
-    refused = LoginRefused("handle_not_found", "Nobody has the handle x.example.")
+    refused = LoginRefused("handle_not_found", "There is no x.example.")
 
-    assert sentences.sentence_of(refused) == "Nobody has the handle x.example."
+    assert sentences.sentence_of(refused) == "There is no x.example."
