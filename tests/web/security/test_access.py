@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 import pytest
-from flask import Flask
+from flask import Flask, Response, request
 
 from app.web.security import access
 from app.web.security.access import MARK, SAFE, Mark, Unmarked
@@ -114,3 +114,19 @@ def test_view_that_is_added_later_answers_with_an_error() -> None:
     app.add_url_rule("/late", view_func=view)
 
     assert app.test_client().get("/late").status_code == 500
+
+
+def test_client_view_gets_and_sets_no_cookie() -> None:
+    def echo() -> Response:
+        response = Response(repr(request.cookies.to_dict()))
+        response.set_cookie("ours", "x")
+        return response
+
+    app = Flask(__name__)
+    app.add_url_rule("/token", view_func=access.access("client")(echo))
+    access.init_app(app)
+
+    answer = app.test_client().get("/token", headers={"Cookie": "session=canary"})
+
+    assert answer.text == "{}"
+    assert "Set-Cookie" not in answer.headers
