@@ -126,7 +126,8 @@ def test_client_view_gets_and_sets_no_cookie() -> None:
     app.add_url_rule("/token", view_func=access.access("client")(echo))
     access.init_app(app)
 
-    answer = app.test_client().get("/token", headers={"Cookie": "session=canary"})
+    client = app.test_client(use_cookies=False)
+    answer = client.get("/token", headers={"Cookie": "session=canary"})
 
     assert answer.text == "{}"
     assert "Set-Cookie" not in answer.headers
