@@ -172,6 +172,15 @@ CREATE TABLE IF NOT EXISTS provider_requests (
 );
 CREATE INDEX IF NOT EXISTS provider_requests_by_expiry ON provider_requests (expires_at);
 
+-- Client assertions (RFC 7523) that were used: each is good once.
+CREATE TABLE IF NOT EXISTS provider_assertions (
+    -- Of client_id and jti.
+    assertion_hash TEXT   PRIMARY KEY,
+    expires_at     BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS provider_assertions_by_expiry
+    ON provider_assertions (expires_at);
+
 -- Logins that wait for their callback, each taken once (requirements 4.18 and 6.3).
 CREATE TABLE IF NOT EXISTS oauth_auth_requests (
     state_hash   TEXT   PRIMARY KEY,

@@ -57,6 +57,7 @@ from app.stores.people.refresh_chains import SqlRefreshChains
 from app.stores.people.sessions import SqlSessions
 from app.stores.people.standings import SqlStandings
 from app.stores.people.users import SqlUsers
+from app.stores.provider.assertions import SqlAssertions
 from app.stores.provider.clients import SqlClients
 from app.stores.provider.codes import SqlCodes
 from app.stores.provider.consents import SqlConsents
@@ -122,6 +123,7 @@ class Stores:
     standings: SqlStandings
     own_data: SqlOwnData
     clients: SqlClients
+    assertions: SqlAssertions
     codes: SqlCodes
     waiting_requests: SqlWaitingRequests
     app_grants: SqlGrants
@@ -283,6 +285,7 @@ def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
         standings=SqlStandings(database, clock),
         own_data=SqlOwnData(database),
         clients=SqlClients(database),
+        assertions=SqlAssertions(database),
         codes=SqlCodes(database),
         waiting_requests=SqlWaitingRequests(database),
         app_grants=SqlGrants(database),

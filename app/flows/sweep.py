@@ -41,6 +41,7 @@ Kind = Literal[
     "invitations",
     "service_events",
     "provider_codes",
+    "provider_assertions",
     "provider_grants",
     "provider_successors",
     "provider_tokens",
@@ -142,6 +143,7 @@ class Swept:
     invitations: int
     service_events: int
     provider_codes: int
+    provider_assertions: int
     provider_grants: int
     provider_tokens: int
     provider_requests: int
@@ -233,6 +235,7 @@ class Sweep:
             service_events=drain("service_events", now - EVENT_LIFETIME),
             # A used one as well: a second use is of interest while it could be a first.
             provider_codes=drain("provider_codes", now),
+            provider_assertions=drain("provider_assertions", now),
             provider_grants=drain("provider_grants", now),
             provider_tokens=drain("provider_tokens", now),
             provider_requests=drain("provider_requests", now),

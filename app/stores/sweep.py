@@ -31,6 +31,7 @@ _ROWS: Final[dict[Kind, tuple[str, str, str]]] = {
     "cache_entries": ("cache_entries", "key", "expires_at"),
     "audit_events": ("audit_events", "id", "created_at"),
     "username_holds": ("username_holds", "skeleton", "expires_at"),
+    "provider_assertions": ("provider_assertions", "assertion_hash", "expires_at"),
     "provider_codes": ("provider_codes", "code_hash", "expires_at"),
     "provider_grants": ("provider_grants", "grant_id", "expires_at"),
     "provider_tokens": ("provider_tokens", "token_hash", "expires_at"),

@@ -11,7 +11,7 @@ import click
 
 from app.commands.framework.output import at, meaning
 from app.flows.provider.clients import Added
-from app.flows.provider.registration import GRANT_TYPES, Client
+from app.flows.provider.registration import GRANT_TYPES, Client, Registration
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -21,7 +21,9 @@ class ClientAdded:
     """A new client; without `--json` only `configuration` is printed."""
 
     client_id: str = meaning("names the client")
-    client_secret: str | None = meaning("a secret, printed this once; null if public")
+    client_secret: str | None = meaning(
+        "a secret, printed this once; null if public or with keys"
+    )
     redirect_uris: tuple[str, ...] = meaning("where people are sent back to")
     allow: tuple[str, ...] = meaning("who may use it")
     scope: str = meaning("the most that it may ask for, and what it gets by default")
@@ -55,6 +57,8 @@ class ClientShown(ClientRow):
     grant_types: tuple[str, ...] = meaning("of its token requests")
     pkce: str = meaning("`required`, or `optional`")
     trusted: bool = meaning("whether people are not asked for consent")
+    authentication: str = meaning("`none`, `client_secret` or `private_key_jwt`")
+    jwks_uri: str | None = meaning("where its public keys are, if not registered")
     email: str = meaning("`none`, or `placeholder`")
     lean_id_token: bool = meaning("whether the id_token has no claims of userinfo")
     secrets: tuple[str, ...] = meaning("ids of its secrets, the oldest first")
@@ -91,6 +95,12 @@ def row_record(client: Client) -> ClientRow:
     )
 
 
+def _authentication(registered: Registration) -> str:
+    if registered.has_keys:
+        return "private_key_jwt"
+    return "none" if registered.is_public else "client_secret"
+
+
 def shown_record(client: Client, secret_ids: tuple[str, ...]) -> ClientShown:
     """Return what `clients show` prints."""
     registered = client.registration
@@ -108,6 +118,8 @@ def shown_record(client: Client, secret_ids: tuple[str, ...]) -> ClientShown:
         grant_types=registered.grant_types,
         pkce=registered.pkce,
         trusted=registered.is_trusted,
+        authentication=_authentication(registered),
+        jwks_uri=registered.jwks_uri,
         email=registered.email,
         lean_id_token=registered.is_id_token_lean,
         secrets=secret_ids,
@@ -115,6 +127,9 @@ def shown_record(client: Client, secret_ids: tuple[str, ...]) -> ClientShown:
         changed=at(client.changed_at),
     )
 
+
+LARGEST_KEYS = 64 * 1024
+"""Characters of a file with keys."""
 
 OPTIONS = (
     click.option("--name", metavar="TEXT", help="What people read; the id by default."),
@@ -148,6 +163,15 @@ OPTIONS = (
         multiple=True,
         type=click.Choice(GRANT_TYPES),
         help="Of its token requests; both by default.",
+    ),
+    click.option(
+        "--jwks",
+        type=click.File("r", encoding="utf-8"),
+        metavar="FILE",
+        help="Its public keys (a JWK set), in place of a secret (private_key_jwt).",
+    ),
+    click.option(
+        "--jwks-uri", metavar="URL", help="Where its public keys are, in place of them."
     ),
     click.option(
         "--pkce",
@@ -184,6 +208,10 @@ def registration_options(function: Decorated) -> Decorated:
 
 def named_in(options: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a registration that were named on the command line."""
-    scopes = options.pop("scopes")
+    scopes, keys = options.pop("scopes"), options.pop("jwks")
     named = {name: value for name, value in options.items() if value not in (None, ())}
+    if keys is not None:
+        named |= {"jwks": keys.read(LARGEST_KEYS), "jwks_uri": named.get("jwks_uri")}
+    elif "jwks_uri" in named:
+        named["jwks"] = None
     return {**named, "scope": " ".join(scopes)} if scopes else named

@@ -12,11 +12,11 @@ from app.flows.provider.authorization.request import ReadRequest
 from app.flows.provider.authorization.waiting import KeepRequests
 from app.flows.provider.front import FrontChannel
 from app.flows.provider.push import PushRequest
-from app.flows.provider.tokens.client_authentication import AuthenticateClient
 from app.tokens.id_token_hints import IdTokenHints
 
 from .clients import judge_of, registration_rules
 from .grants import lifetimes_of
+from .tokens import authenticate_of
 
 
 def front_channel_of(parts: Parts) -> FrontChannel:
@@ -47,7 +47,7 @@ def front_channel_of(parts: Parts) -> FrontChannel:
         authorize=authorize,
         consent=AnswerRequest(authorize=authorize),
         push=PushRequest(
-            authenticate=AuthenticateClient(clients=stores.clients, rates=parts.limits),
+            authenticate=authenticate_of(parts),
             read=read,
             keep=keep,
             read_hint=read_hint,

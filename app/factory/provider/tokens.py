@@ -6,6 +6,7 @@ from app.factory.container import Parts
 from app.flows.provider.authorization.codes import RedeemCode
 from app.flows.provider.tokens import TokenUseCases
 from app.flows.provider.tokens.access import FindAccess
+from app.flows.provider.tokens.assertions import ClientKeySets, VerifyAssertion
 from app.flows.provider.tokens.client_authentication import AuthenticateClient
 from app.flows.provider.tokens.exchange import ExchangeToken
 from app.flows.provider.tokens.id_token import IssueIdToken
@@ -19,10 +20,25 @@ from .clients import claim_rules, judge_of
 from .grants import lifetimes_of
 
 
+def authenticate_of(parts: Parts) -> AuthenticateClient:
+    """Return what tells which client a program is."""
+    clock = parts.outside.clock
+    return AuthenticateClient(
+        clients=parts.stores.clients,
+        rates=parts.limits,
+        verify=VerifyAssertion(
+            keys=ClientKeySets(http=parts.outside.http, clock=clock),
+            used=parts.stores.assertions,
+            issuer=parts.settings.public_url,
+            clock=clock,
+        ),
+    )
+
+
 def tokens_of(parts: Parts) -> TokenUseCases:
     """Return what the routes of OAuth clients work with."""
     settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
-    authenticate = AuthenticateClient(clients=stores.clients, rates=parts.limits)
+    authenticate = authenticate_of(parts)
     tell = TellApp(
         judge=judge_of(parts), groups=stores.groups, rules=claim_rules(settings)
     )

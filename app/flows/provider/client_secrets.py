@@ -66,6 +66,8 @@ class ManageSecrets:
             raise ClientUnknown(client_id)
         if client.registration.is_public:
             raise ClientInvalid(f"{client_id} is a public client and has no secret")
+        if client.registration.has_keys:
+            raise ClientInvalid(f"{client_id} has keys, and so no secret")
         made = self.make(client_id)
         self._record("client_secret_added", client_id, secret_id=made.secret_id, by=by)
         return made

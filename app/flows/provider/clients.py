@@ -90,7 +90,8 @@ class ManageClients:
                 f"{client_id} is registered already, or there are {MOST_CLIENTS}"
             )
         self._record("client_added", client_id, by, allow=_audited(client.allow))
-        secret = None if registration.is_public else self.secrets.make(client_id).secret
+        has_secret = not (registration.is_public or registration.has_keys)
+        secret = self.secrets.make(client_id).secret if has_secret else None
         settled = Settled(
             issuer=self.issuer,
             client_id=client_id,

@@ -8,11 +8,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.flows.keys.life_cycle import ID_TOKEN_ALGORITHM
+from app.tokens.client_assertions import ALGORITHMS
 
 from .registration import GRANT_TYPES
 from .scopes import SCOPES
 
-AUTHENTICATION: Final = ("client_secret_basic", "client_secret_post")
+AUTHENTICATION: Final = (
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+)
 
 PROMPTS: Final = ("none", "login", "consent", "select_account", "create")
 
@@ -44,6 +49,10 @@ def server_metadata(issuer: str) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": [*AUTHENTICATION, "none"],
         "revocation_endpoint_auth_methods_supported": [*AUTHENTICATION, "none"],
         "introspection_endpoint_auth_methods_supported": list(AUTHENTICATION),
+        **{
+            f"{endpoint}_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS)
+            for endpoint in ("token", "revocation", "introspection")
+        },
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": list(PROMPTS),
         "authorization_response_iss_parameter_supported": True,

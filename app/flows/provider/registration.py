@@ -33,6 +33,15 @@ class Registration:
     is_id_token_lean: bool = False
     """The id_token carries no claims of userinfo."""
     preset: str = "generic"
+    jwks: str | None = None
+    """The public keys (a JWK set) with which it authenticates in place of a secret."""
+    jwks_uri: str | None = None
+    """Where they are, if not in `jwks`."""
+
+    @property
+    def has_keys(self) -> bool:
+        """Tell whether it authenticates by private_key_jwt, and has no secret."""
+        return self.jwks is not None or self.jwks_uri is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

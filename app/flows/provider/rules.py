@@ -6,13 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlsplit
 
+from app.atproto.syntax.foreign_json import parse_json
 from app.flows.errors import AppNameInvalid, ClientInvalid
 from app.flows.native.app_identity import parse_app_name
 from app.flows.people.admission import EVERYONE
+from app.tokens.client_assertions import parse_jwks
 
 from .policy import checked_entry
-from .redirect_uris import RedirectRules, is_web
+from .redirect_uris import LONGEST, RedirectRules, is_web
 from .registration import GRANT_TYPES, Registration
 from .scopes import parse_scope
 
@@ -24,6 +27,20 @@ MOST_URIS: Final = 50
 
 MOST_ALLOWED: Final = 100
 """Entries of one policy."""
+
+
+def is_key_uri(uri: str) -> bool:
+    """Tell whether a client's keys may be at a URL; the hardened door decides more."""
+    parts = urlsplit(uri)
+    has_host = bool(parts.hostname) and "@" not in parts.netloc
+    return (
+        uri.isascii()
+        and uri.isprintable()
+        and len(uri) <= LONGEST
+        and parts.scheme == "https"
+        and has_host
+        and not parts.fragment
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +72,7 @@ class RegistrationRules:
         """Return the registration as it is stored."""
         self._check_uris(registration)
         self._check_public(registration)
+        self._check_keys(registration)
         if registration.email == "placeholder" and self.email_domain is None:
             raise ClientInvalid("--email placeholder needs the setting EMAIL_DOMAIN")
         unknown = set(registration.grant_types) - set(GRANT_TYPES)
@@ -114,6 +132,18 @@ class RegistrationRules:
             self.redirects.check(uri, is_public=registration.is_public)
         except ValueError as error:
             raise ClientInvalid(f"{option} {uri[:100]!r}: {error}") from error
+
+    def _check_keys(self, registration: Registration) -> None:
+        if registration.has_keys and registration.is_public:
+            raise ClientInvalid("a public client has no keys")
+        uri = registration.jwks_uri
+        if uri is not None and (registration.jwks is not None or not is_key_uri(uri)):
+            raise ClientInvalid("--jwks-uri: one https URL, and no --jwks beside it")
+        try:
+            if registration.jwks is not None:
+                parse_jwks(parse_json(registration.jwks.encode()))
+        except ValueError as error:
+            raise ClientInvalid(f"--jwks: {error}") from error
 
     def _check_public(self, registration: Registration) -> None:
         if not registration.is_public:

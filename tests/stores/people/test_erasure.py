@@ -54,6 +54,7 @@ WITHOUT_PEOPLE = {
     "groups",
     "invitations",
     "leases",
+    "provider_assertions",
     "provider_clients",
     "provider_secrets",
     "provider_tokens",

@@ -1,7 +1,7 @@
 """Client authentication at the endpoints of programs (RFC 6749 sections 2.3 and 3.2).
 
-A client with a secret sends it by Basic or in the body, by one of them. A public client
-names itself in the body; a client with a secret never counts as one.
+A client with a secret sends it by Basic or in the body, one with keys an assertion that
+it signed. A public client names itself in the body; no other client counts as one.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
 from app.flows.limits.networks import hit_networks
 from app.flows.ports import RateLimit
 from app.flows.provider.registration import Client
+from app.tokens.client_assertions import claimed_issuer
+from app.tokens.errors import TokenInvalid
 
+from .assertions import TYPE, VerifyAssertion
 from .requests import LONGEST, Form, ProgramRefused
 
 _BASIC: Final = re.compile(r"(?i:basic) +(?P<pair>[A-Za-z0-9+/]+={0,2})")
@@ -50,6 +53,7 @@ class AuthenticateClient:
 
     clients: KnownClients
     rates: RateLimit
+    verify: VerifyAssertion
 
     def __call__(self, caller: Caller) -> Client:
         """Return the enabled client of a request.
@@ -72,44 +76,64 @@ class AuthenticateClient:
             TooManyRequests: too many failures of this network.
         """
         try:
-            client_id, secret = _presented(caller.authorization, caller.form)
-        except ValueError as error:
+            shown = _presented(caller.authorization, caller.form)
+        except (ValueError, TokenInvalid) as error:
             raise self._failed(caller) from error
-        client = self.clients.get(client_id)
-        if client is None or not self._is_shown(client, secret):
+        client = self.clients.get(shown.client_id)
+        if client is None or not self._is_proved(client, shown):
             raise self._failed(caller)
         return client
 
-    def _is_shown(self, client: Client, secret: str | None) -> bool:
-        if client.registration.is_public:
-            return secret is None
-        return secret is not None and self.clients.has_secret(client.client_id, secret)
+    def _is_proved(self, client: Client, shown: _Shown) -> bool:
+        """Tell whether the client authenticates in the one way that it has."""
+        registration = client.registration
+        if registration.has_keys:
+            return shown.assertion is not None and self.verify(client, shown.assertion)
+        if shown.assertion is not None:
+            return False
+        if registration.is_public:
+            return shown.secret is None
+        return shown.secret is not None and self.clients.has_secret(
+            client.client_id, shown.secret
+        )
 
     def _failed(self, caller: Caller) -> ProgramRefused:
         hit_networks(self.rates, "client", caller.network)
         return ProgramRefused("invalid_client", "no client authenticates so")
 
 
-def _presented(authorization: str | None, form: Form) -> tuple[str, str | None]:
-    """Return client_id and secret, if it has one.
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The client that a request names, and the one proof that it shows."""
+
+    client_id: str
+    secret: str | None = field(default=None, repr=False)
+    assertion: str | None = field(default=None, repr=False)
+
+
+def _presented(authorization: str | None, form: Form) -> _Shown:
+    """Return the client that a request names, and what proves it.
 
     Raises:
         ValueError: no client is named, or the header cannot be read.
+        TokenInvalid: the assertion cannot be read.
         ProgramRefused: the client authenticates in two ways.
     """
-    named, secret = form.get("client_id"), form.get("client_secret")
-    if form.get("client_assertion") or form.get("client_assertion_type"):
-        raise ValueError("client assertions are not offered")
-    if authorization is None:
-        if named is None:
-            raise ValueError("no client_id")
-        return named, secret
-    if secret is not None:
+    secret, assertion = form.get("client_secret"), form.get("client_assertion")
+    proofs = (authorization, secret, assertion)
+    if sum(proof is not None for proof in proofs) > 1:
         raise ProgramRefused("invalid_request", "the client authenticates twice")
-    client_id, secret = read_basic(authorization)
-    if named not in {None, client_id}:
+    if (assertion is None) is (form.get("client_assertion_type") == TYPE):
+        raise ValueError("an assertion and its type come together")
+    if authorization is not None:
+        shown = _Shown(*read_basic(authorization))
+    elif assertion is not None:
+        shown = _Shown(claimed_issuer(assertion), assertion=assertion)
+    else:
+        shown = _Shown(form.get("client_id") or "", secret)
+    if form.get("client_id") not in {None, shown.client_id}:
         raise ProgramRefused("invalid_request", "two clients are named")
-    return client_id, secret
+    return shown
 
 
 def read_basic(authorization: str) -> tuple[str, str]:

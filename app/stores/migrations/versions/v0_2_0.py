@@ -170,6 +170,12 @@ TABLES = (
     )
     """,
     """
+    CREATE TABLE IF NOT EXISTS provider_assertions (
+        assertion_hash TEXT   PRIMARY KEY,
+        expires_at     BIGINT NOT NULL
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS provider_codes (
         code_hash      TEXT   PRIMARY KEY,
         grant_id       TEXT   NOT NULL,
@@ -210,6 +216,7 @@ INDEXES = (
     ("callback_answers_by_expiry", "callback_answers (expires_at)"),
     ("group_members_by_did", "group_members (did)"),
     ("invitations_by_expiry", "invitations (expires_at)"),
+    ("provider_assertions_by_expiry", "provider_assertions (expires_at)"),
     ("provider_codes_by_did", "provider_codes (did)"),
     ("provider_codes_by_expiry", "provider_codes (expires_at)"),
     ("provider_grants_by_did", "provider_grants (did, client_id)"),

@@ -50,7 +50,9 @@ class Rates:
 def authenticates(authorization: str | None = None, **body: str) -> Client:
     form = Form.read({name: [value] for name, value in body.items()})
     caller = Caller(form=form, authorization=authorization, network="192.0.2.1")
-    return AuthenticateClient(clients=Known(), rates=Rates())(caller)
+    return AuthenticateClient(
+        clients=Known(), rates=Rates(), verify=lambda _client, _assertion: False
+    )(caller)
 
 
 def refused(authorization: str | None = None, **body: str) -> ProgramRefused:
@@ -142,7 +144,11 @@ def test_form_refuses_repeated_and_long_parameters() -> None:
 
 
 def test_failures_count_against_the_network_and_successes_do_not() -> None:
-    authenticate = AuthenticateClient(clients=Known(), rates=Rates(left=2))
+    authenticate = AuthenticateClient(
+        clients=Known(),
+        rates=Rates(left=2),
+        verify=lambda _client, _assertion: False,
+    )
 
     def tries(secret: str) -> Client:
         values = {"client_id": ["app"], "client_secret": [secret]}

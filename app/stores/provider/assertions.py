@@ -1,0 +1,41 @@
+"""Client assertions that were used, so that each is good once on all nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.atproto.crypto.encoding import sha256_hex
+
+if TYPE_CHECKING:
+    from app.flows.provider.tokens.assertions import Assertions
+    from app.stores.sql.database import Database
+
+USE = text("""
+    INSERT INTO provider_assertions (assertion_hash, expires_at)
+    VALUES (:assertion_hash, :expires_at)
+    ON CONFLICT (assertion_hash) DO NOTHING
+""")
+
+
+class SqlAssertions:
+    """Hashes of client_id and `jti` in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def use(self, client_id: str, jti: str, *, expires_at: float) -> bool:
+        """Note an assertion; False if one of the client with this `jti` was used."""
+        row = {
+            "assertion_hash": sha256_hex(f"{client_id}\n{jti}"),
+            "expires_at": int(expires_at),
+        }
+        with self._database.write() as connection:
+            return connection.execute(USE, row).rowcount == 1
+
+
+if TYPE_CHECKING:
+
+    def _fits(assertions: SqlAssertions) -> Assertions:
+        return assertions
