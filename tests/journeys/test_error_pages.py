@@ -401,6 +401,8 @@ def test_every_code_is_provoked_above() -> None:
     told = CALLS | {"not_signed_in", "wrong_verifier"}  # to programs alone
     told |= {"invalid_grant", "cursor_expired"}  # `test_native_refresh.py`, of events
     told |= {"not_allowed_here"}  # `test_forward_auth_rules.py`
+    told |= {"unknown_client", "invalid_redirect_uri"}  # `provider`: authorize
+    told |= {"request_expired"}  # `provider/test_consent.py`
     told |= {"service_unavailable"}  # when this process is busy: `test_xrpc.py`
     provoked = {code for code, _, _ in CASES} | told
 

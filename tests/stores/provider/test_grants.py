@@ -362,13 +362,17 @@ def test_apps_join_consents_and_living_grants(grants, clients, sessions, databas
     assert found == {"allowed": None, "app": None}
 
 
-def test_access_token_is_found_until_it_expires_or_is_dropped(database, clock):
+def test_access_token_is_found_until_it_expires_or_its_client_drops_it(
+    database, grants, clock
+):
+    grants.add(app_grant(), most=9)
     tokens = SqlAccessTokens(database)
     tokens.add(access_token(), secret="one", most=9)
     tokens.add(access_token(), secret="two", most=9)
 
     assert tokens.find("one", now=clock()) == access_token()
     assert tokens.find("three", now=clock()) is None
+    assert not tokens.drop("one", client_id="other")
     assert tokens.drop("one", client_id="app")
     assert not tokens.drop("one", client_id="app")
     assert tokens.find("one", now=clock()) is None
