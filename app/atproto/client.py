@@ -137,6 +137,8 @@ class OAuthClient:
         self._metadata = metadata
         self._client_auth = ClientAuthProvider(keys)
         self._states = states
+        # Asked once: isinstance looks up every method of a protocol.
+        self._by_browser = states if isinstance(states, BrowserStateStore) else None
         self._sessions = sessions
         self._discovery = discovery
         self._verifier = IssuerVerifier(discovery=discovery, clock=clock)
@@ -395,8 +397,8 @@ class OAuthClient:
             return is_same_browser(secret_hash, browser_secrets)
 
         is_stranger = browser_secrets is not None and not browser_secrets
-        if isinstance(self._states, BrowserStateStore) and not is_stranger:
-            request = self._states.take_if(answer.state, matches)
+        if self._by_browser is not None and not is_stranger:
+            request = self._by_browser.take_if(answer.state, matches)
         else:  # a browser without a secret writes nothing
             request = _compare_and_take(self._states, answer.state, matches)
         if request is None:

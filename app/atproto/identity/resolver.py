@@ -81,6 +81,8 @@ class IdentityResolver:
         the PLC directory, and may refuse by raising (requirement 9.6).
         """
         self._cache = cache
+        # Asked once: isinstance looks up every method of a protocol.
+        self._batches = cache if isinstance(cache, BatchCache) else None
         self._clock = clock
         self._policy = policy
         self._dids = DidResolver(
@@ -205,9 +207,9 @@ class IdentityResolver:
             }
         )
         names = [name for name in (identity.did, identity.handle) if name is not None]
-        if isinstance(self._cache, BatchCache):
+        if self._batches is not None:
             entries = dict.fromkeys(map(_key, names), entry)
-            self._cache.put_all(entries, lifetime=lifetime)
+            self._batches.put_all(entries, lifetime=lifetime)
             return
         for name in names:
             self._cache.put(_key(name), entry, lifetime=lifetime)
