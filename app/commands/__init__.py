@@ -15,22 +15,19 @@ from flask.cli import AppGroup
 
 from . import (
     audit,
-    backup,
     config,
-    db,
     doctor,
     init,
     invitations,
     keys,
-    secrets,
     sessions,
     sweep,
-    upgrade,
     users,
     version,
 )
 from .access import clients, grants, groups, service_keys
 from .administration import Administration, in_one_line
+from .storage import backup, db, secrets, upgrade
 
 ANY_SCHEMA = frozenset(
     {"backup", "config", "doctor", "init", "restore", "upgrade", "version"}

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
+from app.commands.administration import Administration, in_one_line
+from app.commands.framework.acting import with_operator
+from app.commands.framework.output import meaning, print_record, prints, progress
 from app.flows.operator import Operator
-
-from .administration import Administration, in_one_line
-from .framework.acting import with_operator
-from .framework.output import meaning, print_record, prints, progress
 
 
 @dataclass(frozen=True)

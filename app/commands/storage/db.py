@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import click
 
+from app.commands.administration import Administration, in_one_line
+from app.commands.framework.acting import confirm, with_operator, yes_option
+from app.commands.framework.output import meaning, print_record, prints, progress
 from app.flows.operator import Operator
-
-from .administration import Administration, in_one_line
-from .framework.acting import confirm, with_operator, yes_option
-from .framework.output import meaning, print_record, prints, progress
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import click
 
+from app.commands.administration import Administration, in_one_line
+from app.commands.framework.acting import with_operator
+from app.commands.framework.output import meaning, print_record, prints
 from app.flows.operator import Operator
-
-from .administration import Administration, in_one_line
-from .framework.acting import with_operator
-from .framework.output import meaning, print_record, prints
 
 
 @dataclass(frozen=True)

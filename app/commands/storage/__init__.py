@@ -1,0 +1,1 @@
+"""Commands about the database: backups, copies, migrations, encryption."""
