@@ -27,8 +27,12 @@ run: $(RUNTIME) ## set up if needed and serve http://127.0.0.1:8000 (settings: .
 	$(BIN)/flask --app wsgi upgrade >/dev/null && $(BIN)/flask --app wsgi init && \
 	exec $(BIN)/python -m gunicorn wsgi:app
 
+.PHONY: app
+app: $(RUNTIME) ## a sample app at http://127.0.0.1:5000 that signs in through `make run`
+	@if [ -f .env ]; then set -a; . ./.env; set +a; fi; $(BIN)/python tests/lab/sample.py
+
 .PHONY: lab
-lab: e2e-install ## the reference PDS and two accounts; PLATFORM=1: three services as well
+lab: e2e-install ## the reference PDS, two accounts, a sample app; PLATFORM=1: a platform
 	@PLATFORM=$(PLATFORM) $(BIN)/python tests/lab/up
 
 # --- set-up -----------------------------------------------------------------------------
@@ -167,6 +171,7 @@ lock: ## recompile the hashed locks from pyproject.toml (needs uv)
 	  $(PYTHON) -c "$$EXTRA_PACKAGES" $$extra | $(COMPILE) --constraint requirements.txt \
 	    --output-file ansible/requirements-$$extra.txt - ; done
 	$(COMPILE) --group dev --constraint requirements.txt --output-file tests/requirements.txt
+	$(COMPILE) --group apps --output-file tests/e2e/apps/requirements.txt
 	$(COMPILE) --group deploy --output-file ansible/requirements-deploy.txt
 	$(COMPILE) --group deploy-test --constraint ansible/requirements-deploy.txt \
 	  --output-file tests/deploy/requirements.txt

@@ -154,11 +154,18 @@ class Visitor:
         for response in self.responses:
             if not response.url.startswith(self.service_url):
                 continue
-            parameters = parse_qsl(urlsplit(response.url).query)
-            yield from (v for name, v in parameters if name in SECRET_PARAMETERS)
+            if not response.url.startswith(f"{self.service_url}/oauth/"):
+                yield from _parameters(response.url, SECRET_PARAMETERS)
             for header in response.headers_array():
-                if header["name"].lower() == "set-cookie":
+                name = header["name"].lower()
+                if name == "set-cookie":
                     yield from _cookie_secret(header["value"])
+                elif name == "location":  # the state there is the app's own
+                    yield from _parameters(header["value"], {"code"})
+
+
+def _parameters(url: str, names: set[str]) -> Iterator[str]:
+    yield from (v for name, v in parse_qsl(urlsplit(url).query) if name in names)
 
 
 def _cookie_secret(header: str) -> Iterator[str]:

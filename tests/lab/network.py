@@ -43,6 +43,15 @@ WIKI = "wiki.platform.internal"
 BOARD = "board.platform.internal"
 """The sample platform of docs/platform.md, see platform.py."""
 
+APPS = {
+    name: f"{name}.apps.internal"
+    for name in (
+        *("openid-client", "authlib", "oauth2-proxy", "apache", "go-oidc"),
+        *("miniflux", "jupyterhub"),
+    )
+}
+"""Apps that sign people in; they share no domain with the platform."""
+
 ALONE = "alone.platform.internal"
 """A platform of one node, whose disk and database fail."""
 
@@ -153,10 +162,11 @@ def prod_like_network(
     samples = (PAGE, WIKI, BOARD)
     for name in (SIGN_IN_ONE_WORKER, ALONE, KEYS, DEAD_HOST, SLOW_HOST, *samples):
         ports[name] = free_port()
+    ports.update({host: free_port() for host in APPS.values()})
     nodes = {node: free_port() for node in NODE_NAMES}
     ports.update({f"{node}.{NODES}": port for node, port in nodes.items()})
     alone = (SIGN_IN, SIGN_IN_ONE_WORKER, ALONE, KEYS)
-    served = (*alone, SIBLING, DEAD_HOST, SLOW_HOST, *samples)
+    served = (*alone, SIBLING, DEAD_HOST, SLOW_HOST, *samples, *APPS.values())
     servers = {
         " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
         "plc.test": ports["plc"],

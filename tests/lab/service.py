@@ -180,6 +180,7 @@ def _laboratory(network: Network) -> dict[str, str]:
         # Everybody here comes from one address and lives at one host.
         "LATCHKEY_RATE_LIMIT_LOGIN_PER_ADDRESS": "1000/minute",
         "LATCHKEY_RATE_LIMIT_LOGIN_PER_HOST": "1000/minute",
+        "LATCHKEY_RATE_LIMIT_AUTHORIZE_PER_ADDRESS": "1000/minute",
     }
 
 

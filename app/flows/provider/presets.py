@@ -1,7 +1,7 @@
 """Presets of well-known apps: redirect URI and configuration, ready to paste.
 
-The texts follow the apps' own documentation. `is_tested` is true only for a preset with
-which a test of this repository signed a person in.
+docs/apps.md shows them. `is_tested` is true only for a preset with which a test of
+tests/e2e/apps signs a person in; the others follow the documentation of the app.
 """
 
 from __future__ import annotations
@@ -164,22 +164,26 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {
         "oauth2-proxy": Preset(
             path="/oauth2/callback",
+            is_tested=True,
             configuration=OAUTH2_PROXY,
             where="oauth2-proxy.cfg",
             defaults={"scope": "openid profile groups"},
         ),
         "apache": Preset(
             path="/oidc/callback",
+            is_tested=True,
             configuration=APACHE,
             where="the virtual host, with mod_auth_openidc",
         ),
         "miniflux": Preset(
             path="/oauth2/oidc/callback",
+            is_tested=True,
             configuration=MINIFLUX,
             where="miniflux.conf",
         ),
         "jupyterhub": Preset(
             path="/hub/oauth_callback",
+            is_tested=True,
             configuration=JUPYTERHUB,
             where="jupyterhub_config.py, with oauthenticator",
         ),
@@ -195,7 +199,9 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             where="the command line of Gitea",
             defaults={"pkce": "optional"},
         ),
-        "generic": Preset(path="", configuration=GENERIC, where="the app"),
+        "generic": Preset(
+            path="", is_tested=True, configuration=GENERIC, where="the app"
+        ),
     }
 )
 """Every preset by its name; `generic` takes the URL itself for the redirect URI."""
