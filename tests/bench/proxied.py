@@ -1,7 +1,8 @@
 """What forward auth costs nginx: a small static file, with and without asking us.
 
 nginx runs with the text of docs/forward-auth.md, in one process, and asks gunicorn as
-it is shipped with one worker. CPU time of both is counted together.
+it is shipped with one worker. CPU time of both is counted together; by time, nginx and
+the service have a core each.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.proxies.running import MODULES, PATHS, cached_in, snippet
 from tests.serving.apps import People
 from tests.serving.server import TICK, LocalConnection, Server, serving
 
-from .verifying import FULL, Member, Size, cost
+from .verifying import FULL, Cost, Member, Size, cost
 
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -52,23 +53,32 @@ def measure_proxied(size: Size = FULL) -> None:
         member = Member(people)
         service = stack.enter_context(serving("wsgi:app", folder, **people.environment))
         nginx = stack.enter_context(_nginx(folder / "nginx", service))
-        ratios = _measure(nginx, member.cookie(), size)
-    print("Requests for a second of CPU, by those of the same file without auth:")
-    for kind, each in ratios.items():
-        middle, least, most = statistics.median(each), min(each), max(each)
-        print(f"  {kind:34} {middle:.2f}  ({least:.2f} to {most:.2f})")
+        costs = _measure(nginx, member.cookie(), size)
+    plain = costs.pop("plain")
+    print("Requests beside those of the same file without auth, for a second:")
+    for kind, each in costs.items():
+        pairs = list(zip(plain, each, strict=True))
+        _print(f"{kind}, of time", [one.time / other.time for one, other in pairs])
+        _print(f"{kind}, of CPU", [one.cpu / other.cpu for one, other in pairs])
 
 
-def _measure(nginx: Proxied, cookie: str, size: Size) -> dict[str, list[float]]:
-    kinds = {"nginx, auth_request": "/members/file", "with its cache": "/cached/file"}
-    ratios: dict[str, list[float]] = {}
-    for _ in range(size.repetitions):
+def _print(kind: str, ratios: list[float]) -> None:
+    middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
+    print(f"  {kind:34} {middle:.2f}  ({least:.2f} to {most:.2f})")
+
+
+def _measure(nginx: Proxied, cookie: str, size: Size) -> dict[str, list[Cost]]:
+    kinds = {
         # An open file costs so little that a tick of the kernel needs many.
-        plain = cost(nginx, repeat(_get("/plain/file", cookie)), 10 * size.requests)
-        for kind, path in kinds.items():
-            each = cost(nginx, repeat(_get(path, cookie)), 3 * size.requests)
-            ratios.setdefault(kind, []).append(plain / each)
-    return ratios
+        "plain": ("/plain/file", 10 * size.requests),
+        "nginx, auth_request": ("/members/file", 3 * size.requests),
+        "with its cache": ("/cached/file", 3 * size.requests),
+    }
+    costs: dict[str, list[Cost]] = {kind: [] for kind in kinds}
+    for _ in range(size.repetitions):
+        for kind, (path, rounds) in kinds.items():
+            costs[kind].append(cost(nginx, repeat(_get(path, cookie)), rounds))
+    return costs
 
 
 def _get(path: str, cookie: str) -> bytes:
@@ -111,10 +121,11 @@ def _wait(socket: Path, process: subprocess.Popen[bytes]) -> None:
 
 def _configuration(folder: Path, service: Server) -> str:
     zone = snippet("nginx cache").replace("/run/latchkey-verify", str(folder / "cache"))
-    asked = (
-        snippet("nginx")
-        .replace("http://127.0.0.1:8000/", f"http://unix:{service.path}:/")
-        .replace("proxy_pass http://127.0.0.1:9000;", f"alias {folder}/static/;")
+    upstream = snippet("nginx upstream").replace(
+        "127.0.0.1:8000", f"unix:{service.path}"
+    )
+    asked = snippet("nginx").replace(
+        "proxy_pass http://127.0.0.1:9000;", f"alias {folder}/static/;"
     )
     cached = cached_in(
         asked.replace("_verify", "_kept").replace("/members/", "/cached/")
@@ -125,6 +136,6 @@ def _configuration(folder: Path, service: Server) -> str:
     return (
         f"{load}user root;\ndaemon off;\nmaster_process off;\npid {folder}/pid;\n"
         f"events {{}}\nhttp {{\n{places}access_log off;\nkeepalive_requests 1000000;\n"
-        f"{zone}\nserver {{\nlisten unix:{folder}/nginx.sock;\n"
+        f"{upstream}\n{zone}\nserver {{\nlisten unix:{folder}/nginx.sock;\n"
         f"location /plain/ {{ alias {folder}/static/; }}\n{asked}\n{cached}\n}}\n}}\n"
     )

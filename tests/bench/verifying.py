@@ -89,21 +89,31 @@ class Measured(Protocol):
         """Return the CPU seconds so far."""
 
 
-def cost(server: Measured, requests: Iterator[bytes], rounds: int) -> float:
-    """Return the CPU seconds of the worker for one request.
+@dataclass(frozen=True)
+class Cost:
+    """What one request took: CPU seconds of the worker, and seconds of all."""
+
+    cpu: float
+    time: float
+
+
+def cost(server: Measured, requests: Iterator[bytes], rounds: int) -> Cost:
+    """Return what one request costs.
 
     Each connection has one request under way, and stays open.
     """
     with ExitStack() as kept:
         connections = [kept.enter_context(_connect(server)) for _ in range(CONNECTIONS)]
-        before = server.cpu_seconds()
+        before, began = server.cpu_seconds(), time.perf_counter()
         for _ in range(rounds):
             for connection in connections:
                 connection.sendall(next(requests))
             for connection in connections:
                 _read_answer(connection)
         spent = server.cpu_seconds() - before
-    return max(spent, TICK) / (rounds * CONNECTIONS)
+        took = time.perf_counter() - began
+    number = rounds * CONNECTIONS
+    return Cost(max(spent, TICK) / number, took / number)
 
 
 def _connect(server: Measured) -> socket.socket:
@@ -153,9 +163,9 @@ def _measure(
             "/.well-known/jwks.json": repeat(_get("/.well-known/jwks.json")),
             "/auth/session": repeat(_get("/auth/session", seen)),
         }
-        neighbour = cost(hello, repeat(_get("/hello")), size.requests)
+        neighbour = cost(hello, repeat(_get("/hello")), size.requests).cpu
         for kind, requests in kinds.items():
-            each = cost(ours, requests, size.requests)
+            each = cost(ours, requests, size.requests).cpu
             ratios.setdefault(kind, []).append(neighbour / each)
     return ratios
 

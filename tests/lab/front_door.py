@@ -39,19 +39,25 @@ def start_front_door(
     ports: Mapping[str, int],
     nodes: Mapping[str, Mapping[str, int]] | None = None,
     guards: Mapping[str, str] | None = None,
+    beside: str = "",
 ) -> Program:
     """Start nginx; `ports` says where each server name (or several) is served.
 
     `nodes` are server names with several nodes, each at its port: requests are balanced
     between them, and one with the header X-Node goes to the node that it names.
-    `guards` are further locations of a server, by its name.
+    `guards` are further locations of a server, by its name; `beside` stands beside the
+    servers.
     """
     if _is_taken(PORT):
         raise PortTaken(f"something else listens on 127.0.0.1:{PORT}; stop it first")
     directory.mkdir()
     configuration = directory / "nginx.conf"
-    text = _configuration(
-        directory, certificates, ports=ports, nodes=nodes or {}, guards=guards or {}
+    servers = _servers(ports=ports, nodes=nodes or {}, guards=guards or {})
+    text = _Configuration(TEMPLATE.read_text()).substitute(
+        directory=directory,
+        certificate=certificates.certificate,
+        key=certificates.key,
+        servers="\n".join([beside, *servers]),
     )
     configuration.write_text(text)
     return processes.start(
@@ -62,14 +68,12 @@ def start_front_door(
     )
 
 
-def _configuration(
-    directory: Path,
-    certificates: Certificates,
+def _servers(
     *,
     ports: Mapping[str, int],
     nodes: Mapping[str, Mapping[str, int]],
     guards: Mapping[str, str],
-) -> str:
+) -> list[str]:
     servers = [
         SERVER.format(
             names=names, upstream=f"127.0.0.1:{port}", guard=guards.get(names, "")
@@ -80,12 +84,7 @@ def _configuration(
         servers.append(_balanced(f"balanced_{number}", at))
         upstream = f"$balanced_{number}"
         servers.append(SERVER.format(names=name, upstream=upstream, guard=""))
-    return _Configuration(TEMPLATE.read_text()).substitute(
-        directory=directory,
-        certificate=certificates.certificate,
-        key=certificates.key,
-        servers="\n".join(servers),
-    )
+    return servers
 
 
 def _balanced(name: str, at: Mapping[str, int]) -> str:

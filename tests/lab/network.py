@@ -22,7 +22,7 @@ import requests
 
 from tests.lab.certificates import make_certificates
 from tests.lab.dnsd import HandleDns
-from tests.lab.forward_auth import forward_auth
+from tests.lab.forward_auth import forward_auth, upstream
 from tests.lab.front_door import start_front_door
 from tests.lab.hosts import named
 from tests.lab.processes import Processes, answers, get, session
@@ -185,10 +185,8 @@ def prod_like_network(
             certificates=certificates,
             ports=servers,
             nodes={NODES: nodes},
-            guards={
-                name: forward_auth(asks=ports[SIGN_IN], serves=ports[name])
-                for name in (SIBLING, PAGE)
-            },
+            guards={name: forward_auth(serves=ports[name]) for name in (SIBLING, PAGE)},
+            beside=upstream(asks=ports[SIGN_IN]),
         )
         _start_plc(processes, ports["plc"])
         _start_pds(

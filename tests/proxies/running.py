@@ -114,11 +114,11 @@ def connected(wiring: Wiring) -> Iterator[ssl.SSLSocket]:
 def start_nginx(processes: Processes, wiring: Wiring, *, is_cached: bool) -> None:
     """Start nginx with the snippets of its section in a server."""
     locations = wiring.wired(snippet("nginx"))
-    zone, load = "", ""
+    beside, load = wiring.wired(snippet("nginx upstream")), ""
     if is_cached:
         names = ("ndk_http_module.so", "ngx_http_set_misc_module.so")
         load = "".join(f"load_module {MODULES / name};\n" for name in names)
-        zone = snippet("nginx cache").replace(
+        beside += snippet("nginx cache").replace(
             "/run/latchkey-verify", str(wiring.folder / "cache")
         )
         locations = cached_in(locations)
@@ -133,7 +133,7 @@ def start_nginx(processes: Processes, wiring: Wiring, *, is_cached: bool) -> Non
         f"error_log stderr warn;\nevents {{}}\n"
         f"http {{\n{temporary}    access_log off;\n"
         f"    ssl_certificate {certificate};\n    ssl_certificate_key {certificate};\n"
-        f"{zone}\n    server {{\n    listen unix:{wiring.listens} ssl;\n"
+        f"{beside}\n    server {{\n    listen unix:{wiring.listens} ssl;\n"
         f"    server_name {HOST};\n{locations}\n    }}\n}}\n"
     )
     command = ["nginx", "-p", folder, "-c", configuration, "-e", "stderr"]
