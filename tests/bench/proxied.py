@@ -1,5 +1,6 @@
 """What forward auth costs nginx: a small static file, with and without asking us.
 
+oauth2-proxy stands beside us, asked by itself and by nginx, where it is installed.
 nginx runs with the text of docs/forward-auth.md, in one process, and asks gunicorn as
 it is shipped with one worker. CPU time of both is counted together; by time, nginx and
 the service have a core each.
@@ -11,7 +12,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import repeat
@@ -21,24 +22,45 @@ from tests.proxies.running import MODULES, PATHS, cached_in, snippet
 from tests.serving.apps import People
 from tests.serving.server import TICK, LocalConnection, Server, serving
 
-from .verifying import FULL, Cost, Member, Size, cost
+from .oauth2_proxy import PROGRAM, Neighbour, oauth2_proxy
+from .verifying import FULL, Cost, Measured, Member, Size, cost
+
+VERIFY = "/auth/verify"
+
+THEIR_UPSTREAM = "upstream theirs {{ server unix:{path}; keepalive 16; }}\n"
+THEIRS = """
+location /theirs/ {{
+    auth_request /_theirs;
+    auth_request_set $email $upstream_http_x_auth_request_email;
+    alias {folder}/static/;
+}}
+location = /_theirs {{
+    internal;
+    proxy_pass http://theirs/oauth2/auth;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_pass_request_body off;
+    proxy_set_header Content-Length "";
+}}
+"""
+"""oauth2-proxy as its own documentation has nginx ask it, connections kept open."""
 
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 @dataclass(frozen=True)
 class Proxied:
-    """nginx in front of the service; `cpu_seconds` counts both."""
+    """nginx in front of those that it asks; `cpu_seconds` counts all of them."""
 
     path: Path
     pid: int
-    service: Server
+    asked: tuple[Measured, ...]
 
     def cpu_seconds(self) -> float:
-        """Return the CPU seconds that both have taken so far."""
+        """Return the CPU seconds that they have taken so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2]
         own = sum(map(int, fields.split()[11:13])) * TICK
-        return own + self.service.cpu_seconds()
+        return own + sum(one.cpu_seconds() for one in self.asked)
 
 
 def measure_proxied(size: Size = FULL) -> None:
@@ -50,16 +72,59 @@ def measure_proxied(size: Size = FULL) -> None:
         folder = Path(name)
         folder.chmod(0o755)
         people = People(folder)
-        member = Member(people)
+        cookie = Member(people).cookie()
         service = stack.enter_context(serving("wsgi:app", folder, **people.environment))
-        nginx = stack.enter_context(_nginx(folder / "nginx", service))
-        costs = _measure(nginx, member.cookie(), size)
-    plain = costs.pop("plain")
-    print("Requests beside those of the same file without auth, for a second:")
-    for kind, each in costs.items():
-        pairs = list(zip(plain, each, strict=True))
-        _print(f"{kind}, of time", [one.time / other.time for one, other in pairs])
-        _print(f"{kind}, of CPU", [one.cpu / other.cpu for one, other in pairs])
+        neighbour = None
+        if PROGRAM.exists():
+            neighbour = stack.enter_context(oauth2_proxy(folder / "neighbour"))
+        asked = (service,) if neighbour is None else (service, neighbour)
+        nginx = stack.enter_context(_nginx(folder / "nginx", asked))
+        _print_cached(_measure(nginx, KINDS, cookie, size))
+        if neighbour is None:
+            print("oauth2-proxy is not installed; tests/e2e/apps/install compiles it")
+            return
+        costs = _measure(nginx, NEIGHBOURS, cookie, size, theirs=neighbour.cookie)
+        _print_beside("/oauth2/auth", neighbour, service, cookie, size)
+    _print("cached, of oauth2-proxy's by nginx", _ratios("theirs", "ours", costs))
+
+
+KINDS = {
+    # An open file costs so little that a tick of the kernel needs many.
+    "plain": ("/plain/file", 10),
+    "nginx, auth_request": ("/members/file", 3),
+    "with its cache": ("/cached/file", 3),
+}
+"""Path, and how often it is asked for."""
+
+NEIGHBOURS = {"theirs": ("/theirs/file", 3), "ours": ("/cached/file", 3)}
+
+
+def _print_cached(costs: Mapping[str, list[Cost]]) -> None:
+    print("Requests for a second of CPU, by those of the same file without auth:")
+    for kind in ("nginx, auth_request", "with its cache"):
+        _print(kind, _ratios("plain", kind, costs))
+    print("The same for a second of time:")
+    for kind in ("nginx, auth_request", "with its cache"):
+        _print(kind, _ratios("plain", kind, costs, "time"))
+
+
+def _print_beside(
+    path: str, neighbour: Neighbour, service: Server, cookie: str, size: Size
+) -> None:
+    print("Requests for a second of CPU, by those of oauth2-proxy:")
+    ratios = []
+    for _ in range(size.repetitions):
+        asks = repeat(_get(path, neighbour.cookie)), repeat(_get(VERIFY, cookie))
+        theirs = cost(neighbour, asks[0], 3 * size.requests)
+        ratios.append(theirs.cpu / cost(service, asks[1], 3 * size.requests).cpu)
+    _print("/auth/verify, token seen before", ratios)
+
+
+def _ratios(
+    base: str, kind: str, costs: Mapping[str, list[Cost]], of: str = "cpu"
+) -> list[float]:
+    pairs = zip(costs[base], costs[kind], strict=True)
+    return [getattr(one, of) / getattr(other, of) for one, other in pairs]
 
 
 def _print(kind: str, ratios: list[float]) -> None:
@@ -67,17 +132,19 @@ def _print(kind: str, ratios: list[float]) -> None:
     print(f"  {kind:34} {middle:.2f}  ({least:.2f} to {most:.2f})")
 
 
-def _measure(nginx: Proxied, cookie: str, size: Size) -> dict[str, list[Cost]]:
-    kinds = {
-        # An open file costs so little that a tick of the kernel needs many.
-        "plain": ("/plain/file", 10 * size.requests),
-        "nginx, auth_request": ("/members/file", 3 * size.requests),
-        "with its cache": ("/cached/file", 3 * size.requests),
-    }
+def _measure(
+    nginx: Proxied,
+    kinds: Mapping[str, tuple[str, int]],
+    cookie: str,
+    size: Size,
+    theirs: str = "",
+) -> dict[str, list[Cost]]:
     costs: dict[str, list[Cost]] = {kind: [] for kind in kinds}
     for _ in range(size.repetitions):
-        for kind, (path, rounds) in kinds.items():
-            costs[kind].append(cost(nginx, repeat(_get(path, cookie)), rounds))
+        for kind, (path, times) in kinds.items():
+            shown = theirs if kind == "theirs" else cookie
+            asks = repeat(_get(path, shown))
+            costs[kind].append(cost(nginx, asks, times * size.requests))
     return costs
 
 
@@ -86,16 +153,16 @@ def _get(path: str, cookie: str) -> bytes:
 
 
 @contextmanager
-def _nginx(folder: Path, service: Server) -> Iterator[Proxied]:
+def _nginx(folder: Path, asked: tuple[Measured, ...]) -> Iterator[Proxied]:
     (folder / "static").mkdir(parents=True)
     (folder / "static" / "file").write_text("hello")
     socket, configuration = folder / "nginx.sock", folder / "nginx.conf"
-    configuration.write_text(_configuration(folder, service))
+    configuration.write_text(_configuration(folder, *asked))
     command = ["nginx", "-p", folder, "-c", configuration, "-e", "stderr"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, env=PATHS, stderr=log)
     try:
-        nginx = Proxied(socket, process.pid, service)
+        nginx = Proxied(socket, process.pid, asked)
         _wait(socket, process)
         yield nginx
     finally:
@@ -119,7 +186,9 @@ def _wait(socket: Path, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("nginx does not serve")
 
 
-def _configuration(folder: Path, service: Server) -> str:
+def _configuration(
+    folder: Path, service: Measured, neighbour: Measured | None = None
+) -> str:
     zone = snippet("nginx cache").replace("/run/latchkey-verify", str(folder / "cache"))
     upstream = snippet("nginx upstream").replace(
         "127.0.0.1:8000", f"unix:{service.path}"
@@ -130,6 +199,9 @@ def _configuration(folder: Path, service: Server) -> str:
     cached = cached_in(
         asked.replace("_verify", "_kept").replace("/members/", "/cached/")
     )
+    if neighbour is not None:
+        upstream += THEIR_UPSTREAM.format(path=neighbour.path)
+        asked += THEIRS.format(folder=folder)
     modules = ("ndk_http_module.so", "ngx_http_set_misc_module.so")
     load = "".join(f"load_module {MODULES / name};\n" for name in modules)
     places = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in TEMPORARY)

@@ -123,12 +123,12 @@ def _connect(server: Measured) -> socket.socket:
 
 
 def _read_answer(connection: socket.socket) -> None:
-    """Read one answer; anything but 200 is a mistake of the benchmark."""
+    """Read one answer; anything but 2xx is a mistake of the benchmark."""
     answer = b""
     while b"\r\n\r\n" not in answer:
         answer += connection.recv(65536)
     head, _, body = answer.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200"):
+    if not head.startswith(b"HTTP/1.1 2"):
         raise RuntimeError(head.decode())
     length = int(head.lower().partition(b"content-length:")[2].split()[0])
     while len(body) < length:
