@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
@@ -124,8 +125,8 @@ def _renaming(user: User) -> dict[str, object]:
         "typed": request.form.get("username", ""),
         "may_change": possible_at is not None and possible_at <= site().clock(),
         "may_change_at": possible_at,
-        "change_days": (change.interval or 0) // 86_400,
-        "hold_days": site().username_hold // 86_400,
+        "change_days": math.ceil((change.interval or 0) / 86_400),
+        "hold_days": math.ceil(site().username_hold / 86_400),
     }
 
 

@@ -7,6 +7,8 @@ names the app's; without it, the browser's own is meant.
 
 from __future__ import annotations
 
+import math
+
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.flows.errors import (
@@ -54,7 +56,7 @@ def signup_page(
 def _change_days() -> int:
     """Return after how many days a username can be changed; 0 for never."""
     interval = flows().own_account.change_username.interval
-    return int(interval or 0) // 86_400
+    return math.ceil((interval or 0) / 86_400)
 
 
 def show_again(failure: Failure) -> Response | str:

@@ -298,6 +298,7 @@ def pages() -> Iterator[Sample]:
     yield login("login-again", prompt="login", signed_in=user, remembered=REMEMBERED)
     yield signup("signup")
     yield signup("signup-for-good", change_days=0)
+    yield signup("signup-once-a-day", change_days=1)
     yield signup("signup-without-handle", handle=None, username="")
     yield signup("signup-for-an-app", app_name="Sketch", login="7758221f571b")
     yield confirm("confirm")

@@ -124,6 +124,20 @@ def test_error_page_has_its_code_on_main_and_a_reference_where_it_helps(read, na
     assert is_shown == (code in REFERRED)
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0, "You cannot change it later."),
+        (1, "at most once a day."),
+        (30, "at most once in 30 days."),
+    ],
+)
+def test_sign_up_counts_days_in_the_plural_of_the_language(days, said):
+    page = Page(render("signup.html", **SIGNUP | {"change_days": days}))
+
+    assert said in " ".join(page.one("main").text.split())
+
+
 # --- what comes from outside -------------------------------------------------------
 
 HOSTILE = "\"><script>alert(1)</script>'{{ 7 * 7 }}"

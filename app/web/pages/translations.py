@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
@@ -116,13 +116,19 @@ def written(catalogue: Catalog) -> bytes:
     return header.encode() + file.getvalue()
 
 
+def _is_translated(message: Message) -> bool:
+    """Tell whether a text has a translation, with every plural form of its language."""
+    forms = message.string
+    return all((forms,) if isinstance(forms, str) else forms or ("",))
+
+
 def main(folder: Path = FOLDER) -> None:
     """Rewrite every catalogue, and say how many texts have no translation."""
     catalogue = template()
     for path in sorted(folder.glob("*.po")):
         kept = updated(path, catalogue)
         path.write_bytes(written(kept))
-        empty = sum(1 for message in kept if message.id and not message.string)
+        empty = sum(1 for message in kept if message.id and not _is_translated(message))
         sys.stdout.write(f"{path.name}: {len(kept)} texts, {empty} to translate\n")
 
 
