@@ -14,7 +14,6 @@ from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 
 from app.atproto.errors import AccessDenied
-from app.failures.messages import NextStep
 from app.flows.callback.finish import LoginFinished
 from app.flows.errors import NativeLoginClosed
 from app.flows.ports import NativeLogin, User
@@ -127,12 +126,9 @@ def failed(failure: Failure) -> Response:
     if isinstance(failure.error, AccessDenied):
         return Outcome(kind="denied", failure=failure).redirect()
     link = {"login": cookies.flow_secret(request.args.get("state", ""))}
-    step = NextStep(
-        label=_("Try again"),
-        href=f"{url_for('native_confirm.follow')}?{urlencode(link)}",
-    )
-    message = replace(failure.message, next_step=step)
-    return Outcome(kind="error", failure=replace(failure, message=message)).redirect()
+    again = f"{url_for('native_confirm.follow')}?{urlencode(link)}"
+    told = replace(failure.told, again=again)
+    return Outcome(kind="error", failure=replace(failure, told=told)).redirect()
 
 
 def closed(failure: Failure) -> Response:

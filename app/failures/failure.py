@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from gettext import NullTranslations
 from typing import Any
 
@@ -15,7 +15,16 @@ from app.flows.errors import StorageUnavailable
 from app.flows.login.destination import destination_of
 from app.telemetry import context as telemetry
 
-from .messages import ENGLISH, REFERRED, UNKNOWN, Message, message_for, visible
+from .messages import (
+    ENGLISH,
+    REFERRED,
+    TRY_AGAIN,
+    UNKNOWN,
+    Message,
+    NextStep,
+    message_for,
+    visible,
+)
 from .table import Row
 
 log = logging.getLogger(__name__)
@@ -34,6 +43,8 @@ class Told:
     return_to: str = ""
     scope: str = ""
     retry_after: float | None = None
+    again: str = ""
+    """Path to try again at, in place of the next step of the code."""
     facts: Mapping[str, str]
 
     def message(self, texts: NullTranslations) -> Message:
@@ -41,6 +52,14 @@ class Told:
 
         Raises KeyError for a code that has no message.
         """
+        message = self._message(texts)
+        if not self.again:
+            return message
+        label, _ = TRY_AGAIN
+        step = NextStep(label=texts.gettext(label), href=self.again)
+        return replace(message, next_step=step)
+
+    def _message(self, texts: NullTranslations) -> Message:
         return message_for(
             self.code,
             variant=self.variant,

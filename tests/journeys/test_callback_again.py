@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -235,3 +237,33 @@ def test_result_with_an_unreadable_cookie_leads_to_login(
 
     assert page.status == 303
     assert page.headers["Location"] == "/auth/login"
+
+
+@pytest.mark.parametrize(
+    ("again", "status"),
+    [
+        ("/auth/native/open?login=x", 200),
+        ("https://evil.example/", 303),
+        ("//evil.example/", 303),
+        ("javascript:alert(1)", 303),
+    ],
+)
+def test_result_with_a_link_to_elsewhere_leads_to_login(
+    service: Service, again: str, status: int
+) -> None:
+    told = {"code": "host_unreachable", "facts": {}, "again": again}
+    document = {
+        "kind": "error",
+        "failure": {"told": told, "status": 200, "reference": "x"},
+        "destination": None,
+        "app_name": None,
+    }
+    value = base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
+
+    page = service.browser().requests(
+        "GET",
+        service.home + "/auth/result",
+        headers={"Cookie": f"__Host-latchkey-outcome={value}"},
+    )
+
+    assert page.status == status
