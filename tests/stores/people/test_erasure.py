@@ -85,6 +85,7 @@ def filled(database, cipher, clock):
                 sid=f"sid-{name}",
                 handle=handle,
                 device=f"Firefox on Linux, {name.capitalize()}",
+                login_id=f"login-of-{name}",
             ),
             secret=f"secret-{name}",
         )
@@ -187,6 +188,7 @@ def test_erase_leaves_the_did_in_no_table_but_that_of_the_grants(
         "app-grant-alice",
         "alice.test",
         "Firefox on Linux, Alice",
+        "login-of-alice",
     )
     assert names_of(database, *gone) == KEPT
 
