@@ -19,7 +19,11 @@ CREATE TABLE IF NOT EXISTS users (
     -- Authorization server of the last sign-in; another at the next one means a move.
     issuer            TEXT,
     -- When the person last changed the username; NULL when only operators did, or never.
-    username_changed_at BIGINT
+    username_changed_at BIGINT,
+    -- From the profile record, as it was at profile_checked_at: the person's own words.
+    display_name        TEXT,
+    avatar_cid          TEXT,
+    profile_checked_at  BIGINT
 );
 CREATE INDEX IF NOT EXISTS users_by_handle ON users (handle);
 

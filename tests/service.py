@@ -180,7 +180,13 @@ def outside_of(world: World, settings: Settings) -> Outside:
         )
         for policy in (NetworkPolicy(), NetworkPolicy.lab())
     )
-    return Outside(http=http, own_http=own_http, txt=world.dns, clock=world.clock)
+    return Outside(
+        http=http,
+        own_http=own_http,
+        txt=world.dns,
+        clock=world.clock,
+        start=lambda work: work(),
+    )
 
 
 @contextmanager

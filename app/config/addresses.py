@@ -117,6 +117,21 @@ def profile_template(text: str) -> str | None:
     return text
 
 
+def picture_template(text: str) -> str | None:
+    """Return the template of a picture with `{did}` and `{cid}`, or None for `none`."""
+    if text == "none":
+        return None
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.username:
+        raise ValueError(f"{text!r} is no https URL")
+    counts = {text.count(field) for field in ("{did}", "{cid}")}
+    if counts != {1} or "{" in parts.netloc:
+        raise ValueError(
+            f"{text!r} must have {{did}} and {{cid}} in its path, once each"
+        )
+    return text
+
+
 def handle_suffix(text: str) -> str | None:
     """Return the suffix of bare names with its leading dot, or None for `none`."""
     return None if text == "none" else f".{domain(text)}"

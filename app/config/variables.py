@@ -344,6 +344,13 @@ class Variables(BaseSettings):
         "or `none`.",
         example="https://bsky.app/profile/{did}",
     )
+    picture_url: Annotated[str | None, parsed(addresses.picture_template)] = setting(
+        "none",
+        "What clients are told to be a person's picture: an https URL with `{did}` and "
+        "`{cid}` in it, or `none`. The picture is that of the profile record, which is "
+        "read beside a sign-in where a client has the scope `profile`.",
+        example="https://cdn.bsky.app/img/avatar/plain/{did}/{cid}@jpeg",
+    )
 
     xrpc_allow: Annotated[XrpcAllowList, parsed(types.calls)] = setting(
         "none",

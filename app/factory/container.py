@@ -103,6 +103,8 @@ class Outside:
     """What counts events in tests; None follows METRICS_BIND."""
     own_http: HTTP | None = None
     """A door to our own hosts, for `doctor`; None: the factory opens one."""
+    start: Callable[[Callable[[], None]], object] | None = None
+    """Runs work beside a request; None: in a thread of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

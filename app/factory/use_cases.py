@@ -51,6 +51,7 @@ from app.tokens.verifier import SEEN_TOKENS, TokenVerifier
 from .container import VAR, Parts, Stores
 from .own_account import own_account_of
 from .provider.authorization import front_channel_of
+from .provider.profiles import note_profile_of
 from .provider.tokens import tokens_of
 
 QUESTIONS_AT_ONCE = 20
@@ -123,6 +124,7 @@ def open_use_cases(parts: Parts) -> UseCases:
     permissions = Permissions(scope=settings.scope, declared=settings.declared_scope)
     refusals = ClientRefusals(is_known=parts.is_known, clock=clock)
     usernames = Usernames.load(settings.reserved_usernames)
+    note_profile = note_profile_of(parts)
     leave = LeavePlatform(
         sessions=stores.sessions, users=stores.users, delete=delete_account(parts)
     )
@@ -206,6 +208,7 @@ def open_use_cases(parts: Parts) -> UseCases:
                 clock=clock,
             ),
             move_grants=MoveGrants(grants=stores.app_grants),
+            note_profile=note_profile,
             ending=ending,
             leave=leave,
             max_sessions=settings.max_sessions,
@@ -220,6 +223,7 @@ def open_use_cases(parts: Parts) -> UseCases:
             admission=admission,
             native_logins=stores.native_logins,
             ending=ending,
+            note_profile=note_profile,
             limits=limits,
             tokens=tokens,
             audit=stores.audit,

@@ -41,6 +41,10 @@ class User:
     issuer: str | None = None
     username_changed_at: float | None = None
     """When the person last changed the username; changes of operators do not count."""
+    display_name: str | None = None
+    avatar_cid: str | None = None
+    """With `display_name` from the profile record: the person's own words."""
+    profile_checked_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +164,11 @@ class Users(Protocol):
 
     def note_handle(self, did: Did, *, handle: Handle | None, now: float) -> bool:
         """Note the handle as verified now; False if a later check is noted already."""
+
+    def note_profile(
+        self, did: Did, *, display_name: str | None, avatar_cid: str | None, now: float
+    ) -> None:
+        """Note what the profile record says; no effect without an account."""
 
 
 class Sessions(Protocol):

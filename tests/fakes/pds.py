@@ -85,6 +85,8 @@ class FakePds:
         method = methods.get((request.method, request.path))
         if method is None:
             return json_response({"error": "NotFound"}, 404)
+        if request.path == GET_RECORD and "Authorization" not in request.headers:
+            return self._public_record(request)
         return self._guarded(request, method)
 
     def _get_session(self, grant: Grant, _request: Request) -> Response:
@@ -118,6 +120,9 @@ class FakePds:
         return json_response({"records": found[: int(request.args.get("limit", 50))]})
 
     def _get_record(self, _grant: Grant, request: Request) -> Response:
+        return self._public_record(request)
+
+    def _public_record(self, request: Request) -> Response:
         asked = request.args
         uri = f"at://{asked['repo']}/{asked['collection']}/{asked['rkey']}"
         if uri not in self.records:

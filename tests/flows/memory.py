@@ -124,6 +124,14 @@ class MemoryUsers:
             raise UsernameTaken(user.username)
         return self.rows.setdefault(user.did, user)
 
+    def note_profile(self, did, *, display_name, avatar_cid, now):
+        self.rows[did] = replace(
+            self.rows[did],
+            display_name=display_name,
+            avatar_cid=avatar_cid,
+            profile_checked_at=now,
+        )
+
     def note_sign_in(self, did, *, handle, issuer, now):
         changes = {"handle": handle, "issuer": issuer, "handle_checked_at": now}
         self.rows[did] = replace(self.rows[did], **changes)

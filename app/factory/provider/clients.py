@@ -50,7 +50,9 @@ def provider_of(parts: Parts) -> ProviderUseCases:
 def claim_rules(settings: Settings) -> ClaimRules:
     """Return what this platform says of people."""
     return ClaimRules(
-        email_domain=settings.email_domain, profile_url=settings.profile_url
+        email_domain=settings.email_domain,
+        profile_url=settings.profile_url,
+        picture_url=settings.picture_url,
     )
 
 

@@ -20,6 +20,7 @@ from app.flows.login.destination import Destination, destination_of
 from app.flows.native.callback import HoldForApp
 from app.flows.people.admission import Admission
 from app.flows.people.deletion import LeavePlatform, Left
+from app.flows.people.profiles import NoteProfile
 from app.flows.ports import NativeLogins, Session, Sessions, Users
 from app.flows.provider.grants.ending import MoveGrants
 from app.flows.sessions.logout import EndSession
@@ -74,6 +75,7 @@ class FinishLogin:
     sign_in: SignIn
     hold_for_app: HoldForApp
     move_grants: MoveGrants
+    note_profile: NoteProfile
     ending: EndSession
     leave: LeavePlatform
     refusals: ClientRefusals
@@ -151,6 +153,7 @@ class FinishLogin:
                 previous, reason="signed in again", budget=REVOCATION_BUDGET
             )
         self.ending.end_beyond(granted.did, self.max_sessions)
+        self.note_profile(finished.signed_in.session)
         return finished
 
     def _complete(

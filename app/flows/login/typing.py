@@ -183,10 +183,10 @@ def _suggestion(actor: Any) -> Suggestion | None:
     if handle == "handle.invalid" or not isinstance(name, str):
         return None
     avatar = small(actor.get("avatar"))
-    return Suggestion(handle=handle, name=_visible(name), avatar=avatar)
+    return Suggestion(handle=handle, name=visible(name), avatar=avatar)
 
 
-def _visible(name: str) -> str:
+def visible(name: str) -> str:
     """Return a foreign name without what hides or turns round its neighbours, cut."""
     shown = "".join(c for c in name[:ANSWER_BYTES] if category(c)[0] != "C")
     return shown.strip()[:LONGEST]

@@ -28,6 +28,7 @@ from app.flows.sessions.session import IssueToken, SignedIn
 from app.telemetry.context import bind
 
 from .admission import Admission
+from .profiles import NoteProfile
 from .sessions import deny_waiting_apps
 from .usernames import Usernames
 
@@ -66,6 +67,7 @@ class ChooseUsername:
     admission: Admission
     native_logins: NativeLogins
     ending: EndSession
+    note_profile: NoteProfile
     limits: RateLimit
     tokens: IssueToken
     audit: Audit
@@ -152,6 +154,7 @@ class ChooseUsername:
         )
         self.users.add(user, skeleton=name.skeleton, invitation=used)
         self.audit.record("signed_up", now=now, did=session.did, sid=session.sid)
+        self.note_profile(session)
         log.info("%s signed up", session.did)
 
     def _judge(self, session: Session, invitation: str | None) -> str | None:

@@ -19,7 +19,9 @@ SCOPES: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "profile": (
             "preferred_username",
             "name",
+            "picture",
             "profile",
+            "updated_at",
             "handle",
             "handle_verified_at",
         ),
@@ -41,6 +43,8 @@ class ClaimRules:
     email_domain: str | None
     profile_url: str | None
     """Template of the profile page with `{did}`."""
+    picture_url: str | None = None
+    """Template of a picture with `{did}` and `{cid}`: no URL comes from a host."""
 
     def claims(
         self,
@@ -64,8 +68,10 @@ class ClaimRules:
         possible: dict[str, Any] = {
             "sub": user.did,
             "preferred_username": user.username,
-            "name": user.username,
+            "name": user.display_name or user.username,
+            "picture": self._picture(user),
             "profile": self._profile(user),
+            "updated_at": _updated_at(user),
             "handle": handle,
             "handle_verified_at": None if handle is None else int(handle_checked_at),
             "groups": list(groups),
@@ -79,11 +85,23 @@ class ClaimRules:
             return None
         return self.profile_url.replace("{did}", user.did)
 
+    def _picture(self, user: User) -> str | None:
+        if self.picture_url is None or user.avatar_cid is None:
+            return None
+        named = self.picture_url.replace("{did}", user.did)
+        return named.replace("{cid}", user.avatar_cid)
+
     def _email(self, user: User, email: Email) -> str | None:
         """Return an address made from the DID: a username may go to another person."""
         if email == "none" or self.email_domain is None:
             return None
         return f"{sha256_hex(user.did)[:32]}@{self.email_domain}"
+
+
+def _updated_at(user: User) -> int:
+    """Return when name or picture were last read or changed, in epoch seconds."""
+    times = (user.created_at, user.username_changed_at, user.profile_checked_at)
+    return int(max(at for at in times if at is not None))
 
 
 def parse_scope(words: Sequence[str]) -> str:

@@ -40,6 +40,11 @@ NOTE_HANDLE = text("""
     UPDATE users SET handle = :handle, handle_checked_at = :now
     WHERE did = :did AND handle_checked_at <= :now
 """)
+NOTE_PROFILE = text("""
+    UPDATE users SET display_name = :display_name, avatar_cid = :avatar_cid,
+        profile_checked_at = :now
+    WHERE did = :did
+""")
 
 
 class SqlUsers:
@@ -110,6 +115,19 @@ class SqlUsers:
             if former is not None:
                 append(connection, _changes(former, handle, former.issuer), now=now)
             return True
+
+    def note_profile(
+        self, did: Did, *, display_name: str | None, avatar_cid: str | None, now: float
+    ) -> None:
+        """Note what the profile record says; no effect without an account."""
+        noted = {
+            "did": did,
+            "display_name": display_name,
+            "avatar_cid": avatar_cid,
+            "now": int(now),
+        }
+        with self._database.quick_write(durable=False) as connection:
+            connection.execute(NOTE_PROFILE, noted)
 
 
 def _changes(former: User, handle: Handle | None, issuer: str | None) -> list[NewEvent]:

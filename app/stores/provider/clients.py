@@ -48,6 +48,7 @@ ALL = text("""
     FROM provider_clients
     WHERE client_id = :client_id OR CAST(:client_id AS TEXT) IS NULL ORDER BY client_id
 """)
+ANY = text("SELECT 1 FROM provider_clients LIMIT 1")
 POLICIES = text("""
     SELECT client_id, who FROM provider_policies
     WHERE client_id = :client_id OR CAST(:client_id AS TEXT) IS NULL ORDER BY who
@@ -89,6 +90,11 @@ class SqlClients:
         """Return a client, a disabled one too, or None."""
         with self._database.read() as connection:
             return next(iter(_read(connection, client_id)), None)
+
+    def are_any(self) -> bool:
+        """Tell whether there is a client, disabled ones too."""
+        with self._database.quick_read() as connection:
+            return connection.execute(ANY).scalar() is not None
 
     def list(self) -> Sequence[Client]:
         """Return all clients by client_id."""

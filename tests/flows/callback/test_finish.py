@@ -41,8 +41,24 @@ def grants(sessions):
 
 
 @pytest.fixture
+def profiles():
+    """The sessions whose accounts' profiles were asked for."""
+    return []
+
+
+@pytest.fixture
 def finish_login(
-    client, sessions, users, logins, tokens, ending, audit, clock, admission, grants
+    client,
+    sessions,
+    users,
+    logins,
+    tokens,
+    ending,
+    audit,
+    clock,
+    admission,
+    grants,
+    profiles,
 ):
     return FinishLogin(
         refusals=ClientRefusals(is_known=lambda _host: True, clock=lambda: 0.0),
@@ -68,6 +84,7 @@ def finish_login(
             clock=clock,
         ),
         move_grants=MoveGrants(grants=grants),
+        note_profile=profiles.append,
         ending=ending,
         leave=None,  # tests/flows/people/test_deletion.py
         max_sessions=3,
@@ -106,6 +123,12 @@ def test_finish_signs_the_browser_in_with_a_new_session(finish, sessions, alice,
     assert made.pending_for is None
     assert made.expires_at == clock() + LIFETIME
     assert finished.moved_from is None
+
+
+def test_finish_reads_the_profile_of_the_account(finish, profiles, alice):
+    finished = finish()
+
+    assert profiles == [finished.signed_in.session]
 
 
 def test_finish_for_a_newcomer_waits_an_hour_for_the_signup(finish, sessions, clock):

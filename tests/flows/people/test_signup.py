@@ -25,8 +25,14 @@ ADDRESS = "198.51.100.7"
 
 
 @pytest.fixture
+def profiles():
+    """The sessions whose accounts' profiles were asked for."""
+    return []
+
+
+@pytest.fixture
 def choose_username(
-    sessions, users, tokens, audit, clock, admission, logins, ending, limits
+    sessions, users, tokens, audit, clock, admission, logins, ending, limits, profiles
 ):
     return ChooseUsername(
         sessions=sessions,
@@ -35,6 +41,7 @@ def choose_username(
         admission=admission,
         native_logins=logins,
         ending=ending,
+        note_profile=profiles.append,
         limits=limits,
         tokens=tokens,
         audit=audit,

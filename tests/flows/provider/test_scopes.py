@@ -36,6 +36,7 @@ def test_profile_tells_username_and_verified_handle() -> None:
         "preferred_username": "alice",
         "name": "alice",
         "profile": f"https://bsky.test/profile/{ALICE}",
+        "updated_at": NOON,
         "handle": "alice.test",
         "handle_verified_at": NOON,
     }
@@ -46,7 +47,24 @@ def test_profile_without_handle_and_page_leaves_both_out() -> None:
 
     told = claims("openid profile", rules, handle=None)
 
-    assert set(told) == {"sub", "preferred_username", "name"}
+    assert set(told) == {"sub", "preferred_username", "name", "updated_at"}
+
+
+def test_picture_is_made_from_the_template_and_the_cid() -> None:
+    rules = ClaimRules(
+        email_domain=None,
+        profile_url=None,
+        picture_url="https://cdn.test/{did}/{cid}@jpeg",
+    )
+    account = user(display_name="Alice L.", avatar_cid="bafkrei", profile_checked_at=9)
+    given = {"groups": (), "email": "none", "handle": None, "handle_checked_at": NOON}
+
+    told = rules.claims(account, "openid profile", **given)
+
+    assert told["picture"] == f"https://cdn.test/{ALICE}/bafkrei@jpeg"
+    assert (told["name"], told["preferred_username"]) == ("Alice L.", "alice")
+    assert "picture" not in RULES.claims(account, "openid profile", **given)
+    assert "picture" not in claims("openid profile", rules)
 
 
 def test_groups_are_a_list_also_when_there_are_none() -> None:

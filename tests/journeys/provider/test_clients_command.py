@@ -365,6 +365,7 @@ def test_claims_prints_what_the_client_would_be_told(
     }
     assert claims.pop("email").endswith("@people.test")
     assert claims.pop("handle_verified_at") > 0
+    assert claims.pop("updated_at") > 0
     assert claims == {
         "sub": did,
         "preferred_username": "alice",

@@ -38,7 +38,14 @@ def challenge(answer: Answer) -> str:
         ("openid", {"sub"}),
         (
             "openid profile",
-            {"sub", "preferred_username", "name", "handle", "handle_verified_at"},
+            {
+                "sub",
+                "preferred_username",
+                "name",
+                "updated_at",
+                "handle",
+                "handle_verified_at",
+            },
         ),
         ("openid groups", {"sub", "groups"}),
         ("openid offline_access", {"sub"}),

@@ -210,6 +210,9 @@ COLUMNS = (
     ("sessions", "refreshed_at", "BIGINT"),
     ("sessions", "login_id", "TEXT"),
     ("users", "username_changed_at", "BIGINT"),
+    ("users", "display_name", "TEXT"),
+    ("users", "avatar_cid", "TEXT"),
+    ("users", "profile_checked_at", "BIGINT"),
 )
 INDEXES = (
     ("audit_events_but_calls", "audit_events (did, id) WHERE event <> 'xrpc'"),
