@@ -10,6 +10,8 @@ import pytest
 from tests.bench.__main__ import PARTS
 from tests.bench.asynchronous import measure_asynchronous
 from tests.bench.awaiting import ONE_STEP, measure_awaiting
+from tests.bench.provider import ONE_STEP as ONE_SIGN_IN
+from tests.bench.provider import measure_provider
 from tests.bench.proxied import measure_proxied
 from tests.bench.signing import measure_signing
 from tests.bench.storing import measure_storing
@@ -26,6 +28,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "asynchronous": lambda: measure_asynchronous(calls=2, delay=0.0, rounds=1),
     "verifying": lambda: measure_verifying(ONE_REQUEST),
     "proxied": lambda: measure_proxied(ONE_REQUEST),
+    "provider": lambda: measure_provider(ONE_SIGN_IN),
 }
 
 

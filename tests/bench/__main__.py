@@ -9,6 +9,7 @@ import sys
 
 from .asynchronous import measure_asynchronous
 from .awaiting import measure_awaiting
+from .provider import measure_provider
 from .proxied import measure_proxied
 from .signing import measure_signing
 from .storing import measure_storing
@@ -21,6 +22,7 @@ PARTS = {
     "asynchronous": measure_asynchronous,
     "verifying": measure_verifying,
     "proxied": measure_proxied,
+    "provider": measure_provider,
 }
 
 

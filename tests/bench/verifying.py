@@ -29,6 +29,8 @@ from tests.serving.server import TICK, Server, serving
 CONNECTIONS = 16
 DID = Did("did:plc:ewvi7nxzyoun6zhxrhs64oiz")
 DAY = 24 * 3600.0
+SECRET = "bench"
+"""Of the member's session."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Member:
             handle_checked_at=now,
         )
         self._parts.stores.users.add(user, skeleton="bench")
-        self._parts.stores.sessions.add(self._session, secret="bench")
+        self._parts.stores.sessions.add(self._session, secret=SECRET)
         self._tokens = open_use_cases(self._parts).renew.tokens
 
     def cookie(self) -> str:

@@ -60,7 +60,7 @@ def test_list_shows_living_grants_of_all_of_one_person_or_of_one_client(
     assert [one["grant"] for one in of_other] == [bobs]
     both = ("--of", "alice", "--client", "other")
     assert prints(service, "grants", "list", *both) == []
-    assert runs(service, "grants", "list", "--client", "oter").exit_code == 1
+    assert runs(service, "grants", "list", "--client", "unknown").exit_code == 1
     assert runs(service, "grants", "list", "--of", "").exit_code == 1
 
 
