@@ -230,11 +230,26 @@ def test_parameters_of_the_url_do_not_count(app: App, service: Service) -> None:
     assert app.redeems(code).status == 200
 
 
+def test_multipart_form_with_a_good_code_is_refused(app: App, service: Service) -> None:
+    code = app.code()
+    fields = {**BASE, "code": code, "code_verifier": VERIFIER}
+    name = 'Content-Disposition: form-data; name="{}"'
+    parts = [f"--x\r\n{name.format(n)}\r\n\r\n{v}\r\n" for n, v in fields.items()]
+    headers = {
+        "Content-Type": "multipart/form-data; boundary=x",
+        "Authorization": basic("app", app.secret or ""),
+    }
+
+    answer = posts(service, "/oauth/token", "".join(parts) + "--x--\r\n", headers)
+
+    assert error_of(answer) == (400, "invalid_request")
+    assert app.redeems(code).status == 200
+
+
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
         ("application/json", json.dumps(BASE)),
-        ("multipart/form-data; boundary=x", "--x\r\n\r\n--x--"),
         ("text/plain", "grant_type=authorization_code"),
         ("", "grant_type=authorization_code"),
     ],

@@ -165,3 +165,14 @@ def test_codes_that_are_over_are_swept(codes, database):
 
     assert SqlExpired(database).delete("provider_codes", NOON + 60) == 1
     assert codes.take("young", **FITS, now=NOON) is not None
+
+
+def test_find_looks_at_a_code_of_its_client_and_leaves_it(issue, codes, redeem, clock):
+    secret = issue()
+
+    assert codes.find(secret, client_id="app", now=clock()).did == ALICE
+    assert codes.find(secret, client_id="other", now=clock()) is None
+    assert codes.find("nothing", client_id="app", now=clock()) is None
+    assert codes.find(secret, client_id="app", now=clock() + LIFETIME) is None
+    redeem(secret)
+    assert codes.find(secret, client_id="app", now=clock()) is None

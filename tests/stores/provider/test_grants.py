@@ -387,3 +387,31 @@ def test_access_tokens_beyond_the_most_end_the_oldest(database, clock):
 
     found = [tokens.find(str(number), now=clock()) is not None for number in range(4)]
     assert found == [False, True, True, True]
+
+
+# --- a client's own: revocation and introspection -------------------------------------
+
+
+def test_is_current_is_true_for_the_newest_refresh_token_alone(grants, rotate, clock):
+    first = start(grants, clock)
+    assert grants.is_current(first)
+
+    second = rotate(first).token
+
+    assert grants.is_current(second)
+    assert not grants.is_current(first)
+    assert not grants.is_current(next_token(second))
+    assert not grants.is_current("nothing")
+
+
+def test_end_by_refresh_token_takes_any_token_of_the_chain_from_its_client(
+    grants, rotate, clock
+):
+    first = start(grants, clock)
+    rotate(first)
+
+    assert grants.end_by_refresh_token(first, client_id="other") is None
+    assert grants.end_by_refresh_token("nothing", client_id="app") is None
+    assert grants.end_by_refresh_token(first, client_id="app").grant_id == "grant-1"
+    assert grants.end_by_refresh_token(first, client_id="app") is None
+    assert grants.living("grant-1", now=clock()) is None

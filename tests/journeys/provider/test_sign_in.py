@@ -1,0 +1,70 @@
+"""A whole sign-in at an app: browser, code, tokens, userinfo, refresh."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.flows.provider.grants.records import OFFLINE
+from tests.fakes.relying_party import RelyingParty, allows
+from tests.signed import signs_in
+
+if TYPE_CHECKING:
+    from tests.fakes.browser import Browser
+    from tests.fakes.page import Page
+    from tests.service import Service
+
+ALICE = "alice.skyhost.social"
+
+
+@pytest.mark.parametrize("is_pushed", [False, True])
+def test_member_signs_in_at_an_app_that_checks_all_of_it(
+    service: Service, browser: Browser, *, is_pushed: bool
+) -> None:
+    """The app checks state, iss, PKCE, nonce, signature, audience and at_hash."""
+    signs_in(service, browser, ALICE, username="alice")
+    scope = f"openid profile groups {OFFLINE}"
+    app = RelyingParty.registered(service, "--scope", scope, scope=scope)
+    page = _sends(app, browser, is_pushed=is_pushed)
+
+    tokens = app.tokens(app.code(allows(page)))
+
+    claims = app.checks(tokens["id_token"])
+    assert claims["preferred_username"] == "alice"
+    told = service.get(
+        "/oauth/userinfo", Authorization=f"Bearer {tokens['access_token']}"
+    ).json()
+    assert told["sub"] == claims["sub"]
+    answer = app.calls(
+        "/oauth/token",
+        {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]},
+    )
+    refreshed = json.loads(answer.body)
+    assert refreshed["scope"] == tokens["scope"] == scope
+    # The platform's own sid leaves in no token (P33).
+    [(sid,)] = service.rows("SELECT sid FROM sessions")
+    assert claims["sid"] != sid
+    assert sid not in json.dumps([claims, told, tokens, refreshed])
+
+
+def _sends(app: RelyingParty, browser: Browser, *, is_pushed: bool) -> Page:
+    if not is_pushed:
+        return app.sends(browser)
+    pushed = app.pushes()
+    url = f"/oauth/authorize?client_id={app.client_id}&request_uri={pushed}"
+    return browser.visits(url, site="cross-site")
+
+
+def test_two_apps_learn_nothing_of_each_other_from_sid(
+    service: Service, browser: Browser
+) -> None:
+    signs_in(service, browser, ALICE, username="alice")
+    sids = []
+    for name in ("one", "two"):
+        app = RelyingParty.registered(service, "--trusted", name=name)
+        tokens = app.tokens(app.code(app.sends(browser)))
+        sids.append(app.checks(tokens["id_token"])["sid"])
+
+    assert len(set(sids)) == 2
