@@ -74,8 +74,13 @@ class Scene:
     def grpc(self, **changes: Any) -> None:
         self.changed(grpc=replace(self.deployment.grpc, **changes))
 
-    def examine(self, *, offline: bool = False) -> Sequence[Checked]:
-        return Doctor(deployment=lambda: self.deployment).examine(offline=offline)
+    def examine(
+        self, *, offline: bool = False, only: str | None = None
+    ) -> Sequence[Checked]:
+        doctor = Doctor(deployment=lambda: self.deployment)
+        if only is not None:
+            doctor = replace(doctor, checks={only: doctor.checks[only]})
+        return doctor.examine(offline=offline)
 
 
 def open_scene(service: Service, world: World, database: Path) -> Scene:

@@ -349,8 +349,10 @@ def test_doctor_of_a_whole_deployment_finds_nothing(scene: Scene) -> None:
 def test_doctor_names_a_planted_fault(scene: Scene, name: str) -> None:
     check, words, plant = FAULTS[name]
     plant(scene)
+    # Other checks need the database too, so its faults are planted before all of them.
+    only = None if name.startswith("database") else check
 
-    results = {each.check: each for each in scene.examine()}
+    results = {each.check: each for each in scene.examine(only=only)}
 
     found = [finding.what for finding in results[check].findings]
     assert any(words in what for what in found), results[check]
