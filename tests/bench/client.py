@@ -19,9 +19,10 @@ from app.atproto.client_metadata.builders import (
     build_confidential_web_client,
 )
 from app.atproto.crypto.keys import ClientKeys, SigningKey
-from app.atproto.http.client import SafeHTTP, _Adapter
+from app.atproto.http.client import SafeHTTP
 from app.atproto.http.dialer import Dialer
 from app.atproto.http.pool import Pools
+from app.atproto.http.session import Adapter
 from app.atproto.http.types import Deadline
 from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.dns import DnsTxtLookup
@@ -200,9 +201,7 @@ class Latchkey:
             lambda host, _port, timeout: dial(host, opened.tls_port, timeout), context
         )
         self.http = Recorder(
-            SafeHTTP(
-                policy=NetworkPolicy(), user_agent="bench", adapter=_Adapter(pools)
-            )
+            SafeHTTP(policy=NetworkPolicy(), user_agent="bench", adapter=Adapter(pools))
         )
         self.txt = Recorder(DnsTxtLookup([("127.0.0.1", opened.dns_port)]))
         return Outside(http=self.http, txt=self.txt, clock=time.time)

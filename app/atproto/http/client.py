@@ -2,34 +2,23 @@
 
 Login input, DNS, DID documents and server metadata name hosts that a stranger chose, at
 every hop (requirement 9.1). This module adds the rules of requirements 9.2 to 9.4 and
-9.7 to one `requests` session and one TLS context of the process: the URL policy, a time
-limit, size limits, redirects only on request, nothing from the environment. A status is
-returned and not raised; the exceptions are in `errors.py`.
-
-requests-hardened provides the session (no redirects, a default time limit) and its
-address filter. Its adapter is not used: it looks a name up before every request and
-without a time limit, knows one address per host, and turns off the host name check of a
-shared TLS context. The filter is applied while connecting instead.
+9.7 to the `requests` session of `session.py`: the URL policy, a time limit, size
+limits, redirects only on request, nothing from the environment. A status is returned
+and not raised; the exceptions are in `errors.py`. The address filter of
+requests-hardened is applied while connecting.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import logging
-import ssl
 import time
 from dataclasses import dataclass, field, replace
-from functools import cache
-from http.cookiejar import DefaultCookiePolicy
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.cookies import RequestsCookieJar
-from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
-from urllib3.util import Retry, Timeout
 
 from ..errors import (
     HostUnknown,
@@ -43,13 +32,14 @@ from .dialer import Dialer, resolve_by_system, resolve_with_search_list
 from .exceptions import TRANSPORT_ERRORS, ConnectionStale, translate
 from .limits import wire_limit
 from .pool import Pools
+from .session import CONNECT_LIMIT, Adapter, open_session, trusting
 from .types import ERROR_LIMIT, HTTP, Deadline, Response, Upload
 from .url_policy import NetworkPolicy, SafeURL, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from urllib3 import HTTPConnectionPool
+    from requests.adapters import BaseAdapter
 
     from .dialer import Resolve
     from .types import Body
@@ -57,9 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["HTTP", "Deadline", "NetworkPolicy", "Response", "SafeHTTP", "SafeURL"]
 
 log = logging.getLogger(__name__)
-
-CONNECT_LIMIT = 5.0
-"""Seconds for DNS, TCP and TLS together: shorter than the limit of a slow answer."""
 
 FAIR_CHANCE = 2.0
 """Seconds that a host must have had before its silence counts as a failure. Otherwise a
@@ -108,14 +95,14 @@ class SafeHTTP:
         self._policy = policy
         self._breaker = breaker or Breaker(monotonic=monotonic)
         if adapter is None:
-            context = _trusting(ca_bundle)
+            context = trusting(ca_bundle)
             system = (
                 resolve_with_search_list if policy.allow_private else resolve_by_system
             )
             dial = Dialer(resolve or system, self._check_address)
-            adapter = _Adapter(Pools(dial, context))
+            adapter = Adapter(Pools(dial, context))
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
-        self._session = _open_session(adapter)
+        self._session = open_session(adapter)
 
     def request(
         self,
@@ -239,90 +226,6 @@ class SafeHTTP:
             filter_host(str(inner), 0, allow_loopback=False)
         except InvalidIPAddress as error:
             raise UnsafeURL(host, f"its address {address} is not public") from error
-
-
-class _Session(HTTPSession):  # type: ignore[misc] # requests-hardened has no types
-    """requests-hardened's session, which ignores redirects.
-
-    With redirects off, requests still prepares the next request for `Response.next` and
-    reads the whole body of the redirect for it: decompressed and without a limit.
-    """
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return nothing, see above."""
-
-
-class _NoCookies(RequestsCookieJar):
-    """The cookie jar of the session, which stays empty."""
-
-    def extract_cookies(self, *_: Any) -> None:
-        """Keep nothing, and do not parse it."""
-
-
-class _Adapter(HTTPAdapter):
-    """Passes requests to our pools; the shared context verifies certificates."""
-
-    def __init__(self, pools: Pools) -> None:
-        super().__init__(max_retries=Retry(total=False))
-        self.poolmanager = self._pools = pools
-
-    def get_connection_with_tls_context(
-        self, request: Any, *_: Any, **__: Any
-    ) -> HTTPConnectionPool:
-        """Return the pool of the host; there are no proxies and no other contexts."""
-        return self._pools.pool_of(request.url)
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """Return the response; cookies and the encoding of a text are not looked for.
-
-        The headers are urllib3's, which are case-insensitive already.
-        """
-        response = requests.Response()
-        response.status_code, response.reason = resp.status, resp.reason
-        response.headers, response.raw = resp.headers, resp
-        response.url, response.request = req.url, req
-        return response
-
-    def cert_verify(self, *_: Any, **__: Any) -> None:
-        """Do nothing: the context has loaded the CA bundle, once for the process.
-
-        Parsing it for each connection would be the largest part of a login's CPU.
-        """
-
-    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send with one time limit for all phases together."""
-        connect, total = kwargs["timeout"]
-        kwargs["timeout"] = Timeout(connect=connect, read=total, total=total)
-        return super().send(request, *args, **kwargs)
-
-
-def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
-    """Return a TLS context that trusts a CA bundle, or the system's certificates."""
-    if ca_bundle is None:
-        return _trusting_system()
-    return ssl.create_default_context(cafile=ca_bundle)
-
-
-@cache
-def _trusting_system() -> ssl.SSLContext:
-    """Return the one of this process: reading the system's certificates is slow."""
-    return ssl.create_default_context()
-
-
-def _open_session(adapter: BaseAdapter) -> _Session:
-    session = _Session(
-        Config(
-            ip_filter_enable=False,  # applied while connecting, see the module
-            ip_filter_allow_loopback_ips=False,
-            never_redirect=True,
-            default_timeout=(CONNECT_LIMIT, CONNECT_LIMIT),
-        )
-    )
-    session.trust_env = False  # no proxies, .netrc, REQUESTS_CA_BUNDLE
-    session.cookies = _NoCookies(DefaultCookiePolicy(allowed_domains=[]))
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
 
 def _read(answer: requests.Response, call: _Call) -> Response:

@@ -21,13 +21,9 @@ from app.atproto.errors import (
     ServerInvalid,
     UnsafeURL,
 )
-from app.atproto.http.client import (
-    CONNECT_LIMIT,
-    Deadline,
-    NetworkPolicy,
-    SafeHTTP,
-)
+from app.atproto.http.client import Deadline, NetworkPolicy, SafeHTTP
 from app.atproto.http.exceptions import ConnectFailed
+from app.atproto.http.session import CONNECT_LIMIT
 from tests.atproto.doors import HOST, STRICT_BUT_PORTS, USER_AGENT, Door, OneAnswer
 from tests.fakes.hostile import (
     HostileServer,
