@@ -46,8 +46,11 @@ def in_one_line(act: Callable[[], Result]) -> Result:
 
     Raises:
         ClickException: a FlowError or an OSError; click prints it and exits with 1.
+        BrokenPipeError: as it is, for click to end quietly; `| head` has read enough.
     """
     try:
         return act()
+    except BrokenPipeError:
+        raise
     except (FlowError, OSError) as error:
         raise click.ClickException(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.commands import Administration, commands
+from app.commands.administration import in_one_line
 from app.commands.docs import PAGE, commands_page
 from app.commands.framework.acting import TAKES_ID, confirm, unix_user, with_operator
 from app.commands.framework.output import (
@@ -179,3 +181,16 @@ def test_id_that_begins_with_a_dash_is_an_argument():
         assert CliRunner().invoke(end, [sid, "--yes"]).exit_code == 0
 
     assert seen == ["-x_ab True", "--xyz True", "-yes True"]
+
+
+def test_command_whose_reader_has_gone_ends_without_a_word():
+    """`audit | head -2` closes the pipe."""
+
+    def write() -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    command = click.Command("audit", callback=lambda: in_one_line(write))
+    result = CliRunner().invoke(command)
+
+    assert result.exit_code == 1
+    assert result.output == ""
