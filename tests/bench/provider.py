@@ -64,9 +64,9 @@ def _read(ours: Relying, hello: Measured, size: Size) -> dict[str, list[float]]:
     ratios: dict[str, list[float]] = {kind: [] for kind in paths}
     rounds = GRANTS * size.requests
     for _ in range(size.repetitions):
-        neighbour = cost(hello, repeat(_get("/hello", token)), rounds)
+        neighbour = cost(hello, repeat(_get("/hello", token)), rounds).cpu
         for kind, path in paths.items():
-            each = cost(ours.provider, repeat(_get(path, token)), rounds)
+            each = cost(ours.provider, repeat(_get(path, token)), rounds).cpu
             ratios[kind].append(neighbour / each)
     return ratios
 
@@ -113,7 +113,9 @@ def _ours(folder: Path, stack: ExitStack) -> Relying:
         serving("wsgi:app", folder, **people.environment, **UNLIMITED)
     )
     client = added["client_id"], added["client_secret"]
-    return Relying(server, *client, OURS, {SESSION: SECRET})
+    relying = Relying(server, *client, OURS, {SESSION: SECRET})
+    stack.callback(relying.close)
+    return relying
 
 
 def _add_client(people: People) -> dict[str, str]:
@@ -138,13 +140,15 @@ def _theirs(folder: Path, stack: ExitStack) -> Relying | None:
     client = {"CLIENT_ID": "bench", "CLIENT_SECRET": "bench" * 10}
     variables = {**client, "REDIRECT_URI": REDIRECT_URI}
     provider = stack.enter_context(oidc_provider(folder, variables))
-    return Relying(provider, *client.values(), ENDPOINTS)
+    relying = Relying(provider, *client.values(), ENDPOINTS)
+    stack.callback(relying.close)
+    return relying
 
 
 def _spent(relying: Relying, rounds: int) -> dict[str, float]:
     """Return the CPU seconds of each step, one kind after another in each round."""
     spent = dict.fromkeys(STEPS, 0.0)
-    relying.connect_anew()
+    relying.close()
 
     def count(step: str, act: Callable[[Any], Any], given: list[Any]) -> list[Any]:
         before = relying.provider.cpu_seconds()

@@ -38,8 +38,8 @@ class Relying:
     def __post_init__(self) -> None:
         self._connection = LocalConnection(self.provider.path)
 
-    def connect_anew(self) -> None:
-        """Open the connection again: an idle one may have been closed."""
+    def close(self) -> None:
+        """Close the connection; the next request opens one, an idle one may be shut."""
         self._connection.close()
 
     def authorize(self) -> str:
