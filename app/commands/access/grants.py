@@ -84,11 +84,11 @@ def group(administration: Administration) -> click.Group:
         """
         if (grant_id is not None) == (who is not None or client_id is not None):
             raise click.UsageError("give GRANT, or --of WHO, --client ID or both")
-        confirm("The apps have to sign the person in again.", yes=yes)
         if grant_id is not None:
-            act = partial(_end_one, administration, grant_id, operator)
+            act = partial(_end_one, administration, grant_id, yes=yes, by=operator)
         else:
-            act = partial(_end_all, administration, who, client_id, by=operator)
+            named = (who, client_id)
+            act = partial(_end_all, administration, named, yes=yes, by=operator)
         print_record(GrantsEnded(grants_ended=in_one_line(act)))
 
     return grants
@@ -104,23 +104,26 @@ def _list(
     print_records(_row(listed) for listed in found)
 
 
-def _end_one(administration: Administration, grant_id: str, by: Operator) -> int:
+def _end_one(
+    administration: Administration, grant_id: str, *, yes: bool, by: Operator
+) -> int:
+    confirm(f"The grant {grant_id} ends; its person signs in again.", yes=yes)
     administration.provider.grants.end_one(grant_id, by=by)
     return 1
 
 
 def _end_all(
     administration: Administration,
-    who: str | None,
-    client_id: str | None,
+    named: tuple[str | None, str | None],
     *,
+    yes: bool,
     by: Operator,
 ) -> int:
-    return administration.provider.grants.end_all(
-        did=_did(administration, who),
-        client_id=_known(administration, client_id),
-        by=by,
-    )
+    grants, (who, client_id) = administration.provider.grants, named
+    did, client_id = _did(administration, who), _known(administration, client_id)
+    count = len(grants.list(did=did, client_id=client_id))
+    confirm(f"Grants end: {count}. Their people sign in again.", yes=yes)
+    return grants.end_all(did=did, client_id=client_id, by=by)
 
 
 def _did(administration: Administration, who: str | None) -> Did | None:

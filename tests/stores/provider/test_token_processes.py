@@ -90,6 +90,18 @@ def test_sixteen_refreshes_of_four_processes_get_one_successor_that_lives(
     assert is_living(grants)
 
 
+def test_app_that_is_removed_while_it_refreshes_keeps_no_token(
+    grants, token, database, database_url
+):
+    race(token_racers.refresh_or_remove, database_url, [token, None, token])
+
+    assert not is_living(grants)
+    with database.read() as connection:
+        left = connection.exec_driver_sql("SELECT count(*) FROM provider_tokens")
+        assert left.scalar() == 0
+    assert token_racers.refresh(database, token) == [None] * token_racers.THREADS
+
+
 @pytest.mark.parametrize("step", BEFORE_COMMIT["exchange"])
 def test_code_of_a_crash_before_the_commit_is_exchanged_again(
     grants, database, database_url, step

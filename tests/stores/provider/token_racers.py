@@ -25,7 +25,7 @@ from app.stores.provider.tokens import SqlAccessTokens
 from app.stores.sql.database import Database, open_database
 from tests.fakes.clock import FakeClock
 from tests.stores.racers import TIMEOUT
-from tests.stores.samples import access_token, app_grant
+from tests.stores.samples import ALICE, access_token, app_grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,6 +98,14 @@ def refresh(database: Database, token: str) -> list[str | None]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(ask, range(THREADS)))
+
+
+def refresh_or_remove(database: Database, token: str | None) -> list[str | None]:
+    """Refresh in several threads; without a token, remove the app of the person."""
+    if token is not None:
+        return refresh(database, token)
+    SqlGrants(database).end_all(did=ALICE, client_id="app")
+    return []
 
 
 def killed_at(step: str, act: str, url: str, given: str) -> bool:
