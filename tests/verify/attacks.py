@@ -61,6 +61,7 @@ def attacks(service: FakeService) -> dict[str, tuple[str, str]]:
         "foreign ring": (with_foreign_key(service, "stranger"), "kid"),
         "foreign key of our id": (with_foreign_key(service, "first"), "signature"),
         "typ of the feed": (service.token(typ="revocations+jwt"), "typ"),
+        "id_token of an app": (service.token(typ="", aud="app"), "typ"),
         "typ at+jwt": (service.token(typ="at+jwt"), "typ"),
         "other issuer": (service.token(iss="https://auth.example.com"), "iss"),
         "other audience": (service.token(aud="https://b.example.org"), "aud"),

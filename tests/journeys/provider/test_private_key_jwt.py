@@ -123,6 +123,9 @@ def test_client_with_keys_authenticates_in_no_other_way(
     assert error_of(app.redeems(app.code(), auth=False, client_id="app")) == INVALID
     shown = assertion(service, iss="other", sub="other")
     assert error_of(redeems(app, shown)) == INVALID
+    desk = App.added(service, "--public", name="desk")
+    shown = assertion(service, iss="desk", sub="desk")
+    assert error_of(redeems(desk, shown)) == INVALID
     twice = redeems(app, assertion(service), client_secret="x")
     assert error_of(twice) == (400, "invalid_request")
     twice = redeems(

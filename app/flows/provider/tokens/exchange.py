@@ -23,7 +23,7 @@ from app.flows.provider.registration import Client
 from app.flows.provider.scopes import narrowed_scope
 
 from .client_authentication import AuthenticateClient, Caller
-from .issue import GONE, NOT_GOOD, IssuedTokens, IssueTokens, StoreTokens
+from .issue import NOT_GOOD, IssuedTokens, IssueTokens, StoreTokens
 from .requests import ProgramRefused, TokenErrorCode
 
 SECURE: Final = "https://localhost/oauth/token"
@@ -111,12 +111,12 @@ class _Server(AuthorizationServer):  # type: ignore[misc] # authlib has no types
     def authenticate_client(
         self, request: _Request, methods: list[str], endpoint: str = "token"
     ) -> _Party:
-        """Authenticate in one way, whichever it is; authlib would try several."""
+        """Authenticate in one way; authlib would try several.
+
+        No grant of a disabled client lives, so that it gets `invalid_grant`.
+        """
         del methods, endpoint
-        client = self.parts.authenticate.even_disabled(request.caller)
-        if client.disabled_at is not None:
-            raise ProgramRefused("invalid_grant", GONE)
-        return _Party(client)
+        return _Party(self.parts.authenticate.even_disabled(request.caller))
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Do nothing: signals are Flask's."""

@@ -32,7 +32,6 @@ from .telling import AccessLost, TellApp
 
 log = logging.getLogger(__name__)
 
-GONE: Final = "the grant has ended; the person has to sign in again"
 NOT_GOOD: Final = "the code or token is unknown, used, expired or of another client"
 
 
