@@ -144,7 +144,8 @@ class SqlNativeLogins:
             return is_first
 
     def _found(self, statement: TextualSelect, key: str) -> NativeLogin | None:
-        with self._database.read() as connection:
+        # Not `read`: hundreds of streams look at the same moment.
+        with self._database.quick_read() as connection:
             row = connection.execute(statement, {"key": key}).mappings().one_or_none()
         if row is None:
             return None
