@@ -125,16 +125,24 @@ class ReadEvents:
     def _latest(self) -> EventPage:
         last = self.stored.last()
         read = self.stored.since(last, 1)
-        following = read[0].cursor if read else f"{last}-"
+        is_kept = read and read[0].seq == last
+        following = read[0].cursor if is_kept else f"{last}-"
         return EventPage(events=[], next=following, more=False)
 
     def _read(self, after: str) -> EventPage:
         if not after:
-            read = self.stored.since(1, self.size)
-            return self._page(read) if read else self._latest()
+            return self._all()
         read = self._after(*_parse(after))
         if not read:
             return EventPage(events=[], next=after, more=False)
+        return self._page(read)
+
+    def _all(self) -> EventPage:
+        # First the number: an event that comes between the two reads is after it.
+        last = self.stored.last()
+        read = self.stored.since(1, self.size)
+        if not read:
+            return EventPage(events=[], next=f"{last}-", more=False)
         return self._page(read)
 
     def _after(self, seq: int, event_id: str) -> Sequence[ServiceEvent]:

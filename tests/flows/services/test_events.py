@@ -128,6 +128,35 @@ def test_deleted_accounts_are_left_out_and_the_cursor_moves_on(read, events):
     assert (numbers(page), page.next) == ([], last.cursor)
 
 
+class EventsMeanwhile(MemoryEvents):
+    """An event comes after each read."""
+
+    def since(self, seq, limit):
+        read = super().since(seq, limit)
+        self.add()
+        return read
+
+    def last(self):
+        newest = super().last()
+        self.add()
+        return newest
+
+
+@pytest.mark.parametrize(("after", "missed"), [("", 0), ("latest", 1)])
+def test_event_that_comes_during_the_first_read_is_in_the_next(read, after, missed):
+    stored = EventsMeanwhile()
+    if after:
+        stored.add()
+        stored.rows.clear()
+    reading = replace(read, stored=stored)
+
+    page = reading(SECRET, after=after, seconds=0, network="192.0.2.0/24")
+    seen = [event.seq for event in page.events]
+    page = reading(SECRET, after=page.next, seconds=0, network="192.0.2.0/24")
+
+    assert (seen + [event.seq for event in page.events])[:2] == [missed + 1, missed + 2]
+
+
 def test_latest_begins_after_the_newest_event_kept_or_not(read, events):
     assert asks(read, "latest").next == "0-"
     last = events.add()
