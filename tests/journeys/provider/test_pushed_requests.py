@@ -76,7 +76,7 @@ def test_pushed_request_of_another_client_is_not_used_up(
     request_uri = app.pushes()
 
     assert opens(alice, request_uri, "other").error == "request_expired"
-    assert opens(alice, request_uri, "nobody").error == "unknown_client"
+    assert opens(alice, request_uri, "unknown").error == "unknown_client"
 
     assert app.code(allows(opens(alice, request_uri)))
 
