@@ -5,7 +5,6 @@ group_members         deleted
 provider_codes        deleted
 provider_consents     deleted
 provider_grants       deleted, with their access tokens
-provider_requests     deleted where a hint names the DID or the handle
 provider_policies     deleted: no client names the DID any more
 username_holds        earlier names of the account stay held, for no account
 sessions              ended, and only their ids kept, until no token of them can live:
@@ -20,6 +19,7 @@ service_events        the DID and the detail removed; one event keeps the DID fo
                       days, because it tells services of the deletion
 oauth_sessions        kept: they are needed to revoke the grants, and deleted then
 callback_answers      encrypted for a browser, for two minutes: nothing names a DID
+provider_requests     encrypted for a browser, for ten minutes: nothing names a DID
 
 The other tables hold nothing of an account; a test names each of them.
 """
@@ -74,11 +74,6 @@ BY_DID = (
     """),
     text("DELETE FROM provider_grants WHERE did = :did"),
     text("DELETE FROM provider_consents WHERE did = :did"),
-    text("""
-        DELETE FROM provider_requests
-        WHERE parameters LIKE :in_text ESCAPE '\\'
-           OR parameters LIKE :handle_in_text ESCAPE '\\'
-    """),
     text("DELETE FROM provider_policies WHERE who = :did"),
     text("DELETE FROM oauth_auth_requests WHERE did = :did"),
     text("DELETE FROM native_logins WHERE did = :did"),
@@ -132,7 +127,6 @@ class SqlErasure:
             "did": user.did,
             "mark": mark,
             "in_text": in_text,
-            "handle_in_text": f"%{as_literal(user.handle or user.did)}%",
             "counter": key_of(f"call {user.did}"),
             # Keys alone: values are long, and live for five minutes at most.
             "with_handle": f"%:{as_literal(user.handle or user.did)}",

@@ -1,4 +1,8 @@
-"""Waiting authorization requests, pushed or held, each taken once by one statement."""
+"""Waiting authorization requests, pushed or held, each taken once by one statement.
+
+A request holds the state, the nonce and the hints of an app, so it is encrypted under
+its secret, of which the database has only a hash.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.provider.authorization.waiting import pack, unpack
+from app.stores.encryption import Cipher, aad_of
 from app.stores.sql.records import fetching, insert_into
 from app.stores.sql.row_bounds import RowBound
 
@@ -20,8 +25,9 @@ if TYPE_CHECKING:
     from app.stores.sql.database import Database
     from app.stores.sql.quick import MappedRow
 
+TABLE: Final = "provider_requests"
 COLUMNS = ("kind", "client_id", "parameters", "expires_at")
-ADD = text(insert_into("provider_requests", (*COLUMNS, "request_hash")))
+ADD = text(insert_into(TABLE, (*COLUMNS, "request_hash")))
 IS_OPEN: Final = "used_at IS NULL AND expires_at > :now"
 HELD = fetching(
     COLUMNS,
@@ -50,12 +56,15 @@ class SqlWaitingRequests:
 
     def add(self, waiting: WaitingRequest, *, secret: str) -> None:
         """Store a request; of its secret only a hash."""
+        request_hash = sha256_hex(secret)
         row = {
             "kind": waiting.kind,
             "client_id": waiting.client_id,
-            "parameters": pack(waiting),
+            "parameters": _cipher(secret).encrypt(
+                pack(waiting), aad=aad_of(TABLE, request_hash)
+            ),
             "expires_at": int(waiting.expires_at),
-            "request_hash": sha256_hex(secret),
+            "request_hash": request_hash,
         }
         with self._database.quick_write(durable=False) as connection:
             connection.execute(ADD, row)
@@ -65,7 +74,8 @@ class SqlWaitingRequests:
         """Return a held request that has no answer yet and is not over, or None."""
         wanted = {"request_hash": sha256_hex(secret), "now": int(now)}
         with self._database.quick_read() as connection:
-            return _read(connection.execute(HELD, wanted).mappings().one_or_none())
+            row = connection.execute(HELD, wanted).mappings().one_or_none()
+        return _read(row, secret)
 
     def take(
         self, secret: str, *, kind: Kind, client_id: str, now: float
@@ -78,18 +88,24 @@ class SqlWaitingRequests:
             "now": int(now),
         }
         with self._database.quick_write() as connection:
-            return _read(connection.execute(TAKE, wanted).mappings().one_or_none())
+            row = connection.execute(TAKE, wanted).mappings().one_or_none()
+        return _read(row, secret)
 
 
-def _read(row: MappedRow | None) -> WaitingRequest | None:
+def _read(row: MappedRow | None, secret: str) -> WaitingRequest | None:
     if row is None:
         return None
+    aad = aad_of(TABLE, sha256_hex(secret))
     return unpack(
         row["kind"],
         row["client_id"],
-        row["parameters"],
+        _cipher(secret).decrypt(row["parameters"], aad=aad).decode(),
         expires_at=row["expires_at"],
     )
+
+
+def _cipher(secret: str) -> Cipher:
+    return Cipher(secret.encode())
 
 
 if TYPE_CHECKING:

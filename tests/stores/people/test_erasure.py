@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import MetaData, select, text
+from sqlalchemy import MetaData, select
 
 from app.stores.cache import SqlCache
 from app.stores.logins.auth_requests import SqlStateStore
@@ -40,11 +40,6 @@ from tests.stores.samples import (
 )
 
 MARK = "deleted:4f1c09ab"
-REQUEST = text("""
-    INSERT INTO provider_requests
-        (request_hash, kind, client_id, parameters, expires_at)
-    VALUES (:key, 'held', 'app', :hint, 1)
-""")
 KEPT = {"oauth_sessions", "service_events"}
 """The grants, until they are revoked, and the event of the deletion."""
 WITHOUT_PEOPLE = {
@@ -56,6 +51,7 @@ WITHOUT_PEOPLE = {
     "leases",
     "provider_assertions",
     "provider_clients",
+    "provider_requests",
     "provider_secrets",
     "provider_tokens",
     "runs",
@@ -132,10 +128,6 @@ def fill_provider(database, did, name):
     SqlConsents(database).give(consent(**app))
     token = access_token(grant_id=grant.grant_id)
     SqlAccessTokens(database).add(token, secret=f"token-{name}", most=9)
-    with database.write() as connection:
-        for number, hint in enumerate((did, f"{name}.test")):
-            row = {"key": f"{name}-{number}", "hint": f'{{"login_hint": "{hint}"}}'}
-            connection.execute(REQUEST, row)
 
 
 def erases(erasure, whom, *, now=NOON):
