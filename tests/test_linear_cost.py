@@ -45,6 +45,7 @@ from app.flows.people.handle_domains import parse_domain
 from app.flows.people.usernames import parse_username
 from app.flows.xrpc.repo_writes import writes_of
 from app.flows.xrpc.retry_after import wait_of
+from app.tokens.client_assertions import MOST_KEYS, parse_jwks
 from app.tokens.errors import TokenError
 from app.tokens.keys import claimed_kid
 from app.web.pages.permission_text import in_words
@@ -160,6 +161,11 @@ def read_token_set(text: str) -> object:
     return parse_token_set(document, host="host.dev", requested=text)
 
 
+def read_jwks(text: str) -> object:
+    key = {"kty": "RSA", "kid": text, "n": text, "e": text[:8], text: text}
+    return parse_jwks({"keys": [key] * MOST_KEYS})
+
+
 CASES: dict[str, tuple[Callable[[str], Any], list[Callable[[int], str]], int]] = {
     "parse_handle": (parse_handle, TEXTS, 50_000),
     "parse_domain": (parse_domain, TEXTS, 50_000),
@@ -209,6 +215,7 @@ CASES: dict[str, tuple[Callable[[str], Any], list[Callable[[int], str]], int]] =
     "parse_answer": (parse_answer, [many("a=b&"), many("&"), many("%41")], 50_000),
     "parse_did_document": (read_did_document, TEXTS, 20_000),
     "AuthorizationServer.parse": (read_metadata, TEXTS, 20_000),
+    "parse_jwks": (read_jwks, TEXTS, 20_000),
     "parse_token_set": (read_token_set, SCOPES, 1_500),
     "writes_of": (read_writes, [many("a")], 20_000),
     "wait_of": (
