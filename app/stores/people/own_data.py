@@ -84,7 +84,15 @@ TABLES: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
     ),
     "apps_signed_in": (
         "provider_grants",
-        ("client_id", "scope", "auth_time", "created_at", "used_at", "expires_at"),
+        (
+            "client_id",
+            "scope",
+            "auth_time",
+            "created_at",
+            "used_at",
+            "expires_at",
+            "refreshed_at",
+        ),
         "created_at",
     ),
     "apps_allowed": (

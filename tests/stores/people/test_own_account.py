@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,10 @@ from tests.stores.samples import ALICE, BOB, session, user
 
 DAY = 86_400.0
 SCHEMA = Path(__file__).parents[3] / "schema.sql"
+NOT_DOWNLOADED = {
+    "provider_codes",  # for minutes, then a grant
+    "service_events",  # what services are told of the events
+}
 
 
 @pytest.fixture
@@ -227,3 +232,13 @@ def test_own_data_names_no_column_of_secrets_or_hashes():
     for _table, columns, _order in TABLES.values():
         assert not [c for c in columns if c == "secrets" or c.endswith("_hash")]
         assert not {"lease_holder", "code_challenge", "user_code"} & set(columns)
+
+
+def test_own_data_has_every_table_of_an_account_or_says_why_not():
+    tables = re.findall(
+        r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\);", SCHEMA.read_text(), re.DOTALL
+    )
+    of_accounts = {name for name, body in tables if re.search(r"\n    did +TEXT", body)}
+
+    downloaded = {table for table, _columns, _order in TABLES.values()}
+    assert of_accounts - downloaded == NOT_DOWNLOADED
