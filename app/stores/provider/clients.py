@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.provider.registration import Client, Registration, SecretId
+from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,6 +50,17 @@ ALL = text("""
     WHERE client_id = :client_id OR CAST(:client_id AS TEXT) IS NULL ORDER BY client_id
 """)
 ANY = text("SELECT 1 FROM provider_clients LIMIT 1")
+ONE = fetching(
+    ("client_id", "registration", "created_at", "changed_at", "disabled_at"),
+    "SELECT {columns} FROM provider_clients WHERE client_id = :client_id",
+)
+ITS_POLICY = fetching(
+    ("who",),
+    """
+    SELECT {columns} FROM provider_policies
+    WHERE client_id = :client_id ORDER BY who
+    """,
+)
 POLICIES = text("""
     SELECT client_id, who FROM provider_policies
     WHERE client_id = :client_id OR CAST(:client_id AS TEXT) IS NULL ORDER BY who
@@ -88,8 +100,12 @@ class SqlClients:
 
     def get(self, client_id: str) -> Client | None:
         """Return a client, a disabled one too, or None."""
-        with self._database.read() as connection:
-            return next(iter(_read(connection, client_id)), None)
+        named = {"client_id": client_id}
+        with self._database.quick_read() as connection:
+            row = connection.execute(ONE, named).mappings().one_or_none()
+            if row is None:
+                return None
+            return client_of(row, connection.execute(ITS_POLICY, named).scalars().all())
 
     def are_any(self) -> bool:
         """Tell whether there is a client, disabled ones too."""

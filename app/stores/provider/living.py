@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.flows.ports import User
 from app.flows.provider.grants.records import Grant, LivingGrant
-from app.stores.provider.clients import client_of
+from app.stores.provider.clients import ITS_POLICY, client_of
 from app.stores.sql.records import columns_of, fetching
 
 if TYPE_CHECKING:
@@ -43,13 +43,6 @@ FETCHED: Final = (
 LIVING: Final = f"SELECT {{columns}} {JOINED} WHERE {IS_OPEN}"
 BY_ID = fetching(FETCHED, f"{LIVING} AND grant_id = :key")
 BY_CHAIN = fetching(FETCHED, f"{LIVING} AND refresh_chain_hash = :key")
-ALLOW = fetching(
-    ("who",),
-    """
-    SELECT {columns} FROM provider_policies
-    WHERE client_id = :client_id ORDER BY who
-    """,
-)
 
 
 def living_in(
@@ -61,7 +54,7 @@ def living_in(
     if row is None:
         return None
     named = {"client_id": row["client_id"]}
-    allow = connection.execute(ALLOW, named).scalars().all()
+    allow = connection.execute(ITS_POLICY, named).scalars().all()
     user: dict[str, Any] = {name: row[f"user_{name}"] for name in USER}
     client = {name: row[f"client_{name}"] for name in CLIENT}
     return LivingGrant(
