@@ -112,7 +112,8 @@ def test_member_is_not_affected_by_the_rule(
 ) -> None:
     service = allowing(open_service, "none")
     service.rows(
-        "INSERT INTO users VALUES (?, 'alice', 'allce', NULL, 0, 0, NULL, NULL, NULL)",
+        "INSERT INTO users (did, username, skeleton, handle_checked_at, created_at)"
+        " VALUES (?, 'alice', 'allce', 0, 0)",
         world.alice.did,
     )
 
