@@ -117,11 +117,19 @@ def test_watch_of_an_unknown_service_is_service_unknown(stub):
 def test_watch_of_a_stopping_listener_is_not_serving(running: Running, stub):
     heard = stub.Watch(health_pb2.HealthCheckRequest(), timeout=ANSWERS_WITHIN)
     first = next(heard).status
+    reads = Event()
+
+    def read() -> int:
+        reads.set()
+        return next(heard).status
+
     with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(next, heard)
+        second = pool.submit(read)
+        # A client that reads after the end is told of the end alone.
+        assert reads.wait(ANSWERS_WITHIN)
         running.stops()
 
-        assert (first, second.result().status) == (SERVING, NOT_SERVING)
+        assert (first, second.result()) == (SERVING, NOT_SERVING)
     with pytest.raises(grpc.RpcError) as ended:
         next(heard)
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
