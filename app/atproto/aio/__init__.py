@@ -1,4 +1,4 @@
-"""The OAuth client for asynchronous programs, on asyncio or trio (extra `aio`).
+"""The OAuth client for asynchronous programs on asyncio (extra `aio`).
 
 docs/async.md goes from sign-in to a record written in a FastAPI application. What is
 named here is what the library promises, and `aio.sdk.open_async_sdk_client`.

@@ -33,7 +33,7 @@ UNCLAIMED_BUDGET: Final = 10.0
 
 
 class AsyncOAuthClient:
-    """An ATProto OAuth client for one event loop, on asyncio or trio.
+    """An ATProto OAuth client for one event loop of asyncio.
 
     Opened once, with `async with`. When the block ends, the calls and refreshes that
     run are waited for, so that no new token is lost with the event loop.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -27,12 +26,6 @@ if TYPE_CHECKING:
     from app.atproto.records import AuthRequest, OAuthSession
     from app.atproto.syntax.grammar import Did
     from tests.fakes.world import World
-
-LOOPS = [
-    name
-    for name in ("asyncio", "trio")
-    if name == "asyncio" or importlib.util.find_spec(name)
-]
 
 
 class AsyncStates:
@@ -146,10 +139,7 @@ class AsyncLibrary(Library):
         self, job: Callable[[AsyncOAuthClient], Awaitable[Any]], **options: Any
     ) -> Any:
         """Run a job with the open client, in an event loop of its own."""
-        result = None
-        for loop in LOOPS:
-            result = anyio.run(self._inside, job, options, backend=loop)
-        return result
+        return anyio.run(self._inside, job, options, backend="asyncio")
 
     async def _inside(
         self, job: Callable[[AsyncOAuthClient], Awaitable[Any]], options: dict[str, Any]
