@@ -16,7 +16,7 @@ FEED = "/auth/revocations"
 def settle() -> None:
     """Wait for the threads that refresh in the background."""
     for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
+        if thread.name.endswith("(refresh)"):  # by its target
             thread.join(5)
 
 
