@@ -68,6 +68,8 @@ class Waiter:
     ) -> None:
         """Create it without an outcome."""
         self.session_id = session_id
+        # Before the connection opens: a sleep right after that must not be missed.
+        self._sleep = SleepWatch(clock)
         self._look_every = look_every
         self.connection = Connection(clock)
         self._outcome: Future[Outcome] = Future()
@@ -104,7 +106,7 @@ class Waiter:
             NativeError: what ended the login, here or in another process.
         """
         clock = expiry.clock
-        sleep, overtime = SleepWatch(clock), Overtime(expiry)
+        overtime = Overtime(expiry)
         timeout = float("inf") if options.timeout is None else options.timeout
         ends = clock.monotonic() + timeout
         while True:
@@ -116,7 +118,7 @@ class Waiter:
                 raise AwaitTimedOut
             if overtime.seconds() > OVERTIME:
                 raise LoginExpired
-            if sleep.has_slept():
+            if self._sleep.has_slept():
                 self.connection.reopen()  # the other end has closed it unnoticed
             if options.on_wait is not None:
                 left, trouble = expiry.remaining(), self.connection.trouble
