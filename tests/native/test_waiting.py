@@ -264,6 +264,26 @@ def test_wait_after_sleep_reopens_the_connection(time):
     assert looks[-1] == [1]
 
 
+def test_wait_reopens_a_connection_that_slept_before_the_wait_began(time):
+    """The second thread may have connected before the caller's thread waits."""
+    clock = time.clock()
+    waiter, closed = Waiter("s", clock, look_every=0.01), []
+    expiry = Expiry(clock, time.wall + 1800, time.monotonic + 1800)
+    time.sleeps(60)
+
+    with (
+        waiter.connection.closed_by(lambda: closed.append(1)),
+        pytest.raises(LoginDenied),
+    ):
+        waiter.wait(
+            lambda: None,
+            options=WaitOptions(on_wait=lambda _waiting: waiter.end(LoginDenied())),
+            expiry=expiry,
+        )
+
+    assert closed == [1, 1]  # for the sleep, and at the end
+
+
 def test_wait_with_endless_connection_raises_login_expired(time):
     """The connection stays open, and brings no outcome."""
     clock = time.clock()
