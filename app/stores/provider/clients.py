@@ -100,6 +100,9 @@ class SqlClients:
 
     def get(self, client_id: str) -> Client | None:
         """Return a client, a disabled one too, or None."""
+        # Strangers name clients. PostgreSQL takes no NUL, SQLite no lone surrogate.
+        if not (client_id.isascii() and client_id.isprintable()):
+            return None
         named = {"client_id": client_id}
         with self._database.quick_read() as connection:
             row = connection.execute(ONE, named).mappings().one_or_none()

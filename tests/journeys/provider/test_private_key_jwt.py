@@ -115,6 +115,15 @@ def test_assertion_that_is_not_for_us_is_invalid_client(
     assert error_of(redeems(app, assertion(service, **changes))) == INVALID
 
 
+def test_assertion_of_an_issuer_that_is_no_text_is_invalid_client(
+    app: App, service: Service
+) -> None:
+    """A lone surrogate in JSON: no database takes it as a client_id."""
+    shown = assertion(service, iss="\ud800", sub="\ud800")
+
+    assert error_of(redeems(app, shown)) == INVALID
+
+
 def test_client_with_keys_authenticates_in_no_other_way(
     app: App, service: Service
 ) -> None:

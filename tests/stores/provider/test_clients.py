@@ -36,6 +36,11 @@ def test_client_comes_back_as_it_was_added(clients):
     assert clients.get("App") is None
 
 
+@pytest.mark.parametrize("client_id", ["app\0", "\ud800", "äpp"])
+def test_get_of_text_that_no_database_takes_returns_none(clients, client_id):
+    assert clients.get(client_id) is None
+
+
 def test_add_refuses_a_taken_id_and_more_than_the_most(clients):
     clients.add(client(), most=2)
     registration = replace(client().registration, name="Another")
