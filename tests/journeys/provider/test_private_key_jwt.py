@@ -20,6 +20,8 @@ from tests.service import HOME, Service, close, outside_of
 from tests.signed import signs_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.fakes.network import Answer
     from tests.fakes.world import World
 
@@ -38,7 +40,7 @@ def app(browser: Browser, service: Service, tmp_path: Path) -> App:
     return App.added(service, "--jwks", str(file))
 
 
-def assertion(service: Service, **changes: Any) -> str:
+def assertion(service: Service, *, kid: str = "k1", **changes: Any) -> str:
     now = int(service.world.clock())
     claims = {
         "iss": "app",
@@ -49,7 +51,7 @@ def assertion(service: Service, **changes: Any) -> str:
         "exp": now + 60,
         **changes,
     }
-    return jwt.encode(claims, KEY, algorithm="ES256", headers={"kid": "k1"})
+    return jwt.encode(claims, KEY, algorithm="ES256", headers={"kid": kid})
 
 
 def redeems(app: App, shown: str, **changes: Any) -> Answer:
@@ -159,8 +161,11 @@ class KeyHost:
     def __init__(self, world: World) -> None:
         self.world = world
         self.document: Any = JWKS
+        self.before: Callable[[], None] = lambda: None
 
     def __call__(self, environ: Any, start: Any) -> list[bytes]:
+        before, self.before = self.before, lambda: None
+        before()
         start("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(self.document).encode()]
 
@@ -215,6 +220,37 @@ def test_keys_out_of_reach_are_503(
     world.network.mend()
     world.clock.advance(60)
     assert redeems(remote, assertion(service)).status == 200
+
+
+def test_key_that_is_none_takes_no_key_away_while_the_host_is_down(
+    remote: App, service: Service, world: World
+) -> None:
+    """Strangers choose the `kid` of an assertion."""
+    assert redeems(remote, assertion(service)).status == 200
+    world.clock.advance(10)
+    world.network.lay(URI, faults.Refuses())
+    assert error_of(redeems(remote, assertion(service, kid="none"))) == INVALID
+
+    assert redeems(remote, assertion(service, jti="two")).status == 200
+    world.clock.advance(290)
+    out_of_reach = (503, "temporarily_unavailable")
+    assert error_of(redeems(remote, assertion(service, jti="three"))) == out_of_reach
+
+
+def test_keys_are_fetched_by_one_request_at_a_time(
+    remote: App, service: Service, host: KeyHost
+) -> None:
+    """While the host answers one request, another one comes with a key that is none."""
+    assert redeems(remote, assertion(service)).status == 200
+    service.world.clock.advance(10)
+    meanwhile: list[Answer] = []
+    host.before = lambda: meanwhile.append(
+        redeems(remote, assertion(service, kid="none"))
+    )
+
+    assert error_of(redeems(remote, assertion(service, kid="other"))) == INVALID
+    assert [error_of(one) for one in meanwhile] == [INVALID]
+    assert host.asked() == 2
 
 
 @pytest.mark.parametrize(

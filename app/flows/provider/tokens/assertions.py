@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from app.atproto.errors import AtprotoError
@@ -54,6 +54,9 @@ class _Fetched:
     keys: tuple[Jwk, ...]
     """None of them if the set was out of reach."""
     at: float
+    """When the set was read."""
+    asked_at: float
+    """When it was last asked for, also in vain."""
 
     def has(self, kid: str | None) -> bool:
         return bool(self.keys) and (
@@ -87,16 +90,35 @@ class ClientKeySets:
         url = registration.jwks_uri or ""
         found = self._fetched.get(url)
         if found is None or not (found.has(kid) or self._is_young(found)):
-            found = _Fetched(self._fetch(url), self.clock())
-            self._fetched.put(url, found, lifetime=KEPT)
+            found = self._again(url, found)
         if not found.keys:
             raise ProgramRefused(
                 "temporarily_unavailable", "the keys of this client are out of reach"
             )
         return found.keys
 
+    def _again(self, url: str, former: _Fetched | None) -> _Fetched:
+        """Fetch a set; what was there stays meanwhile, and if the host gives none.
+
+        A stranger may name a key that is none: one thread waits for the host, and no
+        key is lost while the host is down.
+        """
+        now = self.clock()
+        if former is not None:
+            former = replace(former, asked_at=now)
+            self._put(url, former)
+        found = _Fetched(self._fetch(url), at=now, asked_at=now)
+        if former is not None and not found.keys:
+            return former
+        return self._put(url, found)
+
+    def _put(self, url: str, found: _Fetched) -> _Fetched:
+        lifetime = KEPT - (self.clock() - found.at)
+        self._fetched.put(url, found, lifetime=lifetime)
+        return found
+
     def _is_young(self, found: _Fetched) -> bool:
-        return 0 <= self.clock() - found.at < AGAIN
+        return 0 <= self.clock() - found.asked_at < AGAIN
 
     def _fetch(self, url: str) -> tuple[Jwk, ...]:
         deadline = Deadline.after(PATIENCE)
