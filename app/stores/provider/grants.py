@@ -56,12 +56,18 @@ DROP_DEAD = text(f"""
     DELETE FROM {TABLE}
     WHERE did = :did AND client_id = :client_id AND NOT ({IS_OPEN})
 """)  # noqa: S608 - our names
-# SQLite wants a LIMIT before OFFSET.
+# Grants with tokens stay longest: any page can lead a person to an app many times, with
+# codes that the app does not take. SQLite wants a LIMIT before OFFSET.
 DROP_BEYOND = text(f"""
     DELETE FROM {TABLE} WHERE grant_id IN (
         SELECT grant_id FROM {TABLE}
         WHERE did = :did AND client_id = :client_id AND grant_id <> :grant_id
-        ORDER BY used_at DESC, created_at DESC, grant_id LIMIT 1000 OFFSET :others)
+        ORDER BY
+            (refresh_chain_hash IS NOT NULL OR EXISTS (
+                SELECT 1 FROM provider_tokens
+                WHERE provider_tokens.grant_id = {TABLE}.grant_id)) DESC,
+            used_at DESC, created_at DESC, grant_id
+        LIMIT 1000 OFFSET :others)
 """)  # noqa: S608 - our names
 START = text(f"""
     UPDATE {TABLE} SET refresh_chain_hash = :chain, refresh_hash = :token_hash,
@@ -119,7 +125,7 @@ class SqlGrants:
         self._database = database
 
     def add(self, grant: Grant, *, most: int) -> None:
-        """Store a grant; beyond `most`, the one that was not used for longest ends."""
+        """Store a grant; beyond `most`, the one that is used least ends."""
         row = row_of(grant)
         values = {**row, "now": int(grant.created_at), "others": most - 1}
         with self._database.quick_write() as connection:

@@ -139,6 +139,21 @@ def test_add_beyond_the_most_ends_the_one_not_used_for_longest(grants, clock):
     assert left == {"0", "2", "new", "of-bob"}
 
 
+def test_add_removes_grants_without_tokens_before_those_in_use(grants, database, clock):
+    """A page that leads a person to an app again and again ends no sign-in there."""
+    grants.add(app_grant("refreshes"), most=3)
+    assert grants.start_refresh("refreshes", first_token(), now=NOON)
+    grants.add(app_grant("has-token"), most=3)
+    SqlAccessTokens(database).add(
+        access_token(grant_id="has-token"), secret="one", most=9
+    )
+    for number in range(4):
+        grants.add(app_grant(str(number), used_at=NOON + 9), most=3)
+
+    left = {one.grant.grant_id for one in grants.list(now=clock())}
+    assert left == {"refreshes", "has-token", "3"}
+
+
 def test_add_removes_dead_grants_before_living_ones(grants, sessions, clock):
     sessions.add(session(sid="sid-2"), secret="secret-2")
     grants.add(app_grant("living"), most=2)

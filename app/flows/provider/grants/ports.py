@@ -33,7 +33,7 @@ class Grants(Protocol):
     def add(self, grant: Grant, *, most: int) -> None:
         """Store a grant; beyond `most` of its account and client, one ends.
 
-        That is the one that was not used for longest.
+        That is one without tokens, or the one that was not used for longest.
         """
 
     def living(self, grant_id: str, *, now: float) -> LivingGrant | None:
