@@ -23,7 +23,12 @@ CREATE TABLE IF NOT EXISTS users (
     -- From the profile record, as it was at profile_checked_at: the person's own words.
     display_name        TEXT,
     avatar_cid          TEXT,
-    profile_checked_at  BIGINT
+    profile_checked_at  BIGINT,
+    -- The address that the PDS email_host names, while a client is told addresses;
+    -- email_confirmed_at is when that PDS last said that the person confirmed it.
+    email               TEXT,
+    email_host          TEXT,
+    email_confirmed_at  BIGINT
 );
 CREATE INDEX IF NOT EXISTS users_by_handle ON users (handle);
 

@@ -7,7 +7,7 @@ from them, `docs` writes the reference. Only the factory imports this package.
 
 from __future__ import annotations
 
-from .addresses import Address, is_public_suffix
+from .addresses import Address, is_host_of, is_public_suffix
 from .derived import VERSION
 from .development_key import keep_development_key
 from .rules import Problem, SettingsInvalid
@@ -19,6 +19,7 @@ __all__ = [
     "Problem",
     "Settings",
     "SettingsInvalid",
+    "is_host_of",
     "is_public_suffix",
     "keep_development_key",
     "secret_files",

@@ -7,6 +7,7 @@ requirements 3.1 and 3.2 for PUBLIC_URL. Each parser raises ValueError with a re
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
@@ -98,6 +99,24 @@ def host(text: str) -> str:
             f"{text!r} is no host name; write an international one as xn--"
         )
     return folded
+
+
+def host_pattern(text: str) -> str:
+    """Return a host, or `*.` and a domain below which all hosts are one owner's."""
+    if not text.startswith("*."):
+        return host(text)
+    named = host(text.removeprefix("*."))
+    if is_ip_address(named) or is_public_suffix(named):
+        raise ValueError(f"strangers have hosts below {named}")
+    return f"*.{named}"
+
+
+def is_host_of(host: str, patterns: Collection[str]) -> bool:
+    """Tell whether one of the `host_pattern`s names a host."""
+    return any(
+        is_below(host, one.removeprefix("*.")) if one.startswith("*.") else host == one
+        for one in patterns
+    )
 
 
 def domain(text: str) -> str:

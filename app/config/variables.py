@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Hosts = Annotated[tuple[str, ...], listed(addresses.host)]
+HostPatterns = Annotated[tuple[str, ...], listed(addresses.host_pattern)]
 Origins = Annotated[tuple[str, ...], listed(addresses.origin)]
 Nameservers = Annotated[tuple[Address, ...], listed(addresses.nameserver)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], listed(addresses.network)]
@@ -337,6 +338,13 @@ class Variables(BaseSettings):
         "made from the DID. Mail to it should be refused.",
         unset="no client can have `--email placeholder`",
         example="people.platform.internal",
+    )
+    email_trusted_hosts: HostPatterns = setting(
+        "none",
+        "PDSes, with commas between them, that check addresses of people, or `none`; "
+        "`*.example.org` is all below a domain. Clients with `--email account` are "
+        "told that an address is verified if one of these says so, and only then.",
+        example="pds.example.org, *.host.bsky.network",
     )
     profile_url: Annotated[str | None, parsed(addresses.profile_template)] = setting(
         "none",

@@ -45,6 +45,11 @@ class User:
     avatar_cid: str | None = None
     """With `display_name` from the profile record: the person's own words."""
     profile_checked_at: float | None = None
+    email: str | None = field(default=None, repr=False)
+    email_host: str | None = None
+    """The PDS whose word `email` is."""
+    email_confirmed_at: float | None = None
+    """When that PDS last said that the person confirmed it; None if it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +174,16 @@ class Users(Protocol):
         self, did: Did, *, display_name: str | None, avatar_cid: str | None, now: float
     ) -> None:
         """Note what the profile record says; no effect without an account."""
+
+    def note_email(
+        self,
+        did: Did,
+        *,
+        email: str | None,
+        host: str | None,
+        confirmed_at: float | None,
+    ) -> None:
+        """Note the address that a PDS names, or none; no effect without an account."""
 
 
 class Sessions(Protocol):

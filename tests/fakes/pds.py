@@ -47,6 +47,8 @@ class FakePds:
         """Fields of the protected-resource document that are others, or `REMOVED`."""
         self.status_of: dict[str, str] = {}
         """By DID: `AccountDeactivated` or `AccountTakedown`."""
+        self.emails: dict[str, dict[str, object]] = {}
+        """By DID: `email` and `emailConfirmed`, for grants that may read them."""
         self.records: dict[str, Any] = {}
         """By AT URI."""
         self._created = 0
@@ -90,7 +92,10 @@ class FakePds:
         return self._guarded(request, method)
 
     def _get_session(self, grant: Grant, _request: Request) -> Response:
-        return json_response({"did": grant.did, "handle": self._handles.get(grant.did)})
+        told = {"did": grant.did, "handle": self._handles.get(grant.did)}
+        if {"transition:email", "account:email"} & set(grant.scope.split()):
+            told |= self.emails.get(grant.did, {})
+        return json_response(told)
 
     def _upload_blob(self, _grant: Grant, request: Request) -> Response:
         content = request.get_data()

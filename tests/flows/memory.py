@@ -132,6 +132,14 @@ class MemoryUsers:
             profile_checked_at=now,
         )
 
+    def note_email(self, did, *, email, host, confirmed_at):
+        self.rows[did] = replace(
+            self.rows[did],
+            email=email,
+            email_host=host,
+            email_confirmed_at=confirmed_at,
+        )
+
     def note_sign_in(self, did, *, handle, issuer, now):
         changes = {"handle": handle, "issuer": issuer, "handle_checked_at": now}
         self.rows[did] = replace(self.rows[did], **changes)

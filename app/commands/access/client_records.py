@@ -59,7 +59,7 @@ class ClientShown(ClientRow):
     trusted: bool = meaning("whether people are not asked for consent")
     authentication: str = meaning("`none`, `client_secret` or `private_key_jwt`")
     jwks_uri: str | None = meaning("where its public keys are, if not registered")
-    email: str = meaning("`none`, or `placeholder`")
+    email: str = meaning("`none`, `placeholder` or `account`")
     lean_id_token: bool = meaning("whether the id_token has no claims of userinfo")
     secrets: tuple[str, ...] = meaning("ids of its secrets, the oldest first")
     created: datetime | None = meaning("when it was added")
@@ -186,9 +186,10 @@ OPTIONS = (
     ),
     click.option(
         "--email",
-        type=click.Choice(("none", "placeholder")),
-        help="The claim `email`: nothing, or an address at EMAIL_DOMAIN made from the "
-        "DID.",
+        type=click.Choice(("none", "placeholder", "account")),
+        help="The claim `email`: nothing, an address at EMAIL_DOMAIN made from the "
+        "DID, or that of the account at its host. A change to `account` ends the "
+        "client's grants, and people are asked again.",
     ),
     click.option(
         "--lean-id-token/--full-id-token",

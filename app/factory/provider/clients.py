@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from app.atproto.http.types import Deadline
 from app.atproto.open_client import open_discovery
+from app.atproto.scopes.scope import ScopeSet
 from app.atproto.syntax.grammar import Did, Handle
-from app.config import Settings, is_public_suffix
+from app.config import Settings, is_host_of, is_public_suffix
 from app.factory.container import Parts
+from app.flows.people.emails import READ_EMAIL
 from app.flows.people.who import FindAccount
 from app.flows.provider import ProviderUseCases
 from app.flows.provider.claims import ReadClaims
@@ -53,7 +55,13 @@ def claim_rules(settings: Settings) -> ClaimRules:
         email_domain=settings.email_domain,
         profile_url=settings.profile_url,
         picture_url=settings.picture_url,
+        is_trusted=lambda host: is_host_of(host, settings.email_trusted_hosts),
     )
+
+
+def is_email_asked(settings: Settings) -> bool:
+    """Tell whether SCOPE asks hosts for the addresses of people."""
+    return ScopeSet.parse(settings.scope).allows(READ_EMAIL)
 
 
 def judge_of(parts: Parts) -> JudgePolicy:
@@ -76,6 +84,7 @@ def registration_rules(parts: Parts) -> RegistrationRules:
         ),
         token_audience=settings.token_audience,
         email_domain=settings.email_domain,
+        is_email_asked=is_email_asked(settings),
         is_public_suffix=is_public_suffix,
         allow_test=parts.policy.allow_test_names,
     )

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from app.atproto.syntax.grammar import Did
 from app.factory.container import Parts
 from app.flows.limits.concurrency import ConcurrencyLimit
+from app.flows.people.emails import NoteEmail
 from app.flows.people.profiles import AT_ONCE, NoteProfile
+
+from .clients import is_email_asked
 
 
 def note_profile_of(parts: Parts) -> NoteProfile:
@@ -19,10 +22,20 @@ def note_profile_of(parts: Parts) -> NoteProfile:
         grant = stores.grants.get(did, session_id)
         return grant.pds if grant else None
 
+    note_email = NoteEmail(
+        client=parts.client,
+        grant_of=stores.grants.get,
+        users=stores.users,
+        is_told=lambda: (
+            is_email_asked(settings) and stores.clients.are_any_told_addresses()
+        ),
+        clock=parts.outside.clock,
+    )
     return NoteProfile(
         http=parts.outside.http,
         users=stores.users,
         pds_of=pds_of,
+        note_email=note_email,
         is_told=lambda: settings.provider and stores.clients.are_any(),
         start=parts.outside.start or start_thread,
         places=ConcurrencyLimit("service", total=AT_ONCE, retry_after=5),

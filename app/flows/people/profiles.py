@@ -59,6 +59,8 @@ class NoteProfile:
     """The PDS of a DID's OAuth session, as it was verified."""
     is_told: Callable[[], bool]
     """Whether an app may be told of it."""
+    note_email: Callable[[Did, str], None]
+    """Then reads the e-mail address (`emails.py`)."""
     start: Start
     places: ConcurrencyLimit
     clock: Callable[[], float]
@@ -68,14 +70,21 @@ class NoteProfile:
         grant = session.oauth_session_id
         try:
             if grant is not None and self.is_told():
-                self.start(lambda: self._note(session.did, grant))
+                self.start(lambda: self._read_both(session.did, grant))
         except (RuntimeError, StorageFailed) as error:  # the machine has no thread left
             log.info("a profile is not read: %s", error)
 
-    def _note(self, did: Did, grant: str) -> None:
+    def _read_both(self, did: Did, grant: str) -> None:
         try:
             with self.places.hold():
-                profile = self._read(did, self.pds_of(did, grant))
+                self._note(did, grant)
+                self.note_email(did, grant)
+        except TooManyRequests as error:
+            log.info("the profile of %s is not read: %s", did, error)
+
+    def _note(self, did: Did, grant: str) -> None:
+        try:
+            profile = self._read(did, self.pds_of(did, grant))
             if profile is not None:
                 self.users.note_profile(
                     did,
@@ -83,7 +92,7 @@ class NoteProfile:
                     avatar_cid=profile.avatar_cid,
                     now=self.clock(),
                 )
-        except (AtprotoError, StorageFailed, TooManyRequests) as error:
+        except (AtprotoError, StorageFailed) as error:
             log.info("the profile of %s is not read: %s", did, error)
 
     def _read(self, did: Did, pds: str | None) -> Profile | None:

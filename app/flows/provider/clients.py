@@ -17,7 +17,7 @@ from .client_secrets import ManageSecrets
 from .grants.ending import ManageGrants
 from .presets import PRESETS, Settled
 from .redirect_uris import base_of
-from .registration import Client, Clients, Registration
+from .registration import Client, Clients, Email, Registration
 from .rules import MOST_CLIENTS, RegistrationRules
 
 LOOK_UP: Final = 10.0
@@ -123,12 +123,17 @@ class ManageClients:
     ) -> Client:
         """Replace what is named; an empty `allow` keeps the policy.
 
+        A client that is to be told addresses from now on asks people again: they
+        allowed a made-up address, or none.
+
         Raises:
             ClientUnknown, ClientInvalid: nothing was changed.
         """
         policy = self._policy(allow) if allow else None
+        former: list[Email] = []
 
         def changed(client: Client) -> Client:
+            former.append(client.registration.email)
             registration = replace(client.registration, **named)
             return replace(
                 client,
@@ -139,7 +144,12 @@ class ManageClients:
         detail: dict[str, object] = {"fields": sorted(named)}
         if policy is not None:
             detail["allow"] = _audited(policy)
-        return self._change(client_id, changed, "client_changed", by=by, **detail)
+        with self.together():
+            client = self._change(client_id, changed, "client_changed", by=by, **detail)
+            if client.registration.email == "account" and former != ["account"]:
+                self.clients.forget_answers(client_id)
+                self.grants.end_all(client_id=client_id, by=by)
+        return client
 
     def disable(self, client_id: str, *, by: Operator) -> Client:
         """Close a client for everyone, and end its grants. Raises `ClientUnknown`."""

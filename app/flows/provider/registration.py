@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 Pkce = Literal["required", "optional"]
-Email = Literal["none", "placeholder"]
+Email = Literal["none", "placeholder", "account"]
 
 GRANT_TYPES: Final = ("authorization_code", "refresh_token")
 
@@ -84,6 +84,9 @@ class Clients(Protocol):
 
         One transaction: no other change of the client runs meanwhile.
         """
+
+    def forget_answers(self, client_id: str) -> None:
+        """Delete what people were asked and allowed: consents, waiting requests."""
 
     def remove(self, client_id: str) -> bool:
         """Delete a client with its secrets and consents; False if there is none."""

@@ -50,6 +50,8 @@ class RegistrationRules:
     redirects: RedirectRules
     token_audience: str
     email_domain: str | None
+    is_email_asked: bool
+    """Whether SCOPE asks hosts for the addresses of people."""
     is_public_suffix: Callable[[str], bool]
     allow_test: bool
 
@@ -75,6 +77,11 @@ class RegistrationRules:
         self._check_keys(registration)
         if registration.email == "placeholder" and self.email_domain is None:
             raise ClientInvalid("--email placeholder needs the setting EMAIL_DOMAIN")
+        if registration.email == "account" and not self.is_email_asked:
+            raise ClientInvalid(
+                "--email account needs account:email or transition:email in the "
+                "setting SCOPE"
+            )
         unknown = set(registration.grant_types) - set(GRANT_TYPES)
         if unknown or "authorization_code" not in registration.grant_types:
             raise ClientInvalid(f"--grant: there are {', '.join(GRANT_TYPES)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,7 +26,7 @@ SCOPES: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
             "handle_verified_at",
         ),
         "groups": ("groups",),
-        "email": ("email",),
+        "email": ("email", "email_verified"),
         "offline_access": (),
     }
 )
@@ -45,6 +45,8 @@ class ClaimRules:
     """Template of the profile page with `{did}`."""
     picture_url: str | None = None
     """Template of a picture with `{did}` and `{cid}`: no URL comes from a host."""
+    is_trusted: Callable[[str], bool] = lambda _host: False
+    """Whether EMAIL_TRUSTED_HOSTS names a PDS."""
 
     def claims(
         self,
@@ -58,7 +60,8 @@ class ClaimRules:
     ) -> dict[str, Any]:
         """Return the claims of an account for a granted scope, `openid` among it.
 
-        `email_verified` is absent: no host that we asked vouches for an address.
+        `email_verified` is true for an address that a trusted PDS calls confirmed, and
+        else absent.
 
         Raises:
             ValueError: the DID is too long to be a `sub`.
@@ -76,6 +79,7 @@ class ClaimRules:
             "handle_verified_at": None if handle is None else int(handle_checked_at),
             "groups": list(groups),
             "email": self._email(user, email),
+            "email_verified": self._is_verified(user, email) or None,
         }
         named = [name for word in scope.split() for name in SCOPES[word]]
         return {name: possible[name] for name in named if possible[name] is not None}
@@ -92,10 +96,20 @@ class ClaimRules:
         return named.replace("{cid}", user.avatar_cid)
 
     def _email(self, user: User, email: Email) -> str | None:
-        """Return an address made from the DID: a username may go to another person."""
+        """Return the address of the PDS, or one made from the DID.
+
+        None is made from a username, which may go to another person.
+        """
+        if email == "account":
+            return user.email
         if email == "none" or self.email_domain is None:
             return None
         return f"{sha256_hex(user.did)[:32]}@{self.email_domain}"
+
+    def _is_verified(self, user: User, email: Email) -> bool:
+        if email != "account" or user.email is None or user.email_host is None:
+            return False
+        return user.email_confirmed_at is not None and self.is_trusted(user.email_host)
 
 
 def _updated_at(user: User) -> int:

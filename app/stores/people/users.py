@@ -45,6 +45,11 @@ NOTE_PROFILE = text("""
         profile_checked_at = :now
     WHERE did = :did
 """)
+NOTE_EMAIL = text("""
+    UPDATE users SET email = :email, email_host = :host,
+        email_confirmed_at = :confirmed_at
+    WHERE did = :did
+""")
 
 
 class SqlUsers:
@@ -128,6 +133,24 @@ class SqlUsers:
         }
         with self._database.quick_write(durable=False) as connection:
             connection.execute(NOTE_PROFILE, noted)
+
+    def note_email(
+        self,
+        did: Did,
+        *,
+        email: str | None,
+        host: str | None,
+        confirmed_at: float | None,
+    ) -> None:
+        """Note the address that a PDS names, or none; no effect without an account."""
+        noted = {
+            "did": did,
+            "email": email,
+            "host": host,
+            "confirmed_at": None if confirmed_at is None else int(confirmed_at),
+        }
+        with self._database.quick_write(durable=False) as connection:
+            connection.execute(NOTE_EMAIL, noted)
 
 
 def _changes(former: User, handle: Handle | None, issuer: str | None) -> list[NewEvent]:

@@ -50,6 +50,11 @@ ALL = text("""
     WHERE client_id = :client_id OR CAST(:client_id AS TEXT) IS NULL ORDER BY client_id
 """)
 ANY = text("SELECT 1 FROM provider_clients LIMIT 1")
+# As `json.dumps` writes it: in a name, the quotes have backslashes before them.
+TOLD_ADDRESSES = text("""
+    SELECT 1 FROM provider_clients
+    WHERE registration LIKE '%"email": "account"%' LIMIT 1
+""")
 ONE = fetching(
     ("client_id", "registration", "created_at", "changed_at", "disabled_at"),
     "SELECT {columns} FROM provider_clients WHERE client_id = :client_id",
@@ -82,6 +87,7 @@ ADD_SECRET = text("""
 DROP_SECRET = text("DELETE FROM provider_secrets WHERE secret_id = :secret_id")
 FORGET_SECRETS = text("DELETE FROM provider_secrets WHERE client_id = :client_id")
 FORGET_CONSENTS = text("DELETE FROM provider_consents WHERE client_id = :client_id")
+FORGET_REQUESTS = text("DELETE FROM provider_requests WHERE client_id = :client_id")
 
 
 class SqlClients:
@@ -115,6 +121,11 @@ class SqlClients:
         with self._database.quick_read() as connection:
             return connection.execute(ANY).scalar() is not None
 
+    def are_any_told_addresses(self) -> bool:
+        """Tell whether a client was registered with `--email account`."""
+        with self._database.quick_read() as connection:
+            return connection.execute(TOLD_ADDRESSES).scalar() is not None
+
     def list(self) -> Sequence[Client]:
         """Return all clients by client_id."""
         with self._database.read() as connection:
@@ -134,6 +145,13 @@ class SqlClients:
             connection.execute(FORGET_POLICY, named)
             _allow(connection, client)
         return client
+
+    def forget_answers(self, client_id: str) -> None:
+        """Delete what people were asked and allowed: consents, waiting requests."""
+        named = {"client_id": client_id}
+        with self._database.write() as connection:
+            connection.execute(FORGET_REQUESTS, named)
+            connection.execute(FORGET_CONSENTS, named)
 
     def remove(self, client_id: str) -> bool:
         """Delete a client with its secrets and consents; False if there is none."""

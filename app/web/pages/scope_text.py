@@ -14,6 +14,8 @@ def told(scope: str, registered: Registration) -> list[str]:
         phrases.append(_("Your username, your name and your handle"))
     if "email" in words and registered.email == "placeholder":
         phrases.append(_("A made-up e-mail address that receives no mail"))
+    if "email" in words and registered.email == "account":
+        phrases.append(_("The e-mail address of your account at its host"))
     if "groups" in words:
         phrases.append(_("Which groups of this platform you are in"))
     if "offline_access" in words:

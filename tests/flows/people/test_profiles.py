@@ -56,6 +56,7 @@ def make_note(pds, users, clock, started):
             "http": pds,
             "users": users,
             "pds_of": lambda _did, _grant: "https://pds.test",
+            "note_email": lambda _did, _grant: None,
             "is_told": lambda: True,
             "start": started.append,
             "places": ConcurrencyLimit("service", total=1, retry_after=5),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.atproto.syntax.grammar import Did
+from app.config import is_host_of
 from app.flows.provider.scopes import SCOPES, ClaimRules, parse_scope
 from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, user
@@ -89,6 +91,45 @@ def test_email_placeholder_comes_from_the_did_and_is_not_said_to_be_verified() -
     assert renamed["email"] == told["email"]
     assert "email_verified" not in told
     assert "email" not in claims("openid email")
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_verified"),
+    [
+        ({}, True),
+        ({"email_host": "evil.test"}, False),
+        ({"email_host": "pds.test.evil.test"}, False),
+        ({"email_confirmed_at": None}, False),
+    ],
+)
+def test_email_of_the_account_is_verified_by_a_trusted_pds_alone(
+    changes: dict[str, Any], is_verified: bool
+) -> None:
+    trusted = ("pds.test", "*.hosts.test")
+    rules = replace(RULES, is_trusted=lambda host: is_host_of(host, trusted))
+    known = {"email": "a@a.test", "email_host": "pds.test", "email_confirmed_at": NOON}
+    account = user(**(known | changes))
+    given = {"groups": (), "handle": None, "handle_checked_at": NOON}
+
+    told = rules.claims(account, "openid email", email="account", **given)
+
+    verified = {"email_verified": True} if is_verified else {}
+    assert told == {"sub": ALICE, "email": "a@a.test", **verified}
+    assert "email_verified" not in RULES.claims(
+        account, "openid email", email="account", **given
+    )
+    for email in ("none", "placeholder"):
+        other = rules.claims(account, "openid email", email=email, **given)
+        assert other.get("email") != "a@a.test"
+        assert "email_verified" not in other
+    assert (
+        rules.claims(account, "openid profile", email="account", **given).keys()
+        & {
+            "email",
+            "email_verified",
+        }
+        == set()
+    )
 
 
 def test_claims_refuses_a_did_that_is_too_long_for_sub() -> None:

@@ -162,6 +162,7 @@ def test_add_in_loopback_development_takes_an_app_on_loopback(
         ((*PLAIN, "--scope", "openid all"), "'all' is no scope"),
         ((*PLAIN, "--grant", "refresh_token"), "--grant"),
         ((*PLAIN, "--email", "placeholder"), "needs the setting EMAIL_DOMAIN"),
+        ((*PLAIN, "--email", "account"), "needs account:email or transition:email"),
         ((*PLAIN, "--name", "a\u202eb"), "--name"),
         ((*PLAIN, "--name", "x" * 65), "--name"),
         ((*PLAIN, "--public", "--pkce", "optional"), "always needs PKCE"),

@@ -19,6 +19,20 @@ def test_an_account_comes_back_as_it_was_added(users):
     assert users.get(ALICE) == added
 
 
+def test_address_is_noted_and_forgotten(users):
+    users.add(user(), skeleton="allce")
+
+    users.note_email(ALICE, email="a@a.test", host="pds.test", confirmed_at=7.5)
+    users.note_email(BOB, email="b@a.test", host="pds.test", confirmed_at=None)
+
+    known = {"email": "a@a.test", "email_host": "pds.test", "email_confirmed_at": 7}
+    assert users.get(ALICE) == user(**known)
+    assert users.get(BOB) is None
+    assert "a@a.test" not in repr(users.get(ALICE))
+    users.note_email(ALICE, email=None, host=None, confirmed_at=None)
+    assert users.get(ALICE) == user()
+
+
 def test_an_unknown_did_has_no_account(users):
     assert users.get(BOB) is None
 

@@ -41,6 +41,19 @@ def test_get_of_text_that_no_database_takes_returns_none(clients, client_id):
     assert clients.get(client_id) is None
 
 
+def test_client_that_is_told_addresses_is_found(clients):
+    name = '"email": "account"'
+    clients.add(
+        client("a", registration=replace(client().registration, name=name)), most=3
+    )
+    assert not clients.are_any_told_addresses()
+
+    told = replace(client().registration, email="account")
+    clients.add(client("b", registration=told), most=3)
+
+    assert clients.are_any_told_addresses()
+
+
 def test_add_refuses_a_taken_id_and_more_than_the_most(clients):
     clients.add(client(), most=2)
     registration = replace(client().registration, name="Another")

@@ -213,6 +213,9 @@ COLUMNS = (
     ("users", "display_name", "TEXT"),
     ("users", "avatar_cid", "TEXT"),
     ("users", "profile_checked_at", "BIGINT"),
+    ("users", "email", "TEXT"),
+    ("users", "email_host", "TEXT"),
+    ("users", "email_confirmed_at", "BIGINT"),
 )
 INDEXES = (
     ("audit_events_but_calls", "audit_events (did, id) WHERE event <> 'xrpc'"),
