@@ -177,7 +177,9 @@ CREATE TABLE IF NOT EXISTS provider_requests (
     -- A JSON object.
     parameters   TEXT   NOT NULL,
     expires_at   BIGINT NOT NULL,
-    used_at      BIGINT
+    used_at      BIGINT,
+    -- Where the browser was sent, for a form that comes twice; encrypted as parameters.
+    answer       TEXT
 );
 CREATE INDEX IF NOT EXISTS provider_requests_by_expiry ON provider_requests (expires_at);
 

@@ -6,12 +6,14 @@ its secret, of which the database has only a hash.
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.provider.authorization.waiting import pack, unpack
+from app.flows.provider.authorization.waiting import GivenAnswer, pack, unpack
 from app.stores.encryption import Cipher, aad_of
 from app.stores.sql.records import fetching, insert_into
 from app.stores.sql.row_bounds import RowBound
@@ -44,6 +46,16 @@ TAKE = fetching(
       AND client_id = :client_id AND {IS_OPEN}
     RETURNING {{columns}}
     """,  # noqa: S608 - our names
+)
+NOTE_ANSWER = text("""
+    UPDATE provider_requests SET answer = :answer WHERE request_hash = :request_hash
+""")
+ANSWER = fetching(
+    ("answer",),
+    """
+    SELECT {columns} FROM provider_requests
+    WHERE request_hash = :request_hash AND used_at > :since AND answer IS NOT NULL
+    """,
 )
 
 
@@ -90,6 +102,31 @@ class SqlWaitingRequests:
         with self._database.quick_write() as connection:
             row = connection.execute(TAKE, wanted).mappings().one_or_none()
         return _read(row, secret)
+
+    def note_answer(self, secret: str, answer: GivenAnswer) -> None:
+        """Store the answer of a request, in the transaction that takes it."""
+        request_hash = sha256_hex(secret)
+        sealed = _cipher(secret).encrypt(
+            json.dumps(asdict(answer)), aad=_answer_aad(request_hash)
+        )
+        with self._database.quick_write() as connection:
+            row = {"answer": sealed, "request_hash": request_hash}
+            connection.execute(NOTE_ANSWER, row)
+
+    def answer(self, secret: str, *, since: float) -> GivenAnswer | None:
+        """Return the answer of a request that was taken after `since`, or None."""
+        request_hash = sha256_hex(secret)
+        wanted = {"request_hash": request_hash, "since": int(since)}
+        with self._database.quick_read() as connection:
+            sealed = connection.execute(ANSWER, wanted).scalars().one_or_none()
+        if sealed is None:
+            return None
+        opened = _cipher(secret).decrypt(sealed, aad=_answer_aad(request_hash))
+        return GivenAnswer(**json.loads(opened))
+
+
+def _answer_aad(request_hash: str) -> str:
+    return aad_of(TABLE, f"{request_hash} answer")
 
 
 def _read(row: MappedRow | None, secret: str) -> WaitingRequest | None:

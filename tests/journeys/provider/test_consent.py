@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -12,11 +13,16 @@ from tests.fakes.relying_party import APP, RelyingParty, allows
 from tests.signed import signs_in
 
 if TYPE_CHECKING:
+    from app.flows.provider.authorization.waiting import (
+        WaitingRequest,
+        WaitingRequests,
+    )
     from tests.fakes.browser import Browser
     from tests.fakes.world import World
     from tests.service import Service
 
 CONSENT = "/oauth/consent"
+ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
 GRANTS = "SELECT did FROM provider_grants"
 
@@ -106,16 +112,64 @@ def test_person_who_has_signed_out_meanwhile_signs_in_first(
     assert service.rows(GRANTS) == []
 
 
-@pytest.mark.parametrize("second", ["allow", "deny"])
+@pytest.mark.parametrize(("first", "second"), [("allow", "deny"), ("deny", "allow")])
 def test_request_is_answered_once(
-    alice: Browser, service: Service, form: dict[str, str], second: str
+    alice: Browser, service: Service, form: dict[str, str], first: str, second: str
 ) -> None:
-    assert "code=" in posts(alice, form).url
+    assert (
+        f"{'code' if first == 'allow' else 'error'}="
+        in posts(alice, {**form, "decision": first}).url
+    )
 
     page = posts(alice, {**form, "decision": second})
 
     assert (page.status, page.error) == (400, "request_expired")
+    assert len(service.rows(GRANTS)) == (first == "allow")
+
+
+def test_second_press_gets_the_same_answer(
+    app: RelyingParty, alice: Browser, service: Service, form: dict[str, str]
+) -> None:
+    first, second = posts(alice, form), posts(alice, form)
+
+    assert second.url == first.url
+    assert alice.visits(f"{CONSENT}?{urlencode({'request': form['request']})}").url == (
+        first.url
+    )
     assert len(service.rows(GRANTS)) == 1
+    assert len(service.rows("SELECT * FROM provider_codes")) == 1
+    assert app.tokens(app.code(second))
+
+
+def test_second_press_gets_no_code_that_was_used(
+    app: RelyingParty, alice: Browser, service: Service, form: dict[str, str]
+) -> None:
+    app.tokens(app.code(posts(alice, form)))
+
+    assert posts(alice, form).error == "request_expired"
+    assert len(service.rows(GRANTS)) == 1
+
+
+def test_second_press_after_a_minute_gets_no_code(
+    alice: Browser, form: dict[str, str], world: World
+) -> None:
+    posts(alice, form)
+    world.clock.advance(60)
+
+    assert posts(alice, form).error == "request_expired"
+
+
+def test_answer_is_given_to_no_other_session(
+    alice: Browser, service: Service, form: dict[str, str]
+) -> None:
+    mallory = service.browser()
+    signs_in(service, mallory, BOB, username="mallory")
+    assert "code=" in posts(alice, form).url
+
+    assert posts(mallory, form).error == "request_expired"
+    assert posts(service.browser(), form).error == "request_expired"
+    alice.signs_in(ALICE, prompt="select_account")
+    assert posts(alice, form).error == "request_expired"
 
 
 @pytest.mark.parametrize("fields", [{}, {"decision": ""}, {"decision": "yes"}])
@@ -164,3 +218,42 @@ def test_database_holds_no_request_in_clear(
     stored = repr(service.rows("SELECT request_hash FROM provider_requests"))
 
     assert form["request"] not in stored
+
+
+@dataclass
+class Late:
+    """Waiting requests of a form that read its request before another one took it."""
+
+    waiting: WaitingRequests
+    held_before: WaitingRequest | None
+
+    def held(self, _secret: str, *, now: float) -> WaitingRequest | None:
+        assert now
+        return self.held_before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.waiting, name)
+
+
+@pytest.mark.parametrize("changes", [{}, {"prompt": "consent"}])
+def test_two_forms_at_the_same_moment_get_one_answer(
+    app: RelyingParty, alice: Browser, service: Service, changes: dict[str, str]
+) -> None:
+    page = app.sends(alice, **changes)
+    form = page.form_that_says(decision="allow").fields
+    consent = service.app.extensions["latchkey"].flows.provider.consent
+    authorize = consent.authorize
+    waiting = authorize.keep.waiting
+    late = Late(waiting, waiting.held(form["request"], now=service.world.clock()))
+    first, cookie = allows(page), alice.jar.get("__Host-latchkey-session")
+    assert cookie is not None
+    second = replace(
+        consent,
+        authorize=replace(authorize, keep=replace(authorize.keep, waiting=late)),
+    )
+
+    answer = second.allow(form["request"], mark=form["mark"], cookie=cookie.value)
+
+    assert isinstance(first, Page)
+    assert answer.url == first.url
+    assert len(service.rows(GRANTS)) == 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.flows.provider.authorization.request import AuthorizationRequest
-from app.flows.provider.authorization.waiting import WaitingRequest
+from app.flows.provider.authorization.waiting import GivenAnswer, WaitingRequest
 from app.stores.provider.requests import SqlWaitingRequests
 from app.stores.sweep import SqlExpired
 from tests.fakes.clock import NOON
@@ -84,6 +84,23 @@ def test_held_request_is_over_once_it_was_taken(requests):
     requests.take("one", kind="held", client_id="app", now=NOON)
 
     assert requests.held("one", now=NOON) is None
+
+
+def test_answer_of_a_request_is_kept_encrypted(requests, database):
+    answer = GivenAnswer(sid="canary-1", client_id="app", code="canary-2", url="a:/b")
+    requests.add(HELD, secret="one")
+    requests.add(replace(HELD), secret="two")
+    requests.take("one", kind="held", client_id="app", now=NOON)
+    assert requests.answer("one", since=NOON - 60) is None
+
+    requests.note_answer("one", answer)
+
+    assert requests.answer("one", since=NOON - 60) == answer
+    assert requests.answer("one", since=NOON) is None
+    assert requests.answer("two", since=NOON - 60) is None
+    with database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM provider_requests").all()
+    assert "canary" not in repr(rows)
 
 
 def test_request_goes_to_one_of_those_who_race_for_it(requests):

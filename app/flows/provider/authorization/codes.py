@@ -103,6 +103,11 @@ class IssueCode:
         self.codes.add(code, secret=secret)
         return secret
 
+    def is_open(self, secret: str, *, client_id: str) -> bool:
+        """Tell whether a code of this client was not used and is not over."""
+        found = self.codes.find(secret, client_id=client_id, now=self.clock())
+        return found is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedeemCode:

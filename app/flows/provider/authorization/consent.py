@@ -14,9 +14,9 @@ from app.flows.ports import Session
 
 from .answers import Answer
 from .authorize import Authorize, Question, Waits
-from .errors import RequestRefused
+from .errors import RequestExpired, RequestRefused
 from .rules import First, Visitor, refuse
-from .waiting import WaitingRequest
+from .waiting import GivenAnswer, WaitingRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +37,19 @@ class AnswerRequest:
     def show(self, secret: str, *, cookie: str | None) -> Answer | Waits | Ask:
         """Return the answer, what comes first, or the question.
 
+        Of a request that was just granted in this browser, the same answer again.
+
         Raises:
             RequestExpired: unknown, answered, or over.
             ClientNotKnown, RedirectUriInvalid: the registration has changed meanwhile.
             AccountDisabled: the platform has disabled this account.
         """
+        try:
+            return self._shown(secret, cookie)
+        except RequestExpired:
+            return self._again(secret, cookie)
+
+    def _shown(self, secret: str, cookie: str | None) -> Answer | Waits | Ask:
         held = self.authorize.keep.held(secret)
         try:
             found = self._judged(held, cookie)
@@ -66,8 +74,11 @@ class AnswerRequest:
             return shown
         if not hmac.compare_digest(shown.mark.encode(), mark.encode()):
             return shown
-        held = self.authorize.keep.held(secret)
-        return self._granted(secret, held, shown.question.session, is_consent=True)
+        try:
+            held = self.authorize.keep.held(secret)
+            return self._granted(secret, held, shown.question.session, is_consent=True)
+        except RequestExpired:  # the form came twice at the same moment
+            return self._again(secret, cookie)
 
     def deny(self, secret: str) -> Answer:
         """Return the answer `access_denied`.
@@ -96,7 +107,34 @@ class AnswerRequest:
             session,
             is_consent=is_consent,
             first=lambda: self.authorize.keep.answer(secret, held),
+            last=lambda answer, code: self.authorize.keep.note_answer(
+                secret,
+                GivenAnswer(
+                    sid=session.sid,
+                    client_id=held.client_id,
+                    code=code,
+                    url=answer.url,
+                ),
+            ),
         )
+
+    def _again(self, secret: str, cookie: str | None) -> Answer:
+        """Return the answer that this session got, while its code was not used.
+
+        A second press on Allow, or a form that the browser sends again, shows what the
+        first one brought. A used code is not repeated: that ends its grant.
+
+        Raises:
+            RequestExpired: there is none.
+        """
+        given = self.authorize.keep.given(secret)
+        session = self.authorize.sessions.by_secret(cookie) if cookie else None
+        if given is None or session is None or session.sid != given.sid:
+            raise RequestExpired("no such request waits for an answer")
+        codes = self.authorize.grant.codes
+        if not codes.is_open(given.code, client_id=given.client_id):
+            raise RequestExpired("the code of this request was used")
+        return Answer(url=given.url)
 
     def _refused(
         self, secret: str, held: WaitingRequest, refused: RequestRefused

@@ -40,11 +40,13 @@ class GrantRequest:
         *,
         is_consent: bool = False,
         first: Callable[[], None] = lambda: None,
+        last: Callable[[Answer, str], None] = lambda _answer, _code: None,
     ) -> Answer:
         """Return the answer with a code.
 
         `is_consent`: the person has just allowed the app. `first` runs at the start of
-        the transaction; what it raises leaves nothing behind.
+        the transaction, `last` with answer and code at its end; what they raise leaves
+        nothing behind.
         """
         now = self.clock()
         grant = self._grant(request, session, now)
@@ -59,7 +61,9 @@ class GrantRequest:
                 grant_id=grant.grant_id,
                 auth_time=session.created_at,
             )
-        return self.answers.with_code(request, code)
+            answer = self.answers.with_code(request, code)
+            last(answer, code)
+        return answer
 
     def _grant(
         self, request: AuthorizationRequest, session: Session, now: float

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final, Literal, Protocol
 
 from .errors import RequestExpired
@@ -24,6 +24,10 @@ REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
 LIFETIMES: Final[Mapping[Kind, int]] = {"pushed": 90, "held": 600}
 """Seconds from the push to the browser (RFC 9126 section 2.2), and those in which a
 person signs in and answers."""
+
+ANSWER_LIFETIME: Final = 60
+"""Seconds for which the answer of a held request is given again: as long as its code
+lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,16 @@ class WaitingRequest:
     expires_at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAnswer:
+    """The answer with a code that a held request got, and the session it was for."""
+
+    sid: str
+    client_id: str
+    code: str = field(repr=False)
+    url: str = field(repr=False)
+
+
 class WaitingRequests(Protocol):
     """The waiting requests, by the hash of their secret."""
 
@@ -53,6 +67,12 @@ class WaitingRequests(Protocol):
         self, secret: str, *, kind: Kind, client_id: str, now: float
     ) -> WaitingRequest | None:
         """Return a request to one caller of all, once; else None."""
+
+    def note_answer(self, secret: str, answer: GivenAnswer) -> None:
+        """Store the answer of a request, in the transaction that takes it."""
+
+    def answer(self, secret: str, *, since: float) -> GivenAnswer | None:
+        """Return the answer of a request that was taken after `since`, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +117,14 @@ class KeepRequests:
             RequestExpired: it was answered meanwhile, or is over.
         """
         self._take(secret, "held", held.client_id)
+
+    def note_answer(self, secret: str, answer: GivenAnswer) -> None:
+        """Keep the answer for a form that comes twice."""
+        self.waiting.note_answer(secret, answer)
+
+    def given(self, secret: str) -> GivenAnswer | None:
+        """Return the answer that a request got in the last ANSWER_LIFETIME, or None."""
+        return self.waiting.answer(secret, since=self.clock() - ANSWER_LIFETIME)
 
     def _take(self, secret: str, kind: Kind, client_id: str) -> WaitingRequest:
         found = self.waiting.take(

@@ -124,7 +124,8 @@ TABLES = (
         client_id    TEXT   NOT NULL,
         parameters   TEXT   NOT NULL,
         expires_at   BIGINT NOT NULL,
-        used_at      BIGINT
+        used_at      BIGINT,
+        answer       TEXT
     )
     """,
     """
