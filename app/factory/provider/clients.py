@@ -5,16 +5,18 @@ from __future__ import annotations
 from app.atproto.http.types import Deadline
 from app.atproto.open_client import open_discovery
 from app.atproto.scopes.scope import ScopeSet
+from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did, Handle
 from app.config import Settings, is_host_of, is_public_suffix
 from app.factory.container import Parts
+from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.people.emails import READ_EMAIL
 from app.flows.people.who import FindAccount
 from app.flows.provider import ProviderUseCases
 from app.flows.provider.claims import ReadClaims
 from app.flows.provider.client_secrets import ManageSecrets
 from app.flows.provider.clients import ManageClients
-from app.flows.provider.policy import JudgePolicy
+from app.flows.provider.policy import LOOK_UPS_AT_ONCE, LOOK_UPS_KEPT, JudgePolicy
 from app.flows.provider.redirect_uris import RedirectRules
 from app.flows.provider.rules import RegistrationRules
 from app.flows.provider.scopes import ClaimRules
@@ -66,10 +68,13 @@ def is_email_asked(settings: Settings) -> bool:
 
 def judge_of(parts: Parts) -> JudgePolicy:
     """Return what judges accounts by the policies of clients."""
+    clock = parts.outside.clock
     return JudgePolicy(
         groups=parts.stores.groups,
         handles=parts.client,
-        clock=parts.outside.clock,
+        recent=MemoryCache(clock, max_entries=LOOK_UPS_KEPT),
+        places=ConcurrencyLimit("service", total=LOOK_UPS_AT_ONCE, retry_after=5),
+        clock=clock,
         handle_fresh=parts.settings.handle_fresh,
     )
 

@@ -12,14 +12,25 @@ from typing import Final, Protocol, Self
 
 from app.atproto.errors import AccountNotFound, AtprotoError, IdentifierInvalid
 from app.atproto.http.types import Deadline
+from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did, Handle, parse_did
-from app.flows.errors import PolicyNotJudged
+from app.flows.errors import PolicyNotJudged, TooManyRequests
+from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.people.admission import EVERYONE, VerifiedHandles
 from app.flows.people.groups import NAME as GROUP_NAME
 from app.flows.people.handle_domains import BELOW, is_below, parse_domain
 from app.flows.ports import User
 
 GROUP: Final = "group:"
+
+LOOK_UPS_AT_ONCE: Final = 20
+"""Handles that a process looks up at once; beyond, a policy is not judged."""
+
+LOOKED_UP: Final = 10.0
+"""Seconds for which a look-up counts in a process, a failed one too: an account chooses
+how slowly its host answers, and an app how often it asks."""
+
+LOOK_UPS_KEPT: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +107,22 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp:
+    """What a look-up of a handle brought; `failure` says why it brought nothing."""
+
+    at: float
+    handle: Handle | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgePolicy:
     """Judges an account by the policy of a client."""
 
     groups: GroupsOf
     handles: VerifiedHandles
+    recent: MemoryCache[LookedUp]
+    places: ConcurrencyLimit
     clock: Callable[[], float]
     handle_fresh: float
     """HANDLE_FRESH, in seconds."""
@@ -135,15 +157,28 @@ class JudgePolicy:
         return None
 
     def _looked_up(self, policy: Policy, user: User, deadline: Deadline) -> User:
+        key = f"{user.did} {' '.join(policy.domains)}"
+        found = self.recent.get(key)
+        if found is None:
+            found = self._look_up(policy, user.did, deadline)
+            self.recent.put(key, found, lifetime=LOOKED_UP)
+        if found.failure is not None:
+            raise PolicyNotJudged(user.did, found.failure)
+        return replace(user, handle=found.handle, handle_checked_at=found.at)
+
+    def _look_up(self, policy: Policy, did: Did, deadline: Deadline) -> LookedUp:
         try:
-            handle = self.handles.verified_handle(
-                user.did, deadline=deadline, matters=policy.has_handle
-            )
+            with self.places.hold():
+                handle = self.handles.verified_handle(
+                    did, deadline=deadline, matters=policy.has_handle
+                )
         except AccountNotFound:
             handle = None
+        except TooManyRequests as error:
+            raise PolicyNotJudged(did, "too many look-ups") from error
         except AtprotoError as error:
-            raise PolicyNotJudged(user.did, str(error)) from error
-        return replace(user, handle=handle, handle_checked_at=self.clock())
+            return LookedUp(at=self.clock(), failure=str(error))
+        return LookedUp(at=self.clock(), handle=handle)
 
 
 def _verdict(user: User, named: str | None) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 
 from app.atproto.errors import AccountNotFound, HostUnreachable
 from app.atproto.http.types import Deadline
+from app.atproto.stores.memory import MemoryCache
 from app.config import is_public_suffix
 from app.flows.errors import PolicyNotJudged
+from app.flows.limits.concurrency import ConcurrencyLimit
+from app.flows.ports import User
 from app.flows.provider.policy import JudgePolicy, Verdict, checked_entry
-from tests.fakes.clock import NOON
+from tests.fakes.clock import NOON, FakeClock
 from tests.stores.samples import ALICE, BOB, user
 
 FRESH = 3_600.0
@@ -38,18 +42,28 @@ class Groups:
         return ("admin", "staff") if did == ALICE else ()
 
 
-def judged(allow: list[str], handles: Handles | None = None, **changes: Any) -> Verdict:
-    judge = JudgePolicy(
+def judge_of(handles: Handles, clock: FakeClock, *, at_once: int = 1) -> JudgePolicy:
+    return JudgePolicy(
         groups=Groups(),
-        handles=handles or Handles(failure=AssertionError("was looked up")),
-        clock=lambda: NOON,
+        handles=handles,
+        recent=MemoryCache(clock, max_entries=9),
+        places=ConcurrencyLimit("service", total=at_once, retry_after=5),
+        clock=clock,
         handle_fresh=FRESH,
     )
-    alice = user(
+
+
+def alice_with(**changes: Any) -> User:
+    return user(
         **{"did": ALICE, "handle": "alice.example.org", "handle_checked_at": NOON}
         | changes
     )
-    return judge(allow, alice, deadline=Deadline.after(5))
+
+
+def judged(allow: list[str], handles: Handles | None = None, **changes: Any) -> Verdict:
+    handles = handles or Handles(failure=AssertionError("was looked up"))
+    judge = judge_of(handles, FakeClock())
+    return judge(allow, alice_with(**changes), deadline=Deadline.after(5))
 
 
 @pytest.mark.parametrize(
@@ -122,6 +136,41 @@ def test_old_handle_that_cannot_decide_is_not_looked_up() -> None:
 
     assert judged(["group:admin", "*.example.org"], **old).is_allowed
     assert not judged(["group:none"], **old).is_allowed
+
+
+@pytest.mark.parametrize(
+    "handles",
+    [
+        Handles(handle="alice.example.org"),
+        Handles(failure=HostUnreachable("alice.example.org", "refused")),
+    ],
+)
+def test_handle_is_looked_up_once_in_ten_seconds(handles: Handles) -> None:
+    """However often an app asks, and however slow the host of the account is."""
+    clock = FakeClock()
+    judge, old = judge_of(handles, clock), alice_with(handle_checked_at=0)
+
+    def ask(*allow: str) -> None:
+        with suppress(PolicyNotJudged):
+            assert judge(allow, old, deadline=Deadline.after(5)).is_allowed
+
+    for _ in range(3):
+        ask("*.example.org")
+    assert len(handles.asked) == 1
+    ask("*.example.org", "*.example.com")  # `matters` is another one
+    assert len(handles.asked) == 2
+    clock.advance(10)
+    ask("*.example.org")
+    assert len(handles.asked) == 3
+
+
+def test_policy_is_not_judged_while_too_many_handles_are_looked_up() -> None:
+    handles = Handles(handle="alice.example.org")
+    judge, old = judge_of(handles, FakeClock()), alice_with(handle_checked_at=0)
+
+    with judge.places.hold(), pytest.raises(PolicyNotJudged, match="too many"):
+        judge(["*.example.org"], old, deadline=Deadline.after(5))
+    assert judge(["*.example.org"], old, deadline=Deadline.after(5)).is_allowed
 
 
 @pytest.mark.parametrize(
