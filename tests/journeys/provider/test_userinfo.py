@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.factory.web import create_app
 from tests.fakes import faults
 from tests.fakes.browser import Browser
 from tests.journeys.people.commands import runs
-from tests.journeys.provider.back_channel import FORM, App, answered, error_of, posts
-from tests.service import HOME, Service
+from tests.journeys.provider.back_channel import (
+    FORM,
+    App,
+    answered,
+    basic,
+    error_of,
+    posts,
+)
+from tests.service import HOME, Service, close, outside_of
 from tests.signed import signs_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+
     from tests.fakes.network import Answer
     from tests.fakes.world import World
 
@@ -146,6 +158,55 @@ def test_userinfo_and_introspection_close_within_ten_seconds(
     answer = app.posts("/oauth/introspect", token=token)
     assert answer.status == 401 or answer.json() == {"active": False}
     assert other.introspects(token) == {"active": False}
+
+
+@pytest.fixture
+def other_node(service: Service, world: World) -> Iterator[Flask]:
+    """A second process on the same database."""
+    outside = outside_of(world, service.settings)
+    other = create_app(service.settings, outside=outside)
+    yield other
+    close(other)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ("groups", "remove", "staff", "alice"),
+        ("clients", "edit", "app", "--allow", "group:other"),
+        ("users", "disable", "alice", "--yes"),
+        None,
+    ],
+    ids=["group", "policy", "disabled", "removed"],
+)
+def test_another_node_closes_within_ten_seconds(
+    browser: Browser, app: App, service: Service, other_node: Flask, lost: Any
+) -> None:
+    """It has answered a moment ago, and hears of the change by the database alone."""
+    runs(service, "groups", "add", "staff", "alice")
+    runs(service, "clients", "edit", "app", "--allow", "group:staff")
+    token = app.signs_in()["access_token"]
+    client = other_node.test_client()
+
+    def status() -> int:
+        bearer = {"Authorization": f"Bearer {token}"}
+        return client.get("/oauth/userinfo", headers=bearer).status_code
+
+    assert status() == 200
+    if lost is None:
+        browser.visits("/auth/account").presses(client="app")
+    else:
+        assert runs(service, *lost, "--reason", "test").exit_code == 0
+    service.world.clock.advance(SECONDS)
+
+    assert status() == 401
+    body = {"token": token}
+    answer = client.post(
+        "/oauth/introspect",
+        data=body,
+        headers={"Authorization": basic("app", str(app.secret))},
+    )
+    assert answer.json == {"active": False}
 
 
 def test_policy_that_cannot_be_judged_is_503_and_lets_no_account_in(
