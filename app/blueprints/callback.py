@@ -31,6 +31,7 @@ from app.web.security.access import access
 
 from . import native_confirm
 from .login import begin
+from .provider.leading import CONSENT
 
 bp = Blueprint("callback", __name__)
 
@@ -63,7 +64,9 @@ def show_failed(failure: Failure) -> Response:
     if unchanged is not None:
         return _as_before(unchanged, destination, failure)
     if isinstance(error, AccessDenied):
-        again = replace(destination, prompt="")
+        again = destination
+        if not _has_to_prove(destination):
+            again = replace(destination, prompt="")
         return Outcome(kind="login", failure=failure, destination=again).redirect()
     return Outcome(kind="error", failure=failure).redirect()
 
@@ -119,7 +122,16 @@ def _deserves_another_try(error: Exception, destination: Destination) -> bool:
         isinstance(error, AuthorizationFailed)
         and error.code in PROMPT_REFUSALS
         and destination.prompt != ""
+        and not _has_to_prove(destination)
     )
+
+
+def _has_to_prove(destination: Destination) -> bool:
+    """Tell whether an app waits for a new proof (OpenID Connect Core 3.1.2.1).
+
+    Without the prompt, the host may answer by a session that it has.
+    """
+    return destination.prompt == "login" and destination.return_to.startswith(CONSENT)
 
 
 @bp.get("/auth/callback")

@@ -117,6 +117,26 @@ def test_prompt_login_reaches_the_host(allowed: RelyingParty, alice: Browser) ->
     assert host.page.request.form["prompt"] == "login"
 
 
+def test_prompt_login_that_the_host_refuses_is_not_left_out(
+    allowed: RelyingParty, alice: Browser
+) -> None:
+    """P12: without the prompt the host may answer by a session of its own."""
+    host = allowed.sends(alice, prompt="login").types(ALICE)
+
+    page = alice.visits(host.page.sends_back("login_required").url, site="cross-site")
+
+    assert (page.status, page.error) == (502, "server_invalid")
+
+
+def test_prompt_login_that_is_denied_is_asked_again(
+    allowed: RelyingParty, service: Service
+) -> None:
+    page = allowed.sends(service.browser(), prompt="login").types(ALICE).denies()
+
+    again = page.types(ALICE)
+    assert again.page.request.form["prompt"] == "login"
+
+
 def test_prompt_login_in_the_second_of_the_last_sign_in_needs_a_proof(
     allowed: RelyingParty, alice: Browser
 ) -> None:
