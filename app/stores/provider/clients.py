@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from app.flows.provider.registration import Clients
     from app.stores.sql.database import Database
     from app.stores.sql.quick import MappedRow
+
+MOST_PARSED: Final = 100
+"""Registrations that a process keeps parsed, each by its whole text."""
 
 ADD = text("""
     INSERT INTO provider_clients
@@ -229,7 +233,12 @@ def client_of(row: MappedRow, allow: Iterable[str]) -> Client:
 
 def registration_of(row: MappedRow) -> Registration:
     """Return what an operator registered, of a row."""
-    stored: dict[str, Any] = json.loads(row["registration"])
+    return _registration(row["registration"])
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def _registration(text: str) -> Registration:
+    stored: dict[str, Any] = json.loads(text)
     known = {field.name for field in fields(Registration)}
     registration: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value

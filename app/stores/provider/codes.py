@@ -58,7 +58,7 @@ class SqlCodes:
             "client_id": client_id,
             "now": int(now),
         }
-        with self._database.read() as connection:
+        with self._database.quick_read() as connection:
             row = connection.execute(FIND, wanted).mappings().one_or_none()
         return None if row is None else Code(**row)
 
@@ -79,8 +79,9 @@ class SqlCodes:
     def used_by(self, secret: str, *, client_id: str) -> str | None:
         """Return the grant of a code that this client has used, or None."""
         wanted = {"code_hash": sha256_hex(secret), "client_id": client_id}
-        with self._database.read() as connection:
-            return connection.execute(USED_BY, wanted).scalar()
+        with self._database.quick_read() as connection:
+            grant_id: str | None = connection.execute(USED_BY, wanted).scalar()
+        return grant_id
 
 
 if TYPE_CHECKING:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
+    from .joint import Joint
     from .quick import Executor
 
 WRITER_TIMEOUT = 5.0
@@ -84,9 +85,6 @@ class Dialect(Protocol):
     def begin(self, connection: Connection, *, durable: bool) -> None:
         """Begin a transaction that writes."""
 
-    def quick_in(self, connection: Connection) -> Executor:
-        """Return the quickest way to execute statements in a transaction."""
-
     def quick_read(self, engine: Engine) -> AbstractContextManager[Executor]:
         """Open a connection as `reading` does, in the quickest way."""
 
@@ -94,6 +92,9 @@ class Dialect(Protocol):
         self, engine: Engine, *, durable: bool
     ) -> AbstractContextManager[Executor]:
         """Open a transaction as `begin` does, in the quickest way."""
+
+    def joint(self, engine: Engine) -> AbstractContextManager[Joint]:
+        """Open a durable transaction for several stores, committed at the end."""
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the commit."""
@@ -123,7 +124,7 @@ class Database:
         self._engine = dialect.create(url)
         self._reader = dialect.reading(self._engine)
         self._writer = threading.Lock() if dialect.ONE_WRITER else None
-        self._joined: ContextVar[Connection | None] = ContextVar(
+        self._joined: ContextVar[Joint | None] = ContextVar(
             "the transaction of this context", default=None
         )
 
@@ -147,7 +148,7 @@ class Database:
         joined = self._joined.get()
         with _translated():
             if joined is not None:
-                yield joined
+                yield joined.connection
                 return
             with self._reader.connect() as connection:
                 yield connection
@@ -164,7 +165,7 @@ class Database:
         joined = self._joined.get()
         with _translated():
             if joined is not None:
-                yield joined
+                yield joined.connection
                 return
             with self._alone(), self._engine.connect() as connection:
                 connection.begin()  # also for statements that SQLAlchemy does not see
@@ -178,7 +179,7 @@ class Database:
         joined = self._joined.get()
         with _translated():
             if joined is not None:
-                yield self._dialect.quick_in(joined)
+                yield joined.quick
                 return
             with self._dialect.quick_read(self._engine) as executor:
                 yield executor
@@ -189,7 +190,7 @@ class Database:
         joined = self._joined.get()
         with _translated():
             if joined is not None:
-                yield self._dialect.quick_in(joined)
+                yield joined.quick
                 return
             opened = self._dialect.quick_write(self._engine, durable=durable)
             with self._alone(), opened as executor:
@@ -202,8 +203,12 @@ class Database:
         Each commit costs as much as several statements. What is true for `write` is
         true here: no waiting in the block. An error in it undoes all of its writes.
         """
-        with self.write() as connection:
-            token = self._joined.set(connection)
+        if self._joined.get() is not None:
+            yield
+            return
+        opened = self._dialect.joint(self._engine)
+        with _translated(), self._alone(), opened as joint:
+            token = self._joined.set(joint)
             try:
                 yield
             finally:

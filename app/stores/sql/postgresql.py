@@ -15,6 +15,8 @@ from sqlalchemy import Engine, create_engine, event, text
 from app.flows.errors import StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 
+from .joint import Joint
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -81,11 +83,6 @@ def begin(connection: Connection, *, durable: bool) -> None:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
-def quick_in(connection: Connection) -> Executor:
-    """Return the connection itself."""
-    return connection
-
-
 @contextmanager
 def quick_read(engine: Engine) -> Iterator[Executor]:
     """Open a connection whose statements stand alone."""
@@ -99,6 +96,14 @@ def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
     with engine.connect() as connection:
         begin(connection, durable=durable)
         yield connection
+        connection.commit()
+
+
+@contextmanager
+def joint(engine: Engine) -> Iterator[Joint]:
+    """Open a transaction for several stores, committed at the end of the block."""
+    with engine.connect() as connection:
+        yield Joint(connection, lambda: connection)
         connection.commit()
 
 

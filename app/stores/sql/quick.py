@@ -11,7 +11,7 @@ import sqlite3
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sqlalchemy import TextualSelect
+from sqlalchemy import Connection, TextualSelect
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -117,6 +117,12 @@ class Taken:
         self.info: dict[str, Any] = self._fairy.info
         driver: Any = self._fairy.driver_connection
         return Quick(driver)
+
+    def connection(self) -> Connection:
+        """Return SQLAlchemy's connection over the same one."""
+        connection = Connection(self._engine, connection=self._fairy)
+        connection.begin()  # or it would undo the transaction after an error
+        return connection
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         self._fairy.close()

@@ -19,7 +19,8 @@ from sqlalchemy.exc import OperationalError
 
 from app.stores.errors import DatabaseURLInvalid
 
-from .quick import Quick, Taken
+from .joint import Joint
+from .quick import Taken
 from .readers import Readers, Reading
 from .sqlite_file import ForkGuard, SameFile, check_path, make_private
 
@@ -121,12 +122,6 @@ def begin(connection: Connection, *, durable: bool) -> None:
         raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
-def quick_in(connection: Connection) -> Executor:
-    """Return the quickest way to execute statements in a transaction."""
-    driver: Any = connection.connection.driver_connection
-    return Quick(driver)
-
-
 def quick_read(engine: Engine) -> AbstractContextManager[Executor]:
     """Open a connection whose statements stand alone."""
     return Reading(engine.get_execution_options()[READERS])
@@ -140,6 +135,16 @@ def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
         _begin(connection.driver, taken.info, durable=durable)
         yield connection
         connection.driver.commit()
+
+
+@contextmanager
+def joint(engine: Engine) -> Iterator[Joint]:
+    """Open a transaction for several stores, committed at the end of the block."""
+    taken = Taken(engine)
+    with taken as quick:
+        _begin(quick.driver, taken.info, durable=True)
+        yield Joint(quick, taken.connection)
+        quick.driver.commit()
 
 
 def _begin(driver: Any, info: dict[str, Any], *, durable: bool) -> None:
