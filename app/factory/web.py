@@ -39,6 +39,7 @@ from app.blueprints.provider import (
     token,
     userinfo,
 )
+from app.blueprints.provider.quick import QuickAuthorize, QuickToken
 from app.blueprints.services import (
     brand,
     events,
@@ -157,9 +158,13 @@ def _front_of(app: WSGIApplication, context: Context) -> Front:
     return Front(
         app,
         quick={
-            "/auth/verify": quick.QuickVerify(flows, here, complete),
-            "/auth/session": quick.QuickSession(flows, here, complete),
-            "/.well-known/jwks.json": quick.QuickJwks(keys, complete),
+            ("GET", "/auth/verify"): quick.QuickVerify(flows, here, complete),
+            ("GET", "/auth/session"): quick.QuickSession(flows, here, complete),
+            ("GET", "/.well-known/jwks.json"): quick.QuickJwks(keys, complete),
+            ("GET", "/oauth/authorize"): QuickAuthorize(
+                flows.provider.authorize, here, complete
+            ),
+            ("POST", "/oauth/token"): QuickToken(flows.tokens.exchange, here, complete),
         },
         quiet=("/auth/verify", "/.well-known/jwks.json"),
     )

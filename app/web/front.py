@@ -1,20 +1,25 @@
-"""WSGI middleware: answers the questions of services and proxies before Flask.
+"""WSGI middleware: answers what services, proxies and apps ask before Flask.
 
-They ask with every request of theirs, and Flask takes longer for one than the answer.
-A path has a `Quick`, which answers what it is sure of and leaves the rest to the view
-of the same path: refusals, pages, renewals, and calls of web pages.
+They ask with every request or sign-in of theirs, and Flask takes longer for one than
+the answer. A path has a `Quick`, which answers what it is sure of and leaves the rest
+to the view of the same path: refusals, pages, renewals, and calls of web pages.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from app.telemetry.context import current
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+JSON: Final = ("Content-Type", "application/json")
+EMPTY: Final = ("Content-Type", "text/html; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +31,21 @@ class Answer:
     status: str = "200 OK"
 
 
+Complete = Callable[[Sequence[tuple[str, str]]], Sequence[tuple[str, str]]]
+"""Adds the headers that every answer has."""
+
 Quick = Callable[["WSGIEnvironment"], Answer | None]
-"""Answers a GET, or returns None to have the view answer."""
+"""Answers a request, or returns None to have the view answer."""
 
 
 class Front:
-    """Answers GET of some paths by their `Quick`."""
+    """Answers requests of some methods and paths by their `Quick`."""
 
     def __init__(
         self,
         app: WSGIApplication,
         *,
-        quick: Mapping[str, Quick],
+        quick: Mapping[tuple[str, str], Quick],
         quiet: Iterable[str],
     ) -> None:
         """`quiet` are the paths whose log lines are at debug."""
@@ -50,8 +58,8 @@ class Front:
     ) -> Iterable[bytes]:
         """Serve one request."""
         path = environ["PATH_INFO"]
-        quick = self._quick.get(path)
-        if quick is None or environ["REQUEST_METHOD"] != "GET":
+        quick = self._quick.get((environ["REQUEST_METHOD"], path))
+        if quick is None:
             return self._app(environ, start_response)
         self._note(path)
         answer = quick(environ)
@@ -66,3 +74,14 @@ class Front:
         if context is not None:
             context.route = context.path = path
             context.is_quiet = path in self._quiet
+
+
+def json_body(document: Mapping[str, Any]) -> bytes:
+    """Return what Flask's `jsonify` returns."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return f"{text}\n".encode()
+
+
+def length_of(body: bytes) -> tuple[str, str]:
+    """Return the header Content-Length."""
+    return ("Content-Length", str(len(body)))

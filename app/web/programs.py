@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from flask import Blueprint, Flask, Response, abort, jsonify, request
+from flask import Blueprint, Flask, Request, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app.flows.limits.networks import network_of
@@ -34,26 +34,36 @@ CHALLENGE: Final = 'Basic realm="platform"'
 
 PREFLIGHT_LIFETIME: Final = 600
 
+READABLE: Final = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),
+)
+"""Headers of every answer that pages of all origins may read."""
 
-def parameters() -> dict[str, list[str]]:
+
+def parameters(asked: Request | None = None) -> dict[str, list[str]]:
     """Return the parameters of the body, each with all of its values.
+
+    `asked` is the request, by default the one that Flask serves.
 
     Raises:
         ProgramRefused: there are some in the URL, or the body is no form.
     """
-    if request.query_string:
+    asked = asked or request
+    if asked.query_string:
         raise ProgramRefused("invalid_request", "parameters belong in the body")
-    if request.mimetype != FORM:
+    if asked.mimetype != FORM:
         raise ProgramRefused("invalid_request", f"the body is not {FORM}")
-    return request.form.to_dict(flat=False)
+    return asked.form.to_dict(flat=False)
 
 
-def caller() -> Caller:
-    """Return how the client of this request authenticates. Raises `ProgramRefused`."""
+def caller(asked: Request | None = None) -> Caller:
+    """Return how the client of a request authenticates. Raises `ProgramRefused`."""
+    asked = asked or request
     return Caller(
-        form=Form.read(parameters()),
-        authorization=request.headers.get("Authorization"),
-        network=network_of(request.remote_addr or ""),
+        form=Form.read(parameters(asked)),
+        authorization=asked.headers.get("Authorization"),
+        network=network_of(asked.remote_addr or ""),
     )
 
 
@@ -79,8 +89,8 @@ def share_with_all(bp: Blueprint, rule: str, *, methods: str) -> None:
 
 
 def _readable(response: Response) -> Response:
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate, Retry-After"
+    for name, value in READABLE:
+        response.headers[name] = value
     return response
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flask import g, request
 
 from app.atproto.syntax.foreign_json import parse_json
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 WAIT: Final = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
 
@@ -48,6 +51,27 @@ def found_or(ask: Callable[[], Found]) -> Found:
     """Return what a quick answer has found out already (`app.web.front`), or ask."""
     found: Callable[[], Found] | None = request.environ.pop(FOUND, None)
     return ask() if found is None else found()
+
+
+def found_for(environ: WSGIEnvironment, ask: Callable[[], Found]) -> Found | None:
+    """Ask for a quick answer, and leave the outcome for the view (`found_or`).
+
+    None if asking raises: then the view raises the same, and it is answered there.
+    """
+    try:
+        found = ask()
+    except Exception as error:  # noqa: BLE001 - raised again by the view
+        environ[FOUND] = _raising(error)
+        return None
+    environ[FOUND] = lambda: found
+    return found
+
+
+def _raising(error: Exception) -> Callable[[], Any]:
+    def again() -> Any:
+        raise error
+
+    return again
 
 
 def json_object() -> dict[str, Any]:

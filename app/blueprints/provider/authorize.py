@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from app.flows.provider.authorization.answers import Answer
 from app.web import cookies
 from app.web.context import flows
+from app.web.requests import found_or
 from app.web.responses import see_other
 from app.web.security.access import access
 
@@ -21,10 +22,12 @@ bp = Blueprint("authorize", __name__)
 @access("authorize")
 def show() -> Response:
     """Send the person on: to the app with a code, or to what comes before."""
-    found = flows().provider.authorize(
-        request.args.to_dict(flat=False),
-        cookie=cookies.session_secret(),
-        address=request.remote_addr or "",
+    found = found_or(
+        lambda: flows().provider.authorize(
+            request.args.to_dict(flat=False),
+            cookie=cookies.session_secret(),
+            address=request.remote_addr or "",
+        )
     )
     return lead(found)
 

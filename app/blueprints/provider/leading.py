@@ -51,6 +51,11 @@ def where(url: str) -> str:
     return parts.netloc if parts.scheme in {"https", "http"} else parts.scheme
 
 
+def has_source(url: str, *, is_secure: bool) -> bool:
+    """Tell whether our `form-action` lets a browser be redirected to an app."""
+    return url.startswith("https://") or (url.startswith("http://") and not is_secure)
+
+
 def _way(waits: Waits) -> str:
     first = waits.first
     if first is None:
@@ -72,10 +77,7 @@ def _to_app(url: str) -> Response:
     Chromium applies `form-action` to redirects after a form, and the policy of a page
     cannot name each app on a device: `[::1]` and private-use schemes have no source.
     """
-    is_reachable = url.startswith("https://") or (
-        url.startswith("http://") and not site().is_secure
-    )
-    if is_reachable:
+    if has_source(url, is_secure=site().is_secure):
         return Verbatim(status=303, headers={"Location": url})
     page = render_template(
         "app_link.html", page_title=_("Back to the app"), url=url, where=where(url)

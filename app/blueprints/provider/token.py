@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from app.web.context import flows
 from app.web.programs import caller, share_with_all
+from app.web.requests import found_or
 from app.web.security.access import access
 
 bp = Blueprint("token", __name__)
@@ -16,6 +17,7 @@ share_with_all(bp, "/oauth/token", methods="POST")
 @access("client")
 def exchange() -> Response:
     """Answer with an access token, an id_token and a refresh token."""
-    response = jsonify(flows().tokens.exchange(caller()))
+    tokens = found_or(lambda: flows().tokens.exchange(caller()))
+    response = jsonify(tokens)
     response.headers["Pragma"] = "no-cache"  # OpenID Connect Core section 3.1.3.3
     return response

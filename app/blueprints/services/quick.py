@@ -7,35 +7,24 @@ after all is in its environ, so that the database is asked once.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.flows import UseCases
 from app.flows.errors import FlowError
-from app.flows.sessions.session import Identified
 from app.flows.sessions.verify import Known
-from app.tokens.errors import TokenError
 from app.tokens.keys import KeyRing
 from app.web.context import Site
 from app.web.cookies import MOST_TOKENS
 from app.web.documents import headers_of
-from app.web.front import Answer
-from app.web.requests import FOUND, bearer_in
+from app.web.front import EMPTY, JSON, Answer, Complete, json_body, length_of
+from app.web.requests import bearer_in, found_for
 
 from . import session, verify
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-JSON = ("Content-Type", "application/json")
-EMPTY = ("Content-Type", "text/html; charset=utf-8")
-
-
-Headers = Sequence[tuple[str, str]]
-Complete = Callable[[Headers], Sequence[tuple[str, str]]]
-"""Adds the headers that every answer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ class QuickVerify:
             return None
         try:
             rule = verify.rule_of(environ["QUERY_STRING"])
-            known = _kept(environ, lambda: self._known(presented))
+            known = found_for(environ, lambda: self._known(presented))
             if known is None or self._is_due(known, presented):
                 return None
             rule.require(known.identified.claims, known.identified.groups)
@@ -111,14 +100,11 @@ class QuickSession:
         if presented is None or "HTTP_ORIGIN" in environ:
             return None
         tokens = [presented.bearer] if presented.bearer else presented.cookies
-        try:
-            identified: Identified = _kept(
-                environ, lambda: self._flows.identify.first_of(tokens)
-            )
-        except (FlowError, TokenError):
+        identified = found_for(environ, lambda: self._flows.identify.first_of(tokens))
+        if identified is None:
             return None
-        body = _json(session.described(identified))
-        return Answer((*self._others, _length(body)), body)
+        body = json_body(session.described(identified))
+        return Answer((*self._others, length_of(body)), body)
 
 
 class QuickJwks:
@@ -144,36 +130,8 @@ class QuickJwks:
         return unchanged if asked == etag else None
 
     def _make(self, ring: KeyRing) -> tuple[KeyRing, str, Answer, Answer]:
-        body = _json(ring.jwks())
+        body = json_body(ring.jwks())
         headers = headers_of(body)
-        answer = Answer(self._complete((JSON, *headers, _length(body))), body)
+        answer = Answer(self._complete((JSON, *headers, length_of(body))), body)
         unchanged = Answer(self._complete(headers), status="304 NOT MODIFIED")
         return ring, dict(headers)["ETag"], answer, unchanged
-
-
-def _length(body: bytes) -> tuple[str, str]:
-    return ("Content-Length", str(len(body)))
-
-
-def _kept(environ: WSGIEnvironment, ask: Callable[[], Any]) -> Any:
-    """Ask, and leave the outcome in the environ for the view."""
-    try:
-        found = ask()
-    except (FlowError, TokenError) as error:
-        environ[FOUND] = _raising(error)
-        raise
-    environ[FOUND] = lambda: found
-    return found
-
-
-def _raising(error: Exception) -> Callable[[], Any]:
-    def again() -> Any:
-        raise error
-
-    return again
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    """Return what Flask's `jsonify` returns."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return f"{text}\n".encode()

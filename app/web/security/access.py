@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Request, Response, current_app, request
 
 from app.web.context import site
 
@@ -191,10 +191,11 @@ def is_from_a_stranger() -> bool:
     )
 
 
-def is_speculative() -> bool:
+def is_speculative(asked: Request | None = None) -> bool:
     """Tell whether a browser prefetches or prerenders: no click has happened yet."""
+    headers = (asked or request).headers
     names = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
-    return any(request.headers.get(name) for name in names)
+    return any(headers.get(name) for name in names)
 
 
 def init_app(app: Flask) -> None:
