@@ -48,6 +48,8 @@ def open_key_use_cases(parts: Parts) -> KeyUseCases:
             algorithms=algorithms,
             token_lifetime=lifetime,
             rotation=settings.key_rotation,
+            makes_id_token_key=settings.provider
+            and settings.token_algorithm != ID_TOKEN_ALGORITHM,
         ),
     )
 

@@ -38,6 +38,7 @@ def front_channel_of(parts: Parts) -> FrontChannel:
         users=stores.users,
         consents=stores.consents,
         judge=judge_of(parts),
+        id_tokens=parts.rings.id_tokens,
         grant=_grant_of(parts, answers),
         answers=answers,
         limits=parts.limits,

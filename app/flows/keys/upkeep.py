@@ -9,7 +9,15 @@ from app.atproto.crypto.keys import Algorithm, SigningKey
 from app.flows.ports import KeyUse, Ring, StoredKey
 
 from .change import ChangeRing
-from .life_cycle import RINGS, active, current, is_over, ordered, waiting
+from .life_cycle import (
+    ID_TOKEN_ALGORITHM,
+    RINGS,
+    active,
+    current,
+    is_over,
+    ordered,
+    waiting,
+)
 from .prepare import joined
 
 
@@ -23,6 +31,9 @@ class KeyUpkeep:
     token_lifetime: float
     rotation: float | None = None
     """Seconds after which a key that signs is rotated (KEY_ROTATION); None: never."""
+    makes_id_token_key: bool = False
+    """Whether the platform ring gets an RS256 key beside its own if it has none: an
+    upgrade finds the ring of a release that signed no id_tokens."""
 
     def __call__(self) -> int:
         """Return how many keys were added, activated or deleted."""
@@ -37,7 +48,7 @@ class KeyUpkeep:
         def kept(ring_now: Sequence[StoredKey]) -> Sequence[StoredKey]:
             rest: Sequence[StoredKey] = [k for k in ring_now if k.kid not in over]
             for spare in spares:
-                if self._is_due(spare.alg, rest):
+                if self._is_wanted(ring, spare.alg, rest):
                     rest = joined(rest, ring, spare, now=now)
             return rest
 
@@ -65,12 +76,21 @@ class KeyUpkeep:
         return [
             SigningKey.generate(alg)
             for alg in self.algorithms.get(ring, ())
-            if self._is_due(alg, stored)
+            if self._is_wanted(ring, alg, stored)
         ]
 
+    def _is_wanted(
+        self, ring: Ring, alg: Algorithm, stored: Sequence[StoredKey]
+    ) -> bool:
+        if waiting(stored, alg) is not None:
+            return False
+        if ring == "platform" and alg == ID_TOKEN_ALGORITHM and self.makes_id_token_key:
+            return active(stored, alg) is None or self._is_due(alg, stored)
+        return self._is_due(alg, stored)
+
     def _is_due(self, alg: Algorithm, stored: Sequence[StoredKey]) -> bool:
-        """Tell whether KEY_ROTATION asks for a next key, and none waits."""
-        if self.rotation is None or waiting(stored, alg) is not None:
+        """Tell whether KEY_ROTATION asks for a next key."""
+        if self.rotation is None:
             return False
         signing = active(stored, alg)
         if signing is None:

@@ -99,6 +99,37 @@ def test_upkeep_keeps_a_client_key_while_something_is_bound_to_it(
     assert statuses(keys) == {key("first").kid: "active"}
 
 
+# --- the key of id_tokens -------------------------------------------------------------
+
+
+@pytest.fixture
+def upgraded(upkeep):
+    algorithms = {"platform": ("ES256", "RS256"), "client": ("ES256",)}
+    return replace(upkeep, algorithms=algorithms, makes_id_token_key=True)
+
+
+def test_missing_key_of_id_tokens_is_made_once_and_signs(upgraded, keys, audit):
+    keys.stored = [stored("first")]
+
+    assert upgraded() == 1
+    assert upgraded() == 0
+
+    assert sorted((one.alg, one.status) for one in keys.stored) == [
+        ("ES256", "active"),
+        ("RS256", "active"),
+    ]
+    assert audit.names() == ["key_added"]
+
+
+def test_other_missing_keys_are_left_to_init(upgraded, upkeep, keys):
+    keys.stored = []
+
+    assert upgraded() == 1
+    assert [one.alg for one in keys.stored] == ["RS256"]
+    keys.stored = []
+    assert replace(upkeep, algorithms={"platform": ("RS256",)})() == 0
+
+
 # --- KEY_ROTATION ---------------------------------------------------------------------
 
 

@@ -10,8 +10,11 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 
+from app.flows.keys.life_cycle import RELOAD_EVERY
 from app.flows.provider.tokens.id_token import at_hash
 from tests.fakes.browser import Browser
+from tests.fakes.page import Page
+from tests.fakes.relying_party import RelyingParty
 from tests.journeys.people.commands import events, runs
 from tests.journeys.provider.back_channel import (
     CB,
@@ -146,6 +149,33 @@ def test_id_token_is_signed_with_rs256_beside_platform_tokens_of_another_algorit
 
     assert jwt.get_unverified_header(id_token)["alg"] == "RS256"
     assert app.opens(id_token)["aud"] == "app"
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "HS256"])
+def test_service_that_was_upgraded_without_init_has_its_key_after_the_sweep(
+    open_service: Callable[..., Service],
+    algorithm: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    secret = bytes(range(32)) if algorithm == "HS256" else None
+    service = open_service(token_algorithm=algorithm, jwt_secret=secret)
+    browser = service.browser()
+    browser.signs_in(ALICE, username="alice")
+    app = App.added(service)
+    party = RelyingParty(service, "app", app.secret)
+    code = app.code()
+    service.rows("DELETE FROM signing_keys WHERE alg = 'RS256'")
+    service.world.clock.advance(RELOAD_EVERY)
+
+    assert error_of(app.redeems(code)) == (503, "temporarily_unavailable")
+    assert caplog.text.count("the next sweep makes it, or `init` now") == 1
+    assert party.error(party.sends(browser)) == "temporarily_unavailable"
+    assert service.get("/readyz").status == 200
+
+    assert runs(service, "sweep").exit_code == 0
+    service.world.clock.advance(RELOAD_EVERY)
+    assert app.redeems(code).status == 200
+    assert isinstance(party.sends(browser), Page)
 
 
 # --- client authentication (P8, P9) ---------------------------------------------------

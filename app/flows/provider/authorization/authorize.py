@@ -20,6 +20,7 @@ from app.flows.provider.redirect_uris import is_web
 from app.flows.provider.registration import Client
 from app.flows.sessions.session import SEEN_INTERVAL, note_use
 from app.telemetry.context import bind
+from app.tokens.keys import KeyRing
 
 from .answers import Answer, AnswerApp
 from .errors import ErrorCode, RequestRefused
@@ -66,6 +67,7 @@ class Authorize:
     users: Users
     consents: Consents
     judge: JudgePolicy
+    id_tokens: Callable[[], KeyRing]
     grant: GrantRequest
     answers: AnswerApp
     limits: RateLimit
@@ -86,6 +88,7 @@ class Authorize:
         hit_networks(self.limits, "authorize", network_of(address))
         try:
             client, request = self._read(parameters)
+            self._require_key(request)
             visitor = self.visitor(cookie, request)
             found = self.judged(client, request, visitor, held=None)
         except RequestRefused as refused:
@@ -176,6 +179,14 @@ class Authorize:
             pushed[0] if len(pushed) == 1 else "", client_id=client.client_id
         )
         return self.read.again(request), request
+
+    def _require_key(self, request: AuthorizationRequest) -> None:
+        """Raise `RequestRefused` before anything is asked that no id_token can follow.
+
+        An upgrade has no key for id_tokens until the next sweep makes it.
+        """
+        if "openid" in request.scope.split() and self.id_tokens().signing is None:
+            refuse(request, "temporarily_unavailable", "there is no signing key yet")
 
     def _is_allowed(
         self, client: Client, request: AuthorizationRequest, user: User

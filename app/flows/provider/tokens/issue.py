@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +25,7 @@ from app.flows.provider.grants.records import (
     LivingGrant,
 )
 from app.flows.sessions.rotation import first_token
+from app.tokens.errors import SigningKeyMissing
 
 from .id_token import IssueIdToken
 from .requests import ProgramRefused
@@ -64,7 +65,8 @@ class IssueTokens:
 
         Raises:
             ProgramRefused: `invalid_grant` if the account may not use the client any
-                more, `temporarily_unavailable` if that cannot be judged now.
+                more, `temporarily_unavailable` if that cannot be judged now, or there
+                is no key for the id_token yet.
         """
         try:
             claims = self.tell(living, scope)
@@ -89,10 +91,28 @@ class IssueTokens:
             "scope": scope,
         }
         if "openid" in scope.split():
-            body["id_token"] = self.id_token(
+            body["id_token"] = self._id_token(
                 living, claims, access_token=secret, nonce=nonce
             )
         return IssuedTokens(grant=living.grant, secret=secret, access=access, body=body)
+
+    def _id_token(
+        self,
+        living: LivingGrant,
+        claims: Mapping[str, Any],
+        *,
+        access_token: str,
+        nonce: str | None,
+    ) -> str:
+        try:
+            return self.id_token(living, claims, access_token=access_token, nonce=nonce)
+        except SigningKeyMissing as error:
+            log.error(  # noqa: TRY400 - what to do, and no traceback
+                "no RS256 key for id_tokens: the next sweep makes it, or `init` now"
+            )
+            raise ProgramRefused(
+                "temporarily_unavailable", "there is no signing key yet"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
