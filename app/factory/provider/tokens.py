@@ -71,6 +71,7 @@ def tokens_of(parts: Parts) -> TokenUseCases:
                 audit=stores.audit,
                 clock=clock,
             ),
+            platform_audience=settings.token_audience,
         ),
         userinfo=UserInfo(find=find, tell=tell, rates=parts.limits),
         introspect=IntrospectToken(

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
+from app.factory.web import create_app
 from latchkey_verify import NotSignedIn, Verifier
 from tests.fakes.app import App as NativeApp
 from tests.fakes.app import confirms
 from tests.fakes.world import World
-from tests.journeys.provider.back_channel import App
+from tests.journeys.provider.back_channel import CB, VERIFIER, App, basic
 from tests.printed import listening
-from tests.service import Service
+from tests.service import Service, close, outside_of
+from tests.signed import signs_in
 from tests.test_readme_verification import python_example, signed_in_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from tests.fakes.browser import Browser
 
 KINDS = ("platform", "id", "access", "refresh", "feed", "native", "code")
 
@@ -165,3 +169,23 @@ def test_id_token_and_feed_are_told_apart_by_more_than_their_audience(
     }
 
     assert types == {"platform": "JWT", "id": None, "feed": "revocations+jwt"}
+
+
+def test_client_whose_id_becomes_the_token_audience_gets_no_id_token(
+    browser: Browser, service: Service, world: World
+) -> None:
+    """P18: services compare `aud` with TOKEN_AUDIENCE, which an operator may change."""
+    signs_in(service, browser, "alice.skyhost.social", username="alice")
+    app = App.added(service)
+    settings = service.settings.model_copy(update={"token_audience": "App"})
+    other = create_app(settings, outside=outside_of(world, settings))
+    body = {"grant_type": "authorization_code", "code": app.code(), "redirect_uri": CB}
+
+    answer = other.test_client().post(
+        "/oauth/token",
+        data={**body, "code_verifier": VERIFIER},
+        headers={"Authorization": basic("app", str(app.secret))},
+    )
+
+    assert (answer.status_code, answer.json["error"]) == (400, "unauthorized_client")
+    close(other)

@@ -8,6 +8,7 @@ the request, and all transactions.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -25,6 +26,8 @@ from app.flows.provider.scopes import narrowed_scope
 from .client_authentication import AuthenticateClient, Caller
 from .issue import NOT_GOOD, IssuedTokens, IssueTokens, StoreTokens
 from .requests import ProgramRefused, TokenErrorCode
+
+log = logging.getLogger(__name__)
 
 SECURE: Final = "https://localhost/oauth/token"
 """What authlib is told to be the URL: it refuses http, and TLS ends at the proxy."""
@@ -54,6 +57,8 @@ class ExchangeToken:
     grants: Grants
     issue: IssueTokens
     store: StoreTokens
+    platform_audience: str
+    """TOKEN_AUDIENCE, which no id_token may have (RFC 8725 section 3.9)."""
 
     def __call__(self, caller: Caller) -> dict[str, Any]:
         """Return the tokens of a code or a refresh token (RFC 6749 section 5.1).
@@ -116,7 +121,12 @@ class _Server(AuthorizationServer):  # type: ignore[misc] # authlib has no types
         No grant of a disabled client lives, so that it gets `invalid_grant`.
         """
         del methods, endpoint
-        return _Party(self.parts.authenticate.even_disabled(request.caller))
+        client = self.parts.authenticate.even_disabled(request.caller)
+        # No such client can be registered, but the setting may have changed since.
+        if client.client_id.lower() == self.parts.platform_audience.lower():
+            log.error("TOKEN_AUDIENCE is the id of the client %s", client.client_id)
+            raise ProgramRefused(*DESCRIPTIONS["unauthorized_client"])
+        return _Party(client)
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Do nothing: signals are Flask's."""
