@@ -1,4 +1,4 @@
-"""Requests of OAuth clients, and what they get: JSON, CORS for all, no page.
+"""Requests of OAuth clients: form bodies, CORS for every origin, errors in JSON.
 
 Views with the mark `client` use this: token, PAR, revocation, introspection, userinfo.
 """

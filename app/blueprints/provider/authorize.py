@@ -21,7 +21,7 @@ bp = Blueprint("authorize", __name__)
 @bp.get("/oauth/authorize")
 @access("authorize")
 def show() -> Response:
-    """Send the person on: to the app with a code, or to what comes before."""
+    """Redirect to the app with a code, or to the sign-in or consent page before it."""
     found = found_or(
         lambda: flows().provider.authorize(
             request.args.to_dict(flat=False),
@@ -35,7 +35,7 @@ def show() -> Response:
 @bp.post("/oauth/authorize")
 @access("authorize")
 def submit() -> Response:
-    """Keep the request and let it go on by GET, with which cookies come."""
+    """Store the request and redirect to a GET, which browsers send cookies with."""
     kept = flows().provider.authorize.post(
         request.values.to_dict(flat=False), address=request.remote_addr or ""
     )

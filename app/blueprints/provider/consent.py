@@ -1,4 +1,4 @@
-"""GET and POST /oauth/consent: a held request goes on, and the person decides."""
+"""GET and POST /oauth/consent: the consent page of a held authorization request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ bp = Blueprint("consent", __name__)
 @bp.get("/oauth/consent")
 @access("authorize")
 def show() -> Response:
-    """Show the question, or send the person on where there is none."""
+    """Show the consent page, or redirect where no consent is asked."""
     secret = request.args.get("request", "")
     found = flows().provider.consent.show(secret, cookie=cookies.session_secret())
     return _page(found) if isinstance(found, Ask) else lead(found)
@@ -30,7 +30,7 @@ def show() -> Response:
 @bp.post("/oauth/consent")
 @access("form")
 def submit() -> Response:
-    """Take the answer, once, and send the person back to the app."""
+    """Take the decision, once, and redirect to the app."""
     secret, consent = request.form.get("request", ""), flows().provider.consent
     decision = request.form.get("decision")
     if decision == "deny":

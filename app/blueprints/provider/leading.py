@@ -1,4 +1,4 @@
-"""Where a person goes next: to the app, to the sign-in, or to the question."""
+"""Redirects of the authorization endpoint: to the app, the sign-in or the consent."""
 
 from __future__ import annotations
 

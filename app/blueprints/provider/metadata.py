@@ -19,7 +19,7 @@ bp = Blueprint("metadata", __name__)
 @bp.get("/.well-known/openid-configuration")
 @access("document")
 def openid_configuration() -> Response:
-    """Serve what clients read first; 404 where PROVIDER is off."""
+    """Serve OpenID Connect Discovery; 404 where PROVIDER is off."""
     here = site()
     if not here.has_provider:
         abort(404)
@@ -30,7 +30,7 @@ def openid_configuration() -> Response:
 @bp.get("/.well-known/oauth-authorization-server")
 @access("document")
 def authorization_server() -> Response:
-    """Serve the same members; without the provider, who issues platform tokens."""
+    """Serve RFC 8414 metadata; with PROVIDER off, that of the platform token."""
     here = site()
     keep(lambda: True)
     if here.has_provider:

@@ -20,7 +20,7 @@ from .tokens import authenticate_of
 
 
 def front_channel_of(parts: Parts) -> FrontChannel:
-    """Return what browsers and pushed requests meet."""
+    """Return the use cases of authorization, consent and pushed requests."""
     stores, clock = parts.stores, parts.outside.clock
     read = ReadRequest(
         clients=stores.clients, redirects=registration_rules(parts).redirects

@@ -1,4 +1,4 @@
-"""The use cases of OAuth clients, those of the commands."""
+"""The use cases of the commands that manage OAuth clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .grants import manage_grants
 
 
 def provider_of(parts: Parts) -> ProviderUseCases:
-    """Return what `clients` works with."""
+    """Return the use cases of the commands `clients` and `grants`."""
     settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
     clients = ManageClients(
         clients=stores.clients,
@@ -52,7 +52,7 @@ def provider_of(parts: Parts) -> ProviderUseCases:
 
 
 def claim_rules(settings: Settings) -> ClaimRules:
-    """Return what this platform says of people."""
+    """Return the rules of the claims about people."""
     return ClaimRules(
         email_domain=settings.email_domain,
         profile_url=settings.profile_url,
@@ -67,7 +67,7 @@ def is_email_asked(settings: Settings) -> bool:
 
 
 def judge_of(parts: Parts) -> JudgePolicy:
-    """Return what judges accounts by the policies of clients."""
+    """Return the judge of client policies (`--allow`)."""
     clock = parts.outside.clock
     return JudgePolicy(
         groups=parts.stores.groups,
@@ -80,7 +80,7 @@ def judge_of(parts: Parts) -> JudgePolicy:
 
 
 def registration_rules(parts: Parts) -> RegistrationRules:
-    """Return what can be registered on this platform."""
+    """Return the rules of client registration."""
     settings = parts.settings
     return RegistrationRules(
         redirects=RedirectRules(

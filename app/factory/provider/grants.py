@@ -14,7 +14,7 @@ def lifetimes_of(settings: Settings) -> GrantLifetimes:
 
 
 def manage_grants(parts: Parts) -> ManageGrants:
-    """Return what `grants` works with."""
+    """Return the use case of the command `grants`."""
     return ManageGrants(
         grants=parts.stores.app_grants,
         audit=parts.stores.audit,

@@ -15,7 +15,7 @@ from .clients import is_email_asked
 
 
 def note_profile_of(parts: Parts) -> NoteProfile:
-    """Return what reads a profile record beside a sign-in."""
+    """Return the use case that reads a profile record beside a sign-in."""
     settings, stores = parts.settings, parts.stores
 
     def pds_of(did: Did, session_id: str) -> str | None:

@@ -21,7 +21,7 @@ from .grants import lifetimes_of
 
 
 def authenticate_of(parts: Parts) -> AuthenticateClient:
-    """Return what tells which client a program is."""
+    """Return the use case of client authentication."""
     clock = parts.outside.clock
     return AuthenticateClient(
         clients=parts.stores.clients,
@@ -36,7 +36,7 @@ def authenticate_of(parts: Parts) -> AuthenticateClient:
 
 
 def tokens_of(parts: Parts) -> TokenUseCases:
-    """Return what the routes of OAuth clients work with."""
+    """Return the use cases of the token, userinfo, introspect and revoke routes."""
     settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
     authenticate = authenticate_of(parts)
     tell = TellApp(

@@ -1,4 +1,4 @@
-"""What a client would be told of an account, or why it lets the account not in."""
+"""Claims that a client would get about an account, or why its policy refuses it."""
 
 from __future__ import annotations
 

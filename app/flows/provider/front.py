@@ -1,4 +1,4 @@
-"""The front channel of the provider: what browsers and pushed requests meet."""
+"""The front channel: use cases of authorization, consent and pushed requests."""
 
 from __future__ import annotations
 

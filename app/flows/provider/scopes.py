@@ -136,7 +136,7 @@ def parse_scope(words: Sequence[str]) -> str:
 
 
 def narrowed_scope(asked: str, granted: str) -> str:
-    """Return what a refresh gets: the asked words, in the order of the granted ones.
+    """Return the scope of a refresh: the asked words, in the order of the granted ones.
 
     Raises:
         ValueError: a word that was not granted (RFC 6749 section 6).
@@ -148,7 +148,7 @@ def narrowed_scope(asked: str, granted: str) -> str:
 
 
 def granted_scope(asked: str, registered: str) -> str:
-    """Return what a request gets: the asked words that are registered, in our order.
+    """Return the scope of a request: the asked words that are registered, in our order.
 
     A request that asks for nothing gets what is registered. Unknown words are left out.
 

@@ -65,7 +65,7 @@ class SqlCodes:
     def take(
         self, secret: str, *, client_id: str, redirect_uri: str, now: float
     ) -> Code | None:
-        """Return the code to one caller of all, once, if all of it fits; else None."""
+        """Return the code if all of it fits, to one caller alone; else None."""
         wanted = {
             "code_hash": sha256_hex(secret),
             "client_id": client_id,

@@ -92,7 +92,7 @@ class SqlWaitingRequests:
     def take(
         self, secret: str, *, kind: Kind, client_id: str, now: float
     ) -> WaitingRequest | None:
-        """Return a request to one caller of all, once; else None."""
+        """Return a request and use it up, for one caller alone; else None."""
         wanted = {
             "request_hash": sha256_hex(secret),
             "kind": kind,

@@ -66,7 +66,7 @@ class Codes(Protocol):
     def take(
         self, secret: str, *, client_id: str, redirect_uri: str, now: float
     ) -> Code | None:
-        """Return the code to one caller of all, once, if all of it fits; else None."""
+        """Return the code if all of it fits, to one caller alone; else None."""
 
     def used_by(self, secret: str, *, client_id: str) -> str | None:
         """Return the grant of a code that this client has used, or None."""

@@ -66,7 +66,7 @@ class WaitingRequests(Protocol):
     def take(
         self, secret: str, *, kind: Kind, client_id: str, now: float
     ) -> WaitingRequest | None:
-        """Return a request to one caller of all, once; else None."""
+        """Return a request and use it up, for one caller alone; else None."""
 
     def note_answer(self, secret: str, answer: GivenAnswer) -> None:
         """Store the answer of a request, in the transaction that takes it."""
@@ -77,7 +77,7 @@ class WaitingRequests(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepRequests:
-    """Lets requests wait, and brings them back."""
+    """Stores pushed and held requests, and returns them."""
 
     waiting: WaitingRequests
     clock: Callable[[], float]

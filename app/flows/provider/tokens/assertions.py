@@ -98,10 +98,10 @@ class ClientKeySets:
         return found.keys
 
     def _again(self, url: str, former: _Fetched | None) -> _Fetched:
-        """Fetch a set; what was there stays meanwhile, and if the host gives none.
+        """Fetch a set; the former one stays meanwhile, and if the fetch fails.
 
-        A stranger may name a key that is none: one thread waits for the host, and no
-        key is lost while the host is down.
+        Strangers choose key ids. One thread waits for the host, and the client keeps
+        its keys while the host is down.
         """
         now = self.clock()
         if former is not None:
