@@ -83,7 +83,10 @@ class NoteEmail:
         )
 
     def _read(self, grant: OAuthSession) -> Mapping[str, Any] | None:
-        """Return what the PDS says of this account; None if it does not say."""
+        """Return what the PDS of the grant says of this account, or None.
+
+        A request that refreshes the grant goes on at the account's PDS of now.
+        """
         response = self.client.restore(grant.did, grant.session_id).request(
             "GET",
             "/xrpc/com.atproto.server.getSession",
@@ -91,7 +94,8 @@ class NoteEmail:
             deadline=Deadline.after(BUDGET),
             limit=MOST_BYTES,
         )
-        if response.status != 200:
+        now = self.grant_of(grant.did, grant.session_id)
+        if response.status != 200 or now is None or now.pds != grant.pds:
             return None
         document = response.json_object()
         return document if document.get("did") == grant.did else None

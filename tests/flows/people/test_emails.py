@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,20 @@ def test_address_is_read_with_the_session_at_the_host(
         ("GET", "/xrpc/com.atproto.server.getSession"),
     ]
     assert known(users) == ("new@a.test", "pds.test", clock())
+
+
+def test_address_of_a_pds_that_the_account_moved_to_is_not_the_former_ones(
+    make_note, host, users
+):
+    """The request refreshed the grant, which then names the PDS of now."""
+    scope, pds = "atproto account:email", "https://pds.test"
+    before = oauth_session(did=ALICE, session_id="s", scope=scope, pds=pds)
+    moved = replace(before, pds="https://elsewhere.test")
+    note = make_note(grant_of=lambda _did, _id: moved if host.asked else before)
+
+    note(ALICE, "s")
+
+    assert known(users) == tuple(KNOWN.values())
 
 
 @pytest.mark.parametrize("said", [None, False, 1, "true", [True]])
