@@ -22,6 +22,8 @@ from app.web.responses import redirect_signed_in, see_other
 from app.web.return_to import ReturnToInvalid
 from app.web.security.access import access
 
+from .provider.leading import waiting_app
+
 bp = Blueprint("login", __name__)
 
 FIELDS = ("identifier", "return_to", "prompt", "scope")
@@ -57,6 +59,7 @@ def login_page(
         notice=end_notice(end) if end else notice,
         signed_in=signed_in,
         is_invited=bool(cookies.INVITATION.read()),
+        app=waiting_app(destination.return_to),
     )
 
 

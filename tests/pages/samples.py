@@ -29,6 +29,7 @@ REMEMBERED = [
     {"handle": "alice.example.com", "did": "did:web:alice.example.com", "host": None},
 ]
 
+WAITING_APP = {"name": "Wiki", "where": "wiki.example.org", "request_secret": "s"}
 LOGIN: dict[str, Any] = {
     "page_title": "Sign in",
     "identifier": "",
@@ -44,6 +45,7 @@ LOGIN: dict[str, Any] = {
     "notice": None,
     "signed_in": None,
     "is_invited": False,
+    "app": None,
 }
 ENDED: dict[str, Any] = {
     "code": None,
@@ -289,6 +291,7 @@ def pages() -> Iterator[Sample]:
     yield login("login-remembered", remembered=REMEMBERED)
     yield login("login-hosts", signup_hosts=HOSTS)
     yield login("login-invited", is_invited=True)
+    yield login("login-app", app=WAITING_APP, return_to="/oauth/consent?request=s")
     yield login("login-no-hosts", signup_hosts=[], example="alice.example.com")
     yield login("login-email", identifier="alice@mail.test", is_email=True)
     yield login("login-ended", notice=ENDED)

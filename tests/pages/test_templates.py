@@ -23,6 +23,7 @@ from tests.pages.samples import (
     LOGIN,
     SIGNUP,
     UPGRADE,
+    WAITING_APP,
     everything,
 )
 
@@ -169,6 +170,7 @@ NOTICE = {
         ("login.html", {"prompt": HOSTILE, "scope": HOSTILE, "handle_suffix": HOSTILE}),
         ("login.html", {"signup_hosts": [{"url": HOSTILE, "name": HOSTILE}]}),
         ("login.html", {"remembered": [KNOWN]}),
+        ("login.html", {"app": dict.fromkeys(WAITING_APP, HOSTILE)}),
         ("login.html", {"signed_in": {"username": HOSTILE, "handle": HOSTILE}}),
         ("account.html", ACCOUNT | {"moved_from": HOSTILE}),
         ("account.html", ACCOUNT | {"others": [STRANGE], "here": STRANGE}),

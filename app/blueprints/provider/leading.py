@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from flask import Response, make_response, render_template
 
@@ -43,6 +44,28 @@ def lead(found: Answer | Waits) -> Response:
 def consent_url(secret: str) -> str:
     """Return where a held request goes on."""
     return f"{CONSENT}?{urlencode({'request': secret})}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingApp:
+    """An app that a person signs in for: its name, and the way back to it."""
+
+    name: str
+    where: str
+    request_secret: str = field(repr=False)
+
+
+def waiting_app(return_to: str) -> WaitingApp | None:
+    """Return the app whose request goes on at `return_to`, or None."""
+    parts = urlsplit(return_to)
+    [secret, *_others] = parse_qs(parts.query).get("request", [""])
+    if parts.path != CONSENT or parts.netloc or not secret:
+        return None
+    found = flows().provider.consent.waits_for(secret)
+    if found is None:
+        return None
+    name, uri = found
+    return WaitingApp(name=name, where=where(uri), request_secret=secret)
 
 
 def where(url: str) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.flows.provider.grants.records import OFFLINE
+from tests.fakes.page import Page
 from tests.fakes.relying_party import RelyingParty, allows
 from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from tests.fakes.browser import Browser
-    from tests.fakes.page import Page
     from tests.service import Service
 
 ALICE = "alice.skyhost.social"
@@ -55,6 +55,27 @@ def _sends(app: RelyingParty, browser: Browser, *, is_pushed: bool) -> Page:
     pushed = app.pushes()
     url = f"/oauth/authorize?client_id={app.client_id}&request_uri={pushed}"
     return browser.visits(url, site="cross-site")
+
+
+def test_sign_in_page_names_the_app_and_leads_back_to_it(
+    service: Service, browser: Browser
+) -> None:
+    app = RelyingParty.registered(service, "--name", "Wiki <b>")
+    page = app.sends(browser)
+    assert page.url.startswith(f"{service.home}/auth/login?")
+    assert "to go on to Wiki <b>" in page.text
+    again = page.submits(page.form_with("identifier"), identifier="no handle")
+    assert isinstance(again, Page)
+    assert "to go on to Wiki <b>" in again.text
+
+    denied = page.presses(decision="deny")
+
+    assert app.error(denied) == "access_denied"
+    page = browser.visits(page.url)
+    assert "to go on to" not in page.text
+    assert (
+        "to go on to" not in browser.visits("/auth/login?return_to=/oauth/consent").text
+    )
 
 
 def test_two_apps_learn_nothing_of_each_other_from_sid(

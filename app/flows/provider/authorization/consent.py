@@ -14,7 +14,12 @@ from app.flows.ports import Session
 
 from .answers import Answer
 from .authorize import Authorize, Question, Waits
-from .errors import RequestExpired, RequestRefused
+from .errors import (
+    ClientNotKnown,
+    RedirectUriInvalid,
+    RequestExpired,
+    RequestRefused,
+)
 from .rules import First, Visitor, refuse
 from .waiting import GivenAnswer, WaitingRequest
 
@@ -61,6 +66,18 @@ class AnswerRequest:
             mark = mark_of(found.session, secret)
             return Ask(question=found, secret=secret, mark=mark)
         return self._granted(secret, held, found.session, is_consent=False)
+
+    def waits_for(self, secret: str) -> tuple[str, str] | None:
+        """Return the name of the app whose request waits, and its redirect URI.
+
+        None if no request waits for an answer, or its registration has changed.
+        """
+        try:
+            held = self.authorize.keep.held(secret)
+            client = self.authorize.read.again(held.request)
+        except (RequestExpired, ClientNotKnown, RedirectUriInvalid):
+            return None
+        return client.registration.name, held.request.redirect_uri
 
     def allow(
         self, secret: str, *, mark: str, cookie: str | None
