@@ -10,6 +10,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc
 import logging
 import os
 import re
@@ -212,6 +213,9 @@ def post_worker_init(worker):
     )
     gevent.spawn(tick, worker, watchdog)
     real("_thread", "start_new_thread")(watch, (worker, watchdog))
+    # What is there now stays: looking through it for garbage takes 80 ms each time, in
+    # which the worker answers no request.
+    gc.freeze()
 
 
 def end_streams_with(worker, application):

@@ -52,6 +52,9 @@ LIST: Final = {
     for named, condition in OF.items()
 }
 ADD = text(insert_into(TABLE, COLUMNS))
+COUNT = text(f"""
+    SELECT count(*) FROM {TABLE} WHERE did = :did AND client_id = :client_id
+""")  # noqa: S608 - our names
 DROP_DEAD = text(f"""
     DELETE FROM {TABLE}
     WHERE did = :did AND client_id = :client_id AND NOT ({IS_OPEN})
@@ -129,8 +132,9 @@ class SqlGrants:
         row = row_of(grant)
         values = {**row, "now": int(grant.created_at), "others": most - 1}
         with self._database.quick_write() as connection:
-            connection.execute(DROP_DEAD, values)
-            connection.execute(DROP_BEYOND, values)
+            if connection.execute(COUNT, values).scalar() >= most:
+                connection.execute(DROP_DEAD, values)
+                connection.execute(DROP_BEYOND, values)
             connection.execute(ADD, row)
 
     def living(self, grant_id: str, *, now: float) -> LivingGrant | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,13 +76,17 @@ def row_of(
 ) -> dict[str, Any]:
     """Return the fields of a record by column, as they are stored."""
     values = {
-        named.get(field.name, field.name): getattr(record, field.name)
-        for field in fields(record)
+        named.get(name, name): getattr(record, name) for name in _names_of(type(record))
     }
     return {
         name: int(value) if isinstance(value, float) else value
         for name, value in values.items()
     }
+
+
+@cache
+def _names_of(record: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record))
 
 
 @dataclass(frozen=True, slots=True)
