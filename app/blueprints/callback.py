@@ -16,7 +16,7 @@ from app.atproto.errors import (
 )
 from app.atproto.syntax.grammar import host_of
 from app.flows.callback.finish import LoginFinished, ScopeUpgradeSuperseded
-from app.flows.errors import NativeLoginClosed
+from app.flows.errors import AccountDisabled, NativeLoginClosed, NotAMember
 from app.flows.login.destination import Destination, destination_of
 from app.flows.people.deletion import Left
 from app.flows.sessions.session import SignedIn
@@ -31,7 +31,7 @@ from app.web.security.access import access
 
 from . import native_confirm
 from .login import begin
-from .provider.leading import CONSENT
+from .provider.leading import CONSENT, waiting_app
 
 bp = Blueprint("callback", __name__)
 
@@ -98,8 +98,17 @@ def _as_before(
 
 
 def _unrecognised(failure: Failure) -> Response:
-    """Redirect a person who is signed in: the page was reloaded or gone back to."""
-    if isinstance(failure.error, StateUnknown):
+    """Redirect a person who is signed in: the page was reloaded or gone back to.
+
+    A person who is refused here is shown the sign-in page if it leads back to an app.
+    """
+    error = failure.error
+    if isinstance(error, (AccountDisabled, NotAMember)) and waiting_app(
+        error.return_to
+    ):
+        again = Destination(return_to=error.return_to)
+        return Outcome(kind="login", failure=failure, destination=again).redirect()
+    if isinstance(error, StateUnknown):
         signed_in = flows().renew(cookies.session_secret())
         if signed_in is not None:
             return _stays(signed_in, "")

@@ -120,10 +120,12 @@ class NotSignedIn(FlowError):
 class AccountDisabled(FlowError):
     """The platform has disabled this account, which was proved.
 
-    `for_app` is set when the login was one that an app waited for.
+    `for_app` is set when the login was one that an app waited for, `return_to` is where
+    it would have led.
     """
 
     for_app = False
+    return_to = ""
 
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} is disabled")
@@ -145,10 +147,12 @@ class RuleInvalid(FlowError):
 class NotAMember(FlowError):
     """SIGNUP_ALLOW does not let this account sign up; it has no account here.
 
-    `for_app` is set when the login was one that an app waited for.
+    `for_app` is set when the login was one that an app waited for, `return_to` is where
+    it would have led.
     """
 
     for_app = False
+    return_to = ""
 
     def __init__(self, did: str) -> None:
         super().__init__(f"{did} may not sign up")

@@ -140,6 +140,7 @@ class FinishLogin:
             finished = self._admit(granted, destination, device)
         except (AccountDisabled, NotAMember) as refused:
             self._give_back(granted)
+            refused.return_to = destination.return_to
             if destination.native:
                 refused.for_app = True
                 self.native_logins.deny(destination.native, self.clock())

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.flows.people.admission import SignupRule
 from app.flows.provider.grants.records import OFFLINE
 from tests.fakes.page import Page
 from tests.fakes.relying_party import RelyingParty, allows
 from tests.signed import signs_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.fakes.browser import Browser
     from tests.service import Service
 
@@ -76,6 +79,18 @@ def test_sign_in_page_names_the_app_and_leads_back_to_it(
     assert (
         "to go on to" not in browser.visits("/auth/login?return_to=/oauth/consent").text
     )
+
+
+def test_newcomer_who_cannot_join_has_a_way_back_to_the_app(
+    open_service: Callable[..., Service],
+) -> None:
+    service = open_service(signup_allow=SignupRule.parse("invited"))
+    app = RelyingParty.registered(service)
+    page = app.sends(service.browser()).types(ALICE).approves()
+
+    assert (page.status, page.error) == (403, "not_a_member")
+    assert "to go on to app" in page.text
+    assert app.error(page.presses(decision="deny")) == "access_denied"
 
 
 def test_two_apps_learn_nothing_of_each_other_from_sid(
