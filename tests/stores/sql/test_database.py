@@ -59,6 +59,21 @@ def test_together_commits_the_writes_of_its_block_at_once(database):
     assert keys(database) == {"one", "two"}
 
 
+def test_together_has_quick_statements_and_others_in_one_transaction(database):
+    def fail_in_the_end():
+        with database.together():
+            with database.quick_write() as connection:
+                connection.execute(ADD, {"key": "one"})
+            add(database, "two")
+            assert keys(database) == {"one", "two"}
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_in_the_end()
+
+    assert keys(database) == set()
+
+
 def test_together_with_an_error_undoes_every_write_of_its_block(database):
     def fail_in_the_end():
         with database.together():
