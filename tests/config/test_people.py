@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.config import SettingsInvalid, is_host_of
 from app.flows.people.admission import SignupRule
 from tests.config.reading import read, refusal
 
@@ -41,3 +42,23 @@ def test_wrong_setting_about_people_stops_the_start(name, text, reason):
 
     assert line.startswith(f"LATCHKEY_{name}: ")
     assert reason in line
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    ["*.github.io", "*.com", "*.127.0.0.1", "https://pds.test", "*", "a.*.test"],
+)
+def test_trusted_hosts_below_which_strangers_are_are_refused(hosts: str) -> None:
+    with pytest.raises(SettingsInvalid, match="EMAIL_TRUSTED_HOSTS"):
+        read(EMAIL_TRUSTED_HOSTS=hosts)
+
+
+def test_trusted_hosts_are_exact_or_below_a_domain() -> None:
+    trusted = read(EMAIL_TRUSTED_HOSTS="PDS.test, *.hosts.test").email_trusted_hosts
+
+    assert trusted == ("pds.test", "*.hosts.test")
+    assert is_host_of("pds.test", trusted)
+    assert is_host_of("a.b.hosts.test", trusted)
+    for other in ("hosts.test", "a.pds.test", "evilhosts.test", "pds.test.evil.test"):
+        assert not is_host_of(other, trusted)
+    assert read().email_trusted_hosts == ()
