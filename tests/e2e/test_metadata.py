@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e import host
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.vault import Vault
-from tests.lab.network import SIGN_IN, SIGN_IN_ONE_WORKER
+from tests.lab.network import SIBLING, SIGN_IN, SIGN_IN_ONE_WORKER
 from tests.lab.processes import get
-from tests.lab.service import start_in_production
+from tests.lab.service import PLATFORM, start_in_production
+
+LOGO = Path(__file__).resolve().parents[2] / "app/static/favicon.svg"
+TERMS, PRIVACY = f"https://{SIBLING}/terms", f"https://{SIBLING}/privacy"
+FACE = {
+    "LATCHKEY_LOGO": str(LOGO),
+    "LATCHKEY_TERMS_URL": TERMS,
+    "LATCHKEY_PRIVACY_URL": PRIVACY,
+}
+
+
+@pytest.fixture(scope="module")
+def one_worker(prod_like: Laboratory) -> Laboratory:
+    """A service of one worker, with the face of its operator; its host trusts it."""
+    service = start_in_production(
+        prod_like.network, host=SIGN_IN_ONE_WORKER, workers=1, more=FACE
+    )
+    return Laboratory(
+        "one worker",
+        prod_like.network,
+        service,
+        Vault.of(service),
+        prod_like.browser,
+        prod_like.secrets,
+    )
 
 
 def requests_of_the_host(lab: Laboratory, name: str) -> list[str]:
@@ -27,25 +57,36 @@ def test_the_host_reads_our_metadata_and_is_answered(prod_like: Laboratory) -> N
 
 
 def test_one_worker_answers_the_host_while_its_own_par_waits(
-    prod_like: Laboratory,
+    one_worker: Laboratory,
 ) -> None:
-    service = start_in_production(prod_like.network, host=SIGN_IN_ONE_WORKER, workers=1)
-    account = prod_like.new_account()
-    lab = Laboratory(
-        "one worker",
-        prod_like.network,
-        service,
-        Vault.of(service),
-        prod_like.browser,
-        prod_like.secrets,
-    )
-    with lab.visitor() as visitor:
+    account = one_worker.new_account()
+    with one_worker.visitor() as visitor:
         visitor.become(account, account.handle.partition(".")[0])
 
         assert visitor.whoami()["did"] == account.did
-    asked = requests_of_the_host(prod_like, SIGN_IN_ONE_WORKER)
+    asked = requests_of_the_host(one_worker, SIGN_IN_ONE_WORKER)
     assert f'{SIGN_IN_ONE_WORKER} GET /oauth-client-metadata.json 200 "node"' in asked
-    assert lab.leaks() == []
+    assert one_worker.leaks() == []
+
+
+def test_consent_page_of_the_host_shows_name_logo_and_terms_of_the_operator(
+    one_worker: Laboratory,
+) -> None:
+    account = one_worker.new_account()
+    with one_worker.visitor() as visitor:
+        visitor.open_login()
+        visitor.identify_as(account.handle)
+        host.sign_in(visitor.page, account)
+
+        page = visitor.page
+        expect(page.get_by_role("button", name="Authorize", exact=True)).to_be_visible()
+        expect(page.get_by_text(PLATFORM, exact=True).first).to_be_visible()
+        for url in (TERMS, PRIVACY):
+            expect(page.locator(f'a[href="{url}"]')).to_be_visible()
+        logo = page.locator(f'img[src^="{one_worker.service.url}/auth/brand/logo"]')
+        expect(logo).to_be_visible()
+        width = logo.evaluate("image => image.decode().then(() => image.naturalWidth)")
+        assert width > 0
 
 
 def test_each_metadata_document_names_itself(prod_like: Laboratory) -> None:

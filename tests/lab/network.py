@@ -196,6 +196,10 @@ def prod_like_network(
             port=ports["pds"],
             plc_url="https://plc.test",
             extra={
+                # Hosts show the logo and the name of clients that they trust.
+                "PDS_OAUTH_TRUSTED_CLIENTS": (
+                    f"https://{SIGN_IN_ONE_WORKER}/oauth-client-metadata.json"
+                ),
                 "PDS_DISABLE_SSRF_PROTECTION": "true",
                 "NODE_EXTRA_CA_CERTS": str(certificates.ca),
                 **(pds or {}),
