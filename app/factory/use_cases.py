@@ -55,8 +55,8 @@ from .provider.profiles import note_profile_of
 from .provider.tokens import tokens_of
 
 QUESTIONS_AT_ONCE = 20
-"""Questions of one process while people type; a fifth of LOGINS_AT_ONCE, so that
-sign-ins always find room."""
+"""Questions of one kind in one process while people type: suggestions, avatars, and
+look-ups ahead. Each kind has a fifth of LOGINS_AT_ONCE, so that sign-ins find room."""
 
 CALLS_AT_ONCE = 100
 """Calls of one process on /auth/xrpc that may wait for slow hosts at once."""
