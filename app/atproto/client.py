@@ -207,8 +207,11 @@ class OAuthClient:
             client_kid=self._client_auth.newest_kid(),
             now=self._clock(),
         )
-        request, request_uri = self._push(
-            request, found, prompt=prompt, ui_locales=ui_locales, deadline=deadline
+        optional = optional_parameters(
+            found.server, request.login_hint, prompt=prompt, ui_locales=ui_locales
+        )
+        request, request_uri, taken = self._push(
+            request, found, optional, deadline=deadline
         )
         self._states.put(request)
         return Authorization(
@@ -216,6 +219,7 @@ class OAuthClient:
             state=request.state,
             issuer=request.issuer,
             expires_at=request.expires_at,
+            prompt=taken.get("prompt"),
         )
 
     @_renamed("bindings", "browser_secrets")
@@ -362,15 +366,14 @@ class OAuthClient:
         self,
         request: AuthRequest,
         found: AccountLocation | ServerLocation,
+        optional: dict[str, str],
         *,
-        prompt: str | None,
-        ui_locales: str | None,
         deadline: Deadline,
-    ) -> tuple[AuthRequest, str]:
-        """Push the request; without its optional parameters when they are refused."""
-        optional = optional_parameters(
-            found.server, request.login_hint, prompt=prompt, ui_locales=ui_locales
-        )
+    ) -> tuple[AuthRequest, str, dict[str, str]]:
+        """Push the request; without its optional parameters when they are refused.
+
+        Return it with its `request_uri` and the optional parameters that were taken.
+        """
         push = functools.partial(
             self._agent.push,
             found.server,
@@ -385,7 +388,8 @@ class OAuthClient:
             # Again without them, and with another PKCE challenge (requirement 4.4).
             request = replace(request, code_verifier=create_verifier())
             request_uri, nonce = push(par_form(request))
-        return replace(request, as_nonce=nonce), request_uri
+            optional = {}
+        return replace(request, as_nonce=nonce), request_uri, optional
 
     def _take_request(
         self, answer: CallbackAnswer, browser_secrets: Collection[str] | None

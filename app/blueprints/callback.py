@@ -31,7 +31,7 @@ from app.web.security.access import access
 
 from . import native_confirm
 from .login import begin
-from .provider.leading import CONSENT, waiting_app
+from .provider.leading import waiting_app
 
 bp = Blueprint("callback", __name__)
 
@@ -65,7 +65,7 @@ def show_failed(failure: Failure) -> Response:
         return _as_before(unchanged, destination, failure)
     if isinstance(error, AccessDenied):
         again = destination
-        if not _has_to_prove(destination):
+        if not destination.has_to_prove:
             again = replace(destination, prompt="")
         return Outcome(kind="login", failure=failure, destination=again).redirect()
     return Outcome(kind="error", failure=failure).redirect()
@@ -131,16 +131,8 @@ def _deserves_another_try(error: Exception, destination: Destination) -> bool:
         isinstance(error, AuthorizationFailed)
         and error.code in PROMPT_REFUSALS
         and destination.prompt != ""
-        and not _has_to_prove(destination)
+        and not destination.has_to_prove
     )
-
-
-def _has_to_prove(destination: Destination) -> bool:
-    """Tell whether an app waits for a new proof (OpenID Connect Core 3.1.2.1).
-
-    Without the prompt, the host may answer by a session that it has.
-    """
-    return destination.prompt == "login" and destination.return_to.startswith(CONSENT)
 
 
 @bp.get("/auth/callback")

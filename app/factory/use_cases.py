@@ -31,6 +31,7 @@ from app.flows.people.lookup import LookUpAccounts
 from app.flows.people.signup import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.people.usernames import Usernames
+from app.flows.provider.authorization.proofs import NoteProof
 from app.flows.provider.grants.ending import MoveGrants
 from app.flows.services.events import POLLS, POLLS_PER_KEY, ReadEvents
 from app.flows.services.keys import ServiceAccess
@@ -125,6 +126,7 @@ def open_use_cases(parts: Parts) -> UseCases:
     refusals = ClientRefusals(is_known=parts.is_known, clock=clock)
     usernames = Usernames.load(settings.reserved_usernames)
     note_profile = note_profile_of(parts)
+    provider = front_channel_of(parts)
     leave = LeavePlatform(
         sessions=stores.sessions, users=stores.users, delete=delete_account(parts)
     )
@@ -154,7 +156,7 @@ def open_use_cases(parts: Parts) -> UseCases:
     return UseCases(
         tokens=tokens_of(parts),
         permissions=permissions,
-        provider=front_channel_of(parts),
+        provider=provider,
         start_login=start_login,
         suggest_accounts=SuggestAccounts(
             http=parts.outside.http,
@@ -208,6 +210,7 @@ def open_use_cases(parts: Parts) -> UseCases:
                 clock=clock,
             ),
             move_grants=MoveGrants(grants=stores.app_grants),
+            note_proof=NoteProof(keep=provider.authorize.keep),
             note_profile=note_profile,
             ending=ending,
             leave=leave,

@@ -29,7 +29,12 @@ REMEMBERED = [
     {"handle": "alice.example.com", "did": "did:web:alice.example.com", "host": None},
 ]
 
-WAITING_APP = {"name": "Wiki", "where": "wiki.example.org", "request_secret": "s"}
+WAITING_APP = {
+    "name": "Wiki",
+    "where": "wiki.example.org",
+    "request_secret": "s",
+    "onward": "/oauth/consent?request=s&mark=m",
+}
 LOGIN: dict[str, Any] = {
     "page_title": "Sign in",
     "identifier": "",

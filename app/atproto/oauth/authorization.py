@@ -49,6 +49,8 @@ class Authorization:
     state: str = field(repr=False)
     issuer: str
     expires_at: float
+    prompt: str | None = None
+    """The `prompt` that the server took; None if it was left out (requirement 4.9)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

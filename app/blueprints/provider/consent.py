@@ -6,6 +6,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from app.flows.provider.authorization.consent import Ask
+from app.flows.provider.authorization.proofs import consent_url
 from app.web import cookies
 from app.web.context import flows
 from app.web.languages.choice import gettext as _
@@ -13,7 +14,7 @@ from app.web.pages.scope_text import told
 from app.web.responses import see_other
 from app.web.security.access import access
 
-from .leading import consent_url, lead, where
+from .leading import lead, where
 
 bp = Blueprint("consent", __name__)
 
@@ -23,7 +24,11 @@ bp = Blueprint("consent", __name__)
 def show() -> Response:
     """Show the consent page, or redirect where no consent is asked."""
     secret = request.args.get("request", "")
-    found = flows().provider.consent.show(secret, cookie=cookies.session_secret())
+    found = flows().provider.consent.show(
+        secret,
+        cookie=cookies.session_secret(),
+        mark=request.args.get("mark", ""),
+    )
     return _page(found) if isinstance(found, Ask) else lead(found)
 
 

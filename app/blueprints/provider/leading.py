@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Response, make_response, render_template
 
+from app.flows.login.destination import held_in
 from app.flows.provider.authorization.answers import Answer
 from app.flows.provider.authorization.authorize import Waits
+from app.flows.provider.authorization.proofs import consent_url
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.languages.choice import gettext as _
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.datastructures import Headers
 
-CONSENT: Final = "/oauth/consent"
 LONGEST_IDENTIFIER: Final = 512
 """Characters of a login_hint that prefills the form; its URL has to stay short."""
 
@@ -41,31 +42,32 @@ def lead(found: Answer | Waits) -> Response:
     return see_other(_way(found))
 
 
-def consent_url(secret: str) -> str:
-    """Return where a held request goes on."""
-    return f"{CONSENT}?{urlencode({'request': secret})}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingApp:
-    """An app that a person signs in for: its name, and the way back to it."""
+    """An app that a person signs in for, and the ways on and back to it."""
 
     name: str
     where: str
     request_secret: str = field(repr=False)
+    onward: str = field(repr=False)
+    """Where the person goes on who chooses the account that is signed in."""
 
 
 def waiting_app(return_to: str) -> WaitingApp | None:
     """Return the app whose request goes on at `return_to`, or None."""
-    parts = urlsplit(return_to)
-    [secret, *_others] = parse_qs(parts.query).get("request", [""])
-    if parts.path != CONSENT or parts.netloc or not secret:
+    secret = held_in(return_to)
+    if not secret:
         return None
-    found = flows().provider.consent.waits_for(secret)
+    cookie = cookies.session_secret()
+    found = flows().provider.consent.waits_for(secret, cookie=cookie)
     if found is None:
         return None
-    name, uri = found
-    return WaitingApp(name=name, where=where(uri), request_secret=secret)
+    return WaitingApp(
+        name=found.name,
+        where=where(found.redirect_uri),
+        request_secret=secret,
+        onward=consent_url(secret, found.mark),
+    )
 
 
 def where(url: str) -> str:

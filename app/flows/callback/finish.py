@@ -22,6 +22,7 @@ from app.flows.people.admission import Admission
 from app.flows.people.deletion import LeavePlatform, Left
 from app.flows.people.profiles import NoteProfile
 from app.flows.ports import NativeLogins, Session, Sessions, Users
+from app.flows.provider.authorization.proofs import NoteProof
 from app.flows.provider.grants.ending import MoveGrants
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import SignedIn
@@ -75,6 +76,7 @@ class FinishLogin:
     sign_in: SignIn
     hold_for_app: HoldForApp
     move_grants: MoveGrants
+    note_proof: NoteProof
     note_profile: NoteProfile
     ending: EndSession
     leave: LeavePlatform
@@ -148,14 +150,24 @@ class FinishLogin:
         except BaseException:
             self._give_back(granted)
             raise
-        if previous is not None and not destination.native:
-            self.move_grants(previous, finished.signed_in.session)
-            self.ending.end(
-                previous, reason="signed in again", budget=REVOCATION_BUDGET
-            )
+        if not destination.native:
+            self._replace(previous, finished.signed_in.session, destination)
         self.ending.end_beyond(granted.did, self.max_sessions)
         self.note_profile(finished.signed_in.session)
         return finished
+
+    def _replace(
+        self, previous: Session | None, session: Session, destination: Destination
+    ) -> None:
+        """Give the new session what was held for it and for the one that it replaces.
+
+        That one ends.
+        """
+        self.note_proof(destination, session)
+        if previous is None:
+            return
+        self.move_grants(previous, session)
+        self.ending.end(previous, reason="signed in again", budget=REVOCATION_BUDGET)
 
     def _complete(
         self,

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from app.atproto.errors import AtprotoError
+
+CONSENT: Final = "/oauth/consent"
+"""Where the request of an app goes on after the sign-in."""
+
+
+def held_in(return_to: str) -> str:
+    """Return the secret of the held request of an app that a login leads to, or ""."""
+    parts = urlsplit(return_to)
+    if parts.path != CONSENT or parts.netloc:
+        return ""
+    return parse_qs(parts.query).get("request", [""])[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +42,14 @@ class Destination:
     scope: str = ""
     upgrades: str = ""
     leaving: str = ""
+
+    @property
+    def has_to_prove(self) -> bool:
+        """Whether an app waits for a new proof (OpenID Connect Core 3.1.2.1).
+
+        Without the prompt, the host may answer by a session that it has.
+        """
+        return self.prompt == "login" and held_in(self.return_to) != ""
 
     def pack(self) -> str:
         """Return it as JSON, for the auth request or a session that is pending.

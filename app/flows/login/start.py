@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from app.atproto.client import OAuthClient
+from app.atproto.errors import ServerInvalid
 from app.atproto.http.client import Deadline
 from app.atproto.scopes.scope import ATPROTO
+from app.atproto.syntax.grammar import host_of
 from app.atproto.syntax.identifier import Identifier
 from app.flows.errors import PromptRefused
 from app.flows.limits.concurrency import ConcurrencyLimit
@@ -89,7 +91,8 @@ class StartLogin:
             PromptRefused: an unknown prompt, or `create` outside SIGNUP_HOSTS.
             ScopeRefused: the scope is malformed or exceeds SCOPE_MAX.
             IdentifierInvalid: with a `suggestion` if there is one.
-            AtprotoError: resolution, discovery or PAR failed.
+            AtprotoError: resolution, discovery or PAR failed, or the host cannot prove
+                the account anew for an app that waits for that.
         """
         secret = secret or secrets.token_urlsafe(32)
         bind_login(secret)
@@ -116,6 +119,10 @@ class StartLogin:
                     ui_locales=ui_locales or None,
                     app_state=destination.pack(),
                     browser_secret=secret,
+                )
+            if destination.has_to_prove and authorization.prompt != "login":
+                raise ServerInvalid(
+                    host_of(authorization.issuer), "does not take prompt=login"
                 )
         log.info("login started: %s at %s", identifier.kind, authorization.issuer)
         return LoginStarted(

@@ -7,7 +7,7 @@ its secret, of which the database has only a hash.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
@@ -21,6 +21,7 @@ from app.stores.sql.row_bounds import RowBound
 if TYPE_CHECKING:
     from app.flows.provider.authorization.waiting import (
         Kind,
+        Proof,
         WaitingRequest,
         WaitingRequests,
     )
@@ -47,6 +48,10 @@ TAKE = fetching(
     RETURNING {{columns}}
     """,  # noqa: S608 - our names
 )
+NOTE_PROOF = text(f"""
+    UPDATE provider_requests SET parameters = :parameters
+    WHERE request_hash = :request_hash AND {IS_OPEN}
+""")  # noqa: S608 - our names
 NOTE_ANSWER = text("""
     UPDATE provider_requests SET answer = :answer WHERE request_hash = :request_hash
 """)
@@ -72,9 +77,7 @@ class SqlWaitingRequests:
         row = {
             "kind": waiting.kind,
             "client_id": waiting.client_id,
-            "parameters": _cipher(secret).encrypt(
-                pack(waiting), aad=aad_of(TABLE, request_hash)
-            ),
+            "parameters": _sealed(waiting, secret),
             "expires_at": int(waiting.expires_at),
             "request_hash": request_hash,
         }
@@ -88,6 +91,22 @@ class SqlWaitingRequests:
         with self._database.quick_read() as connection:
             row = connection.execute(HELD, wanted).mappings().one_or_none()
         return _read(row, secret)
+
+    def note_proof(self, secret: str, proof: Proof, *, now: float) -> None:
+        """Store the last sign-in for a held request; no effect if none waits.
+
+        Of two sign-ins at the same moment one is noted; the other is asked again.
+        """
+        held = self.held(secret, now=now)
+        if held is None:
+            return
+        row = {
+            "parameters": _sealed(replace(held, proof=proof), secret),
+            "request_hash": sha256_hex(secret),
+            "now": int(now),
+        }
+        with self._database.quick_write(durable=False) as connection:
+            connection.execute(NOTE_PROOF, row)
 
     def take(
         self, secret: str, *, kind: Kind, client_id: str, now: float
@@ -123,6 +142,11 @@ class SqlWaitingRequests:
             return None
         opened = _cipher(secret).decrypt(sealed, aad=_answer_aad(request_hash))
         return GivenAnswer(**json.loads(opened))
+
+
+def _sealed(waiting: WaitingRequest, secret: str) -> str:
+    aad = aad_of(TABLE, sha256_hex(secret))
+    return _cipher(secret).encrypt(pack(waiting), aad=aad)
 
 
 def _answer_aad(request_hash: str) -> str:

@@ -84,6 +84,7 @@ def finish_login(
             clock=clock,
         ),
         move_grants=MoveGrants(grants=grants),
+        note_proof=lambda _destination, _session: None,
         note_profile=profiles.append,
         ending=ending,
         leave=None,  # tests/flows/people/test_deletion.py

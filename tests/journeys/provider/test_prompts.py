@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.fakes import faults
+from tests.fakes.browser import query_of
+from tests.fakes.faults import REMOVED
+from tests.fakes.page import Page
 from tests.fakes.relying_party import RelyingParty, allows
 from tests.journeys.people.commands import runs
 
 if TYPE_CHECKING:
     from tests.fakes.browser import Browser
-    from tests.fakes.page import Page
     from tests.fakes.world import World
     from tests.service import Service
 
@@ -137,17 +140,99 @@ def test_prompt_login_that_is_denied_is_asked_again(
     assert again.page.request.form["prompt"] == "login"
 
 
-def test_prompt_login_in_the_second_of_the_last_sign_in_needs_a_proof(
-    allowed: RelyingParty, alice: Browser
-) -> None:
-    """Times are whole seconds: the session from before is of the same one."""
-    page = allowed.sends(alice, prompt="login")
-    [skip] = [link for link in page.links if "return_to" in link and "page" not in link]
+NEEDS_PROOF = [{"prompt": "login"}, {"max_age": "0"}, {"max_age": "60"}]
+NEEDS_CHOICE = [{"prompt": "select_account"}, {"prompt": "create"}]
 
-    again = alice.visits(skip)
+
+def without_prompt(page: Page) -> str:
+    """Return the URL of a sign-in page with its prompt left out."""
+    return sign_in_url(return_to=query_of(page.url)["return_to"])
+
+
+def sign_in_url(**fields: str) -> str:
+    return f"/auth/login?{urlencode(fields)}"
+
+
+@pytest.mark.parametrize("changes", NEEDS_PROOF + NEEDS_CHOICE)
+def test_sign_in_link_without_its_prompt_leads_to_the_sign_in_page_again(
+    allowed: RelyingParty, alice: Browser, world: World, changes: Any
+) -> None:
+    world.clock.advance(61)
+    page = allowed.sends(alice, **changes)
+
+    again = alice.visits(without_prompt(page))
+
+    assert again.url == page.url
+    assert alice.visits(query_of(page.url)["return_to"]).url == page.url
+    assert allowed.code(again.types(ALICE).approves())
+
+
+@pytest.mark.parametrize("changes", NEEDS_PROOF)
+def test_sign_in_that_left_the_prompt_out_is_no_proof(
+    allowed: RelyingParty, service: Service, changes: Any
+) -> None:
+    """Without a session, the page without a prompt is the sign-in page as well."""
+    browser = service.browser()
+    page = allowed.sends(browser, **changes)
+    host = browser.visits(without_prompt(page)).types(ALICE)
+    assert "prompt" not in host.page.request.form
+
+    again = host.approves()
+
+    assert is_sign_in(again)
+    host = again.types(ALICE)
+    assert host.page.request.form["prompt"] == "login"
+    assert allowed.code(host.approves())
+
+
+@pytest.mark.parametrize("changes", NEEDS_PROOF + NEEDS_CHOICE)
+def test_sign_in_in_another_tab_is_no_proof(
+    allowed: RelyingParty, alice: Browser, world: World, changes: Any
+) -> None:
+    world.clock.advance(61)
+    page = allowed.sends(alice, **changes)
+    alice.visits(sign_in_url(prompt="login")).types(ALICE).approves()
+
+    again = alice.visits(query_of(page.url)["return_to"])
 
     assert is_sign_in(again)
     assert allowed.code(again.types(ALICE).approves())
+
+
+def test_proof_for_one_request_is_none_for_another(
+    allowed: RelyingParty, alice: Browser
+) -> None:
+    first = allowed.sends(alice, prompt="login")
+    second = allowed.sends(alice, prompt="login")
+    assert allowed.code(second.types(ALICE).approves())
+
+    again = alice.visits(query_of(first.url)["return_to"])
+
+    assert is_sign_in(again)
+
+
+@pytest.mark.parametrize("known", [["consent"], REMOVED])
+def test_host_that_takes_no_prompt_login_proves_nothing(
+    service: Service, world: World, known: object
+) -> None:
+    """Neither one that says so, nor one that says nothing and refuses it."""
+    world.skyhost.server.lies.metadata["prompt_values_supported"] = known
+    app = RelyingParty.registered(service)
+
+    page = app.sends(service.browser(), prompt="login").tries(ALICE)
+
+    assert isinstance(page, Page)
+    assert (page.status, page.error) == (502, "server_invalid")
+    assert app.error(page.presses(decision="deny")) == "access_denied"
+
+
+def test_prompt_login_offers_no_way_on_without_the_host(
+    allowed: RelyingParty, alice: Browser
+) -> None:
+    page = allowed.sends(alice, prompt="login")
+
+    assert "signed in as alice" in page.text
+    assert "Continue as alice" not in page.text
 
 
 def test_max_age_that_a_proof_meets_asks_nothing(
@@ -192,9 +277,19 @@ def test_prompt_shows_the_sign_in_page_once(
 ) -> None:
     page = allowed.sends(alice, prompt=prompt)
     assert is_sign_in(page)
-    [same] = [link for link in page.links if "return_to" in link]
+    [same] = [link for link in page.links if "mark" in link]
 
     assert allowed.code(alice.visits(same))
+
+
+def test_choice_of_an_account_does_not_count_for_another(
+    allowed: RelyingParty, alice: Browser
+) -> None:
+    page = allowed.sends(alice, prompt="select_account")
+    [same] = [link for link in page.links if "mark" in link]
+    alice.opens_login(prompt="select_account").types(BOB).approves().chooses("bobby")
+
+    assert is_sign_in(alice.visits(same))
 
 
 def test_prompt_select_account_takes_another_account(

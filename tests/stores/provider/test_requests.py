@@ -8,7 +8,11 @@ from dataclasses import replace
 import pytest
 
 from app.flows.provider.authorization.request import AuthorizationRequest
-from app.flows.provider.authorization.waiting import GivenAnswer, WaitingRequest
+from app.flows.provider.authorization.waiting import (
+    GivenAnswer,
+    Proof,
+    WaitingRequest,
+)
 from app.stores.provider.requests import SqlWaitingRequests
 from app.stores.sweep import SqlExpired
 from tests.fakes.clock import NOON
@@ -26,7 +30,7 @@ FULL = AuthorizationRequest(
     code_challenge="c" * 43,
 )
 PUSHED = WaitingRequest(
-    kind="pushed", client_id="app", request=FULL, asked_at=NOON, expires_at=NOON + 90
+    kind="pushed", client_id="app", request=FULL, expires_at=NOON + 90
 )
 HELD = replace(PUSHED, kind="held", asked_sid="sid-1", expires_at=NOON + 600)
 
@@ -48,6 +52,22 @@ def test_request_comes_back_as_it_was_without_its_token(requests, database):
     assert "s" * 43 not in repr(rows)
     clear = ("canary", "alice.test", "app.test")
     assert [one for one in clear if one in repr(rows)] == []
+
+
+def test_proof_is_noted_at_the_held_request_alone(requests):
+    requests.add(HELD, secret="one")
+    requests.add(PUSHED, secret="two")
+    proof = Proof(sid="sid-2", prompt="login")
+
+    for secret in ("one", "two", "none"):
+        requests.note_proof(secret, proof, now=NOON)
+    requests.note_proof("one", Proof(sid="late", prompt=""), now=NOON + 600)
+
+    expected = replace(HELD, request=replace(FULL, id_token_hint=None), proof=proof)
+    assert requests.held("one", now=NOON) == expected
+    taken = requests.take("two", kind="pushed", client_id="app", now=NOON)
+    assert taken is not None
+    assert taken.proof is None
 
 
 def test_request_without_options_comes_back(requests):

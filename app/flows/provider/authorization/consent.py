@@ -7,7 +7,7 @@ The answer counts for the account that the page has named, once, from a form of 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.ports import Session
@@ -34,15 +34,30 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingApp:
+    """The app of a held request, for the sign-in page.
+
+    `mark` names the session of this browser, "" without one.
+    """
+
+    name: str
+    redirect_uri: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRequest:
     """Goes on with a held request."""
 
     authorize: Authorize
 
-    def show(self, secret: str, *, cookie: str | None) -> Answer | Waits | Ask:
+    def show(
+        self, secret: str, *, cookie: str | None, mark: str = ""
+    ) -> Answer | Waits | Ask:
         """Return the answer, what comes first, or the question.
 
-        Of a request that was just granted in this browser, the same answer again.
+        `mark` names the session that the person has chosen on a page of ours. Of a
+        request that was just granted in this browser, the same answer again.
 
         Raises:
             RequestExpired: unknown, answered, or over.
@@ -50,34 +65,41 @@ class AnswerRequest:
             AccountDisabled: the platform has disabled this account.
         """
         try:
-            return self._shown(secret, cookie)
+            return self._shown(secret, cookie, mark)
         except RequestExpired:
             return self._again(secret, cookie)
 
-    def _shown(self, secret: str, cookie: str | None) -> Answer | Waits | Ask:
+    def _shown(
+        self, secret: str, cookie: str | None, mark: str
+    ) -> Answer | Waits | Ask:
         held = self.authorize.keep.held(secret)
         try:
-            found = self._judged(held, cookie)
+            found = self._judged(secret, held, cookie=cookie, mark=mark)
         except RequestRefused as refused:
             return self._refused(secret, held, refused)
         if isinstance(found, First):
             return Waits(secret=secret, first=found)
         if isinstance(found, Question):
-            mark = mark_of(found.session, secret)
-            return Ask(question=found, secret=secret, mark=mark)
+            own = mark_of(found.session, secret)
+            return Ask(question=found, secret=secret, mark=own)
         return self._granted(secret, held, found.session, is_consent=False)
 
-    def waits_for(self, secret: str) -> tuple[str, str] | None:
-        """Return the name of the app whose request waits, and its redirect URI.
+    def waits_for(self, secret: str, *, cookie: str | None) -> WaitingApp | None:
+        """Return the app whose request waits for an answer.
 
-        None if no request waits for an answer, or its registration has changed.
+        None if no request waits, or its registration has changed.
         """
         try:
             held = self.authorize.keep.held(secret)
             client = self.authorize.read.again(held.request)
         except (RequestExpired, ClientNotKnown, RedirectUriInvalid):
             return None
-        return client.registration.name, held.request.redirect_uri
+        session = self.authorize.sessions.by_secret(cookie) if cookie else None
+        return WaitingApp(
+            name=client.registration.name,
+            redirect_uri=held.request.redirect_uri,
+            mark=mark_of(session, secret) if session else "",
+        )
 
     def allow(
         self, secret: str, *, mark: str, cookie: str | None
@@ -86,7 +108,7 @@ class AnswerRequest:
 
         Raises as `show` does.
         """
-        shown = self.show(secret, cookie=cookie)
+        shown = self.show(secret, cookie=cookie, mark=mark)
         if not isinstance(shown, Ask) or not shown.question.is_allowed:
             return shown
         if not hmac.compare_digest(shown.mark.encode(), mark.encode()):
@@ -110,10 +132,14 @@ class AnswerRequest:
             return self._refused(secret, held, refused)
 
     def _judged(
-        self, held: WaitingRequest, cookie: str | None
+        self, secret: str, held: WaitingRequest, *, cookie: str | None, mark: str
     ) -> Visitor | First | Question:
         client = self.authorize.read.again(held.request)
         visitor = self.authorize.visitor(cookie, held.request)
+        if visitor is not None:
+            own = mark_of(visitor.session, secret)
+            is_chosen = hmac.compare_digest(own.encode(), mark.encode())
+            visitor = replace(visitor, is_chosen=is_chosen)
         return self.authorize.judged(client, held.request, visitor, held=held)
 
     def _granted(
@@ -161,5 +187,5 @@ class AnswerRequest:
 
 
 def mark_of(session: Session, secret: str) -> str:
-    """Return what the form of a question carries: its request and session, hashed."""
+    """Return what says that a page was answered: its request and session, hashed."""
     return sha256_hex(f"{secret}\n{session.sid}")

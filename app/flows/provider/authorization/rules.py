@@ -14,12 +14,13 @@ from app.flows.ports import Session, User
 
 from .errors import ErrorCode, RequestRefused
 from .request import AuthorizationRequest
-from .waiting import WaitingRequest
+from .waiting import Proof, WaitingRequest
 
 Way = Literal["sign_in", "sign_up"]
 
 SHOWN_FIRST: Final = ("create", "select_account")
-"""Prompts that are met once the person has seen the sign-in page."""
+"""Prompts that are met by an answer on the sign-in page: an account to sign in with, or
+the one that is signed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class Visitor:
 
     session: Session
     user: User | None
+    is_chosen: bool = False
+    """The person has said on the sign-in page to go on with this account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,7 @@ def _first(
     if needs_proof(request, visitor.session, held=held, now=now):
         return _sign_in(request, "login")
     shown = [word for word in SHOWN_FIRST if word in request.prompt]
-    if held is None and shown:
+    if shown and not (visitor.is_chosen or _is_proved(visitor.session, held)):
         return _sign_in(request, shown[0])
     if request.subject not in {None, visitor.session.did}:
         if held is not None:
@@ -93,16 +96,18 @@ def needs_proof(
 ) -> bool:
     """Tell whether the host has to prove the account once more.
 
-    A proof that is newer than the request ends the round, at any age.
-    Times are stored in whole seconds, so the session has to be another one as well.
+    A sign-in with `prompt=login` that was begun for this request ends the round, at any
+    age. For `max_age`, the session from before the request counts by its age; any later
+    one may be of a host that asked for nothing.
     """
-    is_old = request.max_age is not None and now - session.created_at > request.max_age
-    if "login" not in request.prompt and not is_old:
+    if held and held.proof == Proof(sid=session.sid, prompt="login"):
         return False
-    if held is None:
+    if "login" in request.prompt or request.max_age == 0:
         return True
-    is_newer = session.created_at >= int(held.asked_at)
-    return session.sid == held.asked_sid or not is_newer
+    if request.max_age is None:
+        return False
+    is_later = held is not None and session.sid != held.asked_sid
+    return is_later or now - session.created_at > request.max_age
 
 
 def refuse(
@@ -116,10 +121,17 @@ def refuse(
 
 def _prompt(request: AuthorizationRequest) -> str:
     """Return the prompt of the sign-in page; of several, the one that asks most."""
-    for word in ("login", *SHOWN_FIRST):
+    if "login" in request.prompt or request.max_age is not None:
+        return "login"
+    for word in SHOWN_FIRST:
         if word in request.prompt:
             return word
-    return "login" if request.max_age == 0 else ""
+    return ""
+
+
+def _is_proved(session: Session, held: WaitingRequest | None) -> bool:
+    """Tell whether the session comes from a sign-in that was begun for the request."""
+    return held is not None and held.proof is not None and held.proof.sid == session.sid
 
 
 def _sign_in(request: AuthorizationRequest, prompt: str) -> First:

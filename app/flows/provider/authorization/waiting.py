@@ -31,16 +31,27 @@ lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A sign-in that was begun for a held request: its session, and the host's prompt.
+
+    The prompt is the one that the host was asked with, "" for none.
+    """
+
+    sid: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingRequest:
     """A request that was read and checked, and waits."""
 
     kind: Kind
     client_id: str
     request: AuthorizationRequest
-    asked_at: float
     asked_sid: str | None = None
-    """The session that the browser had when the app asked; another one is a proof that
-    is newer than the request."""
+    """The session that the browser had when the app asked."""
+    proof: Proof | None = None
+    """The last sign-in for this request."""
     expires_at: float
 
 
@@ -62,6 +73,9 @@ class WaitingRequests(Protocol):
 
     def held(self, secret: str, *, now: float) -> WaitingRequest | None:
         """Return a held request that has no answer yet and is not over, or None."""
+
+    def note_proof(self, secret: str, proof: Proof, *, now: float) -> None:
+        """Store the last sign-in for a held request; no effect if none waits."""
 
     def take(
         self, secret: str, *, kind: Kind, client_id: str, now: float
@@ -110,6 +124,10 @@ class KeepRequests:
             raise RequestExpired("no such request waits for an answer")
         return found
 
+    def note_proof(self, secret: str, proof: Proof) -> None:
+        """Note a sign-in that was begun for a held request."""
+        self.waiting.note_proof(secret, proof, now=self.clock())
+
     def answer(self, secret: str, held: WaitingRequest) -> None:
         """Use a held request up: each is answered once.
 
@@ -142,7 +160,6 @@ class KeepRequests:
             kind=kind,
             client_id=request.client_id,
             request=request,
-            asked_at=now,
             asked_sid=sid,
             expires_at=now + LIFETIMES[kind],
         )
@@ -155,8 +172,8 @@ def pack(waiting: WaitingRequest) -> str:
     fields = asdict(replace(waiting.request, id_token_hint=None))
     fields |= {
         "prompt": sorted(waiting.request.prompt),
-        "asked_at": waiting.asked_at,
         "asked_sid": waiting.asked_sid,
+        "proof": asdict(waiting.proof) if waiting.proof else None,
     }
     given = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(given)
@@ -167,13 +184,13 @@ def unpack(
 ) -> WaitingRequest:
     """Return what `pack` wrote."""
     fields = json.loads(text)
-    asked_at, asked_sid = fields.pop("asked_at"), fields.pop("asked_sid", None)
+    asked_sid, proof = fields.pop("asked_sid", None), fields.pop("proof", None)
     fields["prompt"] = frozenset(fields["prompt"])
     return WaitingRequest(
         kind=kind,
         client_id=client_id,
         request=AuthorizationRequest(**fields),
-        asked_at=asked_at,
         asked_sid=asked_sid,
+        proof=Proof(**proof) if proof else None,
         expires_at=expires_at,
     )
