@@ -44,3 +44,30 @@ def test_error_of_an_asynchronous_store_is_raised_as_it_is() -> None:
         await pool.close(lambda: None)
 
     anyio.run(job)
+
+
+def test_store_call_under_way_is_finished_when_the_client_is_cancelled() -> None:
+    """Requirement 7.10: it may be the one that writes a new refresh token."""
+    written = []
+
+    async def job() -> None:
+        pool, begun, database = Workers(threads=1), anyio.Event(), anyio.Event()
+
+        async def writes() -> None:
+            begun.set()
+            await database.wait()
+            written.append("token")
+
+        with anyio.CancelScope() as everything:
+            await pool.open()
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(pool.run, lambda: pool.wait_for(writes()))
+                    await begun.wait()
+                    everything.cancel()
+            finally:
+                database.set()
+                await pool.close(lambda: None)
+
+    anyio.run(job)
+    assert written == ["token"]
