@@ -155,8 +155,24 @@ def test_session_ended_from_another_device_is_told_so_once(
     assert page.url.startswith(f"{HOME}/auth/login")
     assert "You were signed out here" in page.text
     assert "from Firefox on Linux on 21 September 2026, 14:13 UTC" in page.text
+    assert 'datetime="2026-09-21T14:13:20Z" data-zone="UTC"' in page.html
     assert phone.address not in page.text
     assert "You were signed out here" not in laptop.opens_login().text
+
+
+def test_name_of_the_device_that_ended_a_session_is_text_and_nothing_else(
+    laptop: Browser, service: Service
+) -> None:
+    phone = service.browser()
+    phone.signs_in(ALICE)
+    device = "UPDATE sessions SET device = '<script>%s</script>' WHERE sid = ?"
+    service.rows(device, phone.visits("/auth/session").json["session_id"])
+    phone.posts("/auth/account", {"end": "others"})
+
+    page = laptop.opens_login()
+
+    assert "It was done from <script>%s</script> on" in page.text
+    assert "<script>%s" not in page.html
 
 
 def test_session_ended_by_an_operator_names_no_operator(

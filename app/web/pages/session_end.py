@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from app.flows.account.ended import SessionEnd
 from app.web.context import site
 from app.web.languages.choice import gettext as _
 
 from .device_name import name_of_device
-from .templating import plain_time
+from .templating import iso_time, plain_time
 
 BY_PERSON = "ended by the person"
 TOO_MANY = "too many sessions"
+
+MOMENT = Markup('<time datetime="%(iso)s" data-zone="UTC">%(plain)s</time>')
 
 
 def end_notice(end: SessionEnd) -> dict[str, Any]:
@@ -26,25 +30,31 @@ def end_notice(end: SessionEnd) -> dict[str, Any]:
     }
 
 
-def _text(end: SessionEnd) -> str:
-    when = plain_time(end.at)
+def _text(end: SessionEnd) -> Markup:
+    """Return the text as HTML: the script shows the time in the person's zone.
+
+    The name of a browser is its own claim; it is escaped.
+    """
+    text, named = _told(end)
+    when = MOMENT % {"iso": iso_time(end.at), "plain": plain_time(end.at)}
+    return escape(text) % {**named, "when": when}
+
+
+def _told(end: SessionEnd) -> tuple[str, dict[str, str]]:
+    """Return the text, and what it names beside the time."""
     if end.by_operator:
-        return _(
-            "The people who run %(platform)s ended this session on %(when)s.",
-            platform=site().platform_name,
-            when=when,
-        )
+        text = _("The people who run %(platform)s ended this session on %(when)s.")
+        return text, {"platform": site().platform_name}
     if end.reason == BY_PERSON and end.device:
-        return _(
+        text = _(
             "It was done from %(device)s on %(when)s. If that was not you, sign in and "
-            "end all other sessions on your account page.",
-            device=name_of_device(end.device),
-            when=when,
+            "end all other sessions on your account page."
         )
+        return text, {"device": name_of_device(end.device)}
     if end.reason == TOO_MANY:
-        return _(
+        text = _(
             "Your account was signed in on too many devices, so this one was signed "
-            "out on %(when)s.",
-            when=when,
+            "out on %(when)s."
         )
-    return _("This session ended on %(when)s.", when=when)
+        return text, {}
+    return _("This session ended on %(when)s."), {}
