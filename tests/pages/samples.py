@@ -9,6 +9,12 @@ from gettext import NullTranslations
 from typing import Any
 
 from app.failures.messages import ENGLISH, MESSAGES, REFERRED, message_for
+from app.flows.account.ended import SessionEnd
+from app.flows.people.trail import AuditEvent
+from app.web.pages.device_name import name_of_device
+from app.web.pages.event_text import event_in_words
+from app.web.pages.permission_text import in_words, word_by_word
+from app.web.pages.session_end import end_notice
 
 HYPHENATED = "a-name-with-hyphens-in-it-that-goes-on-and-on-and"
 # 253 characters, the longest there is.
@@ -52,13 +58,8 @@ LOGIN: dict[str, Any] = {
     "is_invited": False,
     "app": None,
 }
-ENDED: dict[str, Any] = {
-    "code": None,
-    "title": "You were signed out here",
-    "text": "It was done from Safari on an iPhone on 21 November 2026, 14:05 UTC.",
-    "tone": "neutral",
-    "reference": None,
-}
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Safari/604.1"
+ENDED = SessionEnd(at=1795269900.0, reason="ended by the person", device=IPHONE)
 UPGRADE: dict[str, Any] = {
     "page_title": "One more permission",
     "user": {"username": "alice", "handle": "alice.bsky.social"},
@@ -88,10 +89,6 @@ LAPTOP: dict[str, Any] = {
 PHONE: dict[str, Any] = LAPTOP | {
     "sid": "sid-of-the-phone",
     "name": "Safari on an iPhone",
-    "permissions": [
-        {"word": "repo:app.relay.track", "phrase": UPGRADE["asks"][0]},
-        {"word": "blob:image/*", "phrase": UPGRADE["asks"][1]},
-    ],
 }
 APP: dict[str, Any] = LAPTOP | {
     "sid": "sid-of-an-app",
@@ -135,14 +132,18 @@ ACCOUNT: dict[str, Any] = {
     "remembered": [],
     "moved_from": None,
 }
-EVENTS: list[dict[str, Any]] = [
-    {"what": "Signed in an app: Sketch", "when": 1795269900.0},
-    {"what": "Signed out by the people who run Meadow", "when": 1795260000.0},
-    {"what": "Joined Meadow", "when": 1795250000.0},
+EVENTS: list[tuple[str, dict[str, object]]] = [
+    ("signed_in", {"app": "Sketch"}),
+    ("handle_changed", {"from": "alice.bsky.social", "to": "alice.example.com"}),
+    ("permission_withdrawn", {"permission": UPGRADE["scope"]}),
+    ("session_ended", {"operator": "carol"}),
+    ("signed_up", {}),
 ]
+"""Their names and details, the latest first."""
+
 EVENT_PAGE: dict[str, Any] = {
     "page_title": "What happened here",
-    "events": EVENTS,
+    "events": [],
     "older": "065e7b8a1c3f00",
     "is_first": True,
 }
@@ -256,6 +257,22 @@ def said(code: str, variant: str = "", **facts: str) -> dict[str, Any]:
     return asdict(message) | {"reference": REFERENCE if code in REFERRED else None}
 
 
+def happened() -> list[dict[str, object]]:
+    """Return EVENTS as the account page shows them."""
+    return [
+        {
+            "what": event_in_words(
+                AuditEvent(
+                    id="", event=name, did=DID, sid=None, detail=detail, created_at=0
+                ),
+                "Meadow",
+            ),
+            "when": 1795269900.0 - 9_000 * number,
+        }
+        for number, (name, detail) in enumerate(EVENTS)
+    ]
+
+
 def login(name: str, **changes: Any) -> Sample:
     return Sample(name=name, template="login.html", context=LOGIN | changes)
 
@@ -298,8 +315,13 @@ def pages() -> Iterator[Sample]:
     yield login("login-invited", is_invited=True)
     yield login("login-app", app=WAITING_APP, return_to="/oauth/consent?request=s")
     yield login("login-no-hosts", signup_hosts=[], example="alice.example.com")
-    yield login("login-email", identifier="alice@mail.test", is_email=True)
-    yield login("login-ended", notice=ENDED)
+    yield login(
+        "login-email",
+        identifier="alice@mail.test",
+        is_email=True,
+        notice=said("invalid_identifier", "address"),
+    )
+    yield login("login-ended", notice=end_notice(ENDED))
     yield login("login-no-typeahead", has_typeahead=False)
     yield login("login-create", prompt="create")
     yield login("login-create-hosts", prompt="create", signup_hosts=HOSTS)
@@ -412,13 +434,17 @@ def signing_out() -> Iterator[Sample]:
 
 def signed_in() -> Iterator[Sample]:
     """What a person who is signed in sees and decides."""
+    phone = PHONE | {
+        "name": name_of_device(IPHONE),
+        "permissions": word_by_word(UPGRADE["scope"]),
+    }
     yield account("account")
-    yield account("account-devices", others=[PHONE, APP])
+    yield account("account-devices", others=[phone, APP])
     yield account("account-moved", moved_from="eurosky.example")
     yield account("account-ended", ended="one", others=[APP])
     yield account("account-apps", apps=APPS)
     yield account("account-apps-removed", apps=APPS[:1], done="apps")
-    yield account("account-events", events=EVENTS, others=[PHONE])
+    yield account("account-events", events=happened(), others=[phone])
     yield account("account-username-changed", done="username", may_change=False)
     yield account("account-no-changes", may_change=False, may_change_at=None)
     yield account("account-handle-found", done="handle")
@@ -431,19 +457,26 @@ def signed_in() -> Iterator[Sample]:
         here=LAPTOP | {"is_connected": False},
     )
     yield account("account-others-remembered", remembered=REMEMBERED)
-    yield Sample(name="events", template="events.html", context=EVENT_PAGE)
+    yield Sample(
+        name="events",
+        template="events.html",
+        context=EVENT_PAGE | {"events": happened()},
+    )
     yield Sample(
         name="events-none",
         template="events.html",
-        context=EVENT_PAGE | {"events": [], "older": "", "is_first": False},
+        context=EVENT_PAGE | {"older": "", "is_first": False},
     )
     yield leave("leave")
     yield leave("leave-without-handle", user=ACCOUNT["user"] | {"handle": None})
     yield goodbye("left")
     yield goodbye("left-without-grants", hosts=[])
-    yield upgrade("upgrade")
-    yield upgrade("upgrade-again", is_over=True, page_title="Connect again", host=None)
-    yield upgrade("upgrade-failed", notice=said("host_unreachable"))
+    asks = in_words(UPGRADE["scope"])
+    yield upgrade("upgrade", asks=asks)
+    yield upgrade(
+        "upgrade-again", asks=asks, is_over=True, page_title="Connect again", host=None
+    )
+    yield upgrade("upgrade-failed", asks=asks, notice=said("host_unreachable"))
 
 
 def long_names() -> Iterator[Sample]:
