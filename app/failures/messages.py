@@ -179,8 +179,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ),
     ("host_unreachable", "resting"): Row(
         "{host} has stopped answering",
-        "It failed several times in a row, so we leave it alone for {wait} before we "
-        "ask again. That says nothing about your account. Try again after that.",
+        "It failed several times in a row. Your account is not the cause. Try again "
+        "in {wait}.",
         TRY_AGAIN,
     ),
     ("host_unreachable", "refreshing"): Row(
@@ -306,7 +306,7 @@ MESSAGES: dict[tuple[str, str], Row] = {
     # --- usernames
     ("username_taken", ""): Row(
         "{username} is taken",
-        "Somebody has this name, or one that looks the same. Please choose another.",
+        "This name is taken, or one that looks the same. Please choose another.",
         CHOOSE_NAME,
     ),
     ("username_invalid", ""): Row(

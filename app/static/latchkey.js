@@ -44,8 +44,10 @@
   const region = navigator.languages.find((tag) => tag.startsWith(lang)) ?? lang;
   const exactly = { dateStyle: "long", timeStyle: "short" };
   const zoned = new Intl.DateTimeFormat(region, exactly);
-  for (const time of document.querySelectorAll("time[data-zone]")) {
-    time.textContent = zoned.format(new Date(time.dateTime));
+  for (const time of document.querySelectorAll("time")) {
+    const here = zoned.format(new Date(time.dateTime));
+    if (time.dataset.zone) time.textContent = here;
+    if (time.title) time.title = here;
   }
 
   // --- the cursor, unless an error has the focus or a keyboard would cover the page --

@@ -35,7 +35,7 @@ EVENTS: Final = {
     "username_changed": "Username changed",
     "handle_changed": "Handle changed",
     "permission_withdrawn": "Permission taken back",
-    "app_allowed": "Let an app in",
+    "app_allowed": "Allowed an app",
     "app_removed": "Removed an app",
     "grant_ended": "Signed out of an app",
 }

@@ -48,14 +48,14 @@ def removes(browser: Browser, **fields: str) -> Page:
 def test_account_page_lists_name_host_times_and_what_each_app_is_told(
     service: Service, laptop: Browser, world: World
 ) -> None:
-    assert "Apps that you let in" not in account(laptop).text
+    assert "Apps you have allowed" not in account(laptop).text
     lets_in(service, laptop, "reader", scope="openid profile groups")
     world.clock.advance(7200)
 
     text = account(laptop).text
 
     assert "News Reader app.example.org" in text
-    assert "Let in: 2 hours ago . Last used: 2 hours ago ." in text
+    assert "Allowed: 2 hours ago . Last used: 2 hours ago ." in text
     assert "Your username, your name and your handle" in text
     assert "Which groups of this platform you are in" in text
     assert "Remove all apps" not in text
@@ -106,7 +106,7 @@ def test_remove_all_ends_those_of_this_person(
     page = account(laptop).presses(all="1")
 
     assert isinstance(page, Page)
-    assert "Apps that you let in" not in page.text
+    assert "Apps you have allowed" not in page.text
     assert living(service) == {bobs}
     assert len(events(service, "app_removed")) == 2
 

@@ -113,8 +113,8 @@ def test_account_page_says_when_an_app_last_refreshed(
 
     text = alice.visits("/auth/account").text
 
-    assert "Let in: 4 hours ago . Last used: 1 hour ago ." in text
-    assert "Let an app in: wiki" in text
+    assert "Allowed: 4 hours ago . Last used: 1 hour ago ." in text
+    assert "Allowed an app: wiki" in text
 
 
 def test_sign_out_ends_the_grants_and_keeps_the_consent(
