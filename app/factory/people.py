@@ -41,6 +41,7 @@ def people_of(parts: Parts) -> PeopleUseCases:
             sessions=sessions,
             end_grants=manage_grants(parts).end_all,
             audit=stores.audit,
+            together=stores.database.together,
             clock=clock,
             username_hold=settings.username_hold,
         ),

@@ -126,7 +126,8 @@ def open_use_cases(parts: Parts) -> UseCases:
     refusals = ClientRefusals(is_known=parts.is_known, clock=clock)
     usernames = Usernames.load(settings.reserved_usernames)
     note_profile = note_profile_of(parts)
-    provider = front_channel_of(parts)
+    app_tokens = tokens_of(parts)
+    provider = front_channel_of(parts, authenticate=app_tokens.authenticate)
     leave = LeavePlatform(
         sessions=stores.sessions, users=stores.users, delete=delete_account(parts)
     )
@@ -154,7 +155,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         observe=observe,
     )
     return UseCases(
-        tokens=tokens_of(parts),
+        tokens=app_tokens,
         permissions=permissions,
         provider=provider,
         start_login=start_login,

@@ -102,6 +102,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.CursorExpired: Row("cursor_expired", 410),
     flow.InvitationUnknown: Row("internal", 500),
     flow.StorageFailed: Row("internal", 500),
+    flow.TextNotStorable: Row("invalid_request", 400),
     flow.StorageUnavailable: Row("service_unavailable", 503, "storage"),
     token.TokenInvalid: Row("not_signed_in", 401),
     token.TokenExpired: Row("not_signed_in", 401),

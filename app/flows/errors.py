@@ -341,6 +341,10 @@ class StorageFailed(FlowError):
     """
 
 
+class TextNotStorable(StorageFailed):
+    """A value of a request has a NUL, which PostgreSQL stores and compares nowhere."""
+
+
 class StorageUnavailable(StorageFailed):
     """The database is down, full, read-only, missing or damaged, or does not decrypt.
 

@@ -44,7 +44,7 @@ class Assertion:
     """What a verified assertion says."""
 
     jti: str
-    expires_at: int
+    expires_at: float
 
 
 def parse_jwks(document: object) -> tuple[Jwk, ...]:
@@ -111,7 +111,7 @@ def verify_assertion(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MOST_JTI:
         raise TokenInvalid("no jti")
-    return Assertion(jti=jti, expires_at=int(expires_at))
+    return Assertion(jti=jti, expires_at=expires_at)
 
 
 def _opened(assertion: str, keys: tuple[Jwk, ...]) -> dict[str, Any]:

@@ -12,15 +12,18 @@ from app.flows.provider.authorization.request import ReadRequest
 from app.flows.provider.authorization.waiting import KeepRequests
 from app.flows.provider.front import FrontChannel
 from app.flows.provider.push import PushRequest
+from app.flows.provider.tokens.client_authentication import AuthenticateClient
 from app.tokens.id_token_hints import IdTokenHints
 
 from .clients import judge_of, registration_rules
 from .grants import lifetimes_of
-from .tokens import authenticate_of
 
 
-def front_channel_of(parts: Parts) -> FrontChannel:
-    """Return the use cases of authorization, consent and pushed requests."""
+def front_channel_of(parts: Parts, *, authenticate: AuthenticateClient) -> FrontChannel:
+    """Return the use cases of authorization, consent and pushed requests.
+
+    `authenticate` is that of the token endpoint: it has fetched the keys of clients.
+    """
     stores, clock = parts.stores, parts.outside.clock
     read = ReadRequest(
         clients=stores.clients, redirects=registration_rules(parts).redirects
@@ -48,7 +51,7 @@ def front_channel_of(parts: Parts) -> FrontChannel:
         authorize=authorize,
         consent=AnswerRequest(authorize=authorize),
         push=PushRequest(
-            authenticate=authenticate_of(parts),
+            authenticate=authenticate,
             read=read,
             keep=keep,
             read_hint=read_hint,

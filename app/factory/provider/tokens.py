@@ -20,7 +20,7 @@ from .clients import claim_rules, judge_of
 from .grants import lifetimes_of
 
 
-def authenticate_of(parts: Parts) -> AuthenticateClient:
+def _authenticate_of(parts: Parts) -> AuthenticateClient:
     """Return the use case of client authentication."""
     clock = parts.outside.clock
     return AuthenticateClient(
@@ -38,7 +38,7 @@ def authenticate_of(parts: Parts) -> AuthenticateClient:
 def tokens_of(parts: Parts) -> TokenUseCases:
     """Return the use cases of the token, userinfo, introspect and revoke routes."""
     settings, stores, clock = parts.settings, parts.stores, parts.outside.clock
-    authenticate = authenticate_of(parts)
+    authenticate = _authenticate_of(parts)
     tell = TellApp(
         judge=judge_of(parts), groups=stores.groups, rules=claim_rules(settings)
     )

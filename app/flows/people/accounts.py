@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from app.atproto.syntax.grammar import Did
 from app.flows.operator import Operator
-from app.flows.ports import Audit, User
+from app.flows.ports import Audit, Together, User
 
 from .sessions import Ended, ManageSessions
 from .usernames import parse_username
@@ -59,6 +59,7 @@ class ManageAccounts:
     sessions: ManageSessions
     end_grants: EndGrants
     audit: Audit
+    together: Together
     clock: Callable[[], float]
     username_hold: float
     """Seconds for which a former username is held."""
@@ -79,12 +80,13 @@ class ManageAccounts:
         """Disable an account, end its sessions and grants, deny apps that wait for it.
 
         It is disabled first, so that no sign-in adds a session after the others ended.
-        Repeated, it ends what an interrupted call has left.
+        Sessions are revoked at hosts, each by itself. Repeated, it ends those that an
+        interrupted call has left.
         """
-        now = self.clock()
-        if self.accounts.disable(user.did, now):
-            self._record("account_disabled", user.did, by)
-        self.end_grants(did=user.did, by=by)
+        with self.together():
+            if self.accounts.disable(user.did, self.clock()):
+                self._record("account_disabled", user.did, by)
+            self.end_grants(did=user.did, by=by)
         return self.sessions.end_of(user.did, by=by)
 
     def enable(self, user: User, *, by: Operator) -> bool:
@@ -95,10 +97,11 @@ class ManageAccounts:
         if user.disabled_at is None:
             return False
         self.sessions.end_of(user.did, by=by)
-        self.end_grants(did=user.did, by=by)
-        is_changed = self.accounts.enable(user.did, self.clock())
-        if is_changed:
-            self._record("account_enabled", user.did, by)
+        with self.together():
+            self.end_grants(did=user.did, by=by)
+            is_changed = self.accounts.enable(user.did, self.clock())
+            if is_changed:
+                self._record("account_enabled", user.did, by)
         return is_changed
 
     def rename(self, user: User, name: str, *, by: Operator) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -29,7 +30,8 @@ class SqlAssertions:
         """Note an assertion; False if one of the client with this `jti` was used."""
         row = {
             "assertion_hash": sha256_hex(f"{client_id}\n{jti}"),
-            "expires_at": int(expires_at),
+            # Up: the sweep must not forget an assertion in its last second.
+            "expires_at": math.ceil(expires_at),
         }
         with self._database.write() as connection:
             return connection.execute(USE, row).rowcount == 1

@@ -103,6 +103,9 @@ END = fetching(
     COLUMNS,
     f"DELETE FROM {TABLE} WHERE grant_id = :grant_id RETURNING {{columns}}",  # noqa: S608
 )
+HAS_CHAIN = text(f"""
+    SELECT 1 FROM {TABLE} WHERE refresh_chain_hash = :chain AND client_id = :client_id
+""")  # noqa: S608 - our names
 END_CHAIN = fetching(
     COLUMNS,
     f"""
@@ -190,10 +193,16 @@ class SqlGrants:
         return row is not None and row["refresh_hash"] == sha256_hex(token)
 
     def end_by_refresh_token(self, token: str, *, client_id: str) -> Grant | None:
-        """End a client's grant that any refresh token of its chain names."""
+        """End a client's grant that any refresh token of its chain names.
+
+        Strangers name tokens: one that is unknown opens no transaction that writes.
+        """
         if chain_of(token) is None:
             return None
         named = {"chain": chain_hash(token), "client_id": client_id}
+        with self._database.quick_read() as connection:
+            if connection.execute(HAS_CHAIN, named).scalar() is None:
+                return None
         with self._database.quick_write() as connection:
             row = connection.execute(END_CHAIN, named).mappings().one_or_none()
             if row is None:

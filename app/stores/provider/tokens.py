@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -29,12 +29,14 @@ FIND = fetching(
     WHERE token_hash = :token_hash AND expires_at > :now
     """,
 )
-DROP = text("""
-    DELETE FROM provider_tokens WHERE token_hash = :token_hash AND EXISTS (
+IS_OF: Final = """
+    FROM provider_tokens WHERE token_hash = :token_hash AND EXISTS (
         SELECT 1 FROM provider_grants
         WHERE provider_grants.grant_id = provider_tokens.grant_id
           AND provider_grants.client_id = :client_id)
-""")
+"""
+IS_THERE = text(f"SELECT 1 {IS_OF}")
+DROP = text(f"DELETE {IS_OF}")
 
 
 class SqlAccessTokens:
@@ -59,8 +61,14 @@ class SqlAccessTokens:
         return None if row is None else AccessToken(**row)
 
     def drop(self, secret: str, *, client_id: str) -> bool:
-        """Delete a token of a client; False if the client has no such token."""
+        """Delete a token of a client; False if the client has no such token.
+
+        Strangers name tokens: one that is unknown opens no transaction that writes.
+        """
         wanted = {"token_hash": sha256_hex(secret), "client_id": client_id}
+        with self._database.quick_read() as connection:
+            if connection.execute(IS_THERE, wanted).scalar() is None:
+                return False
         with self._database.quick_write() as connection:
             return connection.execute(DROP, wanted).rowcount == 1
 

@@ -9,6 +9,7 @@ the stores.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +24,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from app.flows.errors import StorageFailed, StorageUnavailable
+from app.flows.errors import StorageFailed, StorageUnavailable, TextNotStorable
 from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
 from app.stores.sql import postgresql, sqlite
 from app.stores.sql.sqlite_file import MISSING
@@ -360,10 +361,21 @@ class _translated:  # noqa: N801 - a block, and a generator would take three tim
         pass
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if isinstance(error, DataError) and _has_nul(error.params):
+            raise TextNotStorable("a value has a NUL") from error
         if isinstance(error, OWN_FAULTS):
             raise StorageFailed(_reason(error)) from error
         if isinstance(error, SQLAlchemyError):
             raise StorageUnavailable(_reason(error)) from error
+
+
+def _has_nul(value: object) -> bool:
+    """Tell whether parameters of a statement have a NUL, lists among them too."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(map(_has_nul, value.values()))
+    return isinstance(value, list | tuple | set) and any(map(_has_nul, value))
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -191,7 +191,11 @@ def test_keys_are_fetched_once_through_the_hardened_door(
 ) -> None:
     for name in ("one", "two", "three"):
         assert redeems(remote, assertion(service, jti=name)).status == 200
+    shown = assertion(service, jti="four")
+    proof = {"client_assertion": shown, "client_assertion_type": TYPE}
+    pushed = remote.posts("/oauth/par", auth=False, response_type="code", **proof)
 
+    assert error_of(pushed)[0] == 400  # and the client is known
     assert host.asked() == 1
 
 

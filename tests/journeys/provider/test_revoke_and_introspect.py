@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from app.flows.sessions.rotation import first_token
 from tests.fakes.browser import Browser
 from tests.journeys.people.commands import events
 from tests.journeys.provider.back_channel import App, answered, error_of
-from tests.service import HOME, Service
+from tests.service import HOME, Service, database_of
 from tests.signed import signs_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALICE = "alice.skyhost.social"
 
@@ -75,6 +81,22 @@ def test_revocation_needs_its_client(app: App, service: Service) -> None:
     assert desk.revokes(at_desk["refresh_token"]).status == 200
     assert desk.refreshes(at_desk["refresh_token"]).status == 400
     assert app.refreshes(token).status == 200
+
+
+def test_unknown_tokens_of_a_public_client_are_limited_and_write_nothing(
+    open_service: Callable[..., Service],
+) -> None:
+    service = open_service(rate_limit_client_failures_per_address="3/minute")
+    service.browser().signs_in(ALICE, username="alice")
+    desk, app = App.added(service, "--public", name="desk"), App.added(service)
+    of_desk, unknown = desk.signs_in(), first_token()
+    with database_of(service.app).write():  # no other can write now
+        assert [desk.revokes(unknown).status for _ in range(3)] == [200] * 3
+
+    assert error_of(desk.revokes(unknown)) == (429, "temporarily_unavailable")
+    assert [app.revokes(unknown).status for _ in range(4)] == [200] * 4
+    assert desk.revokes(of_desk["refresh_token"]).status == 200
+    assert desk.refreshes(of_desk["refresh_token"]).status == 400
 
 
 # --- introspection --------------------------------------------------------------------

@@ -28,6 +28,14 @@ def test_assertion_goes_to_one_of_those_who_race_with_it(database):
         assert sum(pool.map(use, range(8))) == 1
 
 
+def test_assertion_is_kept_to_the_end_of_its_last_second(database):
+    assertions = SqlAssertions(database)
+    assertions.use("app", "one", expires_at=NOON + 60.9)
+
+    assert SqlExpired(database).delete("provider_assertions", NOON + 60.5) == 0
+    assert not assertions.use("app", "one", expires_at=NOON + 60.9)
+
+
 def test_assertions_that_are_over_are_swept(database):
     assertions = SqlAssertions(database)
     assertions.use("app", "old", expires_at=NOON)

@@ -97,8 +97,12 @@ class AuthenticateClient:
             client.client_id, shown.secret
         )
 
-    def _failed(self, caller: Caller) -> ProgramRefused:
+    def note_failure(self, caller: Caller) -> None:
+        """Count a failure of a network. Raises `TooManyRequests`."""
         hit_networks(self.rates, "client", caller.network)
+
+    def _failed(self, caller: Caller) -> ProgramRefused:
+        self.note_failure(caller)
         return ProgramRefused("invalid_client", "no client authenticates so")
 
 

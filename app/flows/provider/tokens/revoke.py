@@ -27,20 +27,28 @@ class RevokeToken:
     def __call__(self, caller: Caller) -> None:
         """End a token of the calling client; any other token changes nothing.
 
+        Any program can call as a public client, so unknown tokens of one count as
+        failures of its network.
+
         Raises:
             ProgramRefused: the client does not authenticate, or names no token.
-            TooManyRequests: too many failed authentications of this network.
+            TooManyRequests: too many failures of this network.
         """
-        client_id = self.authenticate(caller).client_id
+        client = self.authenticate(caller)
         token = caller.form.get("token")
         if token is None:
             raise ProgramRefused("invalid_request", "token is missing")
-        self.count += 1
+        if self._ended(token, client.client_id):
+            self.count += 1
+        elif client.registration.is_public:
+            self.authenticate.note_failure(caller)
+
+    def _ended(self, token: str, client_id: str) -> bool:
         if self.tokens.drop(token, client_id=client_id):
-            return
+            return True
         ended = self.grants.end_by_refresh_token(token, client_id=client_id)
-        if ended is not None:
-            detail = {"client": client_id, "reason": "revoked by the app"}
-            self.audit.record(
-                "grant_ended", now=self.clock(), did=ended.did, detail=detail
-            )
+        if ended is None:
+            return False
+        detail = {"client": client_id, "reason": "revoked by the app"}
+        self.audit.record("grant_ended", now=self.clock(), did=ended.did, detail=detail)
+        return True
