@@ -30,6 +30,12 @@ from tests.pages.samples import (
 SAMPLES = everything()
 NAMES = [sample.name for sample in SAMPLES]
 RETURN_TO = {"return_to": LOGIN["return_to"]}
+UNEXPLAINED = re.compile(
+    r"\b(PDS(?!\.)|DPoP|PAR|JSON|HTTP|OAuth|issuer|nonce|scope|metadata|token|endpoint"
+    r"|client|callback|origin|grant|forbidden|unauthorized)\b",
+    re.IGNORECASE,
+)
+"""Words that no page uses; test_messages.py has those of the errors."""
 every_page = pytest.mark.parametrize("name", NAMES)
 
 
@@ -93,6 +99,13 @@ def test_a_page_has_one_heading_one_main_and_a_title_of_its_own(read, name):
     assert page.one("h1").text.strip()
     assert page.one("main")
     assert re.fullmatch(r"\S.* · Meadow", page.one("title").text)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("error-")])
+def test_page_has_no_protocol_terms(read, name):
+    main = read(name).one("main")
+
+    assert not UNEXPLAINED.findall(main.text)
 
 
 @every_page
