@@ -11,9 +11,11 @@ from typing import Any
 from app.failures.messages import ENGLISH, MESSAGES, REFERRED, message_for
 from app.flows.account.ended import SessionEnd
 from app.flows.people.trail import AuditEvent
+from app.flows.provider.registration import Registration
 from app.web.pages.device_name import name_of_device
 from app.web.pages.event_text import event_in_words
 from app.web.pages.permission_text import in_words, word_by_word
+from app.web.pages.scope_text import told
 from app.web.pages.session_end import end_notice
 
 HYPHENATED = "a-name-with-hyphens-in-it-that-goes-on-and-on-and"
@@ -102,7 +104,6 @@ APPS: list[dict[str, Any]] = [
         "where": "board.meadow.example",
         "since": 1795250000.0,
         "used_at": 1795269900.0,
-        "tells": ["your username", "your handle"],
     },
     {
         "client_id": "W" * 64,
@@ -110,7 +111,6 @@ APPS: list[dict[str, Any]] = [
         "where": LONG_HOST,
         "since": 1795250000.0,
         "used_at": None,
-        "tells": ["your username"],
     },
 ]
 ACCOUNT: dict[str, Any] = {
@@ -186,16 +186,18 @@ LOOP: dict[str, Any] = {
     "cookie_name": "platform_token",
     "cookie_domain": "meadow.example",
 }
+ALL_SCOPES = "openid profile email groups offline_access"
+REGISTRATION = Registration(
+    name="Meadow Wiki",
+    redirect_uris=("https://wiki.meadow.example/cb",),
+    email="account",
+)
 CONSENT: dict[str, Any] = {
     "page_title": "Sign in to Meadow Wiki?",
     "app_name": "Meadow Wiki",
     "client_id": "wiki",
     "where": "wiki.meadow.example",
-    "tells": [
-        "Your permanent account ID (DID), so that it knows you again",
-        "Your username, your name and your handle",
-        "All of this also while you are signed out, until you remove it",
-    ],
+    "tells": [],
     "user": {"username": "alice", "handle": "alice.bsky.social"},
     "did": DID,
     "request_secret": "RXkPOy1dJw",
@@ -353,6 +355,7 @@ def pages() -> Iterator[Sample]:
 
 def to_apps() -> Iterator[Sample]:
     """The way to an app that signs people in through the platform."""
+    consent = CONSENT | {"tells": told(ALL_SCOPES, REGISTRATION)}
     for name, changes in (
         ("consent", {}),
         ("consent-hostile", {"app_name": "<script>\u05d0 alert(1)</script>"}),
@@ -368,7 +371,7 @@ def to_apps() -> Iterator[Sample]:
             },
         ),
     ):
-        yield Sample(name=name, template="consent.html", context=CONSENT | changes)
+        yield Sample(name=name, template="consent.html", context=consent | changes)
     refused = {"page_title": "Your account cannot use Meadow Wiki"}
     yield Sample(
         name="not-allowed", template="not_allowed.html", context=CONSENT | refused
@@ -442,8 +445,9 @@ def signed_in() -> Iterator[Sample]:
     yield account("account-devices", others=[phone, APP])
     yield account("account-moved", moved_from="eurosky.example")
     yield account("account-ended", ended="one", others=[APP])
-    yield account("account-apps", apps=APPS)
-    yield account("account-apps-removed", apps=APPS[:1], done="apps")
+    apps = [app | {"tells": told(ALL_SCOPES, REGISTRATION)} for app in APPS]
+    yield account("account-apps", apps=apps)
+    yield account("account-apps-removed", apps=apps[:1], done="apps")
     yield account("account-events", events=happened(), others=[phone])
     yield account("account-username-changed", done="username", may_change=False)
     yield account("account-no-changes", may_change=False, may_change_at=None)
@@ -510,8 +514,8 @@ def long_names() -> Iterator[Sample]:
         "name": "x" * 60,
         "permissions": [{"word": "x", "phrase": LONG_HOST}],
     }
-    told = [{"what": f"Signed in an app: {'W' * 64}", "when": 1795269900.0}]
-    yield account("long-account", user=user, others=[endless], events=told)
+    events = [{"what": f"Signed in an app: {'W' * 64}", "when": 1795269900.0}]
+    yield account("long-account", user=user, others=[endless], events=events)
     yield leave("long-leave", user=user)
     yield goodbye("long-left", username="a" * 32, hosts=[LONG_HOST, "bsky.social"])
     left = {
