@@ -63,7 +63,7 @@ def show_failed(failure: Failure) -> Response:
     unchanged = _unchanged(destination)
     if unchanged is not None:
         return _as_before(unchanged, destination, failure)
-    if isinstance(error, AccessDenied):
+    if isinstance(error, AccessDenied) or waiting_app(destination.return_to):
         again = destination
         if not destination.has_to_prove:
             again = replace(destination, prompt="")

@@ -12,13 +12,16 @@ import math
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.flows.errors import (
+    InvitationEnded,
     NativeLoginClosed,
+    NotAMember,
     NotSignedIn,
     SignupFinished,
     UsernameInvalid,
     UsernameReserved,
     UsernameTaken,
 )
+from app.flows.login.destination import Destination
 from app.flows.people.signup import Newcomer
 from app.web import cookies
 from app.web.context import flows, site
@@ -28,6 +31,8 @@ from app.web.responses import redirect_signed_in, see_other
 from app.web.security.access import access
 
 from . import native_confirm
+from .login import login_page
+from .provider.leading import waiting_app
 
 bp = Blueprint("signup", __name__)
 
@@ -50,6 +55,9 @@ def signup_page(
         login=_mark(),
         change_days=_change_days(),
         notice=failure.notice() if failure else None,
+        waiting_app=waiting_app(
+            Destination.unpack(newcomer.session.destination).return_to
+        ),
     )
 
 
@@ -70,6 +78,9 @@ def show_again(failure: Failure) -> Response | str:
         return see_other(url_for("native_confirm.show", login=_mark()))
     if isinstance(failure.error, NotSignedIn | SignupFinished):
         return see_other("/auth/login")
+    error = failure.error
+    if isinstance(error, InvitationEnded | NotAMember) and waiting_app(error.return_to):
+        return login_page(Destination(return_to=error.return_to), failure=failure)
     return error_page(failure)
 
 

@@ -160,7 +160,12 @@ class NotAMember(FlowError):
 
 
 class InvitationEnded(FlowError):
-    """An invitation that is unknown, used up, revoked or expired."""
+    """An invitation that is unknown, used up, revoked or expired.
+
+    `return_to` is where the login of a newcomer would have led.
+    """
+
+    return_to = ""
 
 
 class UsernameNotConfirmed(FlowError):

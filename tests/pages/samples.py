@@ -170,6 +170,7 @@ SIGNUP: dict[str, Any] = {
     "login": "",
     "change_days": 30,
     "notice": None,
+    "waiting_app": None,
 }
 CONFIRM: dict[str, Any] = {
     "page_title": "Allow this app to sign in?",
@@ -308,6 +309,14 @@ def done(name: str, outcome: str, **changes: Any) -> Sample:
     return Sample(name=name, template="native_done.html", context=context)
 
 
+def signups() -> Iterator[Sample]:
+    yield signup("signup-before-an-app", waiting_app=WAITING_APP)
+    yield signup("signup-for-good", change_days=0)
+    yield signup("signup-once-a-day", change_days=1)
+    yield signup("signup-without-handle", handle=None, username="")
+    yield signup("signup-for-an-app", app_name="Sketch", login="7758221f571b")
+
+
 def pages() -> Iterator[Sample]:
     """Every page without an error."""
     user = {"username": "alice", "handle": "alice.bsky.social", "did": DID}
@@ -329,10 +338,7 @@ def pages() -> Iterator[Sample]:
     yield login("login-create-hosts", prompt="create", signup_hosts=HOSTS)
     yield login("login-again", prompt="login", signed_in=user, remembered=REMEMBERED)
     yield signup("signup")
-    yield signup("signup-for-good", change_days=0)
-    yield signup("signup-once-a-day", change_days=1)
-    yield signup("signup-without-handle", handle=None, username="")
-    yield signup("signup-for-an-app", app_name="Sketch", login="7758221f571b")
+    yield from signups()
     yield confirm("confirm")
     yield confirm("confirm-hostile", app_name="<script>\u05d0 alert(1)</script>")
     yield confirm("confirm-without-handle", user=user | {"handle": None})

@@ -333,6 +333,12 @@ def test_sign_up_sends_the_username_alone_and_leads_out_for_another_account(read
     ]
 
 
+def test_sign_up_before_an_app_has_the_way_back_to_it(read):
+    *_, back = read("signup-before-an-app").forms
+
+    assert (back.action, back.fields) == ("/oauth/consent", {"request": "s"})
+
+
 def test_sign_up_names_the_proved_did_when_no_handle_is_sure(read):
     assert DID in read("signup-without-handle").all("p")[1].text
 

@@ -39,7 +39,7 @@ def submit() -> Response:
     secret, consent = request.form.get("request", ""), flows().provider.consent
     decision = request.form.get("decision")
     if decision == "deny":
-        return lead(consent.deny(secret))
+        return lead(consent.deny(secret, cookie=cookies.session_secret()))
     if decision != "allow":
         raise BadRequest
     found = consent.allow(

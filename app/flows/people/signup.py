@@ -11,7 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.atproto.http.types import Deadline
-from app.flows.errors import NativeLoginClosed, NotAMember, NotSignedIn, SignupFinished
+from app.flows.errors import (
+    InvitationEnded,
+    NativeLoginClosed,
+    NotAMember,
+    NotSignedIn,
+    SignupFinished,
+)
 from app.flows.limits.networks import hit_networks, network_of
 from app.flows.login.destination import Destination
 from app.flows.ports import (
@@ -133,7 +139,11 @@ class ChooseUsername:
         if self.users.get(session.did) is None:
             if self.admission.rule.asks_for_handle:
                 hit_networks(self.limits, "address", network_of(address))
-            self._add(session, typed, invitation)
+            try:
+                self._add(session, typed, invitation)
+            except (InvitationEnded, NotAMember) as refused:
+                refused.return_to = destination.return_to
+                raise
         if destination.native:  # the confirmation comes next
             signed_in = self.tokens.account(session)
         else:

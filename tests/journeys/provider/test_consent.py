@@ -112,19 +112,37 @@ def test_person_who_has_signed_out_meanwhile_signs_in_first(
     assert service.rows(GRANTS) == []
 
 
-@pytest.mark.parametrize(("first", "second"), [("allow", "deny"), ("deny", "allow")])
 def test_request_is_answered_once(
-    alice: Browser, service: Service, form: dict[str, str], first: str, second: str
+    alice: Browser, service: Service, form: dict[str, str]
 ) -> None:
-    assert (
-        f"{'code' if first == 'allow' else 'error'}="
-        in posts(alice, {**form, "decision": first}).url
-    )
+    """A person who says no after all gets no code."""
+    assert "code=" in posts(alice, form).url
 
-    page = posts(alice, {**form, "decision": second})
+    page = posts(alice, {**form, "decision": "deny"})
 
     assert (page.status, page.error) == (400, "request_expired")
-    assert len(service.rows(GRANTS)) == (first == "allow")
+    assert len(service.rows(GRANTS)) == 1
+
+
+@pytest.mark.parametrize("second", ["deny", "allow"])
+def test_press_after_deny_leads_back_to_the_app_as_the_first_did(
+    app: RelyingParty,
+    alice: Browser,
+    service: Service,
+    form: dict[str, str],
+    world: World,
+    second: str,
+) -> None:
+    first = posts(alice, {**form, "decision": "deny"})
+    assert app.error(first) == "access_denied"
+    world.clock.advance(119)
+
+    assert posts(alice, {**form, "decision": second}).url == first.url
+    assert service.rows(GRANTS) == []
+    stranger = service.browser()
+    assert posts(stranger, {**form, "decision": second}).error == "request_expired"
+    world.clock.advance(1)
+    assert posts(alice, {**form, "decision": second}).error == "request_expired"
 
 
 def test_second_press_gets_the_same_answer(

@@ -11,6 +11,7 @@ from app.flows.people.admission import SignupRule
 from app.flows.provider.grants.records import OFFLINE
 from tests.fakes.page import Page
 from tests.fakes.relying_party import RelyingParty, allows
+from tests.journeys.people.commands import prints
 from tests.signed import signs_in
 
 if TYPE_CHECKING:
@@ -90,6 +91,46 @@ def test_newcomer_who_cannot_join_has_a_way_back_to_the_app(
 
     assert (page.status, page.error) == (403, "not_a_member")
     assert "to go on to app" in page.text
+    assert app.error(page.presses(decision="deny")) == "access_denied"
+
+
+def test_newcomer_has_the_way_back_to_the_app_at_the_sign_up(service: Service) -> None:
+    app = RelyingParty.registered(service)
+    page = app.sends(service.browser()).types(ALICE).approves()
+
+    assert page.url == f"{service.home}/auth/signup"
+    assert app.error(page.presses(decision="deny")) == "access_denied"
+
+
+def test_newcomer_who_is_refused_at_the_sign_up_has_the_way_back_to_the_app(
+    open_service: Callable[..., Service],
+) -> None:
+    """The invitation was revoked since the account was proved."""
+    service = open_service(signup_allow=SignupRule.parse("invited"))
+    [made] = prints(service, "invitations", "create")
+    app, browser = RelyingParty.registered(service), service.browser()
+    browser.visits(made["link"])
+    page = app.sends(browser).types(ALICE).approves()
+    service.rows("UPDATE invitations SET revoked_at = 1")
+
+    refused = page.chooses("alice")
+
+    assert (refused.status, refused.error) == (403, "not_a_member")
+    assert "to go on to app" in refused.text
+    answer = app.receives(refused.presses(decision="deny"))
+    assert answer["error"] == "access_denied"
+
+
+def test_sign_in_that_fails_at_the_host_has_the_way_back_to_the_app(
+    service: Service,
+) -> None:
+    app, browser = RelyingParty.registered(service), service.browser()
+    host = app.sends(browser).types(ALICE)
+    back = host.page.sends_back("server_error", "cannot").url
+
+    page = browser.visits(back, site="cross-site")
+
+    assert page.error == "host_unreachable"
     assert app.error(page.presses(decision="deny")) == "access_denied"
 
 

@@ -57,7 +57,7 @@ class AnswerRequest:
         """Return the answer, what comes first, or the question.
 
         `mark` names the session that the person has chosen on a page of ours. Of a
-        request that was just granted in this browser, the same answer again.
+        request that was just answered in this browser, the same answer again.
 
         Raises:
             RequestExpired: unknown, answered, or over.
@@ -76,7 +76,7 @@ class AnswerRequest:
         try:
             found = self._judged(secret, held, cookie=cookie, mark=mark)
         except RequestRefused as refused:
-            return self._refused(secret, held, refused)
+            return self._refused(secret, held, refused, cookie=cookie)
         if isinstance(found, First):
             return Waits(secret=secret, first=found)
         if isinstance(found, Question):
@@ -119,17 +119,17 @@ class AnswerRequest:
         except RequestExpired:  # the form came twice at the same moment
             return self._again(secret, cookie)
 
-    def deny(self, secret: str) -> Answer:
-        """Return the answer `access_denied`.
+    def deny(self, secret: str, *, cookie: str | None) -> Answer:
+        """Return the answer `access_denied`; the same again at a second press.
 
         Raises:
-            RequestExpired: unknown, answered, or over.
+            RequestExpired: unknown, allowed, or over.
         """
-        held = self.authorize.keep.held(secret)
         try:
-            refuse(held.request, "access_denied", "the person said no")
-        except RequestRefused as refused:
-            return self._refused(secret, held, refused)
+            held = self.authorize.keep.held(secret)
+            return self._denied(secret, held, cookie)
+        except RequestExpired:
+            return self._again(secret, cookie, is_denied=True)
 
     def _judged(
         self, secret: str, held: WaitingRequest, *, cookie: str | None, mark: str
@@ -161,29 +161,56 @@ class AnswerRequest:
             ),
         )
 
-    def _again(self, secret: str, cookie: str | None) -> Answer:
+    def _again(
+        self, secret: str, cookie: str | None, *, is_denied: bool = False
+    ) -> Answer:
         """Return the answer that this session got, while its code was not used.
 
-        A second press on Allow, or a form that the browser sends again, shows what the
-        first one brought. A used code is not repeated: that ends its grant.
+        A second press, or a form that the browser sends again, shows what the first one
+        brought. A used code is not repeated: that ends its grant. A person who says no
+        after all gets no code.
 
         Raises:
             RequestExpired: there is none.
         """
         given = self.authorize.keep.given(secret)
-        session = self.authorize.sessions.by_secret(cookie) if cookie else None
-        if given is None or session is None or session.sid != given.sid:
+        if given is None or self._sid(cookie) != given.sid:
             raise RequestExpired("no such request waits for an answer")
-        codes = self.authorize.grant.codes
-        if not codes.is_open(given.code, client_id=given.client_id):
-            raise RequestExpired("the code of this request was used")
+        if given.code and (is_denied or not self._is_open(given)):
+            raise RequestExpired("the code of this request was given")
         return Answer(url=given.url)
 
+    def _denied(self, secret: str, held: WaitingRequest, cookie: str | None) -> Answer:
+        try:
+            refuse(held.request, "access_denied", "the person said no")
+        except RequestRefused as refused:
+            return self._refused(secret, held, refused, cookie=cookie)
+
+    def _is_open(self, given: GivenAnswer) -> bool:
+        codes = self.authorize.grant.codes
+        return codes.is_open(given.code, client_id=given.client_id)
+
+    def _sid(self, cookie: str | None) -> str:
+        session = self.authorize.sessions.by_secret(cookie) if cookie else None
+        return session.sid if session else ""
+
     def _refused(
-        self, secret: str, held: WaitingRequest, refused: RequestRefused
+        self,
+        secret: str,
+        held: WaitingRequest,
+        refused: RequestRefused,
+        *,
+        cookie: str | None,
     ) -> Answer:
-        self.authorize.keep.answer(secret, held)
-        return self.authorize.answers.with_error(refused)
+        """Return the answer with an error, and keep it for a second press."""
+        answer = self.authorize.answers.with_error(refused)
+        given = GivenAnswer(
+            sid=self._sid(cookie), client_id=held.client_id, code="", url=answer.url
+        )
+        with self.authorize.grant.together():
+            self.authorize.keep.answer(secret, held)
+            self.authorize.keep.note_answer(secret, given)
+        return answer
 
 
 def mark_of(session: Session, secret: str) -> str:

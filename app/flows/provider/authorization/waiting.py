@@ -25,9 +25,9 @@ LIFETIMES: Final[Mapping[Kind, int]] = {"pushed": 90, "held": 600}
 """Seconds from the push to the browser (RFC 9126 section 2.2), and those in which a
 person signs in and answers."""
 
-ANSWER_LIFETIME: Final = 60
-"""Seconds for which the answer of a held request is given again: as long as its code
-lives."""
+ANSWER_LIFETIME: Final = 120
+"""Seconds for which the answer of a held request is given again; one with a code, as
+long as that lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +57,13 @@ class WaitingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenAnswer:
-    """The answer with a code that a held request got, and the session it was for."""
+    """The answer that a held request got, and the session that it was for."""
 
     sid: str
+    """"" without a session."""
     client_id: str
     code: str = field(repr=False)
+    """"" for an error."""
     url: str = field(repr=False)
 
 
