@@ -2,7 +2,8 @@
 
 Calls to a PDS that answers late, one alone and many at once, in one run. The ratio says
 how much longer many take than one: 1.0 when none waits for another. A ticking task
-notes for how long the event loop did not run.
+notes for how long the event loop did not run, and what this process computed meanwhile:
+the rest of a wait is the machine's, which others use, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
@@ -40,14 +41,17 @@ GET_SESSION = "/xrpc/com.atproto.server.getSession"
 class Ticker:
     """A task that runs every millisecond, and how late it was."""
 
-    late: list[float]
+    late: list[float] = field(default_factory=list)
+    computed: list[float] = field(default_factory=list)
+    """CPU seconds of all threads of this process, in each of the waits."""
 
     async def run(self) -> None:
         """Tick until cancelled."""
         while True:
-            before = time.monotonic()
+            before, used = time.monotonic(), time.process_time()
             await anyio.sleep(TICK)
             self.late.append(time.monotonic() - before - TICK)
+            self.computed.append(time.process_time() - used)
 
 
 def measure_asynchronous(
@@ -77,34 +81,35 @@ async def _measure(
         hosts("pace", request=delay, connection=0.0)
         for _ in range(rounds):
             one, _ = await _at_once(live, 1)
-            many, late = await _at_once(live, calls)
-            print(f"{one:>8.2f}{many:>8.2f}{many / one:>8.2f}  {_spread(late)}")
+            many, ticker = await _at_once(live, calls)
+            print(f"{one:>8.2f}{many:>8.2f}{many / one:>8.2f}  {_spread(ticker)}")
         print(f"\nthe same ticks with nothing to do: {_spread(await _idle(delay))}")
 
 
-def _spread(late: list[float]) -> str:
+def _spread(ticker: Ticker) -> str:
+    late, computed = ticker.late, max(ticker.computed, default=0.0)
     cuts = statistics.quantiles(late, n=100) if len(late) > 1 else [0.0] * 99
     return (
         f"median {cuts[49] * 1000:.1f}, p99 {cuts[98] * 1000:.1f},"
-        f" most {max(late, default=0.0) * 1000:.1f}"
+        f" most {max(late, default=0.0) * 1000:.1f}; computed {computed * 1000:.1f}"
     )
 
 
-async def _idle(seconds: float) -> list[float]:
+async def _idle(seconds: float) -> Ticker:
     """Return what the ticker notes on this machine without any call."""
-    ticker = Ticker([])
+    ticker = Ticker()
     with anyio.move_on_after(seconds):
         await ticker.run()
-    return ticker.late
+    return ticker
 
 
-async def _at_once(live: AsyncLiveSession, calls: int) -> tuple[float, list[float]]:
+async def _at_once(live: AsyncLiveSession, calls: int) -> tuple[float, Ticker]:
     """Return the seconds of so many calls at once, and what the ticker noted."""
 
     async def call() -> None:
         await live.request("GET", GET_SESSION, deadline=Deadline.after(60))
 
-    ticker = Ticker([])
+    ticker = Ticker()
     began = time.monotonic()
     async with anyio.create_task_group() as around:
         around.start_soon(ticker.run)
@@ -112,7 +117,7 @@ async def _at_once(live: AsyncLiveSession, calls: int) -> tuple[float, list[floa
             for _ in range(calls):
                 tasks.start_soon(call)
         around.cancel_scope.cancel()
-    return time.monotonic() - began, ticker.late
+    return time.monotonic() - began, ticker
 
 
 async def _signed_in(client: AsyncOAuthClient, hosts: Hosts) -> AsyncLiveSession:

@@ -23,9 +23,10 @@ from app.web.cookies import SESSION
 from tests.serving.apps import People
 from tests.serving.server import TICK, Server, serving
 
+from .connections import Measured
 from .oidc_provider import ENDPOINTS, is_installed, oidc_provider
 from .relying import REDIRECT_URI, Relying
-from .verifying import SECRET, Measured, Member, Size, cost
+from .verifying import SECRET, Member, Size, cost
 
 STEPS = ("authorize", "exchange", "refresh", "userinfo", "introspect")
 GRANTS = 16

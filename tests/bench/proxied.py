@@ -22,8 +22,9 @@ from tests.proxies.running import MODULES, PATHS, cached_in, snippet
 from tests.serving.apps import People
 from tests.serving.server import TICK, LocalConnection, Server, serving
 
+from .connections import Measured
 from .oauth2_proxy import PROGRAM, Neighbour, oauth2_proxy
-from .verifying import FULL, Cost, Measured, Member, Size, cost
+from .verifying import FULL, Cost, Member, Size, cost
 
 VERIFY = "/auth/verify"
 

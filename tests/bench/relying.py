@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.serving.server import LocalConnection
 
-from .verifying import Measured
+from .connections import Measured
 
 HOME = "http://127.0.0.1:8000"
 VERIFIER = "bench" * 10

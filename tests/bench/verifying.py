@@ -7,7 +7,6 @@ hello on the same server in the same run.
 
 from __future__ import annotations
 
-import socket
 import statistics
 import tempfile
 import time
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Protocol
 
 from app.atproto.syntax.grammar import Did
 from app.factory.container import open_parts
@@ -26,7 +24,9 @@ from app.flows.ports import Session, User
 from tests.serving.apps import People
 from tests.serving.server import TICK, Server, serving
 
-CONNECTIONS = 16
+from .connections import CONNECTIONS, Measured, connect, get, read_answer
+from .logins import measure_logins, open_host, settings_for
+
 DID = Did("did:plc:ewvi7nxzyoun6zhxrhs64oiz")
 DAY = 24 * 3600.0
 SECRET = "bench"
@@ -80,17 +80,6 @@ class Member:
         return f"{self._parts.settings.cookie_name}={token}"
 
 
-class Measured(Protocol):
-    """What listens on a unix socket and knows the CPU time that it has taken."""
-
-    @property
-    def path(self) -> Path:
-        """The socket."""
-
-    def cpu_seconds(self) -> float:
-        """Return the CPU seconds so far."""
-
-
 @dataclass(frozen=True)
 class Cost:
     """What one request took: CPU seconds of the worker, and seconds of all."""
@@ -105,36 +94,17 @@ def cost(server: Measured, requests: Iterator[bytes], rounds: int) -> Cost:
     Each connection has one request under way, and stays open.
     """
     with ExitStack() as kept:
-        connections = [kept.enter_context(_connect(server)) for _ in range(CONNECTIONS)]
+        connections = [kept.enter_context(connect(server)) for _ in range(CONNECTIONS)]
         before, began = server.cpu_seconds(), time.perf_counter()
         for _ in range(rounds):
             for connection in connections:
                 connection.sendall(next(requests))
             for connection in connections:
-                _read_answer(connection)
+                read_answer(connection)
         spent = server.cpu_seconds() - before
         took = time.perf_counter() - began
     number = rounds * CONNECTIONS
     return Cost(max(spent, TICK) / number, took / number)
-
-
-def _connect(server: Measured) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(server.path))
-    return connection
-
-
-def _read_answer(connection: socket.socket) -> None:
-    """Read one answer; anything but 2xx is a mistake of the benchmark."""
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += connection.recv(65536)
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 2"):
-        raise RuntimeError(head.decode())
-    length = int(head.lower().partition(b"content-length:")[2].split()[0])
-    while len(body) < length:
-        body += connection.recv(65536)
 
 
 def measure_verifying(size: Size = FULL) -> None:
@@ -142,14 +112,23 @@ def measure_verifying(size: Size = FULL) -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         people = People(Path(name))
         member = Member(people)
+        host = stack.enter_context(open_host())
+        environment = {**people.environment, **settings_for(host)}
         servers = []
         for application in ("wsgi:app", "tests.bench.hello:app"):
             folder = Path(name) / application.partition(":")[0]
             folder.mkdir()
-            server = serving(application, folder, **people.environment)
+            server = serving(application, folder, **environment)
             servers.append(stack.enter_context(server))
             servers[-1].get("/")  # the worker is there
         _print(_measure(*servers, member, size))
+        measure_logins(
+            servers[0],
+            host,
+            get("/auth/verify", member.cookie()),
+            rounds=size.requests,
+            repetitions=size.repetitions,
+        )
 
 
 def _measure(
@@ -160,21 +139,16 @@ def _measure(
     for _ in range(size.repetitions):
         new = [member.cookie() for _ in range(size.requests * CONNECTIONS)]
         kinds: dict[str, Iterator[bytes]] = {
-            "/auth/verify, token seen before": repeat(_get("/auth/verify", seen)),
-            "/auth/verify, token new": map(partial(_get, "/auth/verify"), new),
-            "/.well-known/jwks.json": repeat(_get("/.well-known/jwks.json")),
-            "/auth/session": repeat(_get("/auth/session", seen)),
+            "/auth/verify, token seen before": repeat(get("/auth/verify", seen)),
+            "/auth/verify, token new": map(partial(get, "/auth/verify"), new),
+            "/.well-known/jwks.json": repeat(get("/.well-known/jwks.json")),
+            "/auth/session": repeat(get("/auth/session", seen)),
         }
-        neighbour = cost(hello, repeat(_get("/hello")), size.requests).cpu
+        neighbour = cost(hello, repeat(get("/hello")), size.requests).cpu
         for kind, requests in kinds.items():
             each = cost(ours, requests, size.requests).cpu
             ratios.setdefault(kind, []).append(neighbour / each)
     return ratios
-
-
-def _get(path: str, cookie: str = "") -> bytes:
-    line = f"Cookie: {cookie}\r\n" if cookie else ""
-    return f"GET {path} HTTP/1.1\r\nHost: latchkey\r\n{line}\r\n".encode()
 
 
 def _print(ratios: dict[str, list[float]]) -> None:
