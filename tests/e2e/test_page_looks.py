@@ -215,3 +215,4 @@ def test_times_are_in_the_zone_of_the_device_or_name_utc(opens, odd, options, te
     page.goto(f"{ORIGIN}/account")
 
     assert page.locator("time[data-zone]").first.inner_text() == text
+    assert page.locator("time[title]").first.get_attribute("title") == text
