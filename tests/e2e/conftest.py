@@ -15,14 +15,23 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
+from tests.e2e.face import FACE
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.listener import start_listener
 from tests.e2e.nodes import Nodes, open_nodes
+from tests.e2e.search import Search, open_search
 from tests.e2e.vault import Vault
 from tests.e2e.visitor import Visitor
 from tests.lab import sibling as sibling_service
 from tests.lab.certificates import trust_in_chromium
-from tests.lab.network import Account, Network, dev_network, prod_like_network
+from tests.lab.network import (
+    SEARCH,
+    SIGN_IN_ONE_WORKER,
+    Account,
+    Network,
+    dev_network,
+    prod_like_network,
+)
 from tests.lab.service import Service, start_in_development, start_in_production
 from tests.pages.chromium import EXECUTABLE, FLAGS
 from tests.stores.cluster import cluster, postgresql
@@ -71,6 +80,29 @@ def prod_like(
         service = start_in_production(network, workers=workers, database_url=url)
         with _laboratory("prod-like", network, service, playwright) as laboratory:
             yield laboratory
+
+
+@pytest.fixture(scope="session")
+def one_worker(prod_like: Laboratory) -> Laboratory:
+    """A service of one worker, with the face of its operator; its host trusts it."""
+    service = start_in_production(
+        prod_like.network, host=SIGN_IN_ONE_WORKER, workers=1, more=FACE
+    )
+    return Laboratory(
+        "one worker",
+        prod_like.network,
+        service,
+        Vault.of(service),
+        prod_like.browser,
+        prod_like.secrets,
+    )
+
+
+@pytest.fixture
+def search(prod_like: Laboratory) -> Iterator[Search]:
+    """Where the service of one worker asks for accounts."""
+    with open_search(prod_like.network.ports[SEARCH]) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e import host
+from tests.e2e.face import PRIVACY, TERMS
 from tests.e2e.laboratory import Laboratory
-from tests.e2e.vault import Vault
-from tests.lab.network import SIBLING, SIGN_IN, SIGN_IN_ONE_WORKER
+from tests.lab.network import SIGN_IN, SIGN_IN_ONE_WORKER
 from tests.lab.processes import get
-from tests.lab.service import PLATFORM, start_in_production
-
-LOGO = Path(__file__).resolve().parents[2] / "app/static/favicon.svg"
-TERMS, PRIVACY = f"https://{SIBLING}/terms", f"https://{SIBLING}/privacy"
-FACE = {
-    "LATCHKEY_LOGO": str(LOGO),
-    "LATCHKEY_TERMS_URL": TERMS,
-    "LATCHKEY_PRIVACY_URL": PRIVACY,
-}
-
-
-@pytest.fixture(scope="module")
-def one_worker(prod_like: Laboratory) -> Laboratory:
-    """A service of one worker, with the face of its operator; its host trusts it."""
-    service = start_in_production(
-        prod_like.network, host=SIGN_IN_ONE_WORKER, workers=1, more=FACE
-    )
-    return Laboratory(
-        "one worker",
-        prod_like.network,
-        service,
-        Vault.of(service),
-        prod_like.browser,
-        prod_like.secrets,
-    )
+from tests.lab.service import PLATFORM
 
 
 def requests_of_the_host(lab: Laboratory, name: str) -> list[str]:

@@ -52,6 +52,9 @@ APPS = {
 }
 """Apps that sign people in; they share no domain with the platform."""
 
+SEARCH = "search.test"
+"""Suggests accounts (TYPEAHEAD_URL); no account lives there."""
+
 ALONE = "alone.platform.internal"
 """A platform of one node, whose disk and database fail."""
 
@@ -160,13 +163,14 @@ def prod_like_network(
     """
     ports = {name: free_port() for name in ("pds", "plc", SIGN_IN, SIBLING)}
     samples = (PAGE, WIKI, BOARD)
-    for name in (SIGN_IN_ONE_WORKER, ALONE, KEYS, DEAD_HOST, SLOW_HOST, *samples):
+    strangers = (DEAD_HOST, SLOW_HOST, SEARCH)
+    for name in (SIGN_IN_ONE_WORKER, ALONE, KEYS, *strangers, *samples):
         ports[name] = free_port()
     ports.update({host: free_port() for host in APPS.values()})
     nodes = {node: free_port() for node in NODE_NAMES}
     ports.update({f"{node}.{NODES}": port for node, port in nodes.items()})
     alone = (SIGN_IN, SIGN_IN_ONE_WORKER, ALONE, KEYS)
-    served = (*alone, SIBLING, DEAD_HOST, SLOW_HOST, *samples, *APPS.values())
+    served = (*alone, SIBLING, *strangers, *samples, *APPS.values())
     servers = {
         " ".join(("pds.test", *HTTPS_HANDLES)): ports["pds"],
         "plc.test": ports["plc"],
