@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from app.native.transports.grpc_transport import OPTIONS
 from tests.e2e.laboratory import Laboratory
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def socket_of(lab: Laboratory) -> Path:
 
 def is_serving(target: str) -> bool:
     """Ask the health service."""
-    with grpc.insecure_channel(target) as channel:
+    with grpc.insecure_channel(target, options=OPTIONS) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=2)

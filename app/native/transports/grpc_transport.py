@@ -55,7 +55,13 @@ ASK_AGAIN: Final = 2.0
 CALL_LIMIT: Final = 120.0
 """Seconds of one call, so that a dead connection is noticed by then. Servers refuse
 clients that send keepalive pings more often."""
-OPTIONS: Final = [("grpc.max_receive_message_length", 65_536)]
+OPTIONS: Final = [
+    ("grpc.max_receive_message_length", 65_536),
+    # The service is asked again by `OutcomeFetcher`. gRPC's own retries may lose a call
+    # while the service restarts: it then hangs, beyond its time limit and whether it is
+    # cancelled or not (grpc/grpc issue 41036; seen with grpcio 1.76 to 1.85).
+    ("grpc.enable_retries", 0),
+]
 LOCAL_OPTIONS: Final = [*OPTIONS, ("grpc.enable_http_proxy", 0)]
 """For this machine: without them, gRPC would send the token to `http_proxy`."""
 PASSING: Final = frozenset(

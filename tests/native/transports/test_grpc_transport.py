@@ -16,7 +16,7 @@ from app.native import (
     ServerUnreachable,
     ServerUrlInvalid,
 )
-from app.native.transports.grpc_transport import GrpcTransport
+from app.native.transports.grpc_transport import LOCAL_OPTIONS, OPTIONS, GrpcTransport
 from tests.fakes.certificates import Authority
 from tests.native.fake_server import FakeServer
 from tests.native.grpc_server import FakeAuthService, serving
@@ -62,6 +62,11 @@ def test_await_after_approval_returns_and_stores_the_session(
     assert fake.only().app_name == "Relay"
     assert service.asked == ["", "completed"]
     assert fake.only().acknowledged
+
+
+@pytest.mark.parametrize("options", [OPTIONS, LOCAL_OPTIONS])
+def test_channel_has_no_retries_of_its_own_in_which_a_call_can_hang(options):
+    assert dict(options)["grpc.enable_retries"] == 0
 
 
 @pytest.mark.parametrize(
