@@ -2,8 +2,8 @@
 
 Each row says what happened, whose doing it was, and what helps next; nothing finer than
 requirement 10.2, never a raw exception or a server's own text. Pure data and one
-function, no Flask: the same words stand on pages and in JSON (`error_description`), in
-the language of the `texts` that the front end passes.
+function, no Flask: the same words stand on pages and, as `Message.whole`, in JSON and
+in the status of gRPC, in the language of the `texts` that the front end passes.
 
 A variant narrows a row (`host_unreachable` + `resting`); code and status stay those of
 the plain one. `{facts}` come from outside: control and direction marks are dropped, the
@@ -46,6 +46,12 @@ class Message:
     text: str
     tone: Tone
     next_step: NextStep
+
+    @property
+    def whole(self) -> str:
+        """Title and text in one line: what happened, and what helps."""
+        end = "." if self.title[-1:].isalnum() else ""
+        return f"{self.title}{end} {self.text}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ async def _aborting(
         line.record.code = row.code
         observe(FailureAnswered(error, row.code))
         trailing = (*metadata_of(failure), *line.metadata)
-        await context.abort(line.status, failure.message.text, trailing)
+        await context.abort(line.status, failure.message.whole, trailing)
 
 
 class CallLine:

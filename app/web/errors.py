@@ -23,6 +23,7 @@ from app.web.security.access import CrossSite, Mark, mark_of
 
 from . import programs
 from .context import context, site
+from .explained import description_of
 from .languages.choice import texts
 from .requests import BodyInvalid
 from .return_to import ReturnToInvalid
@@ -164,7 +165,7 @@ def _json(failure: Failure) -> Response:
     more = getattr(view, MORE, None)
     return jsonify(
         error=failure.message.code,
-        error_description=failure.message.text,
+        error_description=description_of(failure),
         reference=failure.reference,
         **(more(failure) if more else {}),
     )

@@ -67,7 +67,7 @@ def test_initiate_with_an_unusable_identifier_returns_its_status(
     told = metadata_of(refused.value)
     assert refused.value.code() == code
     assert told["latchkey-error"] == error
-    assert refused.value.details()
+    assert ". " in refused.value.details()  # title and text
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ bp = Blueprint("users", __name__)
 share(bp, "/auth/users", "/auth/users/<who>")
 
 CACHE = "private, max-age=60"
+NO_ACCOUNT = "No account that can be seen here has this username or DID."
 
 
 @bp.get("/auth/users/<who>", provide_automatic_options=False)
@@ -27,7 +28,7 @@ def show(who: str) -> Response:
     """Answer for one username or DID; 404 for an unknown or disabled account."""
     found = _found([who])
     if not found:
-        raise NotFound
+        raise NotFound(NO_ACCOUNT)
     return _cached(jsonify(_described(found[0])))
 
 
