@@ -39,7 +39,12 @@ from app.blueprints.provider import (
     token,
     userinfo,
 )
-from app.blueprints.provider.quick import QuickAuthorize, QuickToken
+from app.blueprints.provider.quick import (
+    OF_TOKEN,
+    QuickAuthorize,
+    QuickProgram,
+    QuickUserInfo,
+)
 from app.blueprints.services import (
     brand,
     events,
@@ -142,7 +147,7 @@ def install(app: Flask, parts: Parts) -> Flask:
         ),
         observe=parts.observe,
     )
-    front = _front_of(Repeated(app.wsgi_app), context)
+    front = _front_of(Repeated(_kept_front_of(app.wsgi_app, context)), context)
     forwarded = Forwarded(front, trusted_proxies=parts.settings.trusted_proxies)
     logged = RequestLog(forwarded, observe=parts.observe)
     app.wsgi_app = logged  # type: ignore[method-assign]
@@ -164,10 +169,23 @@ def _front_of(app: WSGIApplication, context: Context) -> Front:
             ("GET", "/oauth/authorize"): QuickAuthorize(
                 flows.provider.authorize, here, complete
             ),
-            ("POST", "/oauth/token"): QuickToken(flows.tokens.exchange, here, complete),
+            ("POST", "/oauth/token"): QuickProgram(
+                flows.tokens.exchange, here, complete, own=OF_TOKEN
+            ),
+            ("POST", "/oauth/introspect"): QuickProgram(
+                flows.tokens.introspect, here, complete
+            ),
         },
         quiet=("/auth/verify", "/.well-known/jwks.json"),
     )
+
+
+def _kept_front_of(app: WSGIApplication, context: Context) -> Front:
+    """Return what gives answers that may be repeated, and `app` all others."""
+    complete = partial(headers.completed, is_secure=context.site.is_secure)
+    tokens = context.flows.tokens
+    quick = {("GET", "/oauth/userinfo"): QuickUserInfo(tokens, context.site, complete)}
+    return Front(app, quick=quick, quiet=())
 
 
 def open_flask() -> Flask:

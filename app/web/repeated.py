@@ -61,13 +61,15 @@ IGNORED: Final = frozenset(
 _SLOT: Final = "latchkey.keep"
 
 
-def keep(still: Callable[[], bool]) -> None:
+def keep(still: Callable[[], bool], environ: WSGIEnvironment | None = None) -> None:
     """Let the answer of this request, a 200, be given again while `still()` is true.
+
+    `environ` is that of the request, by default the one that Flask serves.
 
     `still` is called for each repeated request in its log context, and does what the
     view does besides answering, such as counting.
     """
-    slot = request.environ.get(_SLOT)
+    slot = (request.environ if environ is None else environ).get(_SLOT)
     if slot is not None:
         slot.append(still)
 

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from app.web.context import flows
 from app.web.programs import caller
+from app.web.requests import found_or
 from app.web.security.access import access
 
 bp = Blueprint("introspect", __name__)
@@ -15,4 +16,4 @@ bp = Blueprint("introspect", __name__)
 @access("client")
 def introspect() -> Response:
     """Answer whether the token is active, and for whom."""
-    return jsonify(flows().tokens.introspect(caller()))
+    return jsonify(found_or(lambda: flows().tokens.introspect(caller())))

@@ -1,34 +1,54 @@
-"""Quick answers (`app.web.front`) of /oauth/authorize and /oauth/token.
+"""Quick answers (`app.web.front`) of what comes with each sign-in to an app.
 
-Both come with each sign-in to an app. A person who is signed in and has consented is
-redirected to the app, and a client gets its tokens. The view of the same path answers
-all else, with what was found out here: nothing is judged or used up twice.
+A person who is signed in and has consented is redirected to the app, a client gets its
+tokens, and what its tokens say. The view of the same path answers all else, with what
+was found out here: nothing is judged or used up twice.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
+from app.flows.limits.networks import network_of
 from app.flows.provider.authorization.answers import Answer as Answered
 from app.flows.provider.authorization.authorize import Authorize, Waits
-from app.flows.provider.tokens.exchange import ExchangeToken
+from app.flows.provider.tokens import TokenUseCases
+from app.flows.provider.tokens.client_authentication import Caller
 from app.web.context import Site
 from app.web.cookies import SESSION
 from app.web.front import EMPTY, JSON, Answer, Complete, json_body, length_of
 from app.web.programs import READABLE, caller
-from app.web.requests import found_for
+from app.web.repeated import keep
+from app.web.requests import bearer_in, found_for
 from app.web.security.access import is_speculative
 
 from .leading import has_source
+from .userinfo import while_good
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+NO_REFERRER: Final = ("Referrer-Policy", "no-referrer")
+
 LONGEST_FORM: Final = 16 * 1024
 """Bytes of a form that is read here; the view has the limit."""
+
+
+def cookie_of(asked: Request, name: str) -> str | None:
+    """Return a cookie; the parser of werkzeug reads those with quotes."""
+    header = asked.environ.get("HTTP_COOKIE", "")
+    if '"' in header or not header.isascii():
+        return asked.cookies.get(name)
+    prefix = f"{name}="
+    for pair in header.split(";"):
+        stripped: str = pair.strip()
+        if stripped.startswith(prefix):
+            return stripped[len(prefix) :]
+    return None
 
 
 class QuickAuthorize:
@@ -38,9 +58,7 @@ class QuickAuthorize:
         self._authorize = authorize
         self._site = site
         self._cookie = f"{site.cookie_prefix}{SESSION}"
-        self._others = complete(
-            (EMPTY, length_of(b""), ("Referrer-Policy", "no-referrer"))
-        )
+        self._others = complete((EMPTY, length_of(b""), NO_REFERRER))
 
     def __call__(self, environ: WSGIEnvironment) -> Answer | None:
         """Redirect to the app, or return None."""
@@ -68,29 +86,66 @@ class QuickAuthorize:
     def _found(self, asked: Request) -> Answered | Waits:
         return self._authorize(
             asked.args.to_dict(flat=False),
-            cookie=asked.cookies.get(self._cookie),
+            cookie=cookie_of(asked, self._cookie),
             address=asked.remote_addr or "",
         )
 
 
-class QuickToken:
-    """POST /oauth/token that brings tokens."""
+Told = Mapping[str, Any]
 
-    def __init__(self, exchange: ExchangeToken, site: Site, complete: Complete) -> None:
-        self._exchange = exchange
+OF_TOKEN: Final = (("Pragma", "no-cache"), *READABLE)
+"""Headers of the token endpoint beside those of every program's."""
+
+
+class QuickProgram:
+    """POST of a client that is answered with JSON: its tokens, or what one is."""
+
+    def __init__(
+        self,
+        ask: Callable[[Caller], Told],
+        site: Site,
+        complete: Complete,
+        *,
+        own: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._ask = ask
         self._site = site
-        own = ("Pragma", "no-cache"), ("Referrer-Policy", "no-referrer")
-        self._others = complete((JSON, *own, *READABLE))
+        self._others = complete((JSON, NO_REFERRER, *own))
 
     def __call__(self, environ: WSGIEnvironment) -> Answer | None:
-        """Answer 200 and the tokens, or None."""
+        """Answer 200 and what is told, or None."""
         asked = Request(environ)
         if not self._site.has_provider or not _has_form(asked):
             return None
-        tokens = found_for(environ, lambda: self._exchange(caller(asked)))
-        if tokens is None:
+        told = found_for(environ, lambda: self._ask(caller(asked)))
+        if told is None:
             return None
-        body = json_body(tokens)
+        body = json_body(told)
+        return Answer((*self._others, length_of(body)), body)
+
+
+class QuickUserInfo:
+    """GET /oauth/userinfo with a token that is good; it may be given again."""
+
+    def __init__(self, tokens: TokenUseCases, site: Site, complete: Complete) -> None:
+        self._tokens = tokens
+        self._site = site
+        self._others = complete((JSON, NO_REFERRER, *READABLE))
+
+    def __call__(self, environ: WSGIEnvironment) -> Answer | None:
+        """Answer 200 and the claims, or None."""
+        token = bearer_in(environ.get("HTTP_AUTHORIZATION", ""))
+        if not token or not self._site.has_provider:
+            return None
+        network = network_of(environ.get("REMOTE_ADDR", ""))
+        still = while_good(self._tokens, self._site.clock)
+        claims = found_for(
+            environ, lambda: self._tokens.userinfo(token, network=network)
+        )
+        if claims is None:
+            return None
+        keep(still, environ)
+        body = json_body(claims)
         return Answer((*self._others, length_of(body)), body)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from flask import Blueprint, Response, jsonify, request
 
 from app.flows.limits.networks import network_of
+from app.flows.provider.tokens import TokenUseCases
 from app.flows.provider.tokens.userinfo import BearerError, BearerRefused
 from app.web.context import flows, site
 from app.web.programs import FORM, share_with_all
 from app.web.repeated import keep
-from app.web.requests import bearer_token
+from app.web.requests import bearer_token, found_or
 from app.web.security.access import access
 
 bp = Blueprint("userinfo", __name__)
@@ -37,12 +39,21 @@ DESCRIPTIONS: Final[dict[BearerError, str]] = {
 @access("client")
 def userinfo() -> Response:
     """Answer with the claims of the person; the token comes by header or form."""
-    token = _presented()
-    tokens, clock = flows().tokens, site().clock
-    seen, asked_at = tokens.revoke.count, clock()
-    claims = tokens.userinfo(token, network=network_of(request.remote_addr or ""))
-    keep(lambda: 0 <= clock() - asked_at < KEPT and tokens.revoke.count == seen)
+    tokens = flows().tokens
+    still = while_good(tokens, site().clock)
+    claims = found_or(
+        lambda: tokens.userinfo(
+            _presented(), network=network_of(request.remote_addr or "")
+        )
+    )
+    keep(still)
     return jsonify(claims)
+
+
+def while_good(tokens: TokenUseCases, clock: Callable[[], float]) -> Callable[[], bool]:
+    """Return what tells for how long an answer that is made now may be repeated."""
+    seen, asked_at = tokens.revoke.count, clock()
+    return lambda: 0 <= clock() - asked_at < KEPT and tokens.revoke.count == seen
 
 
 @bp.errorhandler(BearerRefused)

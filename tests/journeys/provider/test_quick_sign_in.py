@@ -1,4 +1,4 @@
-"""Quick answers of /oauth/authorize and /oauth/token are those of the views."""
+"""Quick answers of what comes with each sign-in to an app are those of the views."""
 
 from __future__ import annotations
 
@@ -141,6 +141,8 @@ def test_without_the_provider_a_request_that_is_right_is_404(
     answer = visits(service.app, service.browser(), app.url(prompt="none"))
 
     assert answer.status_code == 404
+    told = asks(service.app, app, {"access_token": "none"})
+    assert [one.status_code for one in told] == [404, 404]
     assert redeems(service.app, app, "code").status_code == 404
 
 
@@ -156,6 +158,53 @@ def test_quick_tokens_are_those_of_the_view(
 
     assert (quick.status, quick.json.keys()) == (view.status, view.json.keys())
     assert headers_of(quick) == headers_of(view)
+
+
+def asks(wsgi: Any, app: RelyingParty, tokens: dict[str, Any]) -> list[TestResponse]:
+    """Read userinfo, and introspect."""
+    client = Client(wsgi, use_cookies=False)
+    token, secret = tokens["access_token"], app.secret or ""
+    bearer = {"Authorization": f"Bearer {token}", "Cookie": "theirs=1"}
+    by_basic = {"Authorization": basic(app.client_id, secret)}
+    home = "https://auth.platform.cafe"
+    return [
+        client.get("/oauth/userinfo", base_url=home, headers=bearer),
+        client.post(
+            "/oauth/introspect",
+            base_url=home,
+            headers=by_basic,
+            data={"token": token},
+        ),
+    ]
+
+
+def test_quick_claims_and_state_of_a_token_are_those_of_the_views(
+    known: RelyingParty, alice: Browser, service: Service
+) -> None:
+    tokens = known.tokens(known.code(known.sends(alice)))
+
+    with counting(service.app) as seen:
+        quick = asks(service.app, known, tokens)
+        assert seen == []
+        views = asks(by_view(service), known, tokens)
+
+    for one, other in zip(quick, views, strict=True):
+        assert (one.status_code, one.data) == (other.status_code, other.data)
+        assert (one.status_code, headers_of(one)) == (200, headers_of(other))
+
+
+def test_token_that_is_not_good_is_counted_once_and_challenged_by_the_view(
+    open_service: Callable[..., Service],
+) -> None:
+    service = open_service(rate_limit_failed_tokens_per_address="1/minute")
+    app = RelyingParty.registered(service)
+
+    with counting(service.app) as seen:
+        refused, _ = asks(service.app, app, {"access_token": "none"})
+
+    assert (len(seen), refused.status_code) == (1, 401)
+    assert 'error="invalid_token"' in refused.headers["WWW-Authenticate"]
+    assert asks(service.app, app, {"access_token": "none"})[0].status_code == 429
 
 
 def test_refused_client_is_answered_by_the_view_and_counted_once(

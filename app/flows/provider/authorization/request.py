@@ -149,13 +149,19 @@ class _Given:
         self._parameters = parameters
         self._redirect_uri = redirect_uri
         self.state: str | None = None
+        self._read: dict[str, str | None] = {"state": self._one("state")}
         self.state = self.echoed("state")
-        for name in READ:
-            self.one(name)
+        self._read |= {name: self._one(name) for name in READ}
 
     def one(self, name: str) -> str | None:
         """Return the value of a parameter, or None if it was omitted or empty."""
-        values = [value for value in self._parameters.get(name, ()) if value]
+        return self._read[name]
+
+    def _one(self, name: str) -> str | None:
+        given = self._parameters.get(name)
+        if given is None:
+            return None
+        values = [value for value in given if value]
         if len(values) > 1:
             self.refuse("invalid_request", f"{name} is repeated")
         longest = LONGEST_HINT if name == "id_token_hint" else LONGEST
