@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.deploy.debian import make_root
@@ -16,6 +16,7 @@ from tests.deploy.playbook import REPOSITORY, Playbook
 
 HOST = "auth.platform.internal"
 CACHE = REPOSITORY / "var/deploy"
+ACCEPTED = "/etc/latchkey/latchkey.env"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Deployment:
         """Ask the service itself."""
         return request(self.machine, f"http://127.0.0.1:8000{path}", *options)
 
+    def running_release(self) -> str:
+        """Return the name of the release that the first process was started from."""
+        process = self.machine.show("latchkey.service", "MainPID")
+        return self.machine.output(f"basename $(readlink /proc/{process}/cwd)")
+
     def public(self, path: str, *options: str) -> Answer:
         """Ask as the world does: through the proxy, over TLS."""
         return request(self.machine, f"https://{HOST}{path}", *options)
@@ -39,7 +45,10 @@ class Deployment:
 def deployed(
     workplace: Path, *, version: str = "HEAD", name: str = "root"
 ) -> Iterator[Deployment]:
-    """Deploy to a fresh machine, and take it down afterwards, on failure too."""
+    """Deploy a version, with its own playbook, to a fresh machine.
+
+    The machine is taken down afterwards, on failure too.
+    """
     key = make_ssh_key(workplace)
     with started(workplace, name, key) as machine:
         chosen = {
@@ -49,9 +58,13 @@ def deployed(
         }
         machines = {"machine-1": machine}
         playbook = Playbook(workplace, machines, checkout(workplace), chosen)
-        first = playbook.run(version=version)
+        if version != "HEAD":
+            roles = roles_of(version, playbook.source, workplace)
+        else:
+            roles = playbook.roles
+        first = replace(playbook, roles=roles).run(version=version)
         assert first.succeeded, first.output
-        settings = machine.output("cat /etc/latchkey/latchkey.env")
+        settings = machine.output(f"cat {ACCEPTED}")
         yield Deployment(machine, playbook, settings)
 
 
@@ -74,7 +87,7 @@ def started(
             machine.boot()
             yield machine
         finally:
-            machine.halt()
+            machine.kill()
             shutil.rmtree(machine.root)
 
 
@@ -93,3 +106,11 @@ def checkout(workplace: Path) -> Path:
         ["git", "clone", "--quiet", str(REPOSITORY), str(source)], check=True
     )
     return source
+
+
+def roles_of(version: str, source: Path, workplace: Path) -> Path:
+    """Return the directory with the playbook of a version."""
+    archive = ["git", "-C", str(source), "archive", version, "ansible"]
+    packed = subprocess.run(archive, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-x", "-C", str(workplace)], check=True, input=packed)
+    return workplace / "ansible"

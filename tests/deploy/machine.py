@@ -79,6 +79,15 @@ class Machine:
             self._disconnect()
             self._process = None
 
+    def kill(self) -> None:
+        """End the machine as a power cut does: nothing of it is looked at again."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        os.kill(self._leader(), signal.SIGKILL)
+        self._process.wait(HALT_SECONDS)
+        self._disconnect()
+        self._process = None
+
     def reboot(self) -> None:
         """Shut down and start again."""
         self.halt()

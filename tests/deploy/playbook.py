@@ -56,6 +56,7 @@ class Playbook:
     source: Path
     settings: dict[str, str]
     groups: Mapping[str, str] = field(default_factory=dict)
+    roles: Path = REPOSITORY / "ansible"
 
     def run(self, *options: str, version: str = "HEAD", **settings: str) -> Run:
         """Run the playbook, with some settings changed, and return the result."""
@@ -65,7 +66,7 @@ class Playbook:
         answer = subprocess.run(
             [*command, *options, "site.yml"],
             check=False,
-            cwd=REPOSITORY / "ansible",
+            cwd=self.roles,
             env={"PATH": os.environ["PATH"], "HOME": str(self.workplace)},
             capture_output=True,
             text=True,
