@@ -134,19 +134,6 @@ def test_release_that_does_not_start_is_rolled_back_with_its_settings(
     assert deployment.machine.output(f"cat {ACCEPTED}") == deployment.settings
 
 
-def test_changed_settings_are_used_after_the_run(deployment: Deployment, newer: str):
-    serve(deployment, newer)
-    changes = {"PLATFORM_NAME": "Renamed", "BIND": "127.0.0.1:8100"}
-
-    run = deployment.playbook.run(version=newer, **changes)
-
-    assert run.succeeded, run.output
-    metadata = deployment.public("/oauth-client-metadata.json").json()
-    assert metadata["client_name"] == "Renamed"
-    assert "127.0.0.1:8100" in deployment.machine.show("latchkey.socket", "Listen")
-    assert deployment.machine.run("curl -s 127.0.0.1:8000", check=False).returncode
-
-
 def serve(deployment: Deployment, release: str) -> None:
     """Have a release serve with the first settings, if it does not."""
     settings = deployment.machine.output(f"cat {ACCEPTED}")

@@ -1,4 +1,4 @@
-"""The gRPC listener: off unless asked for, and served from the same sandbox."""
+"""Settings of the playbook that change: its own, and gRPC in the same sandbox."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from tests.deploy.deployment import Deployment
 
 UNIT = "latchkey-rpc.service"
+OTHER = "127.0.0.1:8100"
 SERVING = """
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -18,13 +19,17 @@ with grpc.insecure_channel("[::1]:50051") as channel:
 """
 
 
-@pytest.fixture
-def with_grpc(deployment: Deployment) -> Iterator[Deployment]:
-    run = deployment.playbook.run("--extra-vars", '{"deploy_grpc": true}')
+@pytest.fixture(scope="module")
+def changed(deployment: Deployment) -> Iterator[Deployment]:
+    """Deploy again, with other settings and with gRPC; then as it was."""
+    grpc = ("--extra-vars", '{"deploy_grpc": true}')
+    run = deployment.playbook.run(*grpc, PLATFORM_NAME="Renamed", BIND=OTHER)
     assert run.succeeded, run.output
     yield deployment
     back = deployment.playbook.run()
     assert back.succeeded, back.output
+    assert state(deployment) == ("inactive", "disabled")
+    assert "127.0.0.1:8000" in deployment.machine.show("latchkey.socket", "Listen")
 
 
 def state(deployment: Deployment) -> tuple[str, str]:
@@ -37,12 +42,12 @@ def test_grpc_unit_without_its_setting_is_not_started(deployment: Deployment):
 
 
 def test_grpc_unit_serves_in_its_sandbox_and_stops_with_exit_code_0(
-    with_grpc: Deployment,
+    changed: Deployment,
 ):
-    machine = with_grpc.machine
+    machine = changed.machine
     python = "/opt/latchkey/current/venv/bin/python"
     answer = machine.output(f"{python} -c '{SERVING}'")
-    was = state(with_grpc)
+    was = state(changed)
     restarts = machine.show(UNIT, "NRestarts")
     machine.run(f"systemctl stop {UNIT}")
 
@@ -51,3 +56,11 @@ def test_grpc_unit_serves_in_its_sandbox_and_stops_with_exit_code_0(
     assert restarts == "0"
     assert machine.show(UNIT, "Result") == "success"
     assert machine.show(UNIT, "ExecMainStatus") == "0"
+
+
+def test_changed_settings_are_used_after_the_run(changed: Deployment):
+    metadata = changed.public("/oauth-client-metadata.json").json()
+
+    assert metadata["client_name"] == "Renamed"
+    assert OTHER in changed.machine.show("latchkey.socket", "Listen")
+    assert changed.machine.run("curl -s 127.0.0.1:8000", check=False).returncode
