@@ -23,6 +23,7 @@ SETTINGS = {
     "DATABASE_URL": f"postgresql://latchkey:change-me@{DATABASE}/latchkey?sslmode=require",
     "RATE_LIMIT_STORAGE": f"redis://:change-me@{DATABASE}/0",
 }
+SUM_OF_THE_KEY = "sha256sum /etc/latchkey/secret_key"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,15 @@ class Platform:
     def direct(self, node: Machine, path: str) -> Answer:
         """Ask one node itself."""
         return request(self.nodes[0], f"http://{node.address}:8000{path}")
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What a visitor saw of an upgrade, its release, and the key from before it."""
+
+    release: str
+    secret_key: str
+    answers: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +87,7 @@ def test_every_node_is_ready_and_publishes_the_same_keys(platform: Platform):
 
 
 def test_secret_key_is_the_same_on_each_node_and_for_root_alone(platform: Platform):
-    sums = platform.on_each("sha256sum /etc/latchkey/secret_key")
+    sums = platform.on_each(SUM_OF_THE_KEY)
     modes = platform.on_each("stat -c '%U %a' /etc/latchkey/secret_key")
 
     assert len(set(sums)) == 1
@@ -129,19 +139,31 @@ def test_rate_limits_of_the_nodes_are_counted_in_redis(platform: Platform):
     assert all(f"address {node.address}/" in counted for node in platform.nodes)
 
 
-def test_rolling_upgrade_answers_every_request(platform: Platform):
+@pytest.fixture(scope="module")
+def upgrade(platform: Platform) -> Upgrade:
+    """Deploy a newer release, also to a node without its key, while one visits."""
     wsgi = (platform.playbook.source / "wsgi.py").read_text()
     newer = platform.playbook.commit("wsgi.py", f"{wsgi}\n# Changed.\n")
+    secret_key = platform.nodes[0].output(SUM_OF_THE_KEY)
+    platform.nodes[1].run("rm /etc/latchkey/secret_key")
     start_visitor(platform.nodes[0])
-
     run = platform.playbook.run()
-
     answers = stop_visitor(platform.nodes[0])
     assert run.succeeded, run.output
-    assert len(answers) > 10
-    assert set(answers) == {"200"}
+    return Upgrade(newer, secret_key, answers)
+
+
+def test_rolling_upgrade_answers_every_request(platform: Platform, upgrade: Upgrade):
+    assert len(upgrade.answers) > 10
+    assert set(upgrade.answers) == {"200"}
     served = platform.on_each("basename $(readlink -f /opt/latchkey/current)")
-    assert served == [f"{newer}-postgres-redis"] * 2
+    assert served == [f"{upgrade.release}-postgres-redis"] * 2
+
+
+def test_node_that_lost_its_secret_key_gets_that_of_the_others(
+    platform: Platform, upgrade: Upgrade
+):
+    assert platform.on_each(SUM_OF_THE_KEY) == [upgrade.secret_key] * 2
 
 
 def test_release_that_does_not_start_stops_at_the_first_node(platform: Platform):
@@ -168,16 +190,6 @@ def test_proxy_serves_while_a_node_is_down(platform: Platform):
 
     platform.nodes[1].run("systemctl start latchkey.socket latchkey.service")
     assert set(answers) == {200}
-
-
-def test_node_that_lost_its_secret_key_gets_that_of_the_others(platform: Platform):
-    before = platform.nodes[0].output("sha256sum /etc/latchkey/secret_key")
-    platform.nodes[1].run("rm /etc/latchkey/secret_key")
-
-    run = platform.playbook.run(version=platform.playbook.release("HEAD^"))
-
-    assert run.succeeded, run.output
-    assert platform.on_each("sha256sum /etc/latchkey/secret_key") == [before] * 2
 
 
 def test_two_nodes_with_sqlite_are_refused(platform: Platform):
