@@ -65,20 +65,21 @@ def only_grant(lab: Laboratory, account: Account) -> OAuthSession:
     return grant
 
 
-# --- the username ---------------------------------------------------------------------
+# --- the username and the devices -----------------------------------------------------
 
 
-def test_rename_is_seen_on_each_device_which_may_be_signed_out_from_another(
+def test_rename_is_seen_on_each_device_and_the_former_name_is_held(
     lab: Laboratory, visitor: Visitor, account: Account, page: Page
 ) -> None:
-    current = f"b{secrets.token_hex(4)}"
-    visitor.become(account, name_of(account))
+    former, current = name_of(account), f"b{secrets.token_hex(4)}"
+    visitor.become(account, former)
     with lab.visitor() as phone:
         phone.sign_in(account)
         rename(visitor, current)
         assert claims(visitor)["username"] == visitor.whoami()["username"] == current
         phone.open("/auth/account")
         assert claims(phone)["username"] == current
+        check_held(lab, former)
 
         phone.press("Sign out everywhere else")
         noticed(phone.page, "Only this device is still signed in.")
@@ -103,32 +104,27 @@ def rename(visitor: Visitor, username: str) -> None:
     noticed(page, f"Your username is {username} now")
 
 
-def test_former_name_is_held_and_the_sign_up_says_so_while_it_is_typed(
-    lab: Laboratory, visitor: Visitor, account: Account
-) -> None:
-    former = name_of(account)
-    visitor.become(account, former)
-    rename(visitor, f"b{secrets.token_hex(4)}")
-
-    stranger = lab.new_account()
-    with lab.visitor() as newcomer:
-        newcomer.sign_in(stranger)
-        said = newcomer.page.locator("#username-check")
+def check_held(lab: Laboratory, former: str) -> None:
+    """Let a newcomer try a former name, and read what is said while they type."""
+    newcomer = lab.new_account()
+    with lab.visitor() as visitor:
+        visitor.sign_in(newcomer)
+        said = visitor.page.locator("#username-check")
         for typed, state in (
             (former, "This name is taken."),
             ("admin", "This name is reserved."),
             ("al ice", "Only letters from a to z"),
-            (name_of(stranger), f"{name_of(stranger)} is free."),
+            (name_of(newcomer), f"{name_of(newcomer)} is free."),
         ):
-            newcomer.page.get_by_label("Username on").fill(typed)
+            visitor.page.get_by_label("Username on").fill(typed)
             expect(said).to_contain_text(state)
-        newcomer.choose_username(former)
-        assert newcomer.error == "username_taken"
-        newcomer.choose_username(name_of(stranger))
-        assert newcomer.whoami()["did"] == stranger.did
+        visitor.choose_username(former)
+        assert visitor.error == "username_taken"
+        visitor.choose_username(name_of(newcomer))
+        assert visitor.whoami()["did"] == newcomer.did
 
 
-# --- the handle and the events ---------------------------------------------
+# --- the handle and the events --------------------------------------------------------
 
 
 def move_handle(lab: Laboratory, account: Account) -> str:
