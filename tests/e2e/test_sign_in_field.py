@@ -45,3 +45,25 @@ def test_account_is_suggested_looked_up_ahead_and_signs_in_with_one_request(
         assert {line.split()[2] for line in asked} <= {"/oauth/par"}, asked
         visitor.approve(account)
         assert visitor.path == "/auth/signup"
+
+
+def test_email_address_leads_to_the_host_in_the_language_of_the_menu(
+    one_worker: Laboratory,
+) -> None:
+    with one_worker.visitor() as visitor:
+        visitor.open_login()
+        page, notice = visitor.page, visitor.page.locator("#notice")
+        page.get_by_label("Language").select_option("es")
+        visitor.press("Change")
+        field = page.get_by_role("combobox", name="Su cuenta Atmosphere")
+        field.fill("@alice@mastodon.example")
+        visitor.press("Iniciar sesión")
+        expect(notice).to_contain_text("Eso es una dirección del fediverso")
+        field.fill("alice@gmail.com")
+        visitor.press("Iniciar sesión")
+        expect(notice).to_contain_text("Eso es una dirección de correo")
+        visitor.press("Continuar en pds.test")
+
+        page.wait_for_url(f"{visitor.host_url}/oauth/authorize?*")
+        theirs = page.get_by_role("button", name="Iniciar sesión", exact=True)
+        expect(theirs).to_be_visible()

@@ -13,7 +13,7 @@ from tests.e2e import host
 from tests.lab.network import Account
 
 PLATFORM_TOKEN = "platform_token"
-REMEMBERED = "latchkey-accounts"
+NO_SECRETS = ("latchkey-accounts", "latchkey-language")
 SECRET_PARAMETERS = {"code", "state"}
 
 ASK_WHO_I_AM = "async () => await (await fetch('/auth/session')).json()"
@@ -171,5 +171,5 @@ def _parameters(url: str, names: set[str]) -> Iterator[str]:
 def _cookie_secret(header: str) -> Iterator[str]:
     """Yield the value of a Set-Cookie header, unless it is cleared or no secret."""
     name, _, value = header.partition(";")[0].partition("=")
-    if value and not name.endswith(REMEMBERED):
+    if value and not name.endswith(NO_SECRETS):
         yield value
