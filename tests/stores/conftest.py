@@ -13,6 +13,7 @@ from app.stores.sql import postgresql as postgresql_dialect
 from app.stores.sql.database import Database, open_database
 from tests.service import scratch
 from tests.stores.cluster import postgresql
+from tests.stores.standing import Standing, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,15 +51,20 @@ def postgres_cluster() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres_standing(postgres_cluster: str) -> Iterator[Standing]:
+    with standing(postgres_cluster) as database:
+        yield database
+
+
 @pytest.fixture
-def postgres_url(postgres_cluster: str) -> Iterator[str]:
-    """A database without tables."""
-    database = open_database(postgres_cluster)
-    yield postgres_cluster
-    with database.write() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    database.close()
+def postgres_url(postgres_standing: Standing, request: pytest.FixtureRequest) -> str:
+    """A database without tables, unless the test asks for those as well."""
+    if {"database", "postgres_database"} & set(request.fixturenames):
+        postgres_standing.with_tables()
+    else:
+        postgres_standing.without_tables()
+    return postgres_standing.url
 
 
 @pytest.fixture
@@ -84,7 +90,6 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def postgres_database(postgres_url: str) -> Iterator[Database]:
     opened = open_database(postgres_url)
-    opened.apply_schema()
     yield opened
     opened.close()
 
