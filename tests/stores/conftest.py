@@ -59,10 +59,10 @@ def postgres_standing(postgres_cluster: str) -> Iterator[Standing]:
 
 @pytest.fixture
 def postgres_url(postgres_standing: Standing, request: pytest.FixtureRequest) -> str:
-    """A database without tables, unless the test asks for those as well."""
-    if {"database", "postgres_database"} & set(request.fixturenames):
-        postgres_standing.with_tables()
-    else:
+    """A database without tables, unless the test has it with tables as well."""
+    names = request.fixturenames
+    is_the_one = "database" in names and request.getfixturevalue("backend") != "sqlite"
+    if not (is_the_one or "postgres_database" in names):
         postgres_standing.without_tables()
     return postgres_standing.url
 
@@ -88,8 +88,9 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[Database]:
-    opened = open_database(postgres_url)
+def postgres_database(postgres_standing: Standing) -> Iterator[Database]:
+    postgres_standing.with_tables()
+    opened = open_database(postgres_standing.url)
     yield opened
     opened.close()
 
