@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.marked import MarkedOnly
+from tests.terse import Terse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # Command lines speak the language of the terminal; tests read English.
 os.environ["LANGUAGE"] = "en"
@@ -27,6 +28,9 @@ settings.register_profile("gate", settings.get_profile("exploring"), derandomize
 settings.register_profile("quick", settings.get_profile("gate"), max_examples=25)
 settings.load_profile("gate")
 
+GARBAGE = 10_000
+"""New objects between two looks for garbage; Python's own 700 finds little of it."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse processes in tests without the marker `process`; bring the fixtures.
@@ -38,6 +42,14 @@ def pytest_configure(config: pytest.Config) -> None:
     hands_out = config.getoption("dist", "no") != "no"
     if not hands_out or hasattr(config, "workerinput"):
         config.pluginmanager.import_plugin("tests.shared_fixtures")
+    if hasattr(config, "workerinput") and config.getoption("durations") is None:
+        config.pluginmanager.register(Terse())
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Have one worker more than cores: a third of its time, a worker waits."""
+    return (yield) + 1
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,4 +60,5 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(GARBAGE, 10, 10)
         gc.enable()
