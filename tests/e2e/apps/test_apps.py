@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 
+from playwright.sync_api import expect
+
 from tests.e2e.apps.relying import Authlib
 from tests.e2e.apps.running import READERS, Running, allow
 from tests.e2e.laboratory import Laboratory
@@ -49,7 +51,7 @@ def test_member_is_signed_in_refreshed_and_turned_away_when_the_group_changes(
         assert visitor.error == "not_allowed_here"
 
 
-def test_make_app_serves_a_sample_that_signs_in_through_make_run(
+def test_app_of_make_app_signs_in_is_removed_and_asks_again(
     dev: Laboratory, stack: ExitStack
 ) -> None:
     port, account = free_port(), dev.new_account()
@@ -70,6 +72,16 @@ def test_make_app_serves_a_sample_that_signs_in_through_make_run(
         visitor.page.wait_for_url(f"http://127.0.0.1:{port}/**")
 
         assert Authlib().who(visitor.page) == name_of(account)
+        visitor.open("/auth/account")
+        visitor.press("Remove")
+        removed = visitor.page.get_by_text("That app has no access any more.")
+        expect(removed).to_be_visible()
+        refused = visitor.page.goto(f"http://127.0.0.1:{port}/refresh")
+        assert refused is not None
+        assert refused.status == 401
+        visitor.page.goto(f"http://127.0.0.1:{port}/")
+        allow(visitor)
+        visitor.page.wait_for_url(f"http://127.0.0.1:{port}/**")
 
 
 def join(lab: Laboratory, account: Account) -> None:
