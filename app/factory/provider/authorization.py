@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.factory.container import Parts
 from app.flows.provider.authorization.answers import AnswerApp
 from app.flows.provider.authorization.authorize import Authorize
@@ -70,5 +72,6 @@ def _grant_of(parts: Parts, answers: AnswerApp) -> GrantRequest:
         lifetimes=lifetimes_of(parts.settings),
         audit=stores.audit,
         together=stores.database.together,
+        together_soon=partial(stores.database.together, durable=False),
         clock=clock,
     )

@@ -94,8 +94,8 @@ class Dialect(Protocol):
     ) -> AbstractContextManager[Executor]:
         """Open a transaction as `begin` does, in the quickest way."""
 
-    def joint(self, engine: Engine) -> AbstractContextManager[Joint]:
-        """Open a durable transaction for several stores, committed at the end."""
+    def joint(self, engine: Engine, *, durable: bool) -> AbstractContextManager[Joint]:
+        """Open a transaction for several stores, committed at the end."""
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the commit."""
@@ -198,16 +198,17 @@ class Database:
                 yield executor
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, *, durable: bool = True) -> Iterator[None]:
         """Make one transaction of the reads and writes in the block.
 
         Each commit costs as much as several statements. What is true for `write` is
-        true here: no waiting in the block. An error in it undoes all of its writes.
+        true here: no waiting in the block, and `durable`, which counts for all writes
+        in it. An error in it undoes all of them.
         """
         if self._joined.get() is not None:
             yield
             return
-        opened = self._dialect.joint(self._engine)
+        opened = self._dialect.joint(self._engine, durable=durable)
         with _translated(), self._alone(), opened as joint:
             token = self._joined.set(joint)
             try:

@@ -100,9 +100,10 @@ def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
 
 
 @contextmanager
-def joint(engine: Engine) -> Iterator[Joint]:
+def joint(engine: Engine, *, durable: bool) -> Iterator[Joint]:
     """Open a transaction for several stores, committed at the end of the block."""
     with engine.connect() as connection:
+        begin(connection, durable=durable)
         yield Joint(connection, lambda: connection)
         connection.commit()
 

@@ -138,11 +138,11 @@ def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
 
 
 @contextmanager
-def joint(engine: Engine) -> Iterator[Joint]:
+def joint(engine: Engine, *, durable: bool) -> Iterator[Joint]:
     """Open a transaction for several stores, committed at the end of the block."""
     taken = Taken(engine)
     with taken as quick:
-        _begin(quick.driver, taken.info, durable=True)
+        _begin(quick.driver, taken.info, durable=durable)
         yield Joint(quick, taken.connection)
         quick.driver.commit()
 

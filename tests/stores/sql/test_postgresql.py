@@ -41,6 +41,11 @@ def test_postgresql_waits_for_the_disk_where_it_matters(
 ):
     with postgres_database.write(durable=durable) as connection:
         assert connection.scalar(text("SHOW synchronous_commit")) == commit
+    with (
+        postgres_database.together(durable=durable),
+        postgres_database.write() as connection,
+    ):
+        assert connection.scalar(text("SHOW synchronous_commit")) == commit
 
 
 def test_postgresql_without_its_driver_says_what_is_missing(monkeypatch):

@@ -33,6 +33,11 @@ def test_sqlite_waits_for_the_disk_where_it_matters(sqlite_database, order):
         with sqlite_database.write(durable=durable) as connection:
             expected = full if durable else normal
             assert pragma(connection, "synchronous") == expected
+        with (
+            sqlite_database.together(durable=durable),
+            sqlite_database.write() as connection,
+        ):
+            assert pragma(connection, "synchronous") == expected
 
 
 def test_the_files_of_sqlite_are_private(sqlite_database, tmp_path):

@@ -31,6 +31,8 @@ class GrantRequest:
     lifetimes: GrantLifetimes
     audit: Audit
     together: Together
+    together_soon: Together
+    """`together`, for what a power cut may lose."""
     clock: Callable[[], float]
 
     def __call__(
@@ -44,13 +46,16 @@ class GrantRequest:
     ) -> Answer:
         """Return the answer with a code.
 
+        Only a consent waits for the disk. An app whose code is lost in a power cut has
+        no tokens yet, and sends the person again.
+
         `is_consent`: the person has just allowed the app. `first` runs at the start of
         the transaction, `last` with answer and code at its end; what they raise leaves
         nothing behind.
         """
         now = self.clock()
         grant = self._grant(request, session, now)
-        with self.together():
+        with (self.together if is_consent else self.together_soon)():
             first()
             if is_consent:
                 self._note_consent(request, session, now)
