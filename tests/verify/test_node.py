@@ -131,7 +131,7 @@ console.log(JSON.stringify(person?.username ?? null));
 
 
 def test_express_and_hono_programs_greet_or_refuse(project: Path):
-    listens = 'app.listen(process.env.PORT ?? 8400, "127.0.0.1");'
+    listens = 'app.listen(Number(process.env.PORT ?? 8400), "127.0.0.1");'
     express, hono = shown("js express", SERVICES), shown("js hono", SERVICES)
     assert express.count(listens) == 1
     with listening_documents() as service:
