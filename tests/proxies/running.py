@@ -91,8 +91,10 @@ def send(
     headers: list[tuple[str, str]],
     body: bytes = b"",
 ) -> None:
-    """Write a request."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}"]
+    """Write a request, to HOST unless a header names another one."""
+    lines = [f"{method} {path} HTTP/1.1"]
+    if not any(name == "Host" for name, _ in headers):
+        lines.append(f"Host: {HOST}")
     lines += [f"{name}: {value}" for name, value in headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

@@ -197,6 +197,14 @@ def test_stranger_is_led_to_login_and_back(setup: Setup) -> None:
     assert query_of(location) == {"return_to": f"https://{HOST}{PAGE}"}
 
 
+def test_port_of_the_service_is_handed_on(setup: Setup) -> None:
+    """On a domain `return_to` takes no port, so nothing leads to the default one."""
+    answer = setup.asks(*NAVIGATION, ("Host", f"{HOST}:8443"))
+
+    assert answer.status == 302
+    assert answer.headers["Location"] == f"{HOME}/auth/login"
+
+
 def test_background_request_of_a_stranger_gets_no_page_of_the_service(
     setup: Setup,
 ) -> None:
