@@ -88,7 +88,7 @@ def started(
             yield machine
         finally:
             machine.kill()
-            shutil.rmtree(machine.root)
+            subprocess.run(["rm", "-rf", str(machine.root)], check=True)
 
 
 def make_ssh_key(workplace: Path) -> str:
