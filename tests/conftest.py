@@ -38,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     The process that hands tests out to pytest-xdist's workers runs none, so it does not
     import the application, for which the workers would wait.
     """
+    gc.disable()  # until the tests are collected
     config.pluginmanager.register(MarkedOnly())
     hands_out = config.getoption("dist", "no") != "no"
     if not hands_out or hasattr(config, "workerinput"):
@@ -55,7 +56,6 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Keep the garbage collector away from the collected tests, some 10^5 objects."""
-    gc.disable()
     try:
         return (yield)
     finally:
