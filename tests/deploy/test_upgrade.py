@@ -30,6 +30,19 @@ def older(deployment: Deployment, newer: str) -> str:
     return deployment.playbook.release(f"{newer}^")
 
 
+def test_check_mode_before_an_upgrade_says_what_would_change(
+    deployment: Deployment, older: str, newer: str
+):
+    serve(deployment, older)
+
+    run = deployment.playbook.run("--check", "--diff", version=newer)
+
+    assert run.succeeded, run.output
+    assert f"{RELEASES}/{newer} would be built" in run.output
+    assert deployment.running_release() == older
+    assert newer not in deployment.machine.output(f"ls {RELEASES}").split()
+
+
 def test_upgrade_answers_every_request_and_keeps_keys(
     deployment: Deployment, older: str, newer: str
 ):
