@@ -7,16 +7,19 @@ No app answers: what counts is that Chromium asks for its address. It applies
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import jwt
 import pytest
 from playwright.sync_api import Error, Request
 
 from app.atproto.crypto.proofs import challenge_of
+from tests.e2e import host
 from tests.e2e.laboratory import Laboratory
 from tests.e2e.visitor import Visitor
 
@@ -99,6 +102,33 @@ def test_newcomer_signs_up_and_consents_and_a_member_goes_straight_on(
     assert app.redeems(code)["id_token"]
     again = app.answer(visitor, lambda: app.opens(visitor))["code"]
     assert again != code
+
+
+def test_prompt_login_has_the_host_ask_for_the_password_again(
+    prod_like: Laboratory,
+) -> None:
+    app, account = App(prod_like, "https://app.example.org/cb"), prod_like.new_account()
+    with prod_like.visitor() as visitor:
+        visitor.open_login()
+        visitor.identify_as(account.handle)
+        host.sign_in(visitor.page, account, remember=True)  # asked for no more
+        host.authorize(visitor.page)
+        visitor.come_back()
+        visitor.choose_username(account.handle.partition(".")[0])
+        before = time.time()
+
+        app.opens(visitor, prompt="login")
+        visitor.identify_as(account.handle)
+        host.sign_in(visitor.page, account)
+        host.authorize(visitor.page)
+        visitor.come_back()
+        code = app.answer(visitor, lambda: visitor.press("Allow"))["code"]
+
+    claims = jwt.decode(
+        app.redeems(code)["id_token"], options={"verify_signature": False}
+    )
+    assert claims["sub"] == account.did
+    assert claims["auth_time"] >= int(before)
 
 
 def test_person_says_no_by_keyboard(lab: Laboratory, visitor: Visitor) -> None:
