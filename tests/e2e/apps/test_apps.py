@@ -40,9 +40,11 @@ def test_member_is_signed_in_refreshed_and_turned_away_when_the_group_changes(
         allow(visitor)
         assert app.is_reached(visitor) == name_of(account)
         if app.app.again:
+            issued = tokens_issued_at(app, account)
             visitor.page.wait_for_timeout(1_100)
             app.opens(visitor, app.app.again)
             assert app.is_reached(visitor) == name_of(account)
+            assert tokens_issued_at(app, account) > issued
 
         prod_like.service.command("groups", "remove", READERS, account.did)
 
@@ -87,6 +89,15 @@ def test_app_of_make_app_signs_in_is_removed_and_asks_again(
 def join(lab: Laboratory, account: Account) -> None:
     """Add an account, one that the platform does not know yet too."""
     lab.service.command("groups", "add", READERS, account.did)
+
+
+def tokens_issued_at(app: Running, account: Account) -> str:
+    """Return when the app last got tokens for the account."""
+    grant = app.lab.service.command(
+        *("grants", "list", "--client", app.name, "--of", account.did)
+    )
+    issued: str = grant["used_at"]
+    return issued
 
 
 def name_of(account: Account) -> str:
