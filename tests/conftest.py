@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
     import the application, for which the workers would wait.
     """
     gc.disable()  # until the tests are collected
+    # A shell ignores Ctrl-C for what it starts in the background, and programs inherit
+    # that. Tests send it to theirs.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(MarkedOnly())
     hands_out = config.getoption("dist", "no") != "no"
     if not hands_out or hasattr(config, "workerinput"):
