@@ -41,6 +41,18 @@ def bearer_token() -> str | None:
     return token
 
 
+def cookies_in(header: str, name: str) -> list[str] | None:
+    """Return the values of a cookie, in their order; None if that takes a parser.
+
+    Quotes and what is no ASCII are for werkzeug's parser, which takes longer.
+    """
+    if '"' in header or not header.isascii():
+        return None
+    prefix = f"{name}="
+    pairs = (pair.strip() for pair in header.split(";"))
+    return [pair[len(prefix) :] for pair in pairs if pair.startswith(prefix)]
+
+
 def bearer_in(authorization: str) -> str | None:
     """Return the Bearer token of an Authorization header, as `bearer_token` does."""
     scheme, _, rest = authorization.partition(" ")

@@ -23,7 +23,7 @@ from app.web.cookies import SESSION
 from app.web.front import EMPTY, JSON, Answer, Complete, json_body, length_of
 from app.web.programs import READABLE, caller
 from app.web.repeated import keep
-from app.web.requests import bearer_in, found_for
+from app.web.requests import bearer_in, cookies_in, found_for
 from app.web.security.access import is_speculative
 
 from .leading import has_source
@@ -39,16 +39,11 @@ LONGEST_FORM: Final = 16 * 1024
 
 
 def cookie_of(asked: Request, name: str) -> str | None:
-    """Return a cookie; the parser of werkzeug reads those with quotes."""
-    header = asked.environ.get("HTTP_COOKIE", "")
-    if '"' in header or not header.isascii():
+    """Return a cookie: the first of its name."""
+    plain = cookies_in(asked.environ.get("HTTP_COOKIE", ""), name)
+    if plain is None:
         return asked.cookies.get(name)
-    prefix = f"{name}="
-    for pair in header.split(";"):
-        stripped: str = pair.strip()
-        if stripped.startswith(prefix):
-            return stripped[len(prefix) :]
-    return None
+    return plain[0] if plain else None
 
 
 class QuickAuthorize:

@@ -19,7 +19,7 @@ from app.web.context import Site
 from app.web.cookies import MOST_TOKENS
 from app.web.documents import headers_of
 from app.web.front import EMPTY, JSON, Answer, Complete, json_body, length_of
-from app.web.requests import bearer_in, found_for
+from app.web.requests import bearer_in, cookies_in, found_for
 
 from . import session, verify
 
@@ -38,17 +38,13 @@ class Presented:
     def of(cls, environ: WSGIEnvironment, here: Site) -> Presented | None:
         """Return the tokens, or None if reading the cookies takes more than a look.
 
-        Quotes are for werkzeug's parser, and the cookie's former name is for the view.
+        The cookie's former name is for the view.
         """
         cookies = environ.get("HTTP_COOKIE", "")
         former = here.former_cookie_name
-        if '"' in cookies or (former is not None and former in cookies):
+        tokens = cookies_in(cookies, here.cookie_name)
+        if tokens is None or (former is not None and former in cookies):
             return None
-        prefix, tokens = f"{here.cookie_name}=", []
-        for pair in cookies.split(";"):
-            stripped = pair.strip()
-            if stripped.startswith(prefix):
-                tokens.append(stripped[len(prefix) :])
         bearer = bearer_in(environ.get("HTTP_AUTHORIZATION", ""))
         return cls(bearer, tokens[:MOST_TOKENS])
 
