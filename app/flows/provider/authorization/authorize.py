@@ -115,6 +115,10 @@ class Authorize:
             return self.answers.with_error(refused)
         return request.client_id, self.keep.push(request)
 
+    def session(self, cookie: str | None) -> Session | None:
+        """Return the session of this browser, or None."""
+        return self.sessions.by_secret(cookie) if cookie else None
+
     def visitor(
         self, cookie: str | None, request: AuthorizationRequest
     ) -> Visitor | None:
@@ -124,7 +128,7 @@ class Authorize:
             AccountDisabled: the platform has disabled this account.
             RequestRefused: the same, for `prompt=none`.
         """
-        session = self.sessions.by_secret(cookie) if cookie else None
+        session = self.session(cookie)
         if session is None or session.pending_for == "native":
             return None
         bind(did=session.did, sid=session.sid)

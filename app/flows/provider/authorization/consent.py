@@ -94,7 +94,7 @@ class AnswerRequest:
             client = self.authorize.read.again(held.request)
         except (RequestExpired, ClientNotKnown, RedirectUriInvalid):
             return None
-        session = self.authorize.sessions.by_secret(cookie) if cookie else None
+        session = self.authorize.session(cookie)
         return WaitingApp(
             name=client.registration.name,
             redirect_uri=held.request.redirect_uri,
@@ -191,7 +191,7 @@ class AnswerRequest:
         return codes.is_open(given.code, client_id=given.client_id)
 
     def _sid(self, cookie: str | None) -> str:
-        session = self.authorize.sessions.by_secret(cookie) if cookie else None
+        session = self.authorize.session(cookie)
         return session.sid if session else ""
 
     def _refused(
