@@ -86,8 +86,15 @@ e2e-install: $(TOOLS) ## what `make e2e`, `make soak` and `make lab` need: brows
 	@tests/lab/install
 
 .PHONY: e2e
-e2e: e2e-install ## the service against the real reference PDS with a real browser
-	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e
+e2e: e2e-service e2e-around ## both of the two below
+
+.PHONY: e2e-service
+e2e-service: e2e-install ## the service against the real reference PDS with a real browser
+	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e --ignore tests/e2e/previews
+
+.PHONY: e2e-around
+e2e-around: e2e-install ## previewed pages in a real browser, forward auth in real proxies
+	@$(BIN)/python -m pytest -q -c tests/e2e/pytest.ini tests/e2e/previews
 	@$(BIN)/python -m pytest -q tests/proxies
 
 .PHONY: shots

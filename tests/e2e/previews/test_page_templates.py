@@ -1,7 +1,7 @@
 """Every template in a browser, without the service: barriers, keyboard, the script.
 
-`test_pages.py` beside it meets the pages of the running service; here stand those that
-are hard to come by, and every error.
+`test_pages.py` in the folder above meets the pages of the running service; here stand
+those that are hard to come by, and every error.
 """
 
 from __future__ import annotations
