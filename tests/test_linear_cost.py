@@ -41,8 +41,8 @@ from app.atproto.syntax.nsid import parse_nsid
 from app.blueprints.services.xrpc import _MEDIA_TYPE
 from app.flows.errors import FlowError
 from app.flows.native.app_identity import parse_app_name, parse_code_challenge
-from app.flows.people.handle_domains import parse_domain
-from app.flows.people.usernames import parse_username
+from app.flows.people.signup.handle_domains import parse_domain
+from app.flows.people.signup.usernames import parse_username
 from app.flows.xrpc.repo_writes import writes_of
 from app.flows.xrpc.retry_after import wait_of
 from app.tokens.client_assertions import MOST_KEYS, parse_jwks

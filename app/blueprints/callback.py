@@ -29,8 +29,8 @@ from app.web.pages.scope_upgrade import is_of
 from app.web.responses import redirect_signed_in, see_other
 from app.web.security.access import access
 
-from . import native_confirm
 from .login import begin
+from .native import confirm as native_confirm
 from .provider.leading import waiting_app
 
 bp = Blueprint("callback", __name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
 
-from app.flows.people.invitations import PATH
+from app.flows.people.signup.invitations import PATH
 from app.web import cookies
 from app.web.context import flows
 from app.web.responses import see_other

@@ -14,8 +14,8 @@ from app.web.pages.scope_upgrade import upgrade_page
 from app.web.responses import see_other
 from app.web.security.access import access
 
-from . import leave
 from .login import login_page
+from .own import leave
 
 bp = Blueprint("result", __name__)
 

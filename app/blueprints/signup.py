@@ -22,7 +22,7 @@ from app.flows.errors import (
     UsernameTaken,
 )
 from app.flows.login.destination import Destination
-from app.flows.people.signup import Newcomer
+from app.flows.people.signup.choose import Newcomer
 from app.web import cookies
 from app.web.context import flows, site
 from app.web.errors import Failure, error_page, shows_failure
@@ -30,8 +30,8 @@ from app.web.languages.choice import gettext as _
 from app.web.responses import redirect_signed_in, see_other
 from app.web.security.access import access
 
-from . import native_confirm
 from .login import login_page
+from .native import confirm as native_confirm
 from .provider.leading import waiting_app
 
 bp = Blueprint("signup", __name__)

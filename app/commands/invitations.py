@@ -10,7 +10,7 @@ import click
 
 from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
-from app.flows.people.invitations import Invitation
+from app.flows.people.signup.invitations import Invitation
 
 from .administration import Administration, in_one_line
 from .framework.acting import confirm, with_operator, yes_option

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.flows.people.admission import SignupRule
+from app.flows.people.signup.admission import SignupRule
 from app.flows.xrpc.allow_list import XrpcAllowList
 
 from . import addresses, colour, face, types

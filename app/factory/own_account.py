@@ -9,7 +9,7 @@ from app.flows.account.ended import ExplainEnd
 from app.flows.account.handle import VerifyHandle
 from app.flows.account.permissions import WithdrawPermission
 from app.flows.account.username import ChangeUsername, CheckUsername
-from app.flows.people.usernames import Usernames
+from app.flows.people.signup.usernames import Usernames
 
 from .container import Parts
 

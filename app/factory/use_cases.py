@@ -25,12 +25,12 @@ from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeL
 from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
-from app.flows.people.admission import Admission
 from app.flows.people.deletion import DeleteAccount, LeavePlatform
 from app.flows.people.lookup import LookUpAccounts
-from app.flows.people.signup import ChooseUsername
+from app.flows.people.signup.admission import Admission
+from app.flows.people.signup.choose import ChooseUsername
+from app.flows.people.signup.usernames import Usernames
 from app.flows.people.trail import OwnEvents
-from app.flows.people.usernames import Usernames
 from app.flows.provider.authorization.proofs import NoteProof
 from app.flows.provider.grants.ending import MoveGrants
 from app.flows.services.events import POLLS, POLLS_PER_KEY, ReadEvents

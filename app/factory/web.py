@@ -12,23 +12,21 @@ from flask import Flask
 from app import commands
 from app.atproto.syntax.grammar import host_of
 from app.blueprints import (
-    account,
     callback,
     health,
     home,
     invitation,
     language,
-    leave,
     login,
     logout,
-    native_confirm,
-    native_login,
-    native_refresh,
     result,
     signup,
     typing,
 )
-from app.blueprints.own import changes, records
+from app.blueprints.native import confirm as native_confirm
+from app.blueprints.native import login as native_login
+from app.blueprints.native import refresh as native_refresh
+from app.blueprints.own import account, changes, leave, records
 from app.blueprints.provider import (
     authorize,
     consent,
@@ -68,10 +66,10 @@ from app.web.return_to import ReturnPolicy
 from app.web.security import access, headers
 from app.web.security.forwarded import Forwarded
 
-from .admin import administration_of
 from .brand import brand_of
 from .container import Outside, Parts, open_parts
-from .doctor import probe_key
+from .operator.admin import administration_of
+from .operator.doctor import probe_key
 from .use_cases import open_use_cases
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from app.flows.native.confirm import ConfirmNativeLogin, DenyByFlow, OpenNativeL
 from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
-from app.flows.people.admission import Admission
 from app.flows.people.deletion import LeavePlatform
 from app.flows.people.lookup import LookUpAccounts
-from app.flows.people.signup import ChooseUsername
+from app.flows.people.signup.admission import Admission
+from app.flows.people.signup.choose import ChooseUsername
 from app.flows.people.trail import OwnEvents
 from app.flows.provider.front import FrontChannel
 from app.flows.provider.tokens import TokenUseCases

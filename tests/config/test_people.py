@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.config import SettingsInvalid, is_host_of
-from app.flows.people.admission import SignupRule
+from app.flows.people.signup.admission import SignupRule
 from tests.config.reading import read, refusal
 
 DAY = 86_400

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.doctor.examination import Doctor
 from app.factory.container import open_parts
-from app.factory.doctor import deployment_of
+from app.factory.operator.doctor import deployment_of
 from tests.fakes.world import PLC
 from tests.service import outside_of
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.config import secret_files
 from app.doctor.connections import file_end, require_http2
-from app.factory.doctor import file_system_of
+from app.factory.operator.doctor import file_system_of
 from tests.fakes.certificates import NOT_AFTER, Authority
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flows.people.admission import Admission, SignupRule
+from app.flows.people.signup.admission import Admission, SignupRule
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import IssueToken
 from tests.flows.memory import (

@@ -21,7 +21,7 @@ import pytest
 from app.config import Settings
 from app.doctor.examination import Doctor
 from app.factory.container import open_parts
-from app.factory.doctor import deployment_of
+from app.factory.operator.doctor import deployment_of
 from app.stores.sql.bounded import BoundedConnection
 from tests.fakes.app import App
 from tests.fakes.browser import AtHost, Browser

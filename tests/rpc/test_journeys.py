@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from app.atproto.crypto.proofs import challenge_of
-from app.flows.people.admission import SignupRule
+from app.flows.people.signup.admission import SignupRule
 from app.wire import latchkey
 from app.wire.latchkey import v1
 from app.wire.latchkey.v1 import auth_pb2, auth_pb2_grpc

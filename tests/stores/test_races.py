@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flows.people.invitations import Invitation
+from app.flows.people.signup.invitations import Invitation
 from app.stores.keys import SqlSigningKeys
 from app.stores.logins.auth_requests import SqlStateStore
 from app.stores.people.invitations import SqlInvitations

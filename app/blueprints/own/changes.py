@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
 
-from app.blueprints.account import show_again
 from app.blueprints.login import begin
+from app.blueprints.own.account import show_again
 from app.flows.account.permissions import Withdrawn
 from app.flows.login.destination import Destination
 from app.web import cookies

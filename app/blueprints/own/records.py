@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app.blueprints.account import described_events, show_again
+from app.blueprints.own.account import described_events, show_again
 from app.flows.errors import NotSignedIn
 from app.web import cookies
 from app.web.context import flows

@@ -14,7 +14,7 @@ from app.flows.errors import (
     UsernameReserved,
 )
 from app.flows.limits.networks import hit_networks, network_of
-from app.flows.people.usernames import Usernames, parse_username
+from app.flows.people.signup.usernames import Usernames, parse_username
 from app.flows.ports import Audit, RateLimit, Sessions, Together, User, Users
 from app.flows.sessions.signed_in import account_of
 

@@ -18,9 +18,9 @@ from app.flows.errors import AccountDisabled, NotAMember
 from app.flows.login.client_refusals import ClientRefusals
 from app.flows.login.destination import Destination, destination_of
 from app.flows.native.callback import HoldForApp
-from app.flows.people.admission import Admission
 from app.flows.people.deletion import LeavePlatform, Left
 from app.flows.people.profiles import NoteProfile
+from app.flows.people.signup.admission import Admission
 from app.flows.ports import NativeLogins, Session, Sessions, Users
 from app.flows.provider.authorization.proofs import NoteProof
 from app.flows.provider.grants.ending import MoveGrants

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from app.flows.services.keys import ManageServiceKeys
 
 from .accounts import ManageAccounts
-from .admission import SignupRule
 from .deletion import DeleteAccount
 from .groups import ManageGroups
-from .invitations import ManageInvitations
 from .sessions import ManageSessions
+from .signup.admission import SignupRule
+from .signup.invitations import ManageInvitations
 from .trail import ReadAudit
 from .who import FindAccount
 

@@ -11,7 +11,7 @@ from app.flows.operator import Operator
 from app.flows.ports import Audit, Together, User
 
 from .sessions import Ended, ManageSessions
-from .usernames import parse_username
+from .signup.usernames import parse_username
 
 STEP: Final = 500
 """Accounts that one statement reads."""

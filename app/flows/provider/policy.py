@@ -16,9 +16,9 @@ from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.grammar import Did, Handle, parse_did
 from app.flows.errors import PolicyNotJudged, TooManyRequests
 from app.flows.limits.concurrency import ConcurrencyLimit
-from app.flows.people.admission import EVERYONE, VerifiedHandles
 from app.flows.people.groups import NAME as GROUP_NAME
-from app.flows.people.handle_domains import BELOW, is_below, parse_domain
+from app.flows.people.signup.admission import EVERYONE, VerifiedHandles
+from app.flows.people.signup.handle_domains import BELOW, is_below, parse_domain
 from app.flows.ports import User
 
 GROUP: Final = "group:"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from app.atproto.syntax.foreign_json import parse_json
 from app.flows.errors import AppNameInvalid, ClientInvalid
 from app.flows.native.app_identity import parse_app_name
-from app.flows.people.admission import EVERYONE
+from app.flows.people.signup.admission import EVERYONE
 from app.tokens.client_assertions import parse_jwks
 
 from .policy import checked_entry

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import InvitationEnded
-from app.flows.people.invitations import Invitation
+from app.flows.people.signup.invitations import Invitation
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from app.flows.people.invitations import Invitations
+    from app.flows.people.signup.invitations import Invitations
     from app.stores.sql.database import Database
 
 COLUMNS = columns_of(Invitation)

@@ -9,7 +9,7 @@ import pytest
 from app.atproto.errors import HostUnreachable
 from app.atproto.http.types import Deadline
 from app.flows.errors import InvitationEnded, NotAMember
-from app.flows.people.admission import SignupRule
+from app.flows.people.signup.admission import SignupRule
 from tests.stores.samples import ALICE, BOB
 
 HANDLE = "alice.example.org"

@@ -15,9 +15,9 @@ from app.flows.errors import (
     UsernameTaken,
 )
 from app.flows.login.destination import Destination
-from app.flows.people.admission import SignupRule
-from app.flows.people.signup import ChooseUsername
-from app.flows.people.usernames import Usernames, skeleton
+from app.flows.people.signup.admission import SignupRule
+from app.flows.people.signup.choose import ChooseUsername
+from app.flows.people.signup.usernames import Usernames, skeleton
 from tests.stores.samples import ALICE, BOB, session, user
 
 LIFETIME = 30 * 86_400.0

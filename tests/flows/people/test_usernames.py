@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.atproto.syntax.grammar import parse_handle
 from app.flows.errors import UsernameInvalid, UsernameReserved
-from app.flows.people.usernames import (
+from app.flows.people.signup.usernames import (
     MAX_LENGTH,
     MIN_LENGTH,
     SHIPPED,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.flows.people.admission import SignupRule
+from app.flows.people.signup.admission import SignupRule
 from tests.fakes import faults
 from tests.fakes.app import App, confirms, follows
 from tests.fakes.browser import Browser

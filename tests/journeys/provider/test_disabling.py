@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from app.factory.container import open_parts
-from app.factory.people import people_of
+from app.factory.operator.people import people_of
 from app.flows.operator import Operator
 from tests.fakes.relying_party import RelyingParty
 from tests.journeys.people.commands import events, runs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.flows.people.admission import SignupRule
+from app.flows.people.signup.admission import SignupRule
 from app.flows.provider.grants.records import OFFLINE
 from tests.fakes.page import Page
 from tests.fakes.relying_party import RelyingParty, allows

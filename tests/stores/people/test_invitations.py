@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.flows.errors import InvitationEnded, UsernameTaken
-from app.flows.people.invitations import Invitation
+from app.flows.people.signup.invitations import Invitation
 from app.stores.people.invitations import SqlInvitations
 from app.stores.people.users import SqlUsers
 from app.stores.sweep import SqlExpired

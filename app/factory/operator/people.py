@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from app.factory.container import Parts
+from app.factory.provider.grants import manage_grants
+from app.factory.use_cases import delete_account
 from app.flows.people import PeopleUseCases
 from app.flows.people.accounts import ManageAccounts
 from app.flows.people.groups import ManageGroups
-from app.flows.people.invitations import ManageInvitations
 from app.flows.people.sessions import ManageSessions
+from app.flows.people.signup.invitations import ManageInvitations
 from app.flows.people.trail import ReadAudit
 from app.flows.people.who import FindAccount
 from app.flows.services.keys import ManageServiceKeys
 from app.flows.sessions.logout import EndSession
-
-from .container import Parts
-from .provider.grants import manage_grants
-from .use_cases import delete_account
 
 
 def people_of(parts: Parts) -> PeopleUseCases:

@@ -6,14 +6,14 @@ from functools import partial
 
 from app.commands import Administration
 from app.config import Settings
+from app.factory.container import Parts
+from app.factory.provider.clients import provider_of
 from app.flows.sweep import Sweep
 from app.stores.sql.versions import CURRENT
 
-from .container import Parts
 from .doctor import open_doctor
 from .keys import open_key_use_cases
 from .people import people_of
-from .provider.clients import provider_of
 from .secrets import open_secrets
 from .storage import storage_work_of
 

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from app.atproto.errors import AtprotoError
 from app.atproto.syntax.grammar import host_of
+from app.blueprints.login import begin
 from app.flows.errors import NotSignedIn, TooManyRequests, UsernameNotConfirmed
 from app.flows.people.deletion import PATH
 from app.web import cookies
@@ -19,8 +20,6 @@ from app.web.errors import Failure, error_page, shows_failure
 from app.web.languages.choice import gettext as _
 from app.web.responses import see_other
 from app.web.security.access import access
-
-from .login import begin
 
 bp = Blueprint("leave", __name__)
 

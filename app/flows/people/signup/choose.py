@@ -20,6 +20,8 @@ from app.flows.errors import (
 )
 from app.flows.limits.networks import hit_networks, network_of
 from app.flows.login.destination import Destination
+from app.flows.people.profiles import NoteProfile
+from app.flows.people.sessions import deny_waiting_apps
 from app.flows.ports import (
     Audit,
     NativeLogins,
@@ -34,8 +36,6 @@ from app.flows.sessions.session import IssueToken, SignedIn
 from app.telemetry.context import bind
 
 from .admission import Admission
-from .profiles import NoteProfile
-from .sessions import deny_waiting_apps
 from .usernames import Usernames
 
 log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from typing import cast
 
 from app.atproto.crypto.keys import Algorithm
 from app.config import Settings
+from app.factory.container import Parts
 from app.flows.keys import KeyUseCases
 from app.flows.keys.change import ChangeRing
 from app.flows.keys.drop import DropKey
@@ -16,8 +17,6 @@ from app.flows.keys.prepare import PrepareKeys
 from app.flows.keys.rotate import RotateKeys
 from app.flows.keys.upkeep import KeyUpkeep
 from app.flows.ports import Ring
-
-from .container import Parts
 
 
 def open_key_use_cases(parts: Parts) -> KeyUseCases:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from app.config import VERSION
+from app.factory.container import Parts
 from app.flows.storage import StorageWork
 from app.flows.storage.backup import BackUp, Restore
 from app.flows.storage.copy import CopyDatabase
@@ -17,8 +18,6 @@ from app.stores.errors import DatabaseURLInvalid
 from app.stores.moves.backup_folders import BackupFolders
 from app.stores.moves.tables import SqlStorage
 from app.stores.sql.database import open_database
-
-from .container import Parts
 
 
 def storage_work_of(parts: Parts) -> StorageWork:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from app.config import Settings
+from app.factory.container import Parts
 from app.flows.storage.secrets import ResealSecrets, SecretsStatus
-
-from .container import Parts
 
 
 def open_secrets(parts: Parts) -> ResealSecrets:

@@ -15,10 +15,10 @@ from app.doctor import connections
 from app.doctor.deployment import Deployment, Files, Grpc
 from app.doctor.examination import Doctor
 from app.doctor.probe import ProbeKey
+from app.factory.container import VAR, Parts, network_policy
 from app.stores.rates.rate_limits import LimitsCounters
 from app.stores.sql.health import DatabaseHealth, require_space
 
-from .container import VAR, Parts, network_policy
 from .keys import algorithms_of
 from .secrets import open_secrets
 

@@ -9,6 +9,8 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from app.atproto.errors import AtprotoError, printable
 from app.atproto.syntax.grammar import host_of
+from app.blueprints.logout import leave_browser, signed_out
+from app.blueprints.provider.leading import where
 from app.flows.errors import (
     NotSignedIn,
     TooManyRequests,
@@ -31,9 +33,6 @@ from app.web.pages.permission_text import word_by_word
 from app.web.pages.scope_text import told
 from app.web.responses import see_other
 from app.web.security.access import access
-
-from .logout import leave_browser, signed_out
-from .provider.leading import where
 
 bp = Blueprint("account", __name__)
 

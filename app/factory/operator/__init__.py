@@ -1,0 +1,1 @@
+"""What the operator's commands work with: use cases, storage and the doctor's facts."""
