@@ -77,6 +77,7 @@ def prepare(folder: Path) -> Prepared:
     prepared.platform_key.write_bytes(pem)
     jwk = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True)
     prepared.client_key.write_text(json.dumps({**jwk, "kid": "client-of-the-tests"}))
+    prepared.client_key.chmod(0o600)
     _initialise(prepared, "ES256")
     _initialise(prepared, "RS256", signing_key_path=prepared.platform_key)
     return prepared

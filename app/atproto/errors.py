@@ -309,7 +309,13 @@ class RefreshRejected(SessionError):
 
 
 class RefreshBusy(SessionError):
-    """A refresh of this session is running here or elsewhere; the session is kept."""
+    """A refresh of this session is running here or elsewhere; the session is kept.
+
+    Try again after `retry_after` seconds: most refreshes end far sooner than the lease
+    of 45 seconds, and a later call waits for the one that is running.
+    """
+
+    retry_after = 5.0
 
 
 class ScopeMissing(SessionError):

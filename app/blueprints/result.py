@@ -68,6 +68,7 @@ def goodbye_page(goodbye: Goodbye) -> str:
         username=goodbye.username,
         held_until=goodbye.held_until,
         hosts=goodbye.hosts,
+        silent_hosts=goodbye.silent_hosts,
     )
 
 

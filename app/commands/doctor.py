@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import click
 
 from app.doctor.findings import Checked, Finding
+from app.flows.counted import counted
 
 from .administration import Administration
 from .framework.output import meaning, print_records, prints, progress, wants_json
@@ -73,7 +74,8 @@ def _show(checked: Sequence[Checked], found: int) -> None:
     for each in checked:
         if each.skipped is not None:
             click.echo(f"skipped: {each.check} ({each.skipped})")
-    click.echo(f"{len(checked)} checks, {found} findings")
+    checks = counted(len(checked), "check", "checks")
+    click.echo(f"{checks}, {counted(found, 'finding', 'findings')}")
 
 
 def _show_finding(check: str, finding: Finding) -> None:

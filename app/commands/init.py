@@ -13,6 +13,7 @@ from app.flows.ports import Ring, StoredKey
 
 from .administration import Administration, in_one_line
 from .framework.output import meaning, print_record, prints, wants_json
+from .framework.private_key_file import read_private_key
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _add_keys(administration: Administration) -> Added:
 
 
 def _read(path: Path | None) -> bytes | None:
-    return None if path is None else path.read_bytes()
+    return None if path is None else read_private_key(path, refuse=False)
 
 
 def _report(ring: Ring, added: StoredKey | None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, get_args
+from typing import get_args
 
 import click
 
 from app.atproto.crypto.keys import Algorithm
+from app.flows.counted import counted
 from app.flows.keys.drop import Consequences
 from app.flows.keys.life_cycle import RINGS, signs_at
 from app.flows.keys.listing import KeyState
@@ -19,10 +20,9 @@ from app.flows.ports import Ring, StoredKey
 from .administration import Administration, in_one_line
 from .framework.acting import TAKES_ID, confirm, with_operator, yes_option
 from .framework.output import at, meaning, print_record, print_records, prints
+from .framework.private_key_file import key_file_argument, read_private_key
 
 RING = click.argument("ring", type=click.Choice(RINGS))
-
-LARGEST_KEY_FILE = 64 * 1024
 
 SIGNS_UNKNOWN: dict[Ring, str] = {
     "platform": (
@@ -144,19 +144,20 @@ def _import(administration: Administration) -> click.Command:
     @prints(NewKey)
     @click.command("import")
     @RING
-    @click.argument("file", type=click.File("rb"))
+    @key_file_argument
     @click.option("--now", "at_once", is_flag=True, help="Let the key sign at once.")
     @yes_option
     @with_operator
     def import_key(
-        *, ring: Ring, file: BinaryIO, at_once: bool, yes: bool, operator: Operator
+        *, ring: Ring, file: str, at_once: bool, yes: bool, operator: Operator
     ) -> None:
         """Publish a private key of your own as the next one of a ring.
 
-        FILE holds PKCS#8 PEM or a JWK; `-` reads standard input. It signs by itself as
-        a key of `keys rotate` does.
+        FILE holds PKCS#8 PEM or a JWK; `-` reads standard input. A file that other
+        users of this machine can read is refused. The key signs by itself as a key of
+        `keys rotate` does.
         """
-        raw = file.read(LARGEST_KEY_FILE)
+        raw = in_one_line(lambda: read_private_key(file, refuse=True))
         if at_once:
             confirm(SIGNS_UNKNOWN[ring], yes=yes)
         _print_new(
@@ -241,16 +242,19 @@ def _age(seconds: float) -> str:
 def _what_ends(ring: Ring, kid: str, ends: Consequences) -> str:
     lines = [f"The {ends.status} key {kid} of the {ring} ring is deleted for good."]
     if ring == "platform":
+        tokens = counted(ends.tokens, "platform token ends", "platform tokens end")
         lines.append(
-            f"At most {ends.tokens} platform tokens end. Browsers get a new one "
-            "without a sign-in; apps sign in again. A service that verifies offline "
-            "accepts the key until it fetches our JWKS again: restart it."
+            f"At most {tokens}. Browsers get a new one without a sign-in; apps sign in "
+            "again. A service that verifies offline accepts the key until it fetches "
+            "our JWKS again: restart it."
         )
     else:
+        at_hosts = ("session at a host ends", "sessions at hosts end")
+        logins = counted(ends.logins, "login under way has", "logins under way have")
         lines.append(
-            f"{ends.sessions} sessions at hosts end: people stay signed in here, and "
+            f"{counted(ends.sessions, *at_hosts)}: people stay signed in here, and "
             "sign in again when a service calls their host. "
-            f"{ends.logins} logins under way have to begin again."
+            f"{logins} to begin again."
         )
     if ends.needs_successor:
         lines.append(SIGNS_UNKNOWN[ring])

@@ -11,6 +11,7 @@ from functools import partial
 
 import click
 
+from app.flows.counted import counted
 from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
 from app.flows.ports import Session
@@ -141,7 +142,8 @@ def _end_of(people: PeopleUseCases, who: str, *, yes: bool, operator: Operator) 
 def _end_everybody(people: PeopleUseCases, *, yes: bool, operator: Operator) -> int:
     count = people.sessions.count()
     confirm(
-        f"Everybody is signed out: {count} sessions end, those of apps too. "
+        f"Everybody is signed out: {counted(count, 'session ends', 'sessions end')}, "
+        "those of apps too. "
         "The sweep revokes the grants at the hosts.",
         yes=yes,
     )

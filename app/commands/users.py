@@ -11,6 +11,7 @@ from functools import partial
 
 import click
 
+from app.flows.counted import counted
 from app.flows.operator import Operator
 from app.flows.people import PeopleUseCases
 from app.flows.ports import User
@@ -220,7 +221,7 @@ def _delete(people: PeopleUseCases, who: str, *, yes: bool, by: Operator) -> Non
             audit_mark=deleted.mark,
             sessions_ended=deleted.sessions,
             grants=deleted.grants,
-            grants_revoked=len(deleted.revocations),
+            grants_revoked=deleted.revoked,
         )
     )
 
@@ -231,4 +232,4 @@ def _named(user: User) -> str:
 
 
 def _sessions(count: int) -> str:
-    return "1 session ends" if count == 1 else f"{count} sessions end"
+    return counted(count, "session ends", "sessions end")

@@ -11,6 +11,7 @@ from app.atproto.errors import AtprotoError
 from app.atproto.http.date import clock_difference
 from app.atproto.http.types import Deadline
 from app.atproto.http.url_policy import is_public
+from app.flows.counted import counted
 
 from .deployment import Deployment
 from .documents import remedy
@@ -111,7 +112,7 @@ def clock(deployment: Deployment) -> Iterator[Finding]:
         side = "ahead of" if difference > 0 else "behind"
         yield Finding(
             f"this machine's clock is {abs(difference):.0f} s {side} those of "
-            f"{len(differences)} hosts",
+            f"{counted(len(differences), 'host', 'hosts')}",
             WHY_CLOCK,
             "Set the clock, and run a time service (chrony, systemd-timesyncd).",
         )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.atproto.errors import AtprotoError
 from app.atproto.http.types import Deadline, Response
+from app.flows.counted import counted
 
 from .deployment import Deployment
 from .documents import remedy
@@ -69,8 +70,8 @@ def proxy(deployment: Deployment) -> Iterator[Finding]:
         )
     elif len(hops) != deployment.trusted_proxies:
         yield Finding(
-            f"{len(hops)} proxies add to X-Forwarded-For, TRUSTED_PROXIES is "
-            f"{deployment.trusted_proxies}",
+            f"{counted(len(hops), 'proxy adds', 'proxies add')} to X-Forwarded-For, "
+            f"TRUSTED_PROXIES is {deployment.trusted_proxies}",
             "All people share the address of a proxy, and its rate limit.",
             f"Set TRUSTED_PROXIES to {len(hops)}, or have each proxy set the header."
             + (" It passes on what clients send." if passes_forged else ""),

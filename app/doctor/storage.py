@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from app.flows.counted import counted
 from app.flows.errors import FlowError, StorageFailed
 from app.flows.ports import Ring, StoredKey
 
 from .deployment import Deployment
+from .file_modes import open_to_others
 from .findings import Finding, Skipped
 
 DAY: Final = 86_400.0
@@ -134,8 +136,9 @@ def secrets(deployment: Deployment) -> Iterator[Finding]:
     """Look for rows that none of the secret keys opens."""
     lost = deployment.sealed_under_lost_keys()
     if lost:
+        rows = counted(lost, "row is", "rows are")
         yield Finding(
-            f"{lost} rows are encrypted under a key that no setting holds",
+            f"{rows} encrypted under a key that no setting holds",
             "Those sessions, logins or keys are lost until the key is back.",
             "Add the former SECRET_KEY to SECRET_KEY_FALLBACKS (`secrets status` says "
             "which), then run `secrets reseal`.",
@@ -159,7 +162,7 @@ def permissions(deployment: Deployment) -> Iterator[Finding]:
     """Look who else can read or change secrets and the database."""
     for path in deployment.files.private:
         mode = _mode(path)
-        if mode is not None and mode & (stat.S_IRWXO | stat.S_IWGRP):
+        if mode is not None and open_to_others(mode):
             yield Finding(
                 f"{path} has the mode {mode:04o}",
                 "Other users of this machine can read or change it.",

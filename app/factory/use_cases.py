@@ -360,7 +360,7 @@ def delete_account(parts: Parts) -> DeleteAccount:
         native_logins=parts.stores.native_logins,
         erasure=parts.stores.erasure,
         revoke=lambda did, session_id, deadline: parts.client.revoke(
-            did, session_id, deadline=deadline
+            did, session_id, deadline=deadline, keep_unanswered=True
         ),
         clock=parts.outside.clock,
         username_hold=parts.settings.username_hold,

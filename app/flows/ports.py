@@ -225,7 +225,10 @@ class Sessions(Protocol):
         """Clear `pending_for` and `destination`: the newcomer has an account."""
 
     def narrow(self, sid: str, *, former: str | None, granted: str) -> bool:
-        """Replace `granted_scope`; False if it is not `former` any more."""
+        """Replace `granted_scope` and let go of the grant; False if it is not `former`.
+
+        No call uses the grant from then on: the caller or the sweep revokes it.
+        """
 
 
 class CallbackAnswers(Protocol):

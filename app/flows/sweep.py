@@ -23,6 +23,7 @@ from app.atproto.syntax.grammar import Did
 from app.flows.native.wait import DELIVERY_WINDOW
 from app.telemetry.events import Observer, SweepEnded, ignore
 
+from .counted import counted
 from .errors import StorageFailed
 from .services.events import LIFETIME as EVENT_LIFETIME
 
@@ -261,7 +262,8 @@ class Sweep:
             return 0
         given_up = self.expired.give_up(MAX_RUNS, since=now - REVOKED_WITHIN, now=now)
         if given_up:
-            log.warning("%d grants are deleted without a revocation", given_up)
+            grants = counted(given_up, "grant is", "grants are")
+            log.warning("%s deleted without a revocation", grants)
         orphans = self.expired.orphans(
             created_before=now - ORPHAN_AGE, now=now, limit=MAX_ORPHANS
         )

@@ -124,7 +124,7 @@ def _value(kind):
         return kind.choices[0]
     if isinstance(kind, RightsType):
         return RIGHTS[0]
-    return "-" if isinstance(kind, click.File) else "1"
+    return "-" if isinstance(kind, click.File | click.Path) else "1"
 
 
 def test_init_prints_what_it_created_as_json(run):

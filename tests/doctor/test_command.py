@@ -72,6 +72,7 @@ def test_doctor_with_a_finding_exits_with_1_and_says_what_why_and_what_to_do():
         "  why: a reason",
         "  do:  a remedy",
     ]
+    assert result.stdout.splitlines()[-1] == "2 checks, 1 finding"
 
 
 def test_doctor_json_has_one_object_for_each_finding_and_other_check():

@@ -38,7 +38,7 @@ class MemorySessions:
             former or ""
         )
         if is_same:
-            self._change(sid, granted_scope=granted)
+            self._change(sid, granted_scope=granted, oauth_session_id=None)
         return bool(is_same)
 
     def get(self, sid):

@@ -296,7 +296,7 @@ def test_drop_says_what_ends_and_asks(alice: Browser, service: Service) -> None:
 
     said = runs(service, "keys", "drop", "client", kid, code=1, answer="n\n")
 
-    assert "1 sessions at hosts end" in said
+    assert "1 session at a host ends" in said
     assert listed(service, "client") == before
 
 
@@ -341,14 +341,7 @@ def test_imported_key_signs_by_itself(
     alice: Browser, service: Service, world: World, tmp_path: Path
 ) -> None:
     """FINDINGS F14: it stayed `next` for ever."""
-    file = tmp_path / "own.pem"
-    file.write_bytes(
-        ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    file = own_key(tmp_path)
 
     (added,) = reads(service, "keys", "import", "platform", str(file))
     world.clock.advance(15 * MINUTE)
@@ -358,11 +351,67 @@ def test_imported_key_signs_by_itself(
     assert kid_of(token_of(alice)) == added["kid"]
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o602])
+def test_import_of_a_file_that_others_can_read_or_change_is_refused(
+    service: Service, tmp_path: Path, mode: int
+) -> None:
+    file = own_key(tmp_path, mode)
+    before = reads(service, "keys", "list")
+
+    said = runs(service, "keys", "import", "platform", str(file), code=1)
+
+    assert f"{file} is a file of mode 0{mode:o}" in said
+    assert reads(service, "keys", "list") == before
+
+
+def test_import_of_a_file_that_the_group_can_read_is_done(
+    service: Service, tmp_path: Path
+) -> None:
+    file = own_key(tmp_path, 0o640)
+
+    runs(service, "keys", "import", "platform", str(file))
+
+
+def test_import_from_standard_input_is_done(service: Service, tmp_path: Path) -> None:
+    raw = own_key(tmp_path, 0o644).read_text()
+    runner = service.app.test_cli_runner()
+
+    result = runner.invoke(args=["keys", "import", "platform", "-"], input=raw)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_init_names_a_key_file_of_a_setting_that_others_can_read(
+    open_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    file = own_key(tmp_path, 0o644)
+    service = open_service(signing_key_path=file)
+
+    said = runs(service, "init")
+
+    assert f"warning: {file} is a file of mode 0644" in said
+
+
+def own_key(tmp_path: Path, mode: int = 0o600) -> Path:
+    """Return a file with a new private key of an operator's own."""
+    file = tmp_path / "own.pem"
+    file.write_bytes(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    file.chmod(mode)
+    return file
+
+
 def test_import_of_a_file_that_is_no_key_is_refused(
     service: Service, tmp_path: Path
 ) -> None:
     file = tmp_path / "own.pem"
     file.write_text("nothing")
+    file.chmod(0o600)
 
     runs(service, "keys", "import", "platform", str(file), code=1)
 

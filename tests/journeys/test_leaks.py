@@ -147,7 +147,7 @@ def test_platform_signing_key(alice: Browser, operator: Operator, world: World) 
     }
     alice.visits("/auth/login")
     assert verifies(operator.service, token_of(alice)), "without a sign-in"
-    assert "At most 1 platform tokens end" in operator.said
+    assert "At most 1 platform token ends" in operator.said
 
 
 def test_client_key(alice: Browser, operator: Operator, world: World) -> None:

@@ -612,6 +612,19 @@ def test_xrpc_with_an_unreachable_pds_returns_host_unreachable(
     assert error_of(caller.gets(PLAIN)) == (status, "host_unreachable")
 
 
+def test_xrpc_while_another_process_refreshes_returns_504_with_retry_after(
+    caller: Caller,
+) -> None:
+    caller.world.clock.advance(7200)  # the access token is over
+    lease = "UPDATE oauth_sessions SET lease_holder = 'elsewhere', lease_until = ?"
+    caller.service.rows(lease, int(caller.world.clock()) + 100_000)
+
+    page = caller.gets(GET_SESSION)
+
+    assert error_of(page) == (504, "host_unreachable")
+    assert page.headers["Retry-After"] == "5"
+
+
 @pytest.mark.parametrize("status", [301, 302, 307])
 def test_redirect_of_a_pds_is_not_passed_on(shared: Caller, status: int) -> None:
     shared.world.network.lay(PLAIN_URL, faults.redirect("https://evil.cafe/", status))

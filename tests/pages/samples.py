@@ -159,6 +159,7 @@ GOODBYE: dict[str, Any] = {
     "username": "alice",
     "held_until": 1797861900.0,
     "hosts": ["bsky.social"],
+    "silent_hosts": [],
 }
 SIGNUP: dict[str, Any] = {
     "page_title": "Choose your username",
@@ -481,6 +482,7 @@ def signed_in() -> Iterator[Sample]:
     yield leave("leave-without-handle", user=ACCOUNT["user"] | {"handle": None})
     yield goodbye("left")
     yield goodbye("left-without-grants", hosts=[])
+    yield goodbye("left-while-a-host-is-down", hosts=[], silent_hosts=["bsky.social"])
     asks = in_words(UPGRADE["scope"])
     yield upgrade("upgrade", asks=asks)
     yield upgrade(

@@ -191,7 +191,8 @@ NOTICE = {
         ("events.html", EVENT_PAGE | {"older": HOSTILE}),
         ("account.html", ACCOUNT | {"events": [{"what": HOSTILE, "when": 0.0}]}),
         ("leave.html", LEAVE | {"user": ACCOUNT["user"] | {"username": HOSTILE}}),
-        ("left.html", GOODBYE | {"username": HOSTILE, "hosts": [HOSTILE]}),
+        ("left.html", GOODBYE
+            | {"username": HOSTILE, "hosts": [HOSTILE], "silent_hosts": [HOSTILE]}),
         ("upgrade.html", UPGRADE | {"host": HOSTILE, "asks": [HOSTILE]}),
         ("upgrade.html", UPGRADE | {"did": HOSTILE, "scope": HOSTILE}),
         ("upgrade.html", UPGRADE | {"user": {"username": HOSTILE, "handle": HOSTILE}}),

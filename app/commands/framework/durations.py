@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import click
 
+from app.flows.counted import counted
+
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 GRAMMAR: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 
@@ -29,6 +31,5 @@ def in_words(seconds: float) -> str:
     whole = int(seconds)
     for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if whole >= size and whole % size == 0:
-            count = whole // size
-            return f"{count} {word}" if count == 1 else f"{count} {word}s"
+            return counted(whole // size, word, f"{word}s")
     return f"{whole} seconds"

@@ -16,6 +16,7 @@ from app.commands.framework.output import (
     prints,
     progress,
 )
+from app.flows.counted import counted
 from app.flows.operator import Operator
 
 
@@ -91,7 +92,8 @@ def _reseal(administration: Administration) -> click.Command:
         print_record(ResealedRows(done.resealed, done.unreadable, done.left))
         if done.left:
             raise click.ClickException(
-                f"{done.left} rows are left under another key: see `secrets status`"
+                f"{counted(done.left, 'row is', 'rows are')} left under another key: "
+                "see `secrets status`"
             )
 
     return reseal

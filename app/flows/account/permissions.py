@@ -3,6 +3,7 @@
 ATProto OAuth has no way to take one permission from a grant, so the whole grant is
 revoked and what is left is asked for again (requirement 8.10). Without the person's
 visit to their host the platform then has no access at all, which is the safe side.
+The session lets go of the grant first, so the sweep revokes it when the host is down.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class WithdrawPermission:
                 user.did,
                 session.oauth_session_id,
                 deadline=Deadline.after(REVOCATION_BUDGET),
+                keep_unanswered=True,
             )
         self.audit.record(
             "permission_withdrawn",

@@ -84,7 +84,12 @@ class Deleted:
     grants: int
     """How many grants there were at the hosts."""
     revocations: Sequence[Revocation]
-    """Those that were revoked; the sweep takes care of the rest."""
+    """What the hosts that were asked did; the sweep takes care of the rest."""
+
+    @property
+    def revoked(self) -> int:
+        """How many grants need no other try."""
+        return sum(one.is_answered for one in self.revocations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from app.flows.counted import counted
+
 from .errors import MoveRefused
 from .ports import NewTables, Progress, Row, Tables
 
@@ -72,6 +74,6 @@ class Digest:
 def _require_equal(table: str, sent: Digest, arrived: Digest) -> None:
     if arrived != sent:
         raise MoveRefused(
-            f"{table}: {sent.rows} rows were written and {arrived.rows} read back, or "
-            "their values differ; nothing was kept"
+            f"{table}: {counted(sent.rows, 'row was', 'rows were')} written and "
+            f"{arrived.rows} read back, or their values differ; nothing was kept"
         )

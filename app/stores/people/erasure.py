@@ -17,7 +17,8 @@ rate_counters         deleted: the counter of calls; beside SQLite a file that f
                       in minutes
 service_events        the DID and the detail removed; one event keeps the DID for 30
                       days, because it tells services of the deletion
-oauth_sessions        kept: they are needed to revoke the grants, and deleted then
+oauth_sessions        kept: they are needed to revoke the grants, and deleted then, or
+                      after a day of tries if the host stays down
 callback_answers      encrypted for a browser, for two minutes: nothing names a DID
 provider_requests     encrypted for a browser, for ten minutes: nothing names a DID
 

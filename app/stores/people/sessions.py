@@ -82,7 +82,7 @@ LEAD_TO = text("""
     WHERE sid = :sid AND pending_for = 'signup'
 """)
 NARROW = text("""
-    UPDATE sessions SET granted_scope = :granted
+    UPDATE sessions SET granted_scope = :granted, oauth_session_id = NULL
     WHERE sid = :sid AND COALESCE(granted_scope, '') = :former AND ended_at IS NULL
 """)
 
@@ -162,7 +162,7 @@ class SqlSessions:
             )
 
     def narrow(self, sid: str, *, former: str | None, granted: str) -> bool:
-        """Replace `granted_scope`; False if it is not `former` any more."""
+        """Replace `granted_scope`, let go of the grant; False if it is not `former`."""
         values = {"sid": sid, "former": former or "", "granted": granted}
         with self._database.write() as connection:
             return connection.execute(NARROW, values).rowcount == 1

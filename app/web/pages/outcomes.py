@@ -42,15 +42,20 @@ class Goodbye:
     username: str
     held_until: int
     hosts: tuple[str, ...]
+    silent_hosts: tuple[str, ...] = ()
+    """Hosts that did not answer, and are asked again by the sweep."""
 
     @classmethod
     def of(cls, deleted: Deleted) -> Self:
         """Return what is said of a deleted account."""
-        hosts = sorted({host_of(one.issuer) for one in deleted.revocations})
+        asked = deleted.revocations
+        silent = {host_of(one.issuer) for one in asked if not one.is_answered}
+        hosts = {host_of(one.issuer) for one in asked} - silent
         return cls(
             username=deleted.username,
             held_until=int(deleted.held_until),
-            hosts=tuple(hosts[:MOST_HOSTS]),
+            hosts=tuple(sorted(hosts)[:MOST_HOSTS]),
+            silent_hosts=tuple(sorted(silent)[:MOST_HOSTS]),
         )
 
 
@@ -128,6 +133,7 @@ def _goodbye(said: dict[str, Any] | None) -> Goodbye | None:
         username=str(said["username"]),
         held_until=int(said["held_until"]),
         hosts=tuple(map(str, said["hosts"])),
+        silent_hosts=tuple(map(str, said.get("silent_hosts", ()))),
     )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from app.flows.sweep import ORPHAN_AGE
 from tests.fakes import faults
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page
 from tests.fakes.world import World
-from tests.journeys.people.commands import events, runs
+from tests.journeys.people.commands import events, prints, runs
 from tests.service import HOME, Service
 from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
 LEAVE = "/auth/account/leave"
+REVOKE = "https://as.skyhost.social/oauth/revoke"
 
 
 @pytest.fixture
@@ -206,12 +208,29 @@ def test_leaving_in_two_windows_deletes_once(laptop: Browser, service: Service) 
 def test_leaving_while_the_host_is_down_deletes_the_account(
     laptop: Browser, service: Service, world: World
 ) -> None:
-    world.network.lay("https://as.skyhost.social/oauth/revoke", faults.Refuses())
+    world.network.lay(REVOKE, faults.Refuses())
 
     page = leaves(laptop)
 
     assert "Goodbye" in page.text
+    assert "There is no answer from as.skyhost.social right now" in page.text
+    assert "no longer has access" not in page.text
     assert service.rows("SELECT did FROM users") == []
+
+
+def test_sweep_revokes_the_grants_of_an_account_deleted_while_its_host_was_down(
+    laptop: Browser, service: Service, world: World
+) -> None:
+    world.network.lay(REVOKE, faults.Refuses())
+    [deleted] = prints(service, "users", "delete", "alice", "--yes")
+    assert (deleted["grants"], deleted["grants_revoked"]) == (1, 0)
+
+    world.network.mend(REVOKE)
+    world.clock.advance(ORPHAN_AGE)
+    assert runs(service, "sweep").exit_code == 0
+
+    assert world.skyhost.server.grants.alive(world.alice.did) == []
+    assert service.rows("SELECT did FROM oauth_sessions") == []
 
 
 def test_newcomer_without_a_username_has_nothing_to_leave(browser: Browser) -> None:

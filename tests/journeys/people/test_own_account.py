@@ -6,17 +6,19 @@ import threading
 
 import pytest
 
+from app.flows.sweep import ORPHAN_AGE
 from tests.fakes import faults
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page
 from tests.fakes.world import World
-from tests.journeys.people.commands import events
+from tests.journeys.people.commands import events, runs
 from tests.service import HOME, Service
 from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 BOB = "bob.skyhost.social"
 ACCOUNT = "/auth/account"
+REVOKE = "https://as.skyhost.social/oauth/revoke"
 DAY = 86_400
 FORMS = {
     "/auth/account/username": {"username": "liddell"},
@@ -275,6 +277,27 @@ def test_last_permission_taken_back_needs_no_visit_to_the_host(
     assert "Taken back" in page.text
     assert browser.is_signed_in()
     assert world.skyhost.server.grants.alive(world.alice.did) == []
+
+
+def test_sweep_revokes_the_grant_whose_host_was_down_as_a_permission_was_taken_back(
+    open_service, world: World
+) -> None:
+    service = open_service(scope_max=SCOPE)
+    browser = service.browser()
+    browser.signs_in(ALICE, username="alice", scope="atproto blob:image/*")
+    world.network.lay(REVOKE, faults.Refuses())
+
+    takes_back(browser, "blob:image/*")
+
+    assert browser.is_signed_in()
+    assert service.rows("SELECT oauth_session_id FROM sessions") == [(None,)]
+    assert world.skyhost.server.grants.alive(world.alice.did)
+    world.network.mend(REVOKE)
+    world.clock.advance(ORPHAN_AGE)
+    assert runs(service, "sweep").exit_code == 0
+    assert world.skyhost.server.grants.alive(world.alice.did) == []
+    assert service.rows("SELECT did FROM oauth_sessions") == []
+    assert browser.is_signed_in()
 
 
 def test_permission_of_another_person_cannot_be_taken_back(

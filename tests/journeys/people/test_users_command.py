@@ -6,6 +6,7 @@ import jwt
 import pytest
 
 from app.flows.sessions.verify import CACHE_LIFETIME
+from app.flows.sweep import MAX_RUNS, ORPHAN_AGE, REVOKED_WITHIN
 from tests.fakes import faults
 from tests.fakes.browser import Browser
 from tests.fakes.network import FakeNetwork
@@ -321,15 +322,19 @@ def test_delete_removes_everything_of_the_did(
     assert bob.is_signed_in()
 
 
-def test_delete_removes_a_grant_that_its_host_did_not_revoke_at_a_sign_out(
+def test_delete_leaves_a_grant_whose_host_is_down_until_the_sweep_gives_it_up(
     service: Service, laptop: Browser, network: FakeNetwork, world: World
 ) -> None:
     network.lay("https://as.skyhost.social/oauth/revoke", faults.Refuses())
-    laptop.signs_out()
-    assert "oauth_sessions" in found_in(service, world.alice.did)
 
     runs(service, "users", "delete", "alice", "--yes")
 
+    assert found_in(service, world.alice.did) == ["oauth_sessions", "service_events"]
+    world.clock.advance(ORPHAN_AGE)
+    for _ in range(MAX_RUNS):
+        runs(service, "sweep")
+    world.clock.advance(REVOKED_WITHIN)
+    runs(service, "sweep")
     assert found_in(service, world.alice.did) == ["service_events"]
 
 

@@ -181,6 +181,7 @@ def test_narrow_changes_the_granted_scope_once(sessions):
     assert sessions.narrow(sid, former="atproto blob:a/*", granted="atproto")
     assert not sessions.narrow(sid, former="atproto blob:a/*", granted="x")
     assert sessions.get(sid).granted_scope == "atproto"
+    assert sessions.get(sid).oauth_session_id is None
 
 
 def test_own_events_are_read_page_by_page(database):
