@@ -25,6 +25,7 @@ import gevent
 from flask import Flask
 from gevent.hub import Hub
 from gunicorn import glogging
+from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -35,6 +36,7 @@ from app.config import VERSION, Settings, SettingsInvalid
 from app.factory.start import report_missing_keys, require_schema
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import TimedBody
+from app.serving.heads import BoundedRequest
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
 from app.stores.errors import SchemaMismatch
 from app.web.context import EXTENSION
@@ -136,6 +138,7 @@ control_socket_disable = True
 limit_request_line = 8190  # a callback URL with a long state and error text fits
 limit_request_fields = 64
 limit_request_field_size = 8190
+RequestParser.mesg_class = BoundedRequest  # no setting bounds all lines together
 
 logger_class = Logger
 loglevel = settings.log_level

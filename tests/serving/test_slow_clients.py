@@ -95,6 +95,15 @@ def test_connection_is_closed_after_a_failed_body(server: Server, body: bytes):
     assert b"HTTP/1.1" not in rest
 
 
+def test_head_over_32_kb_returns_431(server: Server):
+    lines = b"".join(b"X-%d: %b\r\n" % (n, b"a" * 8_000) for n in range(5))
+    with closing(connected(server)) as raw:
+        raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n" + lines)
+        raw.sendall(b"\r\n")
+
+        assert head_of_answer(raw).startswith(b"HTTP/1.1 431 ")
+
+
 def test_client_that_reads_no_answer_is_disconnected(tmp_path: Path):
     with serving("tests.serving.flood:app", tmp_path, **IMPATIENT) as server:
         with closing(connected(server)) as raw:
