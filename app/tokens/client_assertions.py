@@ -111,7 +111,7 @@ def verify_assertion(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MOST_JTI:
         raise TokenInvalid("no jti")
-    return Assertion(jti=jti, expires_at=expires_at)
+    return Assertion(jti=jti, expires_at=float(expires_at))
 
 
 def _opened(assertion: str, keys: tuple[Jwk, ...]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _opened(assertion: str, keys: tuple[Jwk, ...]) -> dict[str, Any]:
     if alg not in ALGORITHMS:
         raise TokenInvalid("another algorithm")
     for key in keys:
-        is_named = kid is None or key.get("kid") in {None, kid}
+        is_named = kid is None or key.get("kid") in (None, kid)
         if is_named and _signs_with(key, alg):
             claims = _verified(assertion, key, alg)
             if claims is not None:
@@ -163,10 +163,8 @@ def _least(key: Jwk) -> int:
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    value = claims.get(name)
-    if value is None:
-        return None
-    # type(), because a bool is an int.
-    if type(value) not in {int, float}:
+    value: float | None = claims.get(name)
+    # type(), because a bool is an int. An int of any length can be compared.
+    if value is not None and type(value) not in {int, float}:
         raise TokenInvalid(f"{name} is no time")
-    return float(value)
+    return value

@@ -76,6 +76,10 @@ def test_key_id_picks_the_key() -> None:
         verifies(signed(headers={"kid": "r"}))
 
 
+def test_key_whose_id_is_no_text_is_passed_over() -> None:
+    assert verifies(signed(headers={"kid": "e"}), ({**ALL[0], "kid": []}, *ALL))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -91,6 +95,8 @@ def test_key_id_picks_the_key() -> None:
         {"exp": NOW},
         {"exp": NOW + LONGEST_LIFE + LEEWAY + 1},
         {"exp": True},
+        {"exp": 10**400},
+        {"iat": 10**400},
         {"iat": NOW + LEEWAY + 1},
         {"nbf": NOW + LEEWAY + 1},
         {"jti": None},

@@ -69,5 +69,6 @@ def attacks(service: FakeService) -> dict[str, tuple[str, str]]:
         "of the future": (service.token(nbf=now + 120), "nbf"),
         "ended session": (service.token(sid="ended"), "sid"),
         "garbage": ("a.b.c", "form"),
+        "deeply nested header": (f"{'W1tb' * 1_000}.e30.AA", "form"),
         "nothing": ("", "form"),
     }

@@ -90,7 +90,7 @@ class Opener:
         try:
             # The header alone: whether the rest is a token, the signature shows.
             header = jwt.get_unverified_header(f"{token.partition('.')[0]}..")
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, RecursionError) as error:  # PyJWT of 2024: either
             msg = f"form: {error}"
             raise TokenInvalid(msg) from error
         if header.get("alg") != self.algorithm:

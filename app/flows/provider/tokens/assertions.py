@@ -60,7 +60,7 @@ class _Fetched:
 
     def has(self, kid: str | None) -> bool:
         return bool(self.keys) and (
-            kid is None or any(key.get("kid") in {None, kid} for key in self.keys)
+            kid is None or any(key.get("kid") in (None, kid) for key in self.keys)
         )
 
 
