@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.atproto.stores.memory import MemoryCache
+from app.atproto.stores.protocols import BatchCache
 from app.flows.errors import StorageFailed
 from app.stores.outage_log import OutageLog
 from app.stores.sql.records import fetching
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import TextClause
 
-    from app.atproto.stores.protocols import BatchCache
     from app.stores.sql.database import Database
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ PUT = text("""
 DELETE = text("DELETE FROM cache_entries WHERE key = :key")
 
 
-class SqlCache:
+class SqlCache(BatchCache):
     """Cached documents and nonces in memory and in a table.
 
     If the table does not answer, the failure is logged, and the login makes a few more
@@ -117,9 +117,3 @@ class SqlCache:
             self._writing.failed(error)
         else:
             self._writing.worked()
-
-
-if TYPE_CHECKING:
-
-    def _fits(cache: SqlCache) -> BatchCache:
-        return cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import MetaData, Table, and_, func, or_, select, update
 
-from app.flows.storage.secrets import Batch
+from app.flows.storage.secrets import Batch, EncryptedRows
 
 from .encryption import FINGERPRINT_LENGTH, VERSION, aad_of
 from .errors import DecryptionFailed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
-    from app.flows.storage.secrets import Counts, EncryptedRows
+    from app.flows.storage.secrets import Counts
     from app.stores.sql.database import Database
 
     from .encryption import Cipher
@@ -32,7 +32,7 @@ SAMPLE: Final = 1_000
 """Rows of each table that a start looks at."""
 
 
-class SqlEncryptedRows:
+class SqlEncryptedRows(EncryptedRows):
     """The tables with secrets."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
@@ -149,9 +149,3 @@ def _replace(table: Table, row: RowMapping, value: str) -> Any:
     same = [key == row[key.name] for key in table.primary_key]
     unchanged = table.c[SECRETS] == row[SECRETS]
     return update(table).where(*same, unchanged).values({SECRETS: value})
-
-
-if TYPE_CHECKING:
-
-    def _fits(rows: SqlEncryptedRows) -> EncryptedRows:
-        return rows

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import TextClause, text
 
+from app.flows.ports import KeyUse
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.flows.ports import KeyUse
     from app.stores.sql.database import Database
 
 PINNED_SESSIONS = text("""
@@ -31,7 +32,7 @@ LIVE_SESSIONS = text("""
 """)
 
 
-class SqlKeyUse:
+class SqlKeyUse(KeyUse):
     """Counts over the tables of sessions and logins."""
 
     def __init__(self, database: Database) -> None:
@@ -61,9 +62,3 @@ class SqlKeyUse:
         with self._database.read() as connection:
             rows = connection.execute(statement).all()
             return {row[0]: row[1] for row in rows}
-
-
-if TYPE_CHECKING:
-
-    def _fits(use: SqlKeyUse) -> KeyUse:
-        return use

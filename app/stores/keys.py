@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
 from app.flows.errors import SigningKeyRefused
-from app.flows.ports import StoredKey
+from app.flows.ports import SigningKeys, StoredKey
 from app.stores.sql.records import (
     EncryptedFields,
     columns_of,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, RowMapping
 
-    from app.flows.ports import Ring, SigningKeys
+    from app.flows.ports import Ring
     from app.stores.sql.database import Database
 
     from .encryption import Cipher
@@ -56,7 +56,7 @@ LOCK = text("""
 """)
 
 
-class SqlSigningKeys:
+class SqlSigningKeys(SigningKeys):
     """Signing keys in a table."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
@@ -147,9 +147,3 @@ def _stored_key(row: RowMapping, key: SigningKey) -> StoredKey:
 
 def _is_former(connection: Connection, thumbprint: str) -> bool:
     return connection.execute(IS_FORMER, {"thumbprint": thumbprint}).first() is not None
-
-
-if TYPE_CHECKING:
-
-    def _fits(keys: SqlSigningKeys) -> SigningKeys:
-        return keys

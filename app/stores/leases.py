@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from app.flows.sweep import Lease
+
 if TYPE_CHECKING:
-    from app.flows.sweep import Lease
     from app.stores.sql.database import Database
 
 TAKE: Final = """
@@ -24,7 +25,7 @@ TAKE: Final = """
 RELEASE = text("DELETE FROM leases WHERE name = :name AND holder = :holder")
 
 
-class SqlLease:
+class SqlLease(Lease):
     """One lease in a table, by its name."""
 
     def __init__(self, database: Database, name: str) -> None:
@@ -43,9 +44,3 @@ class SqlLease:
         """End the holder's lease; no effect on another holder's."""
         with self._database.write() as connection:
             connection.execute(RELEASE, {"name": self._name, "holder": holder})
-
-
-if TYPE_CHECKING:
-
-    def _fits(lease: SqlLease) -> Lease:
-        return lease

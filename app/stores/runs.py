@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.flows.ports import Runs
+
 if TYPE_CHECKING:
-    from app.flows.ports import Runs
     from app.stores.sql.database import Database
 
 NOTE = text("""
@@ -17,7 +18,7 @@ NOTE = text("""
 LAST = text("SELECT ended_at FROM runs WHERE name = :name")
 
 
-class SqlRuns:
+class SqlRuns(Runs):
     """The last run of each timer in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -33,9 +34,3 @@ class SqlRuns:
         with self._database.read() as connection:
             found = connection.execute(LAST, {"name": name}).scalar()
         return None if found is None else float(found)
-
-
-if TYPE_CHECKING:
-
-    def _fits(runs: SqlRuns) -> Runs:
-        return runs

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import TextClause, text
 
-from app.flows.sweep import Orphan
+from app.flows.sweep import Expired, Orphan
 from app.stores.sql.records import fetching
 from app.stores.sql.row_bounds import MOST, RowBound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.flows.sweep import Expired, Kind
+    from app.flows.sweep import Kind
     from app.stores.sql.database import Database
 
 LIMIT: Final = 500
@@ -111,7 +111,7 @@ GIVE_UP = text(f"""
 """)  # noqa: S608 - our names
 
 
-class SqlExpired:
+class SqlExpired(Expired):
     """Expired rows of all tables."""
 
     def __init__(self, database: Database) -> None:
@@ -154,9 +154,3 @@ class SqlExpired:
         bounds = {"runs": runs, "since": int(since), "now": now}
         with self._database.write(durable=False) as connection:
             return connection.execute(GIVE_UP, bounds).rowcount
-
-
-if TYPE_CHECKING:
-
-    def _fits(expired: SqlExpired) -> Expired:
-        return expired

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import SessionStoreFailed
 from .private_file import FileUnusable, PrivateFile
-from .store import RENEWING
+from .store import RENEWING, StateStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from .store import StateStore
 
-
-class FileStore:
+class FileStore(StateStore):
     """One text in a file of mode 0600, in a directory that is made with mode 0700."""
 
     def __init__(self, path: Path, *, patience: float = 10.0) -> None:
@@ -64,9 +62,3 @@ def _translated() -> Iterator[None]:
         yield
     except FileUnusable as error:
         raise SessionStoreFailed(str(error)) from error
-
-
-if TYPE_CHECKING:
-
-    def _fits(store: FileStore) -> StateStore:
-        return store

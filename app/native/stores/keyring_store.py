@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import KeyringUnusable
+from .store import StateStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
     from contextlib import AbstractContextManager
 
     from .file_store import FileStore
-    from .store import StateStore
 
 NOTE: Final = "kept_in_keyring"
 SERVICE: Final = "latchkey"
@@ -44,7 +44,7 @@ class Backend(Protocol):
         ...
 
 
-class KeyringStore:
+class KeyringStore(StateStore):
     """One text in a keyring, under the path of the file that names it."""
 
     def __init__(self, file: FileStore, backend: Backend) -> None:
@@ -134,9 +134,3 @@ def _translated() -> Iterator[None]:
             f"the system's keyring did not do its part ({type(error).__name__}):"
             " unlock it and try again, or sign out and keep the session in a file"
         ) from error
-
-
-if TYPE_CHECKING:
-
-    def _fits(store: KeyringStore) -> StateStore:
-        return store

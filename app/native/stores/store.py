@@ -58,7 +58,7 @@ class StateStore(Protocol):
         ...
 
 
-class MemoryStore:
+class MemoryStore(StateStore):
     """A text in memory: the session ends with the process."""
 
     def __init__(self) -> None:
@@ -95,9 +95,3 @@ class MemoryStore:
             yield
         finally:
             self._turn.release()
-
-
-if TYPE_CHECKING:
-
-    def _fits(store: MemoryStore) -> StateStore:
-        return store

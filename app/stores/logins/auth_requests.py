@@ -15,6 +15,7 @@ from app.atproto.crypto.encoding import sha256_hex
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.errors import BrowserMismatch
 from app.atproto.records import AuthRequest
+from app.atproto.stores.protocols import BrowserStateStore
 from app.stores.sql.records import (
     EncryptedFields,
     columns_of,
@@ -29,7 +30,6 @@ from .callback_answers import reserve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.atproto.stores.protocols import BrowserStateStore
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
     from app.stores.sql.quick import MappedRow
@@ -54,7 +54,7 @@ TAKE = fetching(
 )
 
 
-class SqlStateStore:
+class SqlStateStore(BrowserStateStore):
     """Auth requests in a table."""
 
     def __init__(
@@ -130,9 +130,3 @@ class SqlStateStore:
         values["server"] = json.loads(values["server"])
         values["dpop_key"] = SigningKey.from_jwk(values["dpop_key"])
         return AuthRequest(state=state, **values)
-
-
-if TYPE_CHECKING:
-
-    def _fits(store: SqlStateStore) -> BrowserStateStore:
-        return store

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.flows.ports import CallbackAnswers
 from app.stores.encryption import Cipher, aad_of
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
-    from app.flows.ports import CallbackAnswers, CallbackTurn
+    from app.flows.ports import CallbackTurn
     from app.stores.sql.database import Database
     from app.stores.sql.quick import Executor
 
@@ -56,7 +57,7 @@ def reserve(
         connection.execute(RESERVE, row)
 
 
-class SqlCallbackAnswers:
+class SqlCallbackAnswers(CallbackAnswers):
     """Callback answers in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -99,9 +100,3 @@ def _row_id(state: str, secret: str) -> str:
 
 def _id_of(state_hash: str, secret_hash: str) -> str:
     return sha256_hex(f"{state_hash}.{secret_hash}")
-
-
-if TYPE_CHECKING:
-
-    def _fits(answers: SqlCallbackAnswers) -> CallbackAnswers:
-        return answers

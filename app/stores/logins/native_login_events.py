@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.flows.errors import StorageFailed
+from app.flows.ports import NativeLoginEvents
 
 from .native_logins import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from app.flows.ports import NativeLoginEvents
     from app.stores.sql.database import Database, Listener
 
     Wake = Callable[[], None]
@@ -45,7 +45,7 @@ LONGEST_PAUSE: Final = 5.0
 DECIDED = text("SELECT login_id FROM native_logins WHERE decided_at >= :since")
 
 
-class SqlNativeLoginEvents:
+class SqlNativeLoginEvents(NativeLoginEvents):
     """Wakes the waiters of a native login when any node has decided it."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -159,9 +159,3 @@ def _call(wakes: Collection[Wake]) -> None:
             wake()
         except Exception:  # the other waiters are still to be woken
             log.exception("a waiter of a native login could not be woken")
-
-
-if TYPE_CHECKING:
-
-    def _fits(events: SqlNativeLoginEvents) -> NativeLoginEvents:
-        return events

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.ports import NativeLogin
+from app.flows.ports import NativeLogin, NativeLogins
 from app.stores.sql.records import (
     EncryptedFields,
     columns_of,
@@ -27,7 +27,7 @@ from app.telemetry.context import login_id_of_hash
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TextClause, TextualSelect
 
-    from app.flows.ports import NativeLogins, Session
+    from app.flows.ports import Session
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
 
@@ -80,7 +80,7 @@ CLEAR_SUCCESSOR = text("""
 """)
 
 
-class SqlNativeLogins:
+class SqlNativeLogins(NativeLogins):
     """Native logins in a table."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
@@ -169,9 +169,3 @@ def _hand_over(connection: Connection, session: Session, now: float) -> None:
             "now": int(now),
         },
     )
-
-
-if TYPE_CHECKING:
-
-    def _fits(logins: SqlNativeLogins) -> NativeLogins:
-        return logins

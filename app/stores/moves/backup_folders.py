@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 from filelock import FileLock, Timeout
 
 from app.flows.storage.errors import MoveRefused
+from app.flows.storage.ports import Backups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from app.flows.storage.ports import Backups, Row
+    from app.flows.storage.ports import Row
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -106,7 +107,7 @@ class NewBackupFolder:
         return path
 
 
-class BackupFolders:
+class BackupFolders(Backups):
     """The backups of a directory."""
 
     @contextmanager
@@ -191,9 +192,3 @@ def _checksum(path: Path) -> str:
 def _delete(folders: Iterable[Path]) -> None:
     for folder in folders:
         shutil.rmtree(folder)
-
-
-if TYPE_CHECKING:
-
-    def _fits(folders: BackupFolders) -> Backups:
-        return folders

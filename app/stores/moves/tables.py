@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import MetaData, func, insert, select
 
 from app.flows.storage.errors import MoveRefused
+from app.flows.storage.ports import Storage
 from app.stores.encryption import aad_of
 from app.stores.errors import DecryptionFailed
 from app.stores.sql.versions import BOOKKEEPING, version_of
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from app.flows.storage.ports import Row, Storage
+    from app.flows.storage.ports import Row
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
 
@@ -85,7 +86,7 @@ class NewSqlTables(SqlTables):
             ) from error
 
 
-class SqlStorage:
+class SqlStorage(Storage):
     """A database as a whole, and the keys under which its secrets are encrypted."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
@@ -110,9 +111,3 @@ class SqlStorage:
     def upgrade_schema(self, report: Callable[[str], None]) -> tuple[str | None, str]:
         """Migrate to the schema of this release; return the versions."""
         return self._database.upgrade_schema(report)
-
-
-if TYPE_CHECKING:
-
-    def _fits(storage: SqlStorage) -> Storage:
-        return storage

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, NoReturn
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
+from app.flows.account.username import Renames
 from app.flows.errors import NotSignedIn, UsernameChangeTooSoon, UsernameTaken
+from app.flows.people.accounts import Accounts
+from app.flows.people.who import Directory
 from app.flows.ports import User
 from app.stores.people.username_holds import hold, is_held, release
 from app.stores.services.events import NewEvent, append
@@ -19,9 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, TextualSelect
 
     from app.atproto.syntax.grammar import Did, Handle
-    from app.flows.account.username import Renames
-    from app.flows.people.accounts import Accounts
-    from app.flows.people.who import Directory
     from app.stores.sql.database import Database
 
 COLUMNS = columns_of(User)
@@ -71,7 +71,7 @@ OWN_RENAME = text("""
 SKELETON = text("SELECT skeleton FROM users WHERE did = :did")
 
 
-class SqlAccounts:
+class SqlAccounts(Accounts, Renames, Directory):
     """Accounts in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -231,15 +231,3 @@ def as_literal(text: str) -> str:
     for special in "\\%_":
         text = text.replace(special, f"\\{special}")
     return text
-
-
-if TYPE_CHECKING:
-
-    def _fits_accounts(accounts: SqlAccounts) -> Accounts:
-        return accounts
-
-    def _fits_renames(accounts: SqlAccounts) -> Renames:
-        return accounts
-
-    def _fits_directory(accounts: SqlAccounts) -> Directory:
-        return accounts

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.flows.ports import Audit
 from app.stores.sql.records import insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.ports import Audit
     from app.stores.sql.database import Database
 
 COLUMNS = ("id", "event", "did", "sid", "detail", "created_at")
 RECORD = text(insert_into("audit_events", COLUMNS))
 
 
-class SqlAudit:
+class SqlAudit(Audit):
     """Audit events in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -82,9 +82,3 @@ def row_of_event(
 def _event_id(now: float) -> str:
     # 14 hexadecimal digits of microseconds sort in time order until the year 4253.
     return f"{int(now * 1_000_000):014x}{secrets.token_hex(9)}"
-
-
-if TYPE_CHECKING:
-
-    def _fits(audit: SqlAudit) -> Audit:
-        return audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.flows.people.trail import AuditEvent
+from app.flows.people.trail import AuditEvent, AuditTrail
 from app.stores.sql.records import columns_of, fetching
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from sqlalchemy import TextualSelect
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.people.trail import AuditTrail
     from app.stores.sql.database import Database
 
 COLUMNS = columns_of(AuditEvent)
@@ -37,7 +36,7 @@ LAST = "g"
 """Sorts after every id, which are hexadecimal digits, in every collation."""
 
 
-class SqlAuditTrail:
+class SqlAuditTrail(AuditTrail):
     """Audit events in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -74,9 +73,3 @@ class SqlAuditTrail:
         return [
             AuditEvent(**{**row, "detail": json.loads(row["detail"])}) for row in rows
         ]
-
-
-if TYPE_CHECKING:
-
-    def _fits(trail: SqlAuditTrail) -> AuditTrail:
-        return trail

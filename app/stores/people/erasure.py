@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from app.flows.people.deletion import Erasure
 from app.stores.logins.native_logins import SECRETS
 from app.stores.people.accounts import as_literal
 from app.stores.people.audit import RECORD, row_of_event
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.people.deletion import Erasure
     from app.flows.ports import User
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
@@ -97,7 +97,7 @@ FORGET_EVENTS = text("""
 BLANK = text("UPDATE native_logins SET secrets = :secrets WHERE login_id = :login_id")
 
 
-class SqlErasure:
+class SqlErasure(Erasure):
     """Erases accounts in all tables."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
@@ -152,9 +152,3 @@ class SqlErasure:
         for login_id in apps:
             row = self._native.encrypt(dict.fromkeys(SECRETS, ""), login_id)
             connection.execute(BLANK, {**row, "login_id": login_id})
-
-
-if TYPE_CHECKING:
-
-    def _fits(erasure: SqlErasure) -> Erasure:
-        return erasure

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.flows.people.groups import Group, Member
+from app.flows.people.groups import Group, Groups, Member
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.people.groups import Groups
     from app.stores.sql.database import Database
 
 ADD_GROUP = text("""
@@ -37,7 +36,7 @@ MEMBERS = text("""
 OF = fetching(("group_name",), "SELECT {columns} FROM group_members WHERE did = :did")
 
 
-class SqlGroups:
+class SqlGroups(Groups):
     """Groups in two tables."""
 
     def __init__(self, database: Database) -> None:
@@ -72,9 +71,3 @@ class SqlGroups:
         with self._database.quick_read() as connection:
             rows = connection.execute(OF, {"did": did}).mappings().all()
         return tuple(sorted(row["group_name"] for row in rows))
-
-
-if TYPE_CHECKING:
-
-    def _fits(groups: SqlGroups) -> Groups:
-        return groups

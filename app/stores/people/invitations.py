@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import InvitationEnded
-from app.flows.people.signup.invitations import Invitation
+from app.flows.people.signup.invitations import Invitation, Invitations
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from app.flows.people.signup.invitations import Invitations
     from app.stores.sql.database import Database
 
 COLUMNS = columns_of(Invitation)
@@ -38,7 +37,7 @@ REVOKE = text("""
 """)
 
 
-class SqlInvitations:
+class SqlInvitations(Invitations):
     """Invitations in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -81,9 +80,3 @@ def use_invitation(connection: Connection, secret: str, *, now: float) -> None:
 
 def _named(secret: str, now: float) -> dict[str, object]:
     return {"secret_hash": sha256_hex(secret), "now": int(now)}
-
-
-if TYPE_CHECKING:
-
-    def _fits(invitations: SqlInvitations) -> Invitations:
-        return invitations

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, text
 
+from app.flows.people.sessions import LiveSessions
 from app.stores.people.sessions import FETCHED, LIVE, SELECT, ends_of, session_of
 from app.stores.services.events import append
 from app.stores.sql.records import fetching
@@ -13,7 +14,6 @@ from app.stores.sql.records import fetching
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.flows.people.sessions import LiveSessions
     from app.flows.ports import Session
     from app.stores.sql.database import Database
 
@@ -26,7 +26,7 @@ END = text("""
 """).bindparams(bindparam("sids", expanding=True, type_=Text))
 
 
-class SqlLiveSessions:
+class SqlLiveSessions(LiveSessions):
     """Live sessions in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -54,9 +54,3 @@ class SqlLiveSessions:
                 connection.execute(END, {"sids": sids, "now": int(now)})
                 append(connection, ends_of(rows), now=now)
         return [session_of(row) for row in rows]
-
-
-if TYPE_CHECKING:
-
-    def _fits(sessions: SqlLiveSessions) -> LiveSessions:
-        return sessions

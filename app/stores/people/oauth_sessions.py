@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import OAuthSession
+from app.atproto.stores.protocols import SessionStore
 from app.stores.sql.records import (
     EncryptedFields,
     assignments,
@@ -21,7 +22,6 @@ from app.stores.sql.records import (
 )
 
 if TYPE_CHECKING:
-    from app.atproto.stores.protocols import SessionStore
     from app.atproto.syntax.grammar import Did
     from app.stores.encryption import Cipher
     from app.stores.sql.database import Database
@@ -65,7 +65,7 @@ DELETE = fetching(
 )
 
 
-class SqlSessionStore:
+class SqlSessionStore(SessionStore):
     """OAuth sessions in a table."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
@@ -132,9 +132,3 @@ class SqlSessionStore:
 
 def _key(did: Did, session_id: str) -> dict[str, Any]:
     return {"did": did, "session_id": session_id}
-
-
-if TYPE_CHECKING:
-
-    def _fits(store: SqlSessionStore) -> SessionStore:
-        return store

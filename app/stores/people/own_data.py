@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from app.flows.account.data import StoredData
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from sqlalchemy import TextualSelect
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.account.data import StoredData
     from app.stores.sql.database import Database
 
 # Columns are named one by one: a new column is not shown before it was thought about.
@@ -119,7 +119,7 @@ def _select(table: str, columns: Sequence[str], order: str) -> TextualSelect:
 SELECT: Final = {kind: _select(*table) for kind, table in TABLES.items()}
 
 
-class SqlOwnData:
+class SqlOwnData(StoredData):
     """The rows of an account in all tables."""
 
     def __init__(self, database: Database) -> None:
@@ -136,9 +136,3 @@ class SqlOwnData:
         for event in found["events"]:
             event["detail"] = json.loads(event["detail"])
         return found
-
-
-if TYPE_CHECKING:
-
-    def _fits(data: SqlOwnData) -> StoredData:
-        return data

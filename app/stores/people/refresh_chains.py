@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.flows.native.refresh import RefreshChains
 from app.stores import refresh_tokens
 from app.stores.refresh_tokens import chain_hash, chain_in, rotation_row, successor_of
 from app.stores.sql.records import fetching
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import TextualSelect
 
-    from app.flows.native.refresh import RefreshChains
     from app.flows.sessions.rotation import RefreshChain
     from app.stores.sql.database import Database
 
@@ -45,7 +45,7 @@ ROTATE = text(f"""
 """)  # noqa: S608 - our names
 
 
-class SqlRefreshChains:
+class SqlRefreshChains(RefreshChains):
     """Refresh chains in the table of sessions."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -84,9 +84,3 @@ class SqlRefreshChains:
         with self._database.quick_read() as connection:
             row = connection.execute(statement, wanted).mappings().one_or_none()
         return None if row is None else chain_in(row, owner="sid")
-
-
-if TYPE_CHECKING:
-
-    def _fits(chains: SqlRefreshChains) -> RefreshChains:
-        return chains

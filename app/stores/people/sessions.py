@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.ports import Session
+from app.flows.ports import Session, Sessions
 from app.stores.services.events import NewEvent, append
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy import TextualSelect
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.ports import Sessions
     from app.stores.sql.database import Database
     from app.stores.sql.quick import MappedRow
 
@@ -87,7 +86,7 @@ NARROW = text("""
 """)
 
 
-class SqlSessions:
+class SqlSessions(Sessions):
     """Sign-in sessions in a table."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -199,9 +198,3 @@ def session_of(row: MappedRow) -> Session:
     elif row["pending_for"] is None:
         values["pending_for"] = "native" if NATIVE in row["destination"] else "signup"
     return Session(**values)
-
-
-if TYPE_CHECKING:
-
-    def _fits(sessions: SqlSessions) -> Sessions:
-        return sessions

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.flows.sessions.standing import Standing
+from app.flows.sessions.standing import Standing, Standings
 from app.stores.people.sessions import FETCHED, FROM, LIVE, session_of
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.flows.sessions.standing import Standings
     from app.stores.sql.database import Database
 
 OF_ACCOUNT = ("users.did AS account", "users.disabled_at", "group_name")
@@ -30,7 +29,7 @@ OF = fetching(
 )
 
 
-class SqlStandings:
+class SqlStandings(Standings):
     """Reads sessions with their accounts; one row for each group."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -53,9 +52,3 @@ class SqlStandings:
             is_disabled=disabled_at is not None,
             groups=tuple(filter(None, groups)),
         )
-
-
-if TYPE_CHECKING:
-
-    def _fits(standings: SqlStandings) -> Standings:
-        return standings

@@ -8,7 +8,7 @@ from sqlalchemy import Text, bindparam, text
 
 from app.atproto.syntax.grammar import host_of
 from app.flows.errors import UsernameTaken
-from app.flows.ports import User
+from app.flows.ports import User, Users
 from app.stores.people.invitations import use_invitation
 from app.stores.people.username_holds import is_held
 from app.stores.services.events import NewEvent, append
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from app.atproto.syntax.grammar import Did, Handle
-    from app.flows.ports import Users
     from app.stores.sql.database import Database
     from app.stores.sql.quick import Executor
 
@@ -52,7 +51,7 @@ NOTE_EMAIL = text("""
 """)
 
 
-class SqlUsers:
+class SqlUsers(Users):
     """Accounts in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -167,9 +166,3 @@ def _changes(former: User, handle: Handle | None, issuer: str | None) -> list[Ne
 def _get(connection: Executor, did: Did) -> User | None:
     row = connection.execute(GET, {"did": did}).mappings().one_or_none()
     return None if row is None else User(**row)
-
-
-if TYPE_CHECKING:
-
-    def _fits(users: SqlUsers) -> Users:
-        return users

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.flows.provider.tokens.assertions import Assertions
 
 if TYPE_CHECKING:
-    from app.flows.provider.tokens.assertions import Assertions
     from app.stores.sql.database import Database
 
 USE = text("""
@@ -20,7 +20,7 @@ USE = text("""
 """)
 
 
-class SqlAssertions:
+class SqlAssertions(Assertions):
     """Hashes of client_id and `jti` in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -35,9 +35,3 @@ class SqlAssertions:
         }
         with self._database.write() as connection:
             return connection.execute(USE, row).rowcount == 1
-
-
-if TYPE_CHECKING:
-
-    def _fits(assertions: SqlAssertions) -> Assertions:
-        return assertions

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.provider.registration import Client, Registration, SecretId
+from app.flows.provider.registration import Client, Clients, Registration, SecretId
 from app.stores.sql.records import fetching
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from app.flows.provider.registration import Clients
     from app.stores.sql.database import Database
     from app.stores.sql.quick import MappedRow
 
@@ -94,7 +93,7 @@ FORGET_CONSENTS = text("DELETE FROM provider_consents WHERE client_id = :client_
 FORGET_REQUESTS = text("DELETE FROM provider_requests WHERE client_id = :client_id")
 
 
-class SqlClients:
+class SqlClients(Clients):
     """OAuth clients in three tables."""
 
     def __init__(self, database: Database) -> None:
@@ -268,9 +267,3 @@ def _allow(connection: Connection, client: Client) -> None:
 def _secrets(connection: Connection, client_id: str) -> list[SecretId]:
     rows = connection.execute(SECRETS, {"client_id": client_id}).mappings().all()
     return [SecretId(**row) for row in rows]
-
-
-if TYPE_CHECKING:
-
-    def _fits(clients: SqlClients) -> Clients:
-        return clients

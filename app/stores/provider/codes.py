@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.provider.authorization.codes import Code
+from app.flows.provider.authorization.codes import Code, Codes
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
-    from app.flows.provider.authorization.codes import Codes
     from app.stores.sql.database import Database
 
 COLUMNS = columns_of(Code)
@@ -39,7 +38,7 @@ USED_BY = text("""
 """)
 
 
-class SqlCodes:
+class SqlCodes(Codes):
     """Authorization codes in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -82,9 +81,3 @@ class SqlCodes:
         with self._database.quick_read() as connection:
             grant_id: str | None = connection.execute(USED_BY, wanted).scalar()
         return grant_id
-
-
-if TYPE_CHECKING:
-
-    def _fits(codes: SqlCodes) -> Codes:
-        return codes

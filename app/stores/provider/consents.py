@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
+from app.flows.provider.grants.ports import Consents
 from app.flows.provider.grants.records import App, Consent
 from app.stores.provider.clients import registration_of
 from app.stores.provider.living import IS_OPEN, TABLE
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.provider.grants.ports import Consents
     from app.stores.sql.database import Database
     from app.stores.sql.quick import Executor, MappedRow
 
@@ -57,7 +57,7 @@ SIGNED_IN = fetching(
 )
 
 
-class SqlConsents:
+class SqlConsents(Consents):
     """Consents in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -116,9 +116,3 @@ def _app(row: MappedRow) -> App:
         since=row["since"],
         used_at=row["used_at"],
     )
-
-
-if TYPE_CHECKING:
-
-    def _fits(consents: SqlConsents) -> Consents:
-        return consents

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.flows.provider.grants.ports import Grants
 from app.flows.provider.grants.records import Grant, ListedGrant, Rotated
 from app.flows.sessions.rotation import chain_of, judge, next_token
 from app.stores import refresh_tokens
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.atproto.syntax.grammar import Did
-    from app.flows.provider.grants.ports import Grants
     from app.flows.provider.grants.records import GrantLifetimes, LivingGrant
     from app.stores.sql.database import Database
     from app.stores.sql.quick import Executor
@@ -124,7 +124,7 @@ END_ALL: Final = {
 DROP_TOKENS = text("DELETE FROM provider_tokens WHERE grant_id = :grant_id")
 
 
-class SqlGrants:
+class SqlGrants(Grants):
     """Grants in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -265,9 +265,3 @@ def _end(connection: Executor, grant_id: str) -> Grant | None:
     row = connection.execute(END, named).mappings().one_or_none()
     connection.execute(DROP_TOKENS, named)
     return None if row is None else grant_of(row)
-
-
-if TYPE_CHECKING:
-
-    def _fits(grants: SqlGrants) -> Grants:
-        return grants

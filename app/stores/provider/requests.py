@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.provider.authorization.waiting import GivenAnswer, pack, unpack
+from app.flows.provider.authorization.waiting import (
+    GivenAnswer,
+    WaitingRequests,
+    pack,
+    unpack,
+)
 from app.stores.encryption import Cipher, aad_of
 from app.stores.sql.records import fetching, insert_into
 from app.stores.sql.row_bounds import RowBound
 
 if TYPE_CHECKING:
-    from app.flows.provider.authorization.waiting import (
-        Kind,
-        Proof,
-        WaitingRequest,
-        WaitingRequests,
-    )
+    from app.flows.provider.authorization.waiting import Kind, Proof, WaitingRequest
     from app.stores.sql.database import Database
     from app.stores.sql.quick import MappedRow
 
@@ -64,7 +64,7 @@ ANSWER = fetching(
 )
 
 
-class SqlWaitingRequests:
+class SqlWaitingRequests(WaitingRequests):
     """Waiting requests in a table that strangers write to, and that has a bound."""
 
     def __init__(self, database: Database) -> None:
@@ -167,9 +167,3 @@ def _read(row: MappedRow | None, secret: str) -> WaitingRequest | None:
 
 def _cipher(secret: str) -> Cipher:
     return Cipher(secret.encode())
-
-
-if TYPE_CHECKING:
-
-    def _fits(requests: SqlWaitingRequests) -> WaitingRequests:
-        return requests

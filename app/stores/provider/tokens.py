@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.flows.provider.grants.ports import AccessTokens
 from app.flows.provider.grants.records import AccessToken
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
-    from app.flows.provider.grants.ports import AccessTokens
     from app.stores.sql.database import Database
 
 COLUMNS = columns_of(AccessToken)
@@ -39,7 +39,7 @@ IS_THERE = text(f"SELECT 1 {IS_OF}")
 DROP = text(f"DELETE {IS_OF}")
 
 
-class SqlAccessTokens:
+class SqlAccessTokens(AccessTokens):
     """Access tokens in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -71,9 +71,3 @@ class SqlAccessTokens:
                 return False
         with self._database.quick_write() as connection:
             return connection.execute(DROP, wanted).rowcount == 1
-
-
-if TYPE_CHECKING:
-
-    def _fits(tokens: SqlAccessTokens) -> AccessTokens:
-        return tokens

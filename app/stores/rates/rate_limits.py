@@ -19,12 +19,13 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from app.flows.errors import StorageFailed, TooManyRequests
+from app.flows.ports import RateLimit
 from app.stores.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from app.flows.ports import LimitKind, RateLimit
+    from app.flows.ports import LimitKind
     from app.stores.rates.sliding_window import Counted
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class LimitsCounters:
         return SlidingWindowCounterRateLimiter(storage)
 
 
-class RateLimits:
+class RateLimits(RateLimit):
     """Counts calls by kind and key.
 
     While the shared counters do not answer, this process counts alone: a looser limit
@@ -137,9 +138,3 @@ class RateLimits:
         amount, seconds = self._rates[kind]
         most = amount if times == 1 else max(LEAST, int(amount * times))
         return f"{kind} {key}", most, seconds
-
-
-if TYPE_CHECKING:
-
-    def _fits(limit: RateLimits) -> RateLimit:
-        return limit

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.flows.services.events import ServiceEvent
+from app.flows.services.events import ServiceEvent, ServiceEvents
 from app.stores.sql.records import columns_of, fetching, insert_into
 from app.stores.sql.row_bounds import RowBound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.flows.services.events import ServiceEvents
     from app.stores.sql.database import Database
     from app.stores.sql.quick import Executor
 
@@ -89,7 +88,7 @@ def forget(connection: Executor, did: str) -> None:
     connection.execute(FORGET, {"did": did})
 
 
-class SqlServiceEvents:
+class SqlServiceEvents(ServiceEvents):
     """Service events in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -108,9 +107,3 @@ class SqlServiceEvents:
         """Return the number of the newest event; 0 before the first."""
         with self._database.quick_read() as connection:
             return connection.execute(LAST).scalar() or 0
-
-
-if TYPE_CHECKING:
-
-    def _fits(events: SqlServiceEvents) -> ServiceEvents:
-        return events

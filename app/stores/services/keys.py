@@ -8,13 +8,12 @@ from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import ServiceKeyRefused
-from app.flows.services.keys import ServiceKey
+from app.flows.services.keys import ServiceKey, ServiceKeys
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.flows.services.keys import ServiceKeys
     from app.stores.sql.database import Database
 
 COLUMNS = columns_of(ServiceKey)
@@ -31,7 +30,7 @@ NOTE_USE = text("UPDATE service_keys SET used_at = :now WHERE name = :name")
 REMOVE = text("DELETE FROM service_keys WHERE name = :name")
 
 
-class SqlServiceKeys:
+class SqlServiceKeys(ServiceKeys):
     """Service keys in a table."""
 
     def __init__(self, database: Database) -> None:
@@ -71,9 +70,3 @@ class SqlServiceKeys:
         """Delete a key; False if there is none of this name."""
         with self._database.write() as connection:
             return connection.execute(REMOVE, {"name": name}).rowcount == 1
-
-
-if TYPE_CHECKING:
-
-    def _fits(keys: SqlServiceKeys) -> ServiceKeys:
-        return keys
