@@ -80,7 +80,6 @@ class SqlCache(BatchCache):
         self.put_all({key: value}, lifetime=lifetime)
 
     def put_all(self, values: Mapping[str, str], *, lifetime: float) -> None:
-        """Store values in one transaction."""
         for key, value in values.items():
             self._memory.put(key, value, lifetime=min(lifetime, MEMORY_LIFETIME))
         expires_at = int(self._clock() + lifetime)

@@ -46,12 +46,10 @@ class SqlEncryptedRows(EncryptedRows):
         return self._cipher.fingerprints
 
     def tables(self) -> Sequence[str]:
-        """Return the names of the tables that have secrets."""
         with self._database.read() as connection:
             return list(self._tables(connection))
 
     def count(self) -> Counts:
-        """Count the rows of every table by the fingerprint of their key."""
         return self._counted(limit=None)
 
     def missing_keys(self) -> Sequence[str]:

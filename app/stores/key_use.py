@@ -39,17 +39,14 @@ class SqlKeyUse(KeyUse):
         self._database = database
 
     def pinned_sessions(self) -> Mapping[str, int]:
-        """Return how many sessions at hosts are bound to each client key id."""
         return self._counted(PINNED_SESSIONS)
 
     def pinned_logins(self) -> Mapping[str, int]:
-        """Return how many logins are under way with each client key id."""
         return self._counted(PINNED_LOGINS)
 
     def live_sessions(
         self, *, begun_before: float, used_since: float, now: float
     ) -> int:
-        """Count live sign-in sessions, each of which has at most one valid token."""
         wanted = {
             "begun_before": int(begun_before),
             "used_since": int(used_since),

@@ -68,7 +68,6 @@ class SqlSigningKeys(SigningKeys):
         self._lock = threading.Lock()
 
     def list(self, ring: Ring) -> Sequence[StoredKey]:
-        """Return the ring: active first, then next, then retired, newest first."""
         with self._database.read() as connection:
             rows = connection.execute(LIST, {"ring": ring}).mappings().all()
         return self._stored_keys(ring, rows)
@@ -78,7 +77,6 @@ class SqlSigningKeys(SigningKeys):
         ring: Ring,
         change: Callable[[Sequence[StoredKey]], Sequence[StoredKey]],
     ) -> Sequence[StoredKey]:
-        """Replace the ring by what `change` returns for it, in one transaction."""
         with self._database.write() as connection:
             connection.execute(LOCK)
             rows = connection.execute(LIST, {"ring": ring}).mappings().all()
@@ -88,7 +86,6 @@ class SqlSigningKeys(SigningKeys):
         return after
 
     def is_former(self, thumbprint: str) -> bool:
-        """Tell whether a key was in a ring and was deleted."""
         with self._database.read() as connection:
             return _is_former(connection, thumbprint)
 

@@ -34,13 +34,11 @@ class SqlLease(Lease):
         self._take = text(TAKE.format(now=database.now_sql))
 
     def take(self, holder: str, *, until: float, now: float) -> bool:
-        """Take or prolong it; False while another holder has it."""
         times = {"seconds": int(until) - int(now), "now": int(now)}
         row = {"name": self._name, "holder": holder, **times}
         with self._database.write() as connection:
             return connection.execute(self._take, row).one_or_none() is not None
 
     def release(self, holder: str) -> None:
-        """End the holder's lease; no effect on another holder's."""
         with self._database.write() as connection:
             connection.execute(RELEASE, {"name": self._name, "holder": holder})

@@ -25,12 +25,10 @@ class SqlRuns(Runs):
         self._database = database
 
     def note(self, name: str, now: float) -> None:
-        """Note that a run has ended."""
         with self._database.write(durable=False) as connection:
             connection.execute(NOTE, {"name": name, "ended_at": int(now)})
 
     def last(self, name: str) -> float | None:
-        """Return when a run of this name last ended, or None."""
         with self._database.read() as connection:
             found = connection.execute(LAST, {"name": name}).scalar()
         return None if found is None else float(found)

@@ -130,27 +130,23 @@ class SqlExpired(Expired):
             return result.rowcount
 
     def enforce_bounds(self) -> int:
-        """Delete some of the oldest rows beyond each table's bound."""
         with self._database.write(durable=False) as connection:
             return sum(bound.enforce(connection) for bound in self._bounds)
 
     def orphans(
         self, *, created_before: float, now: float, limit: int
     ) -> Sequence[Orphan]:
-        """Return grants without a live session, the least often tried first."""
         wanted = {"created_before": int(created_before), "now": now, "limit": limit}
         with self._database.read() as connection:
             rows = connection.execute(ORPHANS, wanted).mappings().all()
         return [Orphan(**row) for row in rows]
 
     def count_try(self, orphan: Orphan, *, now: float) -> None:
-        """Count that a sweep is about to revoke this grant."""
         key = {"did": orphan.did, "session_id": orphan.session_id}
         with self._database.write(durable=False) as connection:
             connection.execute(COUNT_TRY, {**key, "now": int(now)})
 
     def give_up(self, runs: int, *, since: float, now: float) -> int:
-        """Delete grants without a live session: tried so often, and since then."""
         bounds = {"runs": runs, "since": int(since), "now": now}
         with self._database.write(durable=False) as connection:
             return connection.execute(GIVE_UP, bounds).rowcount

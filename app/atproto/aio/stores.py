@@ -11,12 +11,12 @@ import inspect
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..http.turns import waiting
+from ..stores.protocols import Cache, SessionStore, StateStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..records import AuthRequest, OAuthSession
-    from ..stores.protocols import Cache, SessionStore, StateStore
     from ..syntax.grammar import Did
     from .workers import Workers
 
@@ -98,37 +98,31 @@ class _Bridge:
         return value
 
 
-class BridgedCache(_Bridge):
+class BridgedCache(_Bridge, Cache):
     """A `Cache` on a cache that is plain or asynchronous; values go one by one."""
 
     def get(self, key: str) -> str | None:
-        """Return the value unless its lifetime is over."""
         value: str | None = self._call("get", key)
         return value
 
     def put(self, key: str, value: str, *, lifetime: float) -> None:
-        """Keep a value for `lifetime` seconds at most."""
         self._call("put", key, value, lifetime=lifetime)
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
         self._call("delete", key)
 
 
-class BridgedStates(_Bridge):
+class BridgedStates(_Bridge, StateStore):
     """A `StateStore` on a store that is plain or asynchronous."""
 
     def put(self, request: AuthRequest) -> None:
-        """Keep a new auth request."""
         self._call("put", request)
 
     def get(self, state: str) -> AuthRequest | None:
-        """Look at an unexpired auth request without consuming it."""
         found: AuthRequest | None = self._call("get", state)
         return found
 
     def take(self, state: str) -> AuthRequest | None:
-        """Delete and return an unexpired auth request, exactly once."""
         taken: AuthRequest | None = self._call("take", state)
         return taken
 
@@ -144,39 +138,33 @@ class BridgedBrowserStates(BridgedStates):
         return taken
 
 
-class BridgedSessions(_Bridge):
+class BridgedSessions(_Bridge, SessionStore):
     """A `SessionStore` on a store that is plain or asynchronous."""
 
     def put(self, session: OAuthSession) -> None:
-        """Keep a session; replaces the one with the same DID and session id."""
         self._call("put", session)
 
     def get(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Return the session, or None."""
         found: OAuthSession | None = self._call("get", did, session_id)
         return found
 
     def delete(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Delete and return the session, or None."""
         deleted: OAuthSession | None = self._call("delete", did, session_id)
         return deleted
 
     def lease(
         self, did: Did, session_id: str, *, holder: str, until: float, now: float
     ) -> OAuthSession | None:
-        """Mark the session as the holder's and return it, or None."""
         leased: OAuthSession | None = self._call(
             "lease", did, session_id, holder=holder, until=until, now=now
         )
         return leased
 
     def replace(self, session: OAuthSession, *, holder: str) -> bool:
-        """Write the session over the one that the holder leases; end the lease."""
         is_written: bool = self._call("replace", session, holder=holder)
         return is_written
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the lease if it is this holder's."""
         self._call("release", did, session_id, holder=holder)
 
 
@@ -186,11 +174,3 @@ def bridge_states(
     """Return a state store for threads."""
     kind = BridgedBrowserStates if hasattr(store, "take_if") else BridgedStates
     return kind(store, workers)
-
-
-if TYPE_CHECKING:
-
-    def _fits(
-        states: BridgedStates, sessions: BridgedSessions, cache: BridgedCache
-    ) -> tuple[StateStore, SessionStore, Cache]:
-        return states, sessions, cache

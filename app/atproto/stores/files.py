@@ -16,13 +16,13 @@ from ..crypto.encoding import sha256_hex
 from ..crypto.keys import SigningKey
 from ..records import AuthRequest, OAuthSession
 from .private_file import FileUnusable, PrivateFile
+from .protocols import SessionStore, StateStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from ..syntax.grammar import Did
-    from .protocols import SessionStore, StateStore
 
 Record = TypeVar("Record", AuthRequest, OAuthSession)
 
@@ -68,7 +68,7 @@ class JsonFile:
                 self._file.replace(json.dumps(content, indent=1))
 
 
-class FileStateStore:
+class FileStateStore(StateStore):
     """Auth requests in `auth-requests.json`; `put` deletes the expired ones."""
 
     def __init__(self, directory: Path, clock: Callable[[], float]) -> None:
@@ -76,7 +76,6 @@ class FileStateStore:
         self._clock = clock
 
     def put(self, request: AuthRequest) -> None:
-        """Keep a new auth request."""
         now = self._clock()
         with self._file.changing() as requests:
             stale = [k for k, row in requests.items() if row["expires_at"] <= now]
@@ -85,11 +84,9 @@ class FileStateStore:
             requests[sha256_hex(request.state)] = _row_of(request)
 
     def get(self, state: str) -> AuthRequest | None:
-        """Look at an unexpired auth request without consuming it."""
         return self._unexpired(self._file.read().get(sha256_hex(state)))
 
     def take(self, state: str) -> AuthRequest | None:
-        """Delete and return an unexpired auth request, exactly once."""
         with self._file.changing() as requests:
             taken = requests.pop(sha256_hex(state), None)
         return self._unexpired(taken)
@@ -100,21 +97,19 @@ class FileStateStore:
         return _record(AuthRequest, row)
 
 
-class FileSessionStore:
+class FileSessionStore(SessionStore):
     """OAuth sessions in `sessions.json`."""
 
     def __init__(self, directory: Path) -> None:
         self._file = JsonFile(directory / "sessions.json")
 
     def put(self, session: OAuthSession) -> None:
-        """Keep a session; replaces the one with the same DID and session id."""
         key = _key(session.did, session.session_id)
         with self._file.changing() as sessions:
             lease = sessions.get(key, {}).get(LEASE)
             sessions[key] = {**_row_of(session), LEASE: lease}
 
     def get(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Return the session, or None."""
         return _session(self._file.read().get(_key(did, session_id)))
 
     def all(self) -> tuple[OAuthSession, ...]:
@@ -123,7 +118,6 @@ class FileSessionStore:
         return tuple(sorted(found, key=lambda one: one.created_at, reverse=True))
 
     def delete(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Delete and return the session in one step, or None."""
         with self._file.changing() as sessions:
             deleted = sessions.pop(_key(did, session_id), None)
         return _session(deleted)
@@ -131,7 +125,6 @@ class FileSessionStore:
     def lease(
         self, did: Did, session_id: str, *, holder: str, until: float, now: float
     ) -> OAuthSession | None:
-        """Mark the session as the holder's and return it, or None."""
         with self._file.changing() as sessions:
             row = sessions.get(_key(did, session_id))
             if row is None or (row[LEASE] is not None and row[LEASE]["until"] > now):
@@ -140,7 +133,6 @@ class FileSessionStore:
         return _session(row)
 
     def replace(self, session: OAuthSession, *, holder: str) -> bool:
-        """Write the session over the one that the holder leases; end the lease."""
         key = _key(session.did, session.session_id)
         with self._file.changing() as sessions:
             if key not in sessions or not _is_holder(sessions[key], holder):
@@ -149,7 +141,6 @@ class FileSessionStore:
         return True
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the lease if it is this holder's."""
         with self._file.changing() as sessions:
             row = sessions.get(_key(did, session_id))
             if row is not None and _is_holder(row, holder):
@@ -181,11 +172,3 @@ def _record(kind: type[Record], row: Mapping[str, Any]) -> Record:
     except (KeyError, TypeError, ValueError):
         message = "a stored record is of another version: sign in again"
         raise FileUnusable(message) from None
-
-
-if TYPE_CHECKING:
-
-    def _fits(
-        states: FileStateStore, sessions: FileSessionStore
-    ) -> tuple[StateStore, SessionStore]:
-        return states, sessions

@@ -12,12 +12,13 @@ from heapq import heapify, heappop, heappush
 from sys import getsizeof
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from .protocols import SessionStore, StateStore
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..records import AuthRequest, OAuthSession
     from ..syntax.grammar import Did
-    from .protocols import Cache, SessionStore, StateStore
 
 Value = TypeVar("Value")
 
@@ -37,7 +38,7 @@ class _Entry(Generic[Value]):
     value: Value
 
 
-class MemoryStateStore:
+class MemoryStateStore(StateStore):
     """Auth requests in a dictionary; `put` deletes the expired ones."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -46,7 +47,6 @@ class MemoryStateStore:
         self._requests: dict[str, AuthRequest] = {}
 
     def put(self, request: AuthRequest) -> None:
-        """Keep a new auth request."""
         now = self._clock()
         with self._lock:
             stale = [s for s, r in self._requests.items() if r.expires_at <= now]
@@ -55,12 +55,10 @@ class MemoryStateStore:
             self._requests[request.state] = request
 
     def get(self, state: str) -> AuthRequest | None:
-        """Look at an unexpired auth request without consuming it."""
         with self._lock:
             return self._unexpired(self._requests.get(state))
 
     def take(self, state: str) -> AuthRequest | None:
-        """Delete and return an unexpired auth request, exactly once."""
         with self._lock:
             return self._unexpired(self._requests.pop(state, None))
 
@@ -70,7 +68,7 @@ class MemoryStateStore:
         return request
 
 
-class MemorySessionStore:
+class MemorySessionStore(SessionStore):
     """OAuth sessions in a dictionary."""
 
     def __init__(self) -> None:
@@ -79,17 +77,14 @@ class MemorySessionStore:
         self._leases: dict[tuple[Did, str], tuple[str, float]] = {}
 
     def put(self, session: OAuthSession) -> None:
-        """Keep a session; replaces the one with the same DID and session id."""
         with self._lock:
             self._sessions[session.did, session.session_id] = session
 
     def get(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Return the session, or None."""
         with self._lock:
             return self._sessions.get((did, session_id))
 
     def delete(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Delete and return the session, or None."""
         with self._lock:
             self._leases.pop((did, session_id), None)
             return self._sessions.pop((did, session_id), None)
@@ -97,7 +92,6 @@ class MemorySessionStore:
     def lease(
         self, did: Did, session_id: str, *, holder: str, until: float, now: float
     ) -> OAuthSession | None:
-        """Mark the session as the holder's and return it, or None."""
         key = did, session_id
         with self._lock:
             _, ends = self._leases.get(key, ("", now))
@@ -107,7 +101,6 @@ class MemorySessionStore:
             return self._sessions[key]
 
     def replace(self, session: OAuthSession, *, holder: str) -> bool:
-        """Write the session over the one that the holder leases; end the lease."""
         key = session.did, session.session_id
         with self._lock:
             if self._leases.get(key, ("", 0.0))[0] != holder:
@@ -117,7 +110,6 @@ class MemorySessionStore:
             return True
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the lease if it is this holder's."""
         with self._lock:
             if self._leases.get((did, session_id), ("", 0.0))[0] == holder:
                 del self._leases[did, session_id]
@@ -194,11 +186,3 @@ class MemoryCache(Generic[Value]):
         if len(self._expiries) > 2 * len(self._entries) + HEAP_SLACK:
             self._expiries = [(e.expires_at, k) for k, e in self._entries.items()]
             heapify(self._expiries)
-
-
-if TYPE_CHECKING:
-
-    def _fits(
-        states: MemoryStateStore, sessions: MemorySessionStore, cache: MemoryCache[str]
-    ) -> tuple[StateStore, SessionStore, Cache]:
-        return states, sessions, cache

@@ -64,7 +64,6 @@ class SqlCallbackAnswers(CallbackAnswers):
         self._database = database
 
     def look(self, state: str, secret: str, *, now: float) -> CallbackTurn:
-        """Return how a repeated callback gets the first answer."""
         row_id = _row_id(state, secret)
         with self._database.quick_read() as connection:
             found = connection.execute(GET, {"id": row_id, "now": int(now)}).all()
@@ -73,7 +72,6 @@ class SqlCallbackAnswers(CallbackAnswers):
         return "waits" if found[0][0] is None else "replay"
 
     def keep(self, state: str, secret: str, answer: str, *, now: float) -> None:
-        """Store the first answer for ANSWER_LIFETIME."""
         row_id = _row_id(state, secret)
         encrypted = Cipher(secret.encode()).encrypt(answer, aad=aad_of(TABLE, row_id))
         row = {"id": row_id, "answer": encrypted, "until": int(now) + ANSWER_LIFETIME}
@@ -81,7 +79,6 @@ class SqlCallbackAnswers(CallbackAnswers):
             connection.execute(KEEP, row)
 
     def read(self, state: str, secret: str, *, now: float) -> str | None:
-        """Return the first answer, or None while there is none."""
         row_id = _row_id(state, secret)
         with self._database.quick_read() as connection:
             found = connection.execute(GET, {"id": row_id, "now": int(now)}).all()

@@ -77,7 +77,6 @@ class SqlNativeLoginEvents(NativeLoginEvents):
                 del self._waiting[login_id]
 
     def wake_all(self) -> None:
-        """Wake all waiters of this process."""
         with self._lock:
             wakes = [wake for wakes in self._waiting.values() for wake in wakes]
         _call(wakes)

@@ -89,7 +89,6 @@ class SqlNativeLogins(NativeLogins):
         self._bound = RowBound("native_logins")
 
     def add(self, login: NativeLogin, *, open_secret: str) -> None:
-        """Create the login; of the secret in its link only a hash is stored."""
         encrypted = self._secrets.encrypt(row_of(login), login.login_id)
         row = {**encrypted, "open_hash": sha256_hex(open_secret)}
         with self._database.write() as connection:
@@ -97,20 +96,16 @@ class SqlNativeLogins(NativeLogins):
             self._bound.after_write(connection)
 
     def get(self, login_id: str) -> NativeLogin | None:
-        """Return the login of an app."""
         return self._found(GET, login_id)
 
     def by_open_secret(self, secret: str) -> NativeLogin | None:
-        """Return the login that a link leads to."""
         return self._found(BY_OPEN_SECRET, sha256_hex(secret))
 
     def open(self, login_id: str, now: float) -> bool:
-        """Note that the link was followed; True for the first caller only."""
         with self._database.write() as connection:
             return _updates_one(connection, OPEN, login_id=login_id, now=int(now))
 
     def complete(self, login_id: str, *, session: Session, now: float) -> bool:
-        """Allow the app: the session is its own now, and no cookie opens it."""
         with self._database.write() as connection:
             decided = _updates_one(
                 connection,
@@ -126,7 +121,6 @@ class SqlNativeLogins(NativeLogins):
             return decided
 
     def deny(self, login_id: str, now: float) -> bool:
-        """Deny the app; False if the login is decided or expired."""
         with self._database.write() as connection:
             decided = _updates_one(connection, DENY, login_id=login_id, now=int(now))
             if decided:
@@ -134,7 +128,6 @@ class SqlNativeLogins(NativeLogins):
             return decided
 
     def acknowledge(self, login_id: str, now: float) -> bool:
-        """Note that the app has its token; True once, and only after `complete`."""
         with self._database.write() as connection:
             is_first = _updates_one(
                 connection, ACKNOWLEDGE, login_id=login_id, now=int(now)

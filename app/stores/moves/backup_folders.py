@@ -137,7 +137,6 @@ class BackupFolders(Backups):
         return oldest
 
     def open(self, path: Path) -> BackupFolder:
-        """Open a backup after a look at every checksum."""
         if not (path / MANIFEST).is_file():
             inside = sorted(one.name for one in path.glob(PATTERN))
             hint = f"; it holds backups, the newest is {inside[-1]}" if inside else ""

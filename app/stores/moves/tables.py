@@ -95,7 +95,6 @@ class SqlStorage(Storage):
 
     @contextmanager
     def snapshot(self) -> Iterator[SqlTables]:
-        """Read all tables as they are at one moment, while others write."""
         with self._database.snapshot() as connection:
             schema = version_of(connection)
             if schema is None:
@@ -104,10 +103,8 @@ class SqlStorage(Storage):
 
     @contextmanager
     def fill(self, schema: str) -> Iterator[NewSqlTables]:
-        """Create the tables of a release; nothing remains if the block fails."""
         with self._database.create(schema) as connection:
             yield NewSqlTables(connection, schema, self._cipher)
 
     def upgrade_schema(self, report: Callable[[str], None]) -> tuple[str | None, str]:
-        """Migrate to the schema of this release; return the versions."""
         return self._database.upgrade_schema(report)

@@ -78,27 +78,22 @@ class SqlAccounts(Accounts, Renames, Directory):
         self._database = database
 
     def by_did(self, did: Did) -> User | None:
-        """Return the account of a DID."""
         return next(iter(self._found(BY_DID, did)), None)
 
     def by_username(self, username: str) -> User | None:
-        """Return the account with a username, in lower case."""
         return next(iter(self._found(BY_USERNAME, username)), None)
 
     def among(self, names: Collection[str]) -> Sequence[User]:
-        """Return the accounts that are not disabled, by username or DID."""
         with self._database.read() as connection:
             result = connection.execute(AMONG, {"names": list(names)})
             return [User(**row) for row in result.mappings()]
 
     def by_handle(self, handle: Handle) -> Sequence[User]:
-        """Return the accounts whose handle was noted at their last sign-in."""
         return self._found(BY_HANDLE, handle)
 
     def search(
         self, text: str, *, only_disabled: bool, after: str, limit: int
     ) -> Sequence[User]:
-        """Return accounts by username, those after a name."""
         wanted = {
             "exact": text,
             "part": f"%{as_literal(text.lower())}%",
@@ -111,7 +106,6 @@ class SqlAccounts(Accounts, Renames, Directory):
         return [User(**row) for row in rows]
 
     def disable(self, did: Did, now: float) -> bool:
-        """Disable the account; False if it is disabled or gone."""
         with self._database.write() as connection:
             changed = connection.execute(DISABLE, {"did": did, "now": int(now)})
             return _told(
@@ -119,7 +113,6 @@ class SqlAccounts(Accounts, Renames, Directory):
             )
 
     def enable(self, did: Did, now: float) -> bool:
-        """Enable the account; False if it is enabled or gone."""
         with self._database.write() as connection:
             changed = connection.execute(ENABLE, {"did": did})
             return _told(
@@ -129,11 +122,6 @@ class SqlAccounts(Accounts, Renames, Directory):
     def rename(
         self, user: User, username: str, *, skeleton: str, now: float, held_until: float
     ) -> None:
-        """Give the account another username, and put a hold on the former one.
-
-        Raises:
-            UsernameTaken: another account has the name or one like it, or it is held.
-        """
         wanted = {"did": user.did, "username": username, "skeleton": skeleton}
         with self._database.write() as connection:
             former = connection.execute(SKELETON, {"did": user.did}).scalar()

@@ -36,7 +36,6 @@ class SqlAudit(Audit):
         sid: str | None = None,
         detail: Mapping[str, object] | None = None,
     ) -> None:
-        """Append one event. `detail` is JSON and holds no secret."""
         with self._database.quick_write() as connection:
             connection.execute(
                 RECORD, row_of_event(event, now=now, did=did, sid=sid, detail=detail)
@@ -50,7 +49,6 @@ class SqlAudit(Audit):
         now: float,
         detail: Mapping[str, object],
     ) -> None:
-        """Append one event for each (DID, sid), in one transaction."""
         rows = [
             row_of_event(event, now=now, did=did, sid=sid, detail=detail)
             for did, sid in sessions

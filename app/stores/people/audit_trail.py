@@ -51,7 +51,6 @@ class SqlAuditTrail(AuditTrail):
         after: str,
         limit: int,
     ) -> Sequence[AuditEvent]:
-        """Return the first events since a time and after an id ("" for all)."""
         by = {"did": did, "event": event}
         wanted = {name: value for name, value in by.items() if value is not None}
         conditions = " ".join([AFTER, *(BY[name] for name in wanted)])
@@ -60,11 +59,9 @@ class SqlAuditTrail(AuditTrail):
         return self._events(statement, **wanted, **window)
 
     def latest(self, did: Did, limit: int, *, before: str = "") -> Sequence[AuditEvent]:
-        """Return the latest events of an account but calls, the latest first."""
         return self._events(LATEST, did=did, limit=limit, before=before or LAST)
 
     def end_of(self, did: Did, sid: str) -> AuditEvent | None:
-        """Return the event with which a session of the account ended."""
         return next(iter(self._events(END_OF, did=did, sid=sid)), None)
 
     def _events(self, statement: TextualSelect, **values: Any) -> list[AuditEvent]:

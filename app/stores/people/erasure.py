@@ -105,7 +105,6 @@ class SqlErasure(Erasure):
         self._native = EncryptedFields(cipher, "native_logins", SECRETS)
 
     def forget_events(self, did: Did, *, mark: str) -> int:
-        """Put the mark on some of the oldest audit events, if there are very many."""
         values = {"did": did, "mark": mark, "limit": STEP}
         with self._database.write(durable=False) as connection:
             if (connection.execute(COUNT_EVENTS, values).scalar() or 0) <= STEP:
@@ -122,7 +121,6 @@ class SqlErasure(Erasure):
         held_until: float,
         now: float,
     ) -> Sequence[str] | None:
-        """Remove the account and all rows of its DID but the grants, in one step."""
         in_text = f"%{as_literal(user.did)}%"
         values = {
             "did": user.did,

@@ -43,31 +43,26 @@ class SqlGroups(Groups):
         self._database = database
 
     def add(self, name: str, did: Did, *, now: float) -> bool:
-        """Make a DID a member, and the group if it is new; False if it was one."""
         row = {"name": name, "did": did, "now": int(now)}
         with self._database.write() as connection:
             connection.execute(ADD_GROUP, row)
             return connection.execute(ADD, row).rowcount == 1
 
     def remove(self, name: str, did: Did) -> bool:
-        """Remove a member; False if it was none."""
         with self._database.write() as connection:
             return connection.execute(REMOVE, {"name": name, "did": did}).rowcount == 1
 
     def list(self) -> Sequence[Group]:
-        """Return all groups by name."""
         with self._database.read() as connection:
             rows = connection.execute(LIST).mappings().all()
         return [Group(**row) for row in rows]
 
     def members(self, name: str) -> Sequence[Member]:
-        """Return the members of a group by username, those without one last."""
         with self._database.read() as connection:
             rows = connection.execute(MEMBERS, {"name": name}).mappings().all()
         return [Member(**row) for row in rows]
 
     def of(self, did: Did) -> tuple[str, ...]:
-        """Return the names of the groups of a DID, sorted."""
         with self._database.quick_read() as connection:
             rows = connection.execute(OF, {"did": did}).mappings().all()
         return tuple(sorted(row["group_name"] for row in rows))

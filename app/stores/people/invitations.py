@@ -44,25 +44,21 @@ class SqlInvitations(Invitations):
         self._database = database
 
     def add(self, invitation: Invitation, *, secret: str) -> None:
-        """Create the invitation; of its secret only a hash is stored."""
         row = {**row_of(invitation), "secret_hash": sha256_hex(secret)}
         with self._database.write() as connection:
             connection.execute(ADD, row)
 
     def is_open(self, secret: str, now: float) -> bool:
-        """Tell whether a newcomer may sign up with it: known, live, a use left."""
         with self._database.read() as connection:
             found = connection.execute(IS_OPEN, _named(secret, now)).scalar()
         return bool(found)
 
     def list(self) -> Sequence[Invitation]:
-        """Return all that are stored, the newest first."""
         with self._database.read() as connection:
             rows = connection.execute(LIST).mappings().all()
         return [Invitation(**row) for row in rows]
 
     def revoke(self, invitation_id: str, now: float) -> bool:
-        """End an invitation; False if it is unknown or revoked."""
         wanted = {"invitation_id": invitation_id, "now": int(now)}
         with self._database.write() as connection:
             return connection.execute(REVOKE, wanted).rowcount == 1

@@ -33,19 +33,16 @@ class SqlLiveSessions(LiveSessions):
         self._database = database
 
     def count(self, *, now: float) -> int:
-        """Return how many there are."""
         with self._database.read() as connection:
             return connection.execute(COUNT, {"now": int(now)}).scalar() or 0
 
     def latest(self, limit: int, *, now: float) -> Sequence[Session]:
-        """Return those that were used last."""
         wanted = {"limit": limit, "now": int(now)}
         with self._database.read() as connection:
             rows = connection.execute(LATEST, wanted).mappings().all()
         return [session_of(row) for row in rows]
 
     def end_some(self, limit: int, *, now: float) -> Sequence[Session]:
-        """End some of them in one transaction; nothing when none is left."""
         wanted = {"limit": limit, "now": int(now)}
         with self._database.write() as connection:
             rows = connection.execute(LATEST, wanted).mappings().all()

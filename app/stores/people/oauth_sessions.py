@@ -84,14 +84,12 @@ class SqlSessionStore(SessionStore):
             connection.execute(PUT, self._row_of(session))
 
     def get(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Return the session, or None."""
         with self._database.quick_read() as connection:
             result = connection.execute(GET, _key(did, session_id))
             found = result.mappings().one_or_none()
         return self._session_of(found)
 
     def delete(self, did: Did, session_id: str) -> OAuthSession | None:
-        """Delete and return the session in one step, or None."""
         with self._database.write() as connection:
             result = connection.execute(DELETE, _key(did, session_id))
             deleted = result.mappings().one_or_none()
@@ -100,7 +98,6 @@ class SqlSessionStore(SessionStore):
     def lease(
         self, did: Did, session_id: str, *, holder: str, until: float, now: float
     ) -> OAuthSession | None:
-        """Lease the session to the holder and return it; None while another has it."""
         times = {"seconds": int(until) - int(now), "now": int(now)}
         wanted = {**_key(did, session_id), "holder": holder, **times}
         with self._database.write() as connection:
@@ -108,13 +105,11 @@ class SqlSessionStore(SessionStore):
         return self._session_of(leased)
 
     def replace(self, session: OAuthSession, *, holder: str) -> bool:
-        """Replace the row that the holder leases, and end the lease."""
         row = {**self._row_of(session), "holder": holder}
         with self._database.write() as connection:
             return connection.execute(REPLACE, row).rowcount == 1
 
     def release(self, did: Did, session_id: str, *, holder: str) -> None:
-        """End the holder's lease; no effect on another holder's."""
         with self._database.write() as connection:
             connection.execute(RELEASE, {**_key(did, session_id), "holder": holder})
 

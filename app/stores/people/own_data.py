@@ -126,7 +126,6 @@ class SqlOwnData(StoredData):
         self._database = database
 
     def of(self, did: Did, *, limit: int) -> Mapping[str, Sequence[dict[str, Any]]]:
-        """Return at most `limit` rows of each kind, the latest first."""
         wanted = {"did": did, "limit": limit}
         found: dict[str, list[dict[str, Any]]] = {}
         for kind, statement in SELECT.items():

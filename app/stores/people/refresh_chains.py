@@ -53,24 +53,20 @@ class SqlRefreshChains(RefreshChains):
         self._clock = clock
 
     def begin(self, sid: str, token: str, *, opener: str, now: float) -> None:
-        """Begin the chain of a live session, unless it has one."""
         row = rotation_row(TABLE, token, opener=opener, now=now)
         with self._database.write() as connection:
             connection.execute(BEGIN, {**row, "sid": sid})
 
     def first(self, sid: str, *, opener: str) -> str | None:
-        """Return the first token of a session's chain; None once it was used."""
         chain = self._found(BY_SID, sid)
         if chain is None or chain.previous != sha256_hex(opener):
             return None
         return None if chain.successor is None else self.successor(chain, opener)
 
     def find(self, token: str) -> RefreshChain | None:
-        """Return the chain of a live session that a token names."""
         return self._found(BY_CHAIN, chain_hash(token))
 
     def rotate(self, token: str, successor: str, *, now: float) -> bool:
-        """Replace the current token; True for the one caller that replaced it."""
         row = rotation_row(TABLE, successor, opener=token, now=now)
         with self._database.write() as connection:
             return connection.execute(ROTATE, row).rowcount == 1

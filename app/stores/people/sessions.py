@@ -94,46 +94,38 @@ class SqlSessions(Sessions):
         self._clock = clock
 
     def add(self, session: Session, *, secret: str) -> None:
-        """Create the session; of the cookie's secret only a hash is stored."""
         row = {**row_of(session), "secret_hash": sha256_hex(secret)}
         with self._database.quick_write() as connection:
             connection.execute(ADD, row)
 
     def by_secret(self, secret: str) -> Session | None:
-        """Return the session of a cookie, unless it is unknown, ended or expired."""
         return self._live(BY_SECRET, secret_hash=sha256_hex(secret))
 
     def ended(self, secret: str) -> Session | None:
-        """Return the session of a cookie if it has ended, until it is swept."""
         with self._database.read() as connection:
             result = connection.execute(ENDED, {"secret_hash": sha256_hex(secret)})
             row = result.mappings().one_or_none()
         return None if row is None else session_of(row)
 
     def get(self, sid: str) -> Session | None:
-        """Return the session, unless it is unknown, ended or expired."""
         return self._live(GET, sid=sid)
 
     def of(self, did: Did) -> Sequence[Session]:
-        """Return the account's live sessions, the last used first."""
         with self._database.read() as connection:
             result = connection.execute(OF, {"did": did, "now": int(self._clock())})
             return [session_of(row) for row in result.mappings()]
 
     def beyond(self, did: Did, most: int) -> Sequence[str]:
-        """Return the sids of the live sessions after the `most` that were used last."""
         wanted = {"did": did, "most": most, "now": int(self._clock())}
         with self._database.quick_read() as connection:
             sids: Sequence[str] = connection.execute(BEYOND, wanted).scalars().all()
             return sids
 
     def touch(self, sid: str, now: float) -> None:
-        """Set `seen_at`, which never moves back."""
         with self._database.quick_write(durable=False) as connection:
             connection.execute(TOUCH, {"sid": sid, "now": int(now)})
 
     def end(self, sid: str, now: float) -> bool:
-        """End the session; True for the one caller that ended it."""
         with self._database.write() as connection:
             ended = connection.execute(END, {"sid": sid, "now": int(now)})
             rows = ended.mappings().all()
@@ -143,18 +135,15 @@ class SqlSessions(Sessions):
     def ended_after(
         self, second: int, sid: str, *, limit: int
     ) -> Sequence[tuple[str, int]]:
-        """Return sid and `ended_at` of ended sessions after (second, sid), in order."""
         wanted = {"second": second, "sid": sid, "limit": limit}
         with self._database.read() as connection:
             return [tuple(row) for row in connection.execute(ENDED_AFTER, wanted)]
 
     def lead_to(self, sid: str, destination: str) -> None:
-        """Replace where a newcomer goes after the sign-up."""
         with self._database.write() as connection:
             connection.execute(LEAD_TO, {"sid": sid, "destination": destination})
 
     def finish_signup(self, sid: str, *, expires_at: float) -> None:
-        """Clear `pending_for` and `destination`: the newcomer has an account."""
         with self._database.write() as connection:
             connection.execute(
                 FINISH_SIGNUP, {"sid": sid, "expires_at": int(expires_at)}

@@ -37,7 +37,6 @@ class SqlStandings(Standings):
         self._clock = clock
 
     def of(self, sid: str) -> Standing | None:
-        """Return the standing of a session; None if unknown, ended or expired."""
         with self._database.quick_read() as connection:
             wanted = {"sid": sid, "now": int(self._clock())}
             found = connection.execute(OF, wanted).mappings().all()

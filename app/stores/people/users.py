@@ -58,14 +58,12 @@ class SqlUsers(Users):
         self._database = database
 
     def get(self, did: Did) -> User | None:
-        """Return the account of a DID, disabled ones too."""
         with self._database.quick_read() as connection:
             return _get(connection, did)
 
     def taken(
         self, skeletons: Collection[str], *, but_for: Did | None = None
     ) -> frozenset[str]:
-        """Return those of the skeletons that others have, or that are held for them."""
         wanted = {"skeletons": list(skeletons), "but_for": but_for or ""}
         with self._database.read() as connection:
             result = connection.execute(TAKEN, wanted)
@@ -101,7 +99,6 @@ class SqlUsers(Users):
     def note_sign_in(
         self, did: Did, *, handle: Handle | None, issuer: str, now: float
     ) -> None:
-        """Note the issuer, and the handle as verified now; None if none verifies."""
         noted = {"did": did, "handle": handle, "issuer": issuer, "now": int(now)}
         with self._database.quick_write() as connection:
             former = _get(connection, did)
@@ -110,7 +107,6 @@ class SqlUsers(Users):
                 append(connection, _changes(former, handle, issuer), now=now)
 
     def note_handle(self, did: Did, *, handle: Handle | None, now: float) -> bool:
-        """Note the handle as verified now; False if a later check is noted already."""
         noted = {"did": did, "handle": handle, "now": int(now)}
         with self._database.write() as connection:
             former = _get(connection, did)
@@ -123,7 +119,6 @@ class SqlUsers(Users):
     def note_profile(
         self, did: Did, *, display_name: str | None, avatar_cid: str | None, now: float
     ) -> None:
-        """Note what the profile record says; no effect without an account."""
         noted = {
             "did": did,
             "display_name": display_name,
@@ -141,7 +136,6 @@ class SqlUsers(Users):
         host: str | None,
         confirmed_at: float | None,
     ) -> None:
-        """Note the address that a PDS names, or none; no effect without an account."""
         noted = {
             "did": did,
             "email": email,

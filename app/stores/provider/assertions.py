@@ -27,7 +27,6 @@ class SqlAssertions(Assertions):
         self._database = database
 
     def use(self, client_id: str, jti: str, *, expires_at: float) -> bool:
-        """Note an assertion; False if one of the client with this `jti` was used."""
         row = {
             "assertion_hash": sha256_hex(f"{client_id}\n{jti}"),
             # Up: the sweep must not forget an assertion in its last second.

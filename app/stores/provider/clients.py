@@ -100,7 +100,6 @@ class SqlClients(Clients):
         self._database = database
 
     def add(self, client: Client, *, most: int) -> bool:
-        """Add a client; False if its id is taken, or there are `most` already."""
         with self._database.write() as connection:
             if connection.execute(ADD, {**_row(client), "most": most}).rowcount != 1:
                 return False
@@ -108,7 +107,6 @@ class SqlClients(Clients):
         return True
 
     def get(self, client_id: str) -> Client | None:
-        """Return a client, a disabled one too, or None."""
         # Strangers name clients. PostgreSQL takes no NUL, SQLite no lone surrogate.
         if not (client_id.isascii() and client_id.isprintable()):
             return None
@@ -130,14 +128,12 @@ class SqlClients(Clients):
             return connection.execute(TOLD_ADDRESSES).scalar() is not None
 
     def list(self) -> Sequence[Client]:
-        """Return all clients by client_id."""
         with self._database.read() as connection:
             return _read(connection, None)
 
     def change(
         self, client_id: str, change: Callable[[Client], Client]
     ) -> Client | None:
-        """Replace a client by what `change` returns for it; None if there is none."""
         named = {"client_id": client_id}
         with self._database.write() as connection:
             if connection.execute(LOCK, named).rowcount != 1:
@@ -150,14 +146,12 @@ class SqlClients(Clients):
         return client
 
     def forget_answers(self, client_id: str) -> None:
-        """Delete what people were asked and allowed: consents, waiting requests."""
         named = {"client_id": client_id}
         with self._database.write() as connection:
             connection.execute(FORGET_REQUESTS, named)
             connection.execute(FORGET_CONSENTS, named)
 
     def remove(self, client_id: str) -> bool:
-        """Delete a client with its secrets and consents; False if there is none."""
         named = {"client_id": client_id}
         with self._database.write() as connection:
             is_removed = connection.execute(REMOVE, named).rowcount == 1
@@ -167,7 +161,6 @@ class SqlClients(Clients):
         return is_removed
 
     def secrets(self, client_id: str) -> Sequence[SecretId]:
-        """Return the secrets of a client, the oldest first."""
         with self._database.read() as connection:
             return _secrets(connection, client_id)
 
@@ -180,7 +173,6 @@ class SqlClients(Clients):
     def add_secret(
         self, client_id: str, secret: str, *, known: SecretId, most: int
     ) -> bool:
-        """Add a secret; False if the client is gone or has `most` already."""
         with self._database.write() as connection:
             if connection.execute(LOCK, {"client_id": client_id}).rowcount != 1:
                 return False
@@ -199,7 +191,6 @@ class SqlClients(Clients):
         return True
 
     def drop_secret(self, client_id: str, secret_id: str | None) -> str | None:
-        """Delete a secret, the oldest by default, and return its id."""
         with self._database.write() as connection:
             connection.execute(LOCK, {"client_id": client_id})
             found = [one.secret_id for one in _secrets(connection, client_id)]

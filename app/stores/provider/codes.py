@@ -45,13 +45,11 @@ class SqlCodes(Codes):
         self._database = database
 
     def add(self, code: Code, *, secret: str) -> None:
-        """Store a code; of its secret only a hash."""
         row = {**row_of(code), "code_hash": sha256_hex(secret)}
         with self._database.quick_write() as connection:
             connection.execute(ADD, row)
 
     def find(self, secret: str, *, client_id: str, now: float) -> Code | None:
-        """Return a code of this client that was not used and is not over, or None."""
         wanted = {
             "code_hash": sha256_hex(secret),
             "client_id": client_id,
@@ -64,7 +62,6 @@ class SqlCodes(Codes):
     def take(
         self, secret: str, *, client_id: str, redirect_uri: str, now: float
     ) -> Code | None:
-        """Return the code if all of it fits, to one caller alone; else None."""
         wanted = {
             "code_hash": sha256_hex(secret),
             "client_id": client_id,
@@ -76,7 +73,6 @@ class SqlCodes(Codes):
         return None if row is None else Code(**row)
 
     def used_by(self, secret: str, *, client_id: str) -> str | None:
-        """Return the grant of a code that this client has used, or None."""
         wanted = {"code_hash": sha256_hex(secret), "client_id": client_id}
         with self._database.quick_read() as connection:
             grant_id: str | None = connection.execute(USED_BY, wanted).scalar()

@@ -64,12 +64,10 @@ class SqlConsents(Consents):
         self._database = database
 
     def get(self, did: Did, client_id: str) -> Consent | None:
-        """Return the consent, or None."""
         with self._database.quick_read() as connection:
             return _get(connection, did, client_id)
 
     def give(self, consent: Consent) -> None:
-        """Store a consent; the words of an earlier one stay allowed."""
         with self._database.quick_write() as connection:
             former = _get(connection, consent.did, consent.client_id)
             words = (former.scope if former else "").split()
@@ -78,14 +76,12 @@ class SqlConsents(Consents):
             connection.execute(GIVE, row)
 
     def withdraw(self, did: Did, *, client_id: str | None = None) -> Sequence[str]:
-        """Delete the consent for a client, or all; returns the clients' ids."""
         wanted = {"did": did, "client_id": client_id}
         with self._database.quick_write() as connection:
             found: list[str] = connection.execute(WITHDRAW, wanted).scalars().all()
             return found
 
     def apps(self, did: Did, *, now: float) -> Sequence[App]:
-        """Return the apps that a person allowed or is signed in to, by name."""
         wanted: dict[str, Any] = {"did": did, "now": int(now)}
         found: dict[str, App] = {}
         with self._database.quick_read() as connection:

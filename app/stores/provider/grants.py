@@ -131,7 +131,6 @@ class SqlGrants(Grants):
         self._database = database
 
     def add(self, grant: Grant, *, most: int) -> None:
-        """Store a grant; beyond `most`, the one that is used least ends."""
         row = row_of(grant)
         values = {**row, "now": int(grant.created_at), "others": most - 1}
         with self._database.quick_write() as connection:
@@ -141,19 +140,16 @@ class SqlGrants(Grants):
             connection.execute(ADD, row)
 
     def living(self, grant_id: str, *, now: float) -> LivingGrant | None:
-        """Return a grant if it lives, with account and client as they are now."""
         with self._database.quick_read() as connection:
             return living_in(connection, BY_ID, key=grant_id, now=now)
 
     def by_refresh_token(self, token: str, *, now: float) -> LivingGrant | None:
-        """Return the living grant whose chain a refresh token names."""
         if chain_of(token) is None:
             return None
         with self._database.quick_read() as connection:
             return living_in(connection, BY_CHAIN, key=chain_hash(token), now=now)
 
     def start_refresh(self, grant_id: str, token: str, *, now: float) -> bool:
-        """Give a grant its first refresh token; False if it has ended or has one."""
         row = {
             "grant_id": grant_id,
             "chain": chain_hash(token),
@@ -164,7 +160,6 @@ class SqlGrants(Grants):
             return connection.execute(START, row).rowcount == 1
 
     def rotate(self, token: str, *, lifetimes: GrantLifetimes, now: float) -> Rotated:
-        """Replace a refresh token; a token that is reused ends its grant."""
         key = chain_hash(token)
         with self._database.quick_write() as connection:
             connection.execute(LOCK, {"key": key})
@@ -186,7 +181,6 @@ class SqlGrants(Grants):
             return Rotated(verdict=verdict, token=successor)
 
     def is_current(self, token: str) -> bool:
-        """Tell whether a refresh token is the one of its chain that is good now."""
         key = {"key": chain_hash(token)}
         with self._database.quick_read() as connection:
             row = connection.execute(CHAIN, key).mappings().one_or_none()
@@ -211,7 +205,6 @@ class SqlGrants(Grants):
             return grant_of(row)
 
     def move(self, from_sid: str, to_sid: str, *, expires_at: float) -> int:
-        """Bind the grants of a session to another one of the same account."""
         values = {
             "from_sid": from_sid,
             "to_sid": to_sid,
@@ -221,21 +214,18 @@ class SqlGrants(Grants):
             return connection.execute(MOVE, values).rowcount
 
     def end(self, grant_id: str) -> Grant | None:
-        """End a grant with its tokens; returns it to the one caller that ended it."""
         with self._database.quick_write() as connection:
             return _end(connection, grant_id)
 
     def end_all(
         self, *, did: Did | None = None, client_id: str | None = None
     ) -> Sequence[Grant]:
-        """End the grants of an account, of a client, or of both; returns them."""
         with self._database.quick_write() as connection:
             return end_grants(connection, did=did, client_id=client_id)
 
     def list(
         self, *, did: Did | None = None, client_id: str | None = None, now: float
     ) -> Sequence[ListedGrant]:
-        """Return living grants, the latest first."""
         wanted = {"did": did, "client_id": client_id, "now": int(now)}
         statement = LIST[did is not None, client_id is not None]
         with self._database.read() as connection:

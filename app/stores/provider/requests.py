@@ -72,7 +72,6 @@ class SqlWaitingRequests(WaitingRequests):
         self._bound = RowBound("provider_requests")
 
     def add(self, waiting: WaitingRequest, *, secret: str) -> None:
-        """Store a request; of its secret only a hash."""
         request_hash = sha256_hex(secret)
         row = {
             "kind": waiting.kind,
@@ -86,7 +85,6 @@ class SqlWaitingRequests(WaitingRequests):
             self._bound.after_write(connection)
 
     def held(self, secret: str, *, now: float) -> WaitingRequest | None:
-        """Return a held request that has no answer yet and is not over, or None."""
         wanted = {"request_hash": sha256_hex(secret), "now": int(now)}
         with self._database.quick_read() as connection:
             row = connection.execute(HELD, wanted).mappings().one_or_none()
@@ -111,7 +109,6 @@ class SqlWaitingRequests(WaitingRequests):
     def take(
         self, secret: str, *, kind: Kind, client_id: str, now: float
     ) -> WaitingRequest | None:
-        """Return a request and use it up, for one caller alone; else None."""
         wanted = {
             "request_hash": sha256_hex(secret),
             "kind": kind,
@@ -123,7 +120,6 @@ class SqlWaitingRequests(WaitingRequests):
         return _read(row, secret)
 
     def note_answer(self, secret: str, answer: GivenAnswer) -> None:
-        """Store the answer of a request, in the transaction that takes it."""
         request_hash = sha256_hex(secret)
         sealed = _cipher(secret).encrypt(
             json.dumps(asdict(answer)), aad=_answer_aad(request_hash)
@@ -133,7 +129,6 @@ class SqlWaitingRequests(WaitingRequests):
             connection.execute(NOTE_ANSWER, row)
 
     def answer(self, secret: str, *, since: float) -> GivenAnswer | None:
-        """Return the answer of a request that was taken after `since`, or None."""
         request_hash = sha256_hex(secret)
         wanted = {"request_hash": request_hash, "since": int(since)}
         with self._database.quick_read() as connection:

@@ -46,7 +46,6 @@ class SqlAccessTokens(AccessTokens):
         self._database = database
 
     def add(self, token: AccessToken, *, secret: str, most: int) -> None:
-        """Store a token; beyond `most` of its grant, the oldest ends."""
         row = {**row_of(token), "token_hash": sha256_hex(secret)}
         beyond = {"grant_id": token.grant_id, "others": most - 1}
         with self._database.quick_write() as connection:
@@ -54,7 +53,6 @@ class SqlAccessTokens(AccessTokens):
             connection.execute(ADD, row)
 
     def find(self, secret: str, *, now: float) -> AccessToken | None:
-        """Return a token that has not expired, or None."""
         wanted = {"token_hash": sha256_hex(secret), "now": int(now)}
         with self._database.quick_read() as connection:
             row = connection.execute(FIND, wanted).mappings().one_or_none()

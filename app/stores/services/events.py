@@ -95,7 +95,6 @@ class SqlServiceEvents(ServiceEvents):
         self._database = database
 
     def since(self, seq: int, limit: int) -> Sequence[ServiceEvent]:
-        """Return events from a number on, in order."""
         wanted = {"seq": seq, "limit": limit}
         with self._database.read() as connection:
             rows = connection.execute(SINCE, wanted).mappings().all()
@@ -104,6 +103,5 @@ class SqlServiceEvents(ServiceEvents):
         ]
 
     def last(self) -> int:
-        """Return the number of the newest event; 0 before the first."""
         with self._database.quick_read() as connection:
             return connection.execute(LAST).scalar() or 0

@@ -37,11 +37,6 @@ class SqlServiceKeys(ServiceKeys):
         self._database = database
 
     def add(self, key: ServiceKey, *, secret: str, most: int) -> bool:
-        """Create the key; False if the name is in use.
-
-        Raises:
-            ServiceKeyRefused: there are `most` keys.
-        """
         row = {**row_of(key), "secret_hash": sha256_hex(secret)}
         with self._database.write() as connection:
             if (connection.execute(COUNT).scalar() or 0) >= most:
@@ -49,7 +44,6 @@ class SqlServiceKeys(ServiceKeys):
             return connection.execute(ADD, row).rowcount == 1
 
     def by_secret(self, secret: str) -> ServiceKey | None:
-        """Return the key of a secret."""
         wanted = {"secret_hash": sha256_hex(secret)}
         with self._database.quick_read() as connection:
             row = connection.execute(GET, wanted).mappings().one_or_none()
@@ -61,12 +55,10 @@ class SqlServiceKeys(ServiceKeys):
             connection.execute(NOTE_USE, {"name": name, "now": int(now)})
 
     def list(self) -> Sequence[ServiceKey]:
-        """Return all keys by name."""
         with self._database.read() as connection:
             rows = connection.execute(LIST).mappings().all()
         return [ServiceKey(**row) for row in rows]
 
     def remove(self, name: str) -> bool:
-        """Delete a key; False if there is none of this name."""
         with self._database.write() as connection:
             return connection.execute(REMOVE, {"name": name}).rowcount == 1
