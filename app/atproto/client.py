@@ -12,10 +12,15 @@ import functools
 import logging
 import time
 import warnings
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
+from .client_metadata.builders import ClientMetadata
+from .crypto.keys import ClientKeys
 from .crypto.proofs import create_verifier
+from .discovery.accounts import AccountLocation, Discovery
+from .discovery.servers import ServerLocation
 from .errors import (
     AtprotoError,
     BrowserMismatch,
@@ -26,9 +31,11 @@ from .errors import (
     StateUnknown,
     SubjectMismatch,
 )
-from .events import CallbackReceived, ignore
+from .events import CallbackReceived, Observer, ignore
+from .http.types import Deadline
 from .oauth.authorization import (
     Authorization,
+    CallbackAnswer,
     authorization_url,
     check_scope,
     is_same_browser,
@@ -38,29 +45,17 @@ from .oauth.authorization import (
     read_callback,
 )
 from .oauth.client_auth import ClientAuthProvider
+from .oauth.dpop import DPoPSender
 from .oauth.issuer_verification import IssuerVerifier
+from .oauth.server import ServerAgent
 from .oauth.token_exchange import TokenExchange
+from .records import AuthRequest, OAuthSession
 from .session.refresh import SessionRefresh
 from .session.refresh_request import RefreshRequest
 from .session.session import LiveSession
-from .stores.protocols import BrowserStateStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-
-    from .client_metadata.builders import ClientMetadata
-    from .crypto.keys import ClientKeys
-    from .discovery.accounts import AccountLocation, Discovery
-    from .discovery.servers import ServerLocation
-    from .events import Observer
-    from .http.types import Deadline
-    from .oauth.authorization import CallbackAnswer
-    from .oauth.dpop import DPoPSender
-    from .oauth.server import ServerAgent
-    from .records import AuthRequest, OAuthSession
-    from .stores.protocols import SessionStore, StateStore
-    from .syntax.grammar import Did, Handle
-    from .syntax.identifier import Identifier
+from .stores.protocols import BrowserStateStore, SessionStore, StateStore
+from .syntax.grammar import Did, Handle
+from .syntax.identifier import Identifier
 
 log = logging.getLogger(__name__)
 

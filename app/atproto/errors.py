@@ -44,10 +44,7 @@ authorization code, a state or a query string. The texts for people are elsewher
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
 
 
 class AtprotoError(Exception):

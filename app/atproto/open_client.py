@@ -5,30 +5,25 @@ Sends nothing. To use other parts, construct `OAuthClient` directly.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from .client import OAuthClient
 from .client_metadata.builders import ClientMetadata
 from .crypto.keys import ClientKeys
 from .discovery.accounts import Discovery
 from .discovery.servers import ServerDiscovery
-from .events import ignore
+from .events import Observer, ignore
 from .http.observed import ObservedHTTP
+from .http.types import HTTP
 from .http.url_policy import NetworkPolicy
-from .identity.dns import DnsTxtLookup
+from .identity.dns import DnsTxtLookup, TxtLookup
 from .identity.resolver import IdentityResolver
 from .oauth.dpop import DPoPSender
 from .oauth.server import ServerAgent
 from .stores.memory import MemoryCache
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .events import Observer
-    from .http.types import HTTP
-    from .identity.dns import TxtLookup
-    from .stores.protocols import Cache, SessionStore, StateStore
+from .stores.protocols import Cache, SessionStore, StateStore
 
 T = TypeVar("T", ClientMetadata, ClientKeys)
 

@@ -9,18 +9,14 @@ what later requests need without another discovery. Tokens are opaque strings
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+from typing import Any, Literal, TypeGuard
 
+from .crypto.keys import SigningKey
 from .errors import DocumentInvalid, IdentifierInvalid, ScopeInvalid
 from .scopes.scope import ATPROTO, ScopeSet, parse_scope
-from .syntax.grammar import parse_did
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .crypto.keys import SigningKey
-    from .syntax.grammar import Did, Handle, Origin
+from .syntax.grammar import Did, Handle, Origin, parse_did
 
 AuthMethod = Literal["none", "private_key_jwt"]
 

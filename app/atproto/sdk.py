@@ -11,7 +11,7 @@ the same for the AsyncClient.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from .errors import DocumentInvalid
 from .http.types import Deadline
@@ -29,12 +29,10 @@ except ModuleNotFoundError as error:
         " as in `pip install 'latchkey-atproto[sdk]'`",
         name=error.name,
     ) from error
+from collections.abc import Callable, Iterator, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from .http.types import Response
-    from .session.session import LiveSession
+from .http.types import Response
+from .session.session import LiveSession
 
 __all__ = [
     "open_sdk_client",

@@ -11,10 +11,8 @@ import subprocess
 import sys
 import threading
 import webbrowser
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Final
 
 FAILS_WITHIN: Final = 1.0
 """Seconds after which a browser that is still running counts as opened."""

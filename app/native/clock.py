@@ -7,15 +7,13 @@ machine has slept when they disagree.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    import threading
-
-    from .records import PendingLogin
+from .records import PendingLogin
 
 SLEEP_GAP: Final = 5.0
 """Seconds by which the wall clock runs ahead when the machine has slept."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from .clock import Clock
 from .errors import LoginCancelled, LoginNotStarted, LoginSuperseded
 from .records import (
+    LoginStarted,
     NativeSession,
     PendingLogin,
     RefreshToken,
@@ -23,15 +26,9 @@ from .records import (
     encode,
     hashed,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .clock import Clock
-    from .records import LoginStarted
-    from .stores.store import StateStore
-    from .transports.transport import Completed
-    from .waiting import CheckStore, Waiters
+from .stores.store import StateStore
+from .transports.transport import Completed
+from .waiting import CheckStore, Waiters
 
 INITIATING: Final = 120
 """Seconds after which a login without an answer to its initiation is forgotten."""

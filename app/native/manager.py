@@ -13,7 +13,8 @@ import base64
 import hashlib
 import logging
 import webbrowser
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
 
 from .browser import open_in_browser
 from .clock import Clock, Expiry
@@ -26,27 +27,21 @@ from .errors import (
 )
 from .login_state import Logins, StoredState
 from .outcome import Backoff, OutcomeFetcher
-from .records import LoginStarted, NativeSession, SignedOut
+from .records import LoginStarted, NativeSession, PendingLogin, SignedOut
 from .renewal import Renewal
+from .stores.store import StateStore
 from .transports.http_transport import HttpTransport
 from .transports.transport import (
     Claim,
     Completed,
     Denied,
     Initiation,
+    Transport,
     call_within,
     end_session,
 )
 from .urls import parse_server_url
-from .waiting import Waiters, WaitOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .records import PendingLogin
-    from .stores.store import StateStore
-    from .transports.transport import Transport
-    from .waiting import CheckStore, Waiter, Waiting
+from .waiting import CheckStore, Waiter, Waiters, Waiting, WaitOptions
 
 log = logging.getLogger(__name__)
 

@@ -9,15 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from .clock import Expiry
 from .errors import LoginExpired, LoginRefused, ServerUnreachable
-from .transports.transport import Expired, Pending
-
-if TYPE_CHECKING:
-    from .clock import Expiry
-    from .transports.connection import Connection
-    from .transports.transport import Answer, Claim, Outcome, Transport
+from .transports.connection import Connection
+from .transports.transport import Answer, Claim, Expired, Outcome, Pending, Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from .clock import Clock
 from .errors import (
     LoginRefused,
     NotALatchkeyServer,
     ServerUnreachable,
     SessionStoreFailed,
 )
-from .login_state import refresh_token
-from .records import NativeSession, RefreshToken, StoredSession
-
-if TYPE_CHECKING:
-    from .clock import Clock
-    from .login_state import StoredState
-    from .records import State
-    from .transports.transport import Completed, Transport
+from .login_state import StoredState, refresh_token
+from .records import NativeSession, RefreshToken, State, StoredSession
+from .transports.transport import Completed, Transport
 
 log = logging.getLogger(__name__)
 

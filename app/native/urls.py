@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from .errors import NotALatchkeyServer, ServerUrlInvalid
-
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
 
 PORTS: Final = {"https": 443, "http": 80}
 LONGEST: Final = 2048

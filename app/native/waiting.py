@@ -12,23 +12,17 @@ has slept, or the caller's own timeout has passed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from .clock import Overtime, SleepWatch
-from .errors import AwaitTimedOut, LoginExpired
+from .clock import Clock, Expiry, Overtime, SleepWatch
+from .errors import AwaitTimedOut, LoginEnded, LoginExpired, NativeError
 from .records import NativeSession
 from .transports.connection import Cancelled, Connection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .clock import Clock, Expiry
-    from .errors import LoginEnded, NativeError
-    from .transports.transport import Outcome
+from .transports.transport import Outcome
 
 LOOK_EVERY: Final = 0.5
 """Seconds."""

@@ -8,23 +8,18 @@ requirement 1.29).
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from app.atproto.stores.memory import MemoryCache
 from app.atproto.stores.protocols import BatchCache
 from app.flows.errors import StorageFailed
 from app.stores.outage_log import OutageLog
+from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
 from app.stores.sql.row_bounds import RowBound
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sqlalchemy import TextClause
-
-    from app.stores.sql.database import Database
 
 log = logging.getLogger(__name__)
 

@@ -6,24 +6,27 @@ which the value is encrypted (`encryption.aad_of`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import MetaData, Table, and_, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    MetaData,
+    RowMapping,
+    Table,
+    and_,
+    func,
+    or_,
+    select,
+    update,
+)
 
-from app.flows.storage.secrets import Batch, EncryptedRows
+from app.flows.storage.secrets import Batch, Counts, EncryptedRows
+from app.stores.sql.database import Database
 
-from .encryption import FINGERPRINT_LENGTH, VERSION, aad_of
+from .encryption import FINGERPRINT_LENGTH, VERSION, Cipher, aad_of
 from .errors import DecryptionFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sqlalchemy import ColumnElement, Connection, RowMapping
-
-    from app.flows.storage.secrets import Counts
-    from app.stores.sql.database import Database
-
-    from .encryption import Cipher
 
 SECRETS: Final = "secrets"
 BEFORE_KEY: Final = len(f"{VERSION}.")

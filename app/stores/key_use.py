@@ -6,16 +6,12 @@ A client key is bound to sessions at hosts and to logins under way by its key id
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from sqlalchemy import TextClause, text
 
 from app.flows.ports import KeyUse
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 PINNED_SESSIONS = text("""
     SELECT client_kid, COUNT(*) FROM oauth_sessions

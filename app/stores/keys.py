@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
 from app.atproto.crypto.keys import SigningKey
 from app.flows.errors import SigningKeyRefused
-from app.flows.ports import SigningKeys, StoredKey
+from app.flows.ports import Ring, SigningKeys, StoredKey
+from app.stores.sql.database import Database
 from app.stores.sql.records import (
     EncryptedFields,
     columns_of,
@@ -18,15 +19,7 @@ from app.stores.sql.records import (
     row_of,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from sqlalchemy import Connection, RowMapping
-
-    from app.flows.ports import Ring
-    from app.stores.sql.database import Database
-
-    from .encryption import Cipher
+from .encryption import Cipher
 
 COLUMNS = columns_of(StoredKey, encrypted=("key",))
 LIST = fetching(

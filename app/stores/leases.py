@@ -6,14 +6,12 @@ database's clock decides, so that the clocks of nodes may differ.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import text
 
 from app.flows.sweep import Lease
-
-if TYPE_CHECKING:
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 TAKE: Final = """
     INSERT INTO leases (name, holder, until) VALUES (:name, :holder, {now} + :seconds)

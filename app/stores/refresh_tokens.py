@@ -7,15 +7,13 @@ of which the database has only the hash, so that a lost answer can be repeated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.sessions.rotation import RefreshChain, chain_of
+from app.stores.sql.quick import MappedRow
 
 from .encryption import Cipher, aad_of
-
-if TYPE_CHECKING:
-    from app.stores.sql.quick import MappedRow
 
 COLUMN: Final = "refresh_successor"
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import text
 
 from app.flows.ports import Runs
-
-if TYPE_CHECKING:
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 NOTE = text("""
     INSERT INTO runs (name, ended_at) VALUES (:name, :ended_at)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from sqlalchemy import inspect, text
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 LIVE_SESSIONS: Final = text("""
     SELECT CASE WHEN app_name IS NULL THEN 'browser' ELSE 'app' END AS holder, count(*)

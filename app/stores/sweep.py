@@ -6,19 +6,15 @@ lock. `app.flows.sweep` decides what has expired and how often to call.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import TextClause, text
 
-from app.flows.sweep import Expired, Orphan
+from app.flows.sweep import Expired, Kind, Orphan
+from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
 from app.stores.sql.row_bounds import MOST, RowBound
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.flows.sweep import Kind
-    from app.stores.sql.database import Database
 
 LIMIT: Final = 500
 

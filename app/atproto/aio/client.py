@@ -8,23 +8,19 @@ was free before the deadline.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final, Self
 
+from ..client import Completed, OAuthClient, Revocation
 from ..errors import AtprotoError
 from ..http.types import Deadline
+from ..oauth.authorization import Authorization
+from ..records import OAuthSession
+from ..syntax.grammar import Did, Handle
+from ..syntax.identifier import Identifier
 from .session import AsyncLiveSession
 from .workers import Workers
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from typing import Self
-
-    from ..client import Completed, OAuthClient, Revocation
-    from ..oauth.authorization import Authorization
-    from ..records import OAuthSession
-    from ..syntax.grammar import Did, Handle
-    from ..syntax.identifier import Identifier
 
 log = logging.getLogger(__name__)
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from ..events import ignore
+from ..client_metadata.builders import ClientMetadata
+from ..crypto.keys import ClientKeys
+from ..events import Observer, ignore
 from ..http.client import SafeHTTP
 from ..http.turns import waiting
+from ..http.types import HTTP, Response
+from ..http.url_policy import NetworkPolicy
+from ..identity.dns import TxtLookup
 from ..open_client import PLC_DIRECTORY, open_client
+from ..stores.protocols import Cache, SessionStore, StateStore
 from .client import AsyncOAuthClient
-from .stores import BridgedCache, BridgedSessions, bridge_states
+from .stores import (
+    AsyncCache,
+    AsyncSessionStore,
+    AsyncStateStore,
+    BridgedCache,
+    BridgedSessions,
+    bridge_states,
+)
 from .workers import THREADS, Workers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..client_metadata.builders import ClientMetadata
-    from ..crypto.keys import ClientKeys
-    from ..events import Observer
-    from ..http.types import HTTP, Response
-    from ..http.url_policy import NetworkPolicy
-    from ..identity.dns import TxtLookup
-    from ..stores.protocols import Cache, SessionStore, StateStore
-    from .stores import AsyncCache, AsyncSessionStore, AsyncStateStore
 
 
 class _WaitingHTTP:

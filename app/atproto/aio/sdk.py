@@ -7,8 +7,9 @@ headers, permissions and errors.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..sdk import (
     OWN_PDS,
@@ -16,17 +17,13 @@ from ..sdk import (
     AsyncClient,
     AsyncRequest,
     RequestBase,
+    SdkResponse,
     SessionRequest,
     profile_of,
 )
 from ..session.session import ANSWER_LIMIT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..sdk import SdkResponse
-    from .session import AsyncLiveSession
-    from .workers import Workers
+from .session import AsyncLiveSession
+from .workers import Workers
 
 
 def open_async_sdk_client(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from ..session.session import ANSWER_LIMIT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ..http.types import Body, Deadline, Response
-    from ..records import OAuthSession
-    from ..session.session import LiveSession
-    from ..syntax.grammar import Did, Handle
-    from .workers import Workers
+from ..http.types import Body, Deadline, Response
+from ..records import OAuthSession
+from ..session.session import ANSWER_LIMIT, LiveSession
+from ..syntax.grammar import Did, Handle
+from .workers import Workers
 
 
 class AsyncLiveSession:

@@ -8,17 +8,14 @@ awaited in the event loop when it is awaitable.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from ..http.turns import waiting
+from ..records import AuthRequest, OAuthSession
 from ..stores.protocols import Cache, SessionStore, StateStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..records import AuthRequest, OAuthSession
-    from ..syntax.grammar import Did
-    from .workers import Workers
+from ..syntax.grammar import Did
+from .workers import Workers
 
 
 class AsyncStateStore(Protocol):

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 try:
     import anyio
@@ -26,13 +26,11 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
+from collections.abc import Awaitable, Callable
+
 from ..errors import ClientBusy
 from ..http.turns import Turns
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from ..http.types import Deadline
+from ..http.types import Deadline
 
 T = TypeVar("T")
 

@@ -6,15 +6,13 @@ None of them prints a token, a key or a nonce.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from ..records import OAuthSession
 from .answers import judge
+from .invocation import Invocation
 from .options import account_option, command, option, timeout_option
 from .screen import table
-
-if TYPE_CHECKING:
-    from ..records import OAuthSession
-    from .invocation import Invocation
 
 GET_SESSION = "/xrpc/com.atproto.server.getSession"
 

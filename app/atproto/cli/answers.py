@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..errors import DocumentInvalid, printable
+from ..http.types import Response
 from .failures import CallRefused
-
-if TYPE_CHECKING:
-    from ..http.types import Response
 
 
 def judge(response: Response) -> Response:

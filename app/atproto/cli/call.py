@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from ..errors import ScopeMissing
+from ..http.types import Response
 from ..syntax.nsid import is_nsid
 from .answers import judge
 from .failures import ScopeNeeded, UsageError
+from .invocation import Invocation
 from .options import account_option, argument, command, option, timeout_option
 from .payload import JSON_TYPE, build_payload
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..http.types import Response
-    from .invocation import Invocation
 
 ANSWER_LIMIT: Final = 100_000_000
 """Bytes; about the size of the network's largest blobs."""

@@ -6,8 +6,9 @@ program uses the metadata that its makers publish (requirements 3.24 to 3.26).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from ..client_metadata.builders import (
     ClientMetadata,
@@ -17,11 +18,7 @@ from ..client_metadata.builders import (
 from ..client_metadata.rules import LOOPBACK_REDIRECT
 from ..discovery.servers import DOCUMENT_LIMIT, read_document
 from ..errors import ClientMetadataInvalid, HostWithoutOAuth
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from .invocation import Invocation
+from .invocation import Invocation
 
 DEVELOPMENT_REDIRECT: Final = "http://127.0.0.1/callback"
 

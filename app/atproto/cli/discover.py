@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from ..discovery.accounts import AccountLocation
+from ..discovery.servers import ServerLocation
 from ..errors import AtprotoError, HandleNotFound
+from ..http.types import Deadline
 from ..syntax.grammar import Origin
-from ..syntax.identifier import ServerIdentifier
+from ..syntax.identifier import Identifier, ServerIdentifier
+from .invocation import Invocation
 from .options import argument, command, timeout_option
 from .screen import table
-
-if TYPE_CHECKING:
-    from ..discovery.accounts import AccountLocation
-    from ..discovery.servers import ServerLocation
-    from ..http.types import Deadline
-    from ..syntax.identifier import Identifier
-    from .invocation import Invocation
 
 
 def run(call: Invocation) -> None:

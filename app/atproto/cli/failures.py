@@ -9,16 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from shlex import quote
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .. import errors
+from ..http.types import Response
 from ..loopback.listener import AnswerTimeout
+from ..records import OAuthSession
 from ..stores.private_file import FileUnusable
 from ..syntax.grammar import host_of
-
-if TYPE_CHECKING:
-    from ..http.types import Response
-    from ..records import OAuthSession
 
 PROGRAM: Final = (
     "latchkey-atproto"

@@ -9,26 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
 
-from ..client_metadata.builders import build_loopback_client
+from ..client import OAuthClient
+from ..client_metadata.builders import ClientMetadata, build_loopback_client
+from ..discovery.accounts import Discovery
 from ..errors import IdentifierInvalid, SessionEnded
 from ..http.types import Deadline
 from ..open_client import open_client, open_discovery
+from ..records import OAuthSession
 from ..stores.files import FileSessionStore
 from ..stores.memory import MemoryStateStore
 from ..syntax.identifier import HandleIdentifier, Identifier, parse_identifier
-from .outside import NetworkOptions
-
-if TYPE_CHECKING:
-    from types import SimpleNamespace
-
-    from ..client import OAuthClient
-    from ..client_metadata.builders import ClientMetadata
-    from ..discovery.accounts import Discovery
-    from ..records import OAuthSession
-    from .outside import Network, Outside
-    from .screen import Screen
+from .outside import Network, NetworkOptions, Outside
+from .screen import Screen
 
 LOOPBACK = "http://127.0.0.1/callback"
 

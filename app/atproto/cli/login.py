@@ -7,24 +7,21 @@ address is not echoed.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from ..client import Completed, OAuthClient
 from ..errors import CallbackMalformed, StateUnknown
 from ..loopback.listener import LoopbackListener, read_pasted
+from ..oauth.authorization import Authorization
+from ..records import OAuthSession
 from ..scopes.scope import ATPROTO, ScopeSet
 from .account import describe, lines_of
 from .client_id import LoopbackRedirect, development_client, published_client
 from .failures import UsageError
+from .invocation import Invocation
 from .options import argument, command, option, timeout_option
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..client import Completed, OAuthClient
-    from ..oauth.authorization import Authorization
-    from ..records import OAuthSession
-    from .invocation import Invocation
 
 MOST_PASTES: Final = 3
 EPHEMERAL_PORTS: Final = range(49152, 65536)

@@ -8,12 +8,12 @@ command: `parse` returns which one to run, and with what.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -21,12 +21,8 @@ from ..errors import IdentifierInvalid
 from ..open_client import PLC_DIRECTORY
 from ..syntax.grammar import parse_origin
 from .failures import PROGRAM, VERSION, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from .invocation import Invocation
-    from .outside import Outside
+from .invocation import Invocation
+from .outside import Outside
 
 PREFIX: Final = "LATCHKEY_"
 DIRECTORY: Final = "latchkey-atproto"

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from .failures import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 WORD: Final = re.compile(r"(?s)(?P<name>[A-Za-z][\w.-]*)(?P<sign>:?=)(?P<value>.*)")
 WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from . import account, call, discover, login
 from .failures import EXPECTED, Exit, explain
@@ -12,9 +12,6 @@ from .invocation import Invocation
 from .options import parse
 from .outside import Outside
 from .screen import Screen
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 COMMANDS = (
     *login.COMMANDS,

@@ -5,22 +5,19 @@ Pure. Each result is validated by `client_metadata/rules.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import quote, urlencode
 
 from ..errors import ClientMetadataInvalid
+from ..records import AuthMethod
 from ..scopes.scope import ATPROTO
 from .rules import (
     LOOPBACK_REDIRECT,
     check_client_scope,
     validate_client_metadata,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ..records import AuthMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

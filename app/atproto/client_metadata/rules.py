@@ -9,16 +9,14 @@ specification.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..errors import ClientMetadataInvalid, IdentifierInvalid, ScopeInvalid
 from ..scopes.scope import ATPROTO, parse_scope
 from ..syntax.grammar import host_of, parse_server_url
 from ..syntax.host_names import is_fetched_by_servers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 REFUSED_FIELDS: Final = re.compile(
     r"default_max_age|userinfo_.*|id_token_signed_response_alg"

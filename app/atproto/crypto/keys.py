@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -28,16 +29,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
 )
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 from jwt.algorithms import get_default_algorithms
 
 from ..errors import KeyUnavailable
 from .encoding import base64url, sha256_base64url
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from joserfc.jwk import Key
 
 Algorithm = Literal["ES256", "RS256", "EdDSA"]
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey

@@ -8,16 +8,14 @@ and 5.3).
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from ..syntax.grammar import DEFAULT_PORTS
 from .encoding import sha256_base64url
-
-if TYPE_CHECKING:
-    from .keys import SigningKey
+from .keys import SigningKey
 
 ASSERTION_LIFETIME: Final = 60
 """Seconds until an assertion expires; the reference server accepts no older one

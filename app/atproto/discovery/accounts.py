@@ -7,18 +7,14 @@ checks as in a sign-in (requirements 1.1 to 1.30 and 2.1 to 2.14).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import AtprotoError
-from ..syntax.identifier import ServerIdentifier
+from ..http.types import Deadline
+from ..identity.resolver import Identity, IdentityResolver
+from ..syntax.grammar import Did, Handle, Origin
+from ..syntax.identifier import Identifier, ServerIdentifier
 from .server_metadata import AuthorizationServer, ProtectedResource
-
-if TYPE_CHECKING:
-    from ..http.types import Deadline
-    from ..identity.resolver import Identity, IdentityResolver
-    from ..syntax.grammar import Did, Handle, Origin
-    from ..syntax.identifier import Identifier
-    from .servers import ServerDiscovery, ServerLocation
+from .servers import ServerDiscovery, ServerLocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,13 @@ whose metadata breaks the profile in one field gets no authorization code from u
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import Any, Final, Self, cast
 
 from ..errors import DocumentInvalid, IdentifierInvalid
+from ..http.url_policy import NetworkPolicy
 from ..syntax.grammar import Origin, host_of, parse_origin
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..http.url_policy import NetworkPolicy
 
 _MUST_BE_TRUE: Final = (
     "require_pushed_authorization_requests",

@@ -8,26 +8,23 @@ paths are at the root of the origin: ATProto issuers have no path (requirement 2
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..errors import DocumentInvalid, HostFailing, HostUnreachable, HostWithoutOAuth
 from ..http.turns import waiting
+from ..http.types import HTTP, Deadline, Response
+from ..http.url_policy import NetworkPolicy
+from ..stores.protocols import Cache
 from ..syntax.grammar import Origin, host_of
 from .server_metadata import (
     AuthorizationServer,
     ProtectedResource,
     parse_protected_resource,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..http.types import HTTP, Deadline, Response
-    from ..http.url_policy import NetworkPolicy
-    from ..stores.protocols import Cache
 
 FRESH_FOR = 300.0
 """Seconds for which a document is cached: half of what requirements 1.28 and 2.13

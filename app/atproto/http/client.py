@@ -13,11 +13,13 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from urllib.parse import urldefrag, urljoin
 
 import requests
+from requests.adapters import BaseAdapter
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 
 from ..errors import (
@@ -28,21 +30,13 @@ from ..errors import (
     UnsafeURL,
 )
 from .circuit_breaker import Breaker
-from .dialer import Dialer, resolve_by_system, resolve_with_search_list
+from .dialer import Dialer, Resolve, resolve_by_system, resolve_with_search_list
 from .exceptions import TRANSPORT_ERRORS, ConnectionStale, translate
 from .limits import wire_limit
 from .pool import Pools
 from .session import CONNECT_LIMIT, Adapter, open_session, trusting
-from .types import ERROR_LIMIT, HTTP, Deadline, Response, Upload
+from .types import ERROR_LIMIT, HTTP, Body, Deadline, Response, Upload
 from .url_policy import NetworkPolicy, SafeURL, plain
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from requests.adapters import BaseAdapter
-
-    from .dialer import Resolve
-    from .types import Body
 
 __all__ = ["HTTP", "Deadline", "NetworkPolicy", "Response", "SafeHTTP", "SafeURL"]
 

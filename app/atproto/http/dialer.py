@@ -13,21 +13,19 @@ import selectors
 import socket
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from itertools import chain, zip_longest
 from threading import BoundedSemaphore, Lock, Thread
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..errors import ClientBusy
 from ..syntax.host_names import is_full_name
 from .sockets import BudgetSocket
 from .turns import waiting
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    Resolve = Callable[[str, int], Sequence[str]]
-    Check = Callable[[str, str], None]
+Resolve = Callable[[str, int], Sequence[str]]
+Check = Callable[[str, str], None]
 
 MAX_ADDRESSES: Final = 4
 """Addresses of one host that are tried."""

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import requests
 from urllib3.exceptions import TimeoutError as UrllibTimeout
 
-from ..errors import HostUnknown, HostUnreachable, ResponseTooLarge, ServerInvalid
+from ..errors import (
+    AtprotoError,
+    HostUnknown,
+    HostUnreachable,
+    ResponseTooLarge,
+    ServerInvalid,
+)
 from .limits import (
     MAX_HEAD_BYTES,
     HeadTooLarge,
@@ -21,9 +27,6 @@ from .limits import (
     TooFragmented,
     WireLimitReached,
 )
-
-if TYPE_CHECKING:
-    from ..errors import AtprotoError
 
 _NO_SUCH_NAME: Final = {
     socket.EAI_NONAME,

@@ -8,12 +8,10 @@ and not bytes. Every few reads other greenlets and threads get a turn.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 MAX_WIRE_BYTES: Final = 4_000_000
 """Bytes of one response on the wire, framing included, or twice the body's limit."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
-from ..events import RequestEnded, ignore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..events import Observer, RequestKind
-    from .types import HTTP, Response
+from ..events import Observer, RequestEnded, RequestKind, ignore
+from .types import HTTP, Response
 
 KINDS: dict[str, RequestKind] = {
     "/.well-known/atproto-did": "handle",

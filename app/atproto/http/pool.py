@@ -15,21 +15,18 @@ import ssl
 import time
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
 from urllib3.util.ssltransport import SSLTransport
 
 from ..syntax.grammar import DEFAULT_PORTS
+from .dialer import Dialer
 from .exceptions import ConnectFailed, ConnectionStale
 from .limits import LimitedReader, Pace
-
-if TYPE_CHECKING:
-    from urllib3.response import HTTPResponse
-
-    from .dialer import Dialer
 
 POOLS = 128
 CONNECTIONS_PER_HOST = 32

@@ -10,18 +10,16 @@ from __future__ import annotations
 import ssl
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from requests_hardened import Config, HTTPSession
+from urllib3 import HTTPConnectionPool
 from urllib3.util import Retry, Timeout
 
-if TYPE_CHECKING:
-    from urllib3 import HTTPConnectionPool
-
-    from .pool import Pools
+from .pool import Pools
 
 CONNECT_LIMIT = 5.0
 """Seconds for DNS, TCP and TLS together: shorter than the limit of a slow answer."""

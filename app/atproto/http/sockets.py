@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from .limits import (
     NotWanted,
@@ -14,9 +15,6 @@ from .limits import (
     current_wire_limit,
 )
 from .turns import waiting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class BudgetSocket(socket.socket):

@@ -10,11 +10,9 @@ service's, know no turns.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final
 
 PATIENCE: Final = 1.0
 """Seconds after which a thread computes without its turn: a thread that waits for what

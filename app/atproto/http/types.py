@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import codecs
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, Any, Protocol
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPHeaderDict
 
 from ..errors import DocumentInvalid
 from ..syntax.foreign_json import parse_json
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 ERROR_LIMIT = 64_000
 """Bytes of an error's body when the body of a success goes into a sink."""

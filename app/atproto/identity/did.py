@@ -8,8 +8,9 @@ all clients see the same account in one document.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..errors import (
     AccountNotFound,
@@ -19,6 +20,7 @@ from ..errors import (
     HostUnreachable,
     IdentifierInvalid,
 )
+from ..http.types import HTTP, Deadline, Response
 from ..syntax.grammar import (
     Did,
     Handle,
@@ -29,11 +31,6 @@ from ..syntax.grammar import (
     parse_handle,
     parse_origin,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..http.types import HTTP, Deadline, Response
 
 log = logging.getLogger(__name__)
 

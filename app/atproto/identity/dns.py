@@ -8,20 +8,16 @@ different results (requirement 1.18).
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from dns.exception import DNSException
+from dns.message import Message, QueryMessage
 from dns.nameserver import Do53Nameserver
 from dns.query import tcp
-from dns.resolver import NXDOMAIN, NoResolverConfiguration, Resolver
+from dns.resolver import NXDOMAIN, Answer, NoResolverConfiguration, Resolver
 
 from ..errors import HostUnreachable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dns.message import Message, QueryMessage
-    from dns.resolver import Answer
 
 DNS_PORT = 53
 

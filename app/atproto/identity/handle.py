@@ -9,12 +9,13 @@ the one by HTTPS is given up (requirements 1.11 and 1.12). The result is a claim
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..errors import (
     AtprotoError,
@@ -28,15 +29,11 @@ from ..errors import (
 )
 from ..http.limits import NotWanted, wanted_while
 from ..http.turns import waiting
+from ..http.types import HTTP, Deadline
+from ..http.url_policy import NetworkPolicy
 from ..syntax.grammar import Did, Handle, is_handle_resolvable, parse_did
 from .did import require_success
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..http.types import HTTP, Deadline
-    from ..http.url_policy import NetworkPolicy
-    from .dns import TxtLookup
+from .dns import TxtLookup
 
 LOOKUP_LIMIT: Final = 3.0
 """Seconds for each method (requirement 1.17)."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..errors import (
     AtprotoError,
@@ -17,7 +18,9 @@ from ..errors import (
     HandleNotFound,
     IdentifierInvalid,
 )
-from ..stores.protocols import BatchCache
+from ..http.types import HTTP, Deadline
+from ..http.url_policy import NetworkPolicy
+from ..stores.protocols import BatchCache, Cache
 from ..syntax.grammar import (
     Did,
     Handle,
@@ -27,15 +30,8 @@ from ..syntax.grammar import (
     parse_origin,
 )
 from .did import DidDocument, DidResolver
+from .dns import TxtLookup
 from .handle import HandleResolver
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..http.types import HTTP, Deadline
-    from ..http.url_policy import NetworkPolicy
-    from ..stores.protocols import Cache
-    from .dns import TxtLookup
 
 log = logging.getLogger(__name__)
 

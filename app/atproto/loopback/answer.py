@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hmac
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
 from ..errors import AccessDenied, CallbackMalformed
 from .page import DECLINED, FAILED, SIGNED_IN, Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Result = TypeVar("Result")
 Parameters = list[tuple[str, str]]

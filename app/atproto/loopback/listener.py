@@ -8,18 +8,14 @@ one answer with our `state` comes. Every other request is refused and changes no
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Literal, Self
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Literal, Self
 
 from ..errors import CallbackMalformed, StateUnknown
-from .answer import AnswerTimeout, Desk, has_state, parse_answer
+from ..http.types import Deadline
+from .answer import AnswerTimeout, Desk, Parameters, Result, has_state, parse_answer
 from .server import FAMILIES, LoopbackServer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
-
-    from ..http.types import Deadline
-    from .answer import Parameters, Result
 
 __all__ = ["AnswerTimeout", "LoopbackListener", "read_pasted"]
 

@@ -12,13 +12,10 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from .page import HEADERS, STRAY
-
-if TYPE_CHECKING:
-    from .answer import Desk
-    from .page import Outcome
+from .answer import Desk
+from .page import HEADERS, STRAY, Outcome
 
 log = logging.getLogger(__name__)
 

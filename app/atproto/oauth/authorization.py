@@ -8,14 +8,18 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from ..client_metadata.builders import ClientMetadata
 from ..crypto.encoding import sha256_hex
 from ..crypto.keys import SigningKey
 from ..crypto.proofs import challenge_of, create_verifier
 from ..discovery.accounts import AccountLocation
+from ..discovery.server_metadata import AuthorizationServer
+from ..discovery.servers import ServerLocation
 from ..errors import (
     AccessDenied,
     AuthorizationFailed,
@@ -27,13 +31,6 @@ from ..errors import (
 )
 from ..records import AuthRequest
 from ..scopes.scope import ATPROTO, parse_scope
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from ..client_metadata.builders import ClientMetadata
-    from ..discovery.server_metadata import AuthorizationServer
-    from ..discovery.servers import ServerLocation
 
 AUTH_REQUEST_LIFETIME = 3600.0
 """Seconds a login may wait for its callback (requirement 4.19)."""

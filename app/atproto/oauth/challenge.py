@@ -7,15 +7,12 @@ in time linear in their number.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..errors import ServerInvalid, printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from ..http.types import Response
+from ..http.types import Response
 
 CHALLENGE_LIMIT: Final = 2_048
 """Characters of the header; longer ones are cut."""

@@ -7,19 +7,14 @@ and ends the session (requirement 7.4).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
+from ..crypto.keys import ClientKeys, SigningKey
 from ..crypto.proofs import build_client_assertion
 from ..errors import KeyUnavailable
-from ..records import OAuthSession
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..crypto.keys import ClientKeys, SigningKey
-    from ..records import AuthRequest
+from ..records import AuthRequest, OAuthSession
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO
 from urllib.parse import urlencode, urlsplit
 
+from ..crypto.keys import SigningKey
 from ..crypto.proofs import build_dpop_proof
 from ..errors import ServerInvalid
-from ..events import NonceRetried, ignore
+from ..events import NonceRetried, Observer, RequestKind, ignore
 from ..http.observed import observed
+from ..http.types import HTTP, Body, Deadline, Response
+from ..stores.protocols import Cache
 from ..syntax.grammar import host_of
 from .challenge import dpop_challenge, oauth_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..crypto.keys import SigningKey
-    from ..events import Observer, RequestKind
-    from ..http.types import HTTP, Body, Deadline, Response
-    from ..stores.protocols import Cache
 
 log = logging.getLogger(__name__)
 

@@ -7,23 +7,17 @@ followed when a login begins, and again, without caches, when that result has gr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING
 
-from ..discovery.accounts import AccountLocation
+from ..discovery.accounts import AccountLocation, Discovery
 from ..discovery.server_metadata import AuthorizationServer
 from ..errors import IssuerMismatch, SubjectMismatch
 from ..http.turns import waiting
-from ..syntax.grammar import Origin
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..discovery.accounts import Discovery
-    from ..http.types import Deadline
-    from ..records import AuthRequest, OAuthSession
-    from ..syntax.grammar import Did
+from ..http.types import Deadline
+from ..records import AuthRequest, OAuthSession
+from ..syntax.grammar import Did, Origin
 
 VERIFICATION_LIFETIME = 600.0
 """Seconds for which a verification may be used to make a session (requirements 1.28 and

@@ -7,10 +7,12 @@ Forms are sent by `DPoPSender`, with client authentication (requirements 4.1 to 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..discovery.server_metadata import AuthorizationServer
 from ..errors import (
     AtprotoError,
     ClientRefused,
@@ -22,17 +24,12 @@ from ..errors import (
     ServerInvalid,
 )
 from ..http.date import clock_hint
+from ..http.types import Deadline, Response
+from ..records import OAuthSession
 from ..syntax.grammar import host_of
 from .challenge import oauth_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..discovery.server_metadata import AuthorizationServer
-    from ..http.types import Deadline, Response
-    from ..records import OAuthSession
-    from .client_auth import ClientAuth
-    from .dpop import DPoPSender
+from .client_auth import ClientAuth
+from .dpop import DPoPSender
 
 log = logging.getLogger(__name__)
 

@@ -8,26 +8,20 @@ The code is sent once (requirement 6.8), the `sub` must be the account that was 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ..discovery.accounts import AccountLocation
 from ..discovery.server_metadata import AuthorizationServer
 from ..http.types import Deadline
-from ..records import OAuthSession, TokenSet, parse_token_set
+from ..records import AuthRequest, OAuthSession, TokenSet, parse_token_set
+from ..stores.protocols import SessionStore
 from ..syntax.grammar import host_of
 from .authorization import code_form
+from .client_auth import ClientAuth, ClientAuthProvider
 from .dpop import recent
-from .server import REVOCATION_BUDGET
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..discovery.accounts import AccountLocation
-    from ..records import AuthRequest
-    from ..stores.protocols import SessionStore
-    from .client_auth import ClientAuth, ClientAuthProvider
-    from .issuer_verification import IssuerVerifier
-    from .server import Answer, ServerAgent
+from .issuer_verification import IssuerVerifier
+from .server import REVOCATION_BUDGET, Answer, ServerAgent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,23 +11,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..errors import AtprotoError, ClientRefused, RefreshBusy, SessionEnded
-from ..events import RefreshEnded
+from ..events import Observer, RefreshEnded
 from ..http.turns import waiting
 from ..http.types import Deadline
 from ..oauth.server import GrantRefused
+from ..records import OAuthSession
+from ..syntax.grammar import Did
 from .refresh_request import RefreshRequest
 from .singleflight import SingleFlight
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..events import Observer
-    from ..records import OAuthSession
-    from ..syntax.grammar import Did
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,12 @@ requirement 7.17 end the session; after all others it is tried again later.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from ..discovery.accounts import AccountLocation
 from ..errors import (
     HostCircuitOpen,
     HostFailing,
@@ -23,20 +25,13 @@ from ..errors import (
     SessionEnded,
 )
 from ..http.types import Deadline
+from ..oauth.client_auth import ClientAuth, ClientAuthProvider
 from ..oauth.dpop import recent
-from ..oauth.server import REVOCATION_BUDGET
-from ..records import with_tokens
+from ..oauth.issuer_verification import IssuerVerifier
+from ..oauth.server import REVOCATION_BUDGET, Answer, ServerAgent
+from ..records import OAuthSession, with_tokens
 from ..scopes.scope import ATPROTO
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..discovery.accounts import AccountLocation
-    from ..oauth.client_auth import ClientAuth, ClientAuthProvider
-    from ..oauth.issuer_verification import IssuerVerifier
-    from ..oauth.server import Answer, ServerAgent
-    from ..records import OAuthSession
-    from ..stores.protocols import SessionStore
+from ..stores.protocols import SessionStore
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ PDS refuses the token, the session is refreshed once; no other answer causes a r
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 from urllib.parse import urlencode
 
 from ..errors import (
@@ -19,20 +20,14 @@ from ..errors import (
     ServerInvalid,
     SessionEnded,
 )
+from ..http.types import Body, Deadline, Response
 from ..oauth.challenge import dpop_challenge, oauth_error
-from ..oauth.dpop import Outgoing
-from ..syntax.grammar import host_of
+from ..oauth.dpop import DPoPSender, Outgoing
+from ..records import OAuthSession
+from ..syntax.grammar import Did, Handle, host_of
+from .refresh import SessionRefresh
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ..http.types import Body, Deadline, Response
-    from ..oauth.dpop import DPoPSender
-    from ..records import OAuthSession
-    from ..syntax.grammar import Did, Handle
-    from .refresh import SessionRefresh
-
-    Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
+Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
 ANSWER_LIMIT: Final = 5_000_000
 """Bytes of an answer, unless the caller gives another limit."""

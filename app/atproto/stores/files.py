@@ -8,21 +8,18 @@ have to be stored beside it. A service with many accounts needs a database
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from ..crypto.encoding import sha256_hex
 from ..crypto.keys import SigningKey
 from ..records import AuthRequest, OAuthSession
+from ..syntax.grammar import Did
 from .private_file import FileUnusable, PrivateFile
 from .protocols import SessionStore, StateStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
-
-    from ..syntax.grammar import Did
 
 Record = TypeVar("Record", AuthRequest, OAuthSession)
 

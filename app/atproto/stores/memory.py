@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from sys import getsizeof
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from ..records import AuthRequest, OAuthSession
+from ..syntax.grammar import Did
 from .protocols import SessionStore, StateStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..records import AuthRequest, OAuthSession
-    from ..syntax.grammar import Did
 
 Value = TypeVar("Value")
 

@@ -17,15 +17,13 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 OWNER_ONLY: Final = 0o600
 MAX_BYTES: Final = 16_000_000

@@ -8,13 +8,11 @@ their state.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ..records import AuthRequest, OAuthSession
-    from ..syntax.grammar import Did
+from ..records import AuthRequest, OAuthSession
+from ..syntax.grammar import Did
 
 
 class StateStore(Protocol):

@@ -12,17 +12,13 @@ from __future__ import annotations
 import importlib
 import json
 import secrets
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, Protocol
 
 from ..errors import KeyringUnusable
+from .file_store import FileStore
 from .store import StateStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
-    from contextlib import AbstractContextManager
-
-    from .file_store import FileStore
 
 NOTE: Final = "kept_in_keyring"
 SERVICE: Final = "latchkey"

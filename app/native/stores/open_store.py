@@ -8,19 +8,15 @@ error: taking the file instead would sign the person out and leave the token beh
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..errors import KeyringUnusable, SessionStoreFailed
 from .file_store import FileStore
-from .keyring_store import KeyringStore, is_note, system_keyring
+from .keyring_store import Backend, KeyringStore, is_note, system_keyring
 from .private_file import state_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .keyring_store import Backend
-    from .store import StateStore
+from .store import StateStore
 
 Choice = Literal["auto", "keyring", "file"]
 

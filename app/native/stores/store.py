@@ -7,14 +7,11 @@ is replaced only by a caller that has seen it (`exchange`).
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, Protocol
 
 from ..errors import SessionStoreFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
-    from contextlib import AbstractContextManager
 
 RENEWING: Final = 45.0
 """Seconds to wait for another thread or process that renews the session: longer than

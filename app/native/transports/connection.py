@@ -8,13 +8,10 @@ opened, or because the caller has stopped waiting.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from ..clock import Clock
+from ..clock import Clock
 
 
 class Cancelled(Exception):  # not an error: the caller has stopped waiting

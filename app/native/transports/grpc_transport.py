@@ -9,7 +9,7 @@ is a symbolic link to the service's messages, so that the package is complete by
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ..errors import (
     LoginRefused,
@@ -33,14 +33,12 @@ except ImportError as error:
     raise TransportMissing(
         "gRPC needs the packages grpcio and protobuf: install them, or use HTTP"
     ) from error
+from collections.abc import Iterator
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from ..records import LoginStarted
-    from .connection import Connection
-    from .transport import Answer, Claim, Completed, Initiation
+from ..records import LoginStarted
+from .connection import Connection
+from .transport import Answer, Claim, Completed, Initiation
 
 T = TypeVar("T")
 

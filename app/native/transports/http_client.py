@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
@@ -23,12 +25,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ..errors import ServerUnreachable, printable
 from ..urls import is_loopback
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from .connection import Connection
+from .connection import Connection
 
 CONNECT_LIMIT: Final = 10.0
 """Seconds."""

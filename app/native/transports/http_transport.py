@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from ..errors import NotALatchkeyServer, ServerUnreachable
+from ..records import LoginStarted
 from . import responses
-from .http_client import LARGEST, HttpClient
-from .transport import ACKNOWLEDGEMENT, Pending
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from ..records import LoginStarted
-    from .connection import Connection
-    from .http_client import Reply
-    from .transport import Answer, Claim, Completed, Initiation
+from .connection import Connection
+from .http_client import LARGEST, HttpClient, Reply
+from .transport import ACKNOWLEDGEMENT, Answer, Claim, Completed, Initiation, Pending
 
 JSON: Final = "application/json"
 LONGEST_WAIT: Final = 25

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from ..errors import LoginRefused, NotALatchkeyServer, printable
 from ..records import LoginStarted
 from ..urls import parse_page_url
-from .transport import Completed, Denied, Expired, Pending
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .transport import Answer
+from .transport import Answer, Completed, Denied, Expired, Pending
 
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{22,256}")
 USER_CODE: Final = re.compile(r"[A-Z0-9-]{4,16}")

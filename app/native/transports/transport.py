@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ..errors import LoginRefused, ServerUnreachable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..records import LoginStarted, StoredSession
-    from .connection import Connection
+from ..records import LoginStarted, StoredSession
+from .connection import Connection
 
 OVER = frozenset({"not_signed_in", "invalid_grant"})
 """The service's codes for a session that has ended."""

@@ -7,7 +7,8 @@ a login. PKCE verifier, DPoP key, nonce and application state are encrypted.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import text
 
@@ -16,6 +17,9 @@ from app.atproto.crypto.keys import SigningKey
 from app.atproto.errors import BrowserMismatch
 from app.atproto.records import AuthRequest
 from app.atproto.stores.protocols import BrowserStateStore
+from app.stores.encryption import Cipher
+from app.stores.sql.database import Database
+from app.stores.sql.quick import MappedRow
 from app.stores.sql.records import (
     EncryptedFields,
     columns_of,
@@ -26,13 +30,6 @@ from app.stores.sql.records import (
 from app.stores.sql.row_bounds import RowBound
 
 from .callback_answers import reserve
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from app.stores.encryption import Cipher
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import MappedRow
 
 SECRETS = ("code_verifier", "dpop_key", "as_nonce", "app_state")
 COLUMN_OF = {"browser_secret_hash": "binding", "verified_at": "evidence_at"}

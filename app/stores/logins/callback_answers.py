@@ -7,19 +7,16 @@ has only a hash.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.ports import CallbackAnswers
+from app.flows.ports import CallbackAnswers, CallbackTurn
 from app.stores.encryption import Cipher, aad_of
+from app.stores.sql.database import Database
+from app.stores.sql.quick import Executor
 from app.stores.sql.records import fetching
-
-if TYPE_CHECKING:
-    from app.flows.ports import CallbackTurn
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import Executor
 
 TABLE: Final = "callback_answers"
 

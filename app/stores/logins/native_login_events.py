@@ -14,22 +14,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import text
 
 from app.flows.errors import StorageFailed
 from app.flows.ports import NativeLoginEvents
+from app.stores.sql.database import Database, Listener
 
 from .native_logins import CHANNEL
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from app.stores.sql.database import Database, Listener
-
-    Wake = Callable[[], None]
+Wake = Callable[[], None]
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,14 @@ stored: they are issued when they are delivered.
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, TextClause, TextualSelect, text
 
 from app.atproto.crypto.encoding import sha256_hex
-from app.flows.ports import NativeLogin, NativeLogins
+from app.flows.ports import NativeLogin, NativeLogins, Session
+from app.stores.encryption import Cipher
+from app.stores.sql.database import Database
 from app.stores.sql.records import (
     EncryptedFields,
     columns_of,
@@ -23,13 +25,6 @@ from app.stores.sql.records import (
 )
 from app.stores.sql.row_bounds import RowBound
 from app.telemetry.context import login_id_of_hash
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, TextClause, TextualSelect
-
-    from app.flows.ports import Session
-    from app.stores.encryption import Cipher
-    from app.stores.sql.database import Database
 
 CHANNEL: Final = "native_logins"
 """The PostgreSQL channel of decisions; the payload is the login's id."""

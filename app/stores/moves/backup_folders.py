@@ -12,20 +12,16 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
 from app.flows.storage.errors import MoveRefused
-from app.flows.storage.ports import Backups
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from app.flows.storage.ports import Row
+from app.flows.storage.ports import Backups, Row
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"

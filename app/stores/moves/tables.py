@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from sqlalchemy import MetaData, func, insert, select
+from sqlalchemy import Connection, MetaData, Table, func, insert, select
 
 from app.flows.storage.errors import MoveRefused
-from app.flows.storage.ports import Storage
-from app.stores.encryption import aad_of
+from app.flows.storage.ports import Row, Storage
+from app.stores.encryption import Cipher, aad_of
 from app.stores.errors import DecryptionFailed
+from app.stores.sql.database import Database
 from app.stores.sql.versions import BOOKKEEPING, version_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from sqlalchemy import Connection, Table
-
-    from app.flows.storage.ports import Row
-    from app.stores.encryption import Cipher
-    from app.stores.sql.database import Database
 
 SEALED = "secrets"
 """The column that is encrypted for its table and primary key, in every table."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Collection, Sequence
+from typing import NoReturn
 
-from sqlalchemy import Text, bindparam, text
+from sqlalchemy import Connection, Text, TextualSelect, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
+from app.atproto.syntax.grammar import Did, Handle
 from app.flows.account.username import Renames
 from app.flows.errors import NotSignedIn, UsernameChangeTooSoon, UsernameTaken
 from app.flows.people.accounts import Accounts
@@ -14,15 +16,8 @@ from app.flows.people.who import Directory
 from app.flows.ports import User
 from app.stores.people.username_holds import hold, is_held, release
 from app.stores.services.events import NewEvent, append
+from app.stores.sql.database import Database
 from app.stores.sql.records import columns_of, fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from sqlalchemy import Connection, TextualSelect
-
-    from app.atproto.syntax.grammar import Did, Handle
-    from app.stores.sql.database import Database
 
 COLUMNS = columns_of(User)
 SELECT = "SELECT {columns} FROM users"

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import text
 
+from app.atproto.syntax.grammar import Did
 from app.flows.ports import Audit
+from app.stores.sql.database import Database
 from app.stores.sql.records import insert_into
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from app.atproto.syntax.grammar import Did
-    from app.stores.sql.database import Database
 
 COLUMNS = ("id", "event", "did", "sid", "detail", "created_at")
 RECORD = text(insert_into("audit_events", COLUMNS))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import TextualSelect
+
+from app.atproto.syntax.grammar import Did
 from app.flows.people.trail import AuditEvent, AuditTrail
+from app.stores.sql.database import Database
 from app.stores.sql.records import columns_of, fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import TextualSelect
-
-    from app.atproto.syntax.grammar import Did
-    from app.stores.sql.database import Database
 
 COLUMNS = columns_of(AuditEvent)
 SELECT = "SELECT {columns} FROM audit_events"

@@ -27,28 +27,23 @@ The other tables hold nothing of an account; a test names each of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from app.atproto.syntax.grammar import Did
 from app.flows.people.deletion import Erasure
+from app.flows.ports import User
+from app.stores.encryption import Cipher
 from app.stores.logins.native_logins import SECRETS
 from app.stores.people.accounts import as_literal
 from app.stores.people.audit import RECORD, row_of_event
 from app.stores.people.username_holds import hold
 from app.stores.rates.sliding_window import key_of
 from app.stores.services.events import NewEvent, append, forget
+from app.stores.sql.database import Database
 from app.stores.sql.records import EncryptedFields
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from sqlalchemy import Connection
-
-    from app.atproto.syntax.grammar import Did
-    from app.flows.ports import User
-    from app.stores.encryption import Cipher
-    from app.stores.sql.database import Database
 
 STEP: Final = 500
 """Audit events of one transaction: services' calls make thousands a day."""

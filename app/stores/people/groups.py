@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sqlalchemy import text
 
+from app.atproto.syntax.grammar import Did
 from app.flows.people.groups import Group, Groups, Member
+from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.atproto.syntax.grammar import Did
-    from app.stores.sql.database import Database
 
 ADD_GROUP = text("""
     INSERT INTO groups (name, created_at) VALUES (:name, :now) ON CONFLICT DO NOTHING

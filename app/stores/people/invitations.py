@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import InvitationEnded
 from app.flows.people.signup.invitations import Invitation, Invitations
+from app.stores.sql.database import Database
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import Connection
-
-    from app.stores.sql.database import Database
 
 COLUMNS = columns_of(Invitation)
 ADD = text(insert_into("invitations", (*COLUMNS, "secret_hash")))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sqlalchemy import Text, bindparam, text
 
 from app.flows.people.sessions import LiveSessions
+from app.flows.ports import Session
 from app.stores.people.sessions import FETCHED, LIVE, SELECT, ends_of, session_of
 from app.stores.services.events import append
+from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.flows.ports import Session
-    from app.stores.sql.database import Database
 
 COUNT = text(f"SELECT count(*) FROM sessions WHERE {LIVE}")  # noqa: S608 - our names
 LATEST = fetching(

@@ -5,13 +5,17 @@ Tokens, DPoP key and nonces are encrypted for their row (requirement 7.23).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import text
 
 from app.atproto.crypto.keys import SigningKey
 from app.atproto.records import OAuthSession
 from app.atproto.stores.protocols import SessionStore
+from app.atproto.syntax.grammar import Did
+from app.stores.encryption import Cipher
+from app.stores.sql.database import Database
+from app.stores.sql.quick import MappedRow
 from app.stores.sql.records import (
     EncryptedFields,
     assignments,
@@ -20,12 +24,6 @@ from app.stores.sql.records import (
     insert_into,
     row_of,
 )
-
-if TYPE_CHECKING:
-    from app.atproto.syntax.grammar import Did
-    from app.stores.encryption import Cipher
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import MappedRow
 
 KEY = ("did", "session_id")
 SECRETS = ("dpop_key", "access_token", "refresh_token", "as_nonce", "pds_nonce")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from sqlalchemy import TextualSelect
+
+from app.atproto.syntax.grammar import Did
 from app.flows.account.data import StoredData
+from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sqlalchemy import TextualSelect
-
-    from app.atproto.syntax.grammar import Did
-    from app.stores.sql.database import Database
 
 # Columns are named one by one: a new column is not shown before it was thought about.
 TABLES: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {

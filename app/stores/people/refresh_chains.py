@@ -5,23 +5,18 @@ Each step is one UPDATE that names the token it replaces.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import TextualSelect, text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.native.refresh import RefreshChains
+from app.flows.sessions.rotation import RefreshChain
 from app.stores import refresh_tokens
 from app.stores.refresh_tokens import chain_hash, chain_in, rotation_row, successor_of
+from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy import TextualSelect
-
-    from app.flows.sessions.rotation import RefreshChain
-    from app.stores.sql.database import Database
 
 TABLE: Final = "sessions"
 COLUMNS: Final = ("sid", *refresh_tokens.COLUMNS)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import TextualSelect, text
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.atproto.syntax.grammar import Did
 from app.flows.ports import Session, Sessions
 from app.stores.services.events import NewEvent, append
+from app.stores.sql.database import Database
+from app.stores.sql.quick import MappedRow
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sqlalchemy import TextualSelect
-
-    from app.atproto.syntax.grammar import Did
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import MappedRow
 
 JOINED = ("scope", "issuer")
 """Fields that are read from the OAuth session of the same row."""

@@ -6,16 +6,12 @@ signature check.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from app.flows.sessions.standing import Standing, Standings
 from app.stores.people.sessions import FETCHED, FROM, LIVE, session_of
+from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from app.stores.sql.database import Database
 
 OF_ACCOUNT = ("users.did AS account", "users.disabled_at", "group_name")
 OF = fetching(

@@ -5,14 +5,9 @@ Each function is a statement inside the transaction that gives the name up or ta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from sqlalchemy import Connection, text
 
-from sqlalchemy import text
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from app.atproto.syntax.grammar import Did
+from app.atproto.syntax.grammar import Did
 
 HOLD = text("""
     INSERT INTO username_holds (skeleton, username, did, expires_at)

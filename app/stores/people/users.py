@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from sqlalchemy import Text, bindparam, text
 
-from app.atproto.syntax.grammar import host_of
+from app.atproto.syntax.grammar import Did, Handle, host_of
 from app.flows.errors import UsernameTaken
 from app.flows.ports import User, Users
 from app.stores.people.invitations import use_invitation
 from app.stores.people.username_holds import is_held
 from app.stores.services.events import NewEvent, append
+from app.stores.sql.database import Database
+from app.stores.sql.quick import Executor
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from app.atproto.syntax.grammar import Did, Handle
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import Executor
 
 COLUMNS = columns_of(User)
 GET = fetching(COLUMNS, "SELECT {columns} FROM users WHERE did = :did")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.provider.tokens.assertions import Assertions
-
-if TYPE_CHECKING:
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 USE = text("""
     INSERT INTO provider_assertions (assertion_hash, expires_at)

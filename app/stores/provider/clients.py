@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.provider.registration import Client, Clients, Registration, SecretId
+from app.stores.sql.database import Database
+from app.stores.sql.quick import MappedRow
 from app.stores.sql.records import fetching
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from sqlalchemy import Connection
-
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import MappedRow
 
 MOST_PARSED: Final = 100
 """Registrations that a process keeps parsed, each by its whole text."""

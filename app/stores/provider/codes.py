@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.provider.authorization.codes import Code, Codes
+from app.stores.sql.database import Database
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from app.stores.sql.database import Database
 
 COLUMNS = columns_of(Code)
 ADD = text(insert_into("provider_codes", (*COLUMNS, "code_hash")))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import text
 
+from app.atproto.syntax.grammar import Did
 from app.flows.provider.grants.ports import Consents
 from app.flows.provider.grants.records import App, Consent
 from app.stores.provider.clients import registration_of
 from app.stores.provider.living import IS_OPEN, TABLE
+from app.stores.sql.database import Database
+from app.stores.sql.quick import Executor, MappedRow
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.atproto.syntax.grammar import Did
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import Executor, MappedRow
 
 COLUMNS = columns_of(Consent)
 GET = fetching(

@@ -5,13 +5,21 @@ An ended grant is deleted. `living.py` reads whether one lives.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
+from app.atproto.syntax.grammar import Did
 from app.flows.provider.grants.ports import Grants
-from app.flows.provider.grants.records import Grant, ListedGrant, Rotated
+from app.flows.provider.grants.records import (
+    Grant,
+    GrantLifetimes,
+    ListedGrant,
+    LivingGrant,
+    Rotated,
+)
 from app.flows.sessions.rotation import chain_of, judge, next_token
 from app.stores import refresh_tokens
 from app.stores.provider.living import (
@@ -26,15 +34,9 @@ from app.stores.provider.living import (
     living_in,
 )
 from app.stores.refresh_tokens import chain_hash, chain_in, rotation_row, successor_of
+from app.stores.sql.database import Database
+from app.stores.sql.quick import Executor
 from app.stores.sql.records import fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.atproto.syntax.grammar import Did
-    from app.flows.provider.grants.records import GrantLifetimes, LivingGrant
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import Executor
 
 OF: Final = {
     (True, False): f"{TABLE}.did = :did",

@@ -5,17 +5,15 @@ It is made anew each time, so that nothing that has ended is remembered here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from sqlalchemy import TextualSelect
 
 from app.flows.ports import User
 from app.flows.provider.grants.records import Grant, LivingGrant
 from app.stores.provider.clients import ITS_POLICY, client_of
+from app.stores.sql.quick import Executor, MappedRow
 from app.stores.sql.records import columns_of, fetching
-
-if TYPE_CHECKING:
-    from sqlalchemy import TextualSelect
-
-    from app.stores.sql.quick import Executor, MappedRow
 
 TABLE: Final = "provider_grants"
 COLUMNS = columns_of(Grant)

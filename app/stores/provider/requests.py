@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.provider.authorization.waiting import (
     GivenAnswer,
+    Kind,
+    Proof,
+    WaitingRequest,
     WaitingRequests,
     pack,
     unpack,
 )
 from app.stores.encryption import Cipher, aad_of
+from app.stores.sql.database import Database
+from app.stores.sql.quick import MappedRow
 from app.stores.sql.records import fetching, insert_into
 from app.stores.sql.row_bounds import RowBound
-
-if TYPE_CHECKING:
-    from app.flows.provider.authorization.waiting import Kind, Proof, WaitingRequest
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import MappedRow
 
 TABLE: Final = "provider_requests"
 COLUMNS = ("kind", "client_id", "parameters", "expires_at")

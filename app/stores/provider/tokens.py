@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.provider.grants.ports import AccessTokens
 from app.flows.provider.grants.records import AccessToken
+from app.stores.sql.database import Database
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from app.stores.sql.database import Database
 
 COLUMNS = columns_of(AccessToken)
 ADD = text(insert_into("provider_tokens", (*COLUMNS, "token_hash")))

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from app.stores.rates.sliding_window import GET, HIT, Counted, Hit
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 MOST_KEYS: Final = 100_000
 """Counters that are kept, some 20 MB; above it those that end first are deleted."""

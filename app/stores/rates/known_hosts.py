@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from sqlalchemy import text
 
 from app.atproto.stores.memory import MemoryCache
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 REMEMBERED: Final = 60.0
 """Seconds for which an answer is kept in memory."""

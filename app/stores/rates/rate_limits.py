@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import math
 import sqlite3
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 from limits import RateLimitItemPerSecond, parse
 from limits.errors import StorageError
@@ -19,14 +20,9 @@ from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from app.flows.errors import StorageFailed, TooManyRequests
-from app.flows.ports import RateLimit
+from app.flows.ports import LimitKind, RateLimit
 from app.stores.outage_log import OutageLog
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from app.flows.ports import LimitKind
-    from app.stores.rates.sliding_window import Counted
+from app.stores.rates.sliding_window import Counted
 
 log = logging.getLogger(__name__)
 

@@ -14,20 +14,16 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from app.flows.services.events import ServiceEvent, ServiceEvents
+from app.stores.sql.database import Database
+from app.stores.sql.quick import Executor
 from app.stores.sql.records import columns_of, fetching, insert_into
 from app.stores.sql.row_bounds import RowBound
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from app.stores.sql.database import Database
-    from app.stores.sql.quick import Executor
 
 COLUMNS = columns_of(ServiceEvent)
 ADD = text(insert_into("service_events", COLUMNS))

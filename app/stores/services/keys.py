@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sqlalchemy import text
 
 from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import ServiceKeyRefused
 from app.flows.services.keys import ServiceKey, ServiceKeys
+from app.stores.sql.database import Database
 from app.stores.sql.records import columns_of, fetching, insert_into, row_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.stores.sql.database import Database
 
 COLUMNS = columns_of(ServiceKey)
 ADD = text(

@@ -7,12 +7,10 @@ keeps a client waiting for ever, because its kernel still acknowledges every pac
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Generator
+from typing import Any, Final
 
 from psycopg import Connection, OperationalError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 WAIT_LIMIT: Final = 7.0
 """Seconds for an answer; longer than `statement_timeout`, which says more."""

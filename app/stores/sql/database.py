@@ -9,12 +9,13 @@ the stores.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from sqlalchemy import event, make_url
+from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -37,15 +38,8 @@ from app.stores.sql.versions import (
     version_of,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-
-    from sqlalchemy import URL, Connection, Engine
-
-    from .joint import Joint
-    from .quick import Executor
+from .joint import Joint
+from .quick import Executor
 
 WRITER_TIMEOUT = 5.0
 OWN_FAULTS = (DataError, IntegrityError, ProgrammingError)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import text
 
 from app.flows.errors import StorageUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from app.stores.sql.database import Database
+from app.stores.sql.database import Database
 
 LEAST_BYTES: Final = 200_000_000
 """Bytes that have to be free: a write-ahead log and a migration need room."""

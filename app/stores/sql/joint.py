@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sqlalchemy import Connection
 
-    from sqlalchemy import Connection
-
-    from .quick import Executor
+from .quick import Executor
 
 
 class Joint:

@@ -7,22 +7,17 @@ worker. psycopg waits cooperatively under gevent.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from app.flows.errors import StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 
 from .joint import Joint
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from sqlalchemy import URL, Connection
-
-    from .quick import Executor
+from .quick import Executor
 
 ONE_WRITER = False
 NOW = "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)"

@@ -8,19 +8,15 @@ keeps, and has the part of the interface of its `Connection` that the stores use
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
-from sqlalchemy import Connection, TextualSelect
+from sqlalchemy import Connection, Engine, RowMapping, TextClause, TextualSelect
 from sqlalchemy.exc import DBAPIError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sqlalchemy import Engine, RowMapping, TextClause
-
-    Statement = TextClause | TextualSelect
-    MappedRow = RowMapping | Mapping[str, Any]
+Statement = TextClause | TextualSelect
+MappedRow = RowMapping | Mapping[str, Any]
 
 
 class Rows(Protocol):

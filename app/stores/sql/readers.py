@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Engine
 
 from .quick import Quick, as_sqlalchemy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy import Engine
 
 MOST_IDLE: Final = 5
 """Connections that are kept open; a read uses one for less than a millisecond."""

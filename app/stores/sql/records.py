@@ -7,23 +7,19 @@ is and an expiry sooner, not the other way.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import column, text
+from sqlalchemy import ColumnClause, TextualSelect, column, text
 
-from app.stores.encryption import aad_of
+from app.stores.encryption import Cipher, aad_of
+from app.stores.sql.quick import MappedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
     from _typeshed import DataclassInstance
-    from sqlalchemy import ColumnClause, TextualSelect
-
-    from app.stores.encryption import Cipher
-    from app.stores.sql.quick import MappedRow
 
 SAME: Final[Mapping[str, str]] = MappingProxyType({})
 """Each column is named as its field."""

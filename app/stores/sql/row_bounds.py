@@ -7,12 +7,11 @@ enforces all of them.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from sqlalchemy import text
 
-if TYPE_CHECKING:
-    from .quick import Executor
+from .quick import Executor
 
 EVERY: Final = 100
 """Writes of one process between two counts of the rows."""

@@ -10,27 +10,20 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from app.stores.errors import DatabaseURLInvalid
 
 from .joint import Joint
-from .quick import Taken
+from .quick import Executor, Taken
 from .readers import Readers, Reading
 from .sqlite_file import ForkGuard, SameFile, check_path, make_private
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from contextlib import AbstractContextManager
-
-    from sqlalchemy import URL, Connection
-
-    from .quick import Executor
 
 ONE_WRITER = True
 NOW = ":now"

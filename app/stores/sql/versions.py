@@ -7,20 +7,18 @@ wrote no version: tables without one are its own.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from app.stores.errors import SchemaMismatch
 
 from .statements import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from alembic.config import Config
-    from sqlalchemy import Connection
 
 SCHEMA = Path(__file__).parents[3] / "schema.sql"
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
