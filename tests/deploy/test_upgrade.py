@@ -133,18 +133,22 @@ def test_wrong_setting_leaves_the_running_service_alone(
     assert deployment.direct("/readyz").status == 200
 
 
-def test_release_that_does_not_start_is_rolled_back_with_its_settings(
+def test_release_that_does_not_start_is_rolled_back_with_its_settings_and_socket(
     deployment: Deployment, newer: str
 ):
     serve(deployment, newer)
     broken = deployment.playbook.commit("gunicorn.conf.py", "raise SystemExit(3)\n")
 
-    run = deployment.playbook.run(version=broken, PLATFORM_NAME="Never seen")
+    run = deployment.playbook.run(
+        version=broken, PLATFORM_NAME="Never seen", BIND="127.0.0.1:8009"
+    )
 
     assert not run.succeeded
     assert f"{newer} serves again" in run.output
     assert deployment.running_release() == newer
     assert deployment.machine.output(f"cat {ACCEPTED}") == deployment.settings
+    assert deployment.direct("/readyz").status == 200
+    assert deployment.public("/healthz").status == 200
 
 
 def serve(deployment: Deployment, release: str) -> None:
