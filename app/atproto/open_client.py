@@ -124,5 +124,4 @@ def open_discovery(
 
 
 def _as_function(given: T | Callable[[], T]) -> Callable[[], T]:
-    """Return a function that returns the value, or the given function."""
     return given if callable(given) else lambda: given

@@ -231,7 +231,6 @@ def _content(answer: Response) -> dict[str, Any] | bytes:
 
 
 def _failure(answer: Response) -> XrpcError | bytes:
-    """Return the error that an answer names, or its body."""
     try:
         document = answer.json_object()
     except DocumentInvalid:

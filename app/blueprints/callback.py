@@ -185,7 +185,6 @@ def _ask_again(destination: Destination) -> Response:
 
 
 def _say_goodbye(left: Left) -> Response:
-    """Redirect to the goodbye, and forget the account on this device."""
     response = Outcome(kind="left", goodbye=Goodbye.of(left.deleted)).redirect()
     cookies.forget_signed_in(response)
     cookies.MOVED.end(response)

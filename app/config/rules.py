@@ -164,7 +164,6 @@ def _scopes(settings: Derived) -> Iterator[Problem]:
 
 
 def _no_permissions(scope: str) -> list[str]:
-    """Return the words that are no permission of the grammar."""
     words = ScopeSet.parse(scope).words
     return [w for w in words if w != ATPROTO and not w.startswith("transition:")]
 

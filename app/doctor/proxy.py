@@ -107,7 +107,6 @@ def cookie(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _probe_cookie(answer: Response) -> Any:
-    """Return the probe's cookie of the answer, or None."""
     try:
         return SimpleCookie(answer.headers.get("Set-Cookie", "")).get(COOKIE)
     except CookieError:

@@ -1,49 +1,5 @@
 """Errors of the use cases, named after what failed.
 
-    FlowError
-    ├── UsernameInvalid      breaks the grammar of usernames; `reason` says how
-    ├── UsernameReserved     on the reserved list, or looks like a name on it
-    ├── UsernameTaken        an account has it, or a name that looks like it
-    ├── UsernameChangeTooSoon  the username was changed lately; `changed_at` says when
-    ├── UsernameChangesOff   USERNAME_CHANGES lets no person change it
-    ├── TooManyRequests      a rate limit; `retry_after` says for how long
-    ├── PromptRefused        not a prompt that a login may ask for
-    ├── ScopeRefused         a scope that no service of this platform may ask for
-    ├── NotSignedIn          the request has no live session
-    ├── AccountDisabled      the platform has disabled this account
-    ├── NotAllowedHere       a proxy lets in others alone
-    ├── RuleInvalid          a group or user of a proxy's question that cannot be read
-    ├── NotAMember           SIGNUP_ALLOW does not let this account sign up
-    ├── InvitationEnded      an invitation that is unknown, used up, revoked or too old
-    ├── UsernameNotConfirmed another username was typed than that of the account
-    ├── SignupFinished       this account has a username already
-    ├── AppNameInvalid       an app's name that a page could not show
-    ├── CodeChallengeInvalid not the S256 challenge of any verifier
-    ├── NativeLoginUnknown   no native login has this secret
-    ├── NativeLoginClosed      a native login that was decided already, or is too old
-    ├── VerifierMismatch     the await lacks the verifier of its login's challenge
-    ├── RefreshRefused       a refresh token that is not good; `kind` may say why
-    ├── CallNotAllowed       XRPC_ALLOW does not name it; `reason` says what is missing
-    ├── CallMalformed        a call that could be read in two ways; `reason` says how
-    ├── CallTooLarge         the body of a call is longer than its kind may be
-    ├── HostRateLimited          a PDS asked us to wait; `retry_after` says for how long
-    ├── ServiceBusy          this process has no room; `retry_after` says for how long
-    ├── SigningKeyRefused    a key that cannot join its ring
-    ├── AccountUnknown       an operator named an account that does not exist
-    ├── WhoAmbiguous         an operator named a handle that several accounts had
-    ├── SessionUnknown       an operator named a session that is not live
-    ├── GroupRefused         an operator named no group, or one that is full
-    ├── ClientUnknown        an operator named an OAuth client that does not exist
-    ├── ClientInvalid        an OAuth client that cannot be registered; `str` says why
-    ├── PolicyNotJudged      a handle that decides who may use an app is out of reach
-    ├── ServiceKeyInvalid    a request for services without a service key of ours
-    ├── ServiceKeyLacksRight a service key that does not open what was asked for
-    ├── ServiceKeyRefused    an operator named a key that is unknown, or cannot be made
-    ├── CursorExpired        events after a cursor are no longer kept
-    ├── InvitationUnknown    an operator named an invitation that does not exist
-    └── StorageFailed        the database refused a statement: our own fault
-        └── StorageUnavailable  it is down, full, read-only, missing or damaged
-
 Failures of the protocol are `app.atproto.errors`, failures of the platform token
 `app.tokens.errors`. What people read about each is decided by the web layer.
 """

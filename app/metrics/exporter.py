@@ -148,7 +148,6 @@ class Exporter:
                 server.handle_request()
 
     def _listen(self, lives: Callable[[], bool]) -> _Server | None:
-        """Return the listening server; None when there is no need any more."""
         is_told = False
         while lives():
             try:

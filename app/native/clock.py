@@ -62,7 +62,6 @@ class Overtime:
     """Measures for how long a login has been over without an answer."""
 
     def __init__(self, expiry: Expiry) -> None:
-        """Begin to watch."""
         self._expiry = expiry
         self._since: float | None = None
 
@@ -78,7 +77,6 @@ class SleepWatch:
     """Notices that the machine has slept since the last call."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin to watch."""
         self._clock = clock
         self._lead = clock.wall() - clock.monotonic()
 

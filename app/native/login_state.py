@@ -38,7 +38,6 @@ class StoredState:
     """A store whose text is a `State`."""
 
     def __init__(self, store: StateStore) -> None:
-        """Read nothing yet."""
         self._store = store
         self.version = store.version
         self.remove = store.remove
@@ -65,7 +64,6 @@ class Logins:
     """The one login that an app may have under way, and its session."""
 
     def __init__(self, state: StoredState, waiters: Waiters, clock: Clock) -> None:
-        """Read and write nothing yet."""
         self._state = state
         self._waiters = waiters
         self._clock = clock

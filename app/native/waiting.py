@@ -60,7 +60,6 @@ class Waiter:
     def __init__(
         self, session_id: str, clock: Clock, *, look_every: float = LOOK_EVERY
     ) -> None:
-        """Create it without an outcome."""
         self.session_id = session_id
         # Before the connection opens: a sleep right after that must not be missed.
         self._sleep = SleepWatch(clock)
@@ -138,7 +137,6 @@ class Waiters:
     """The waiters of one process, and the logins that were started in it."""
 
     def __init__(self, clock: Clock) -> None:
-        """Create it empty."""
         self._clock = clock
         self._lock = threading.Lock()
         self._open: set[Waiter] = set()

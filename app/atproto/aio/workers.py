@@ -183,7 +183,6 @@ class Workers:
         self._portal.start_task_soon(done.set)
 
     def _end(self) -> None:
-        """Wait for all threads."""
         self._starter.shutdown()
         self._threads.shutdown()
 

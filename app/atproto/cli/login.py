@@ -49,8 +49,6 @@ def run(call: Invocation) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Login:
-    """One sign-in."""
-
     call: Invocation
     client: OAuthClient
     redirect: LoopbackRedirect

@@ -137,8 +137,6 @@ class AuthorizationServer:
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """The fields of one server's metadata."""
-
     document: Mapping[str, Any]
     host: str
     policy: NetworkPolicy

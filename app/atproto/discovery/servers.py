@@ -181,7 +181,6 @@ class ServerDiscovery:
         fresh: bool = False,
         ahead: _Ahead | None = None,
     ) -> ServerLocation:
-        """Return the validated metadata of an issuer."""
         known = None if fresh else self._recall(issuer, AUTHORIZATION_SERVER)
         if known is not None:
             server = AuthorizationServer.restore(known["server"])

@@ -56,8 +56,6 @@ LONGEST_TXT_HANDLE: Final = 253 - len("_atproto.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Race:
-    """The two lookups of one handle."""
-
     handle: Handle
     txt: Future[Did | None]
     https: Future[Did | None]

@@ -36,7 +36,6 @@ class LoopbackServer(ThreadingHTTPServer):
     def __init__(
         self, host: str, port: int, *, path: str, program: str, desk: Desk
     ) -> None:
-        """Bind and listen; see `LoopbackListener`."""
         self.address_family = FAMILIES[host]
         self.path = path
         self.program = program

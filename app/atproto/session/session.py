@@ -180,7 +180,6 @@ def _check_account(response: Response) -> None:
 
 
 def _needed_scope(response: Response, challenge: Mapping[str, str]) -> str:
-    """Return the scope that the host names, or an empty string."""
     try:
         message = response.json_object().get("message")
     except ServerInvalid:

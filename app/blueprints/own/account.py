@@ -139,7 +139,6 @@ def described_events(events: Sequence[AuditEvent]) -> list[dict[str, object]]:
 
 
 def _described(session: Session) -> dict[str, object]:
-    """Return what the account page shows of a session."""
     return {
         "sid": session.sid,
         "name": name_of(session),
@@ -154,7 +153,6 @@ def _described(session: Session) -> dict[str, object]:
 
 
 def _described_apps(user: User) -> list[dict[str, object]]:
-    """Return what the account page shows of the person's apps."""
     return [
         {
             "client_id": app.client_id,

@@ -21,7 +21,6 @@ from .grants import lifetimes_of
 
 
 def _authenticate_of(parts: Parts) -> AuthenticateClient:
-    """Return the use case of client authentication."""
     clock = parts.outside.clock
     return AuthenticateClient(
         clients=parts.stores.clients,

@@ -93,7 +93,6 @@ class SignIn:
 
 
 def _moved_from(user: User | None, granted: OAuthSession) -> str | None:
-    """Return the issuer of the last sign-in if it differs (requirement 7.16)."""
     if user is None or user.issuer == granted.issuer:
         return None
     return user.issuer

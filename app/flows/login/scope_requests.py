@@ -73,7 +73,6 @@ class Permissions:
 
 
 def _spellings(scope: str) -> dict[str, Permission]:
-    """Return the permissions of a scope by their word."""
     known = {}
     for word in scope.split(" "):
         for permission in ScopeSet.parse(word).permissions:

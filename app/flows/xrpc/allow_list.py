@@ -204,7 +204,6 @@ class XrpcAllowList:
 
 
 def _permission(text: str) -> Permission:
-    """Read one word of XRPC_ALLOW."""
     word = parse_word(text)
     if word.resource not in {"rpc", "repo", "blob"}:
         raise ScopeInvalid(f"{word.resource} names no call; use rpc, repo or blob")

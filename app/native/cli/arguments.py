@@ -62,7 +62,6 @@ def parse(words: Sequence[str] | None = None) -> Options | int:
 
 
 def _seconds(text: str) -> float:
-    """Return a positive, finite number of seconds."""
     try:
         seconds = float(text)
     except ValueError as error:

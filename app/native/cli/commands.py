@@ -162,7 +162,6 @@ def _app_name() -> str:
 
 
 def _without_token(session: NativeSession) -> dict[str, Any]:
-    """Return a session without its token."""
     return {name: value for name, value in asdict(session).items() if name != "token"}
 
 

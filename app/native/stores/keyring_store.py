@@ -44,7 +44,6 @@ class KeyringStore(StateStore):
     """One text in a keyring, under the path of the file that names it."""
 
     def __init__(self, file: FileStore, backend: Backend) -> None:
-        """Use a keyring, and a file for the lock and the note."""
         self._file = file
         self._backend = backend
         self._entry = str(file.path.absolute())

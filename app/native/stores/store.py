@@ -59,7 +59,6 @@ class MemoryStore(StateStore):
     """A text in memory: the session ends with the process."""
 
     def __init__(self) -> None:
-        """Create it empty."""
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._text: str | None = None

@@ -22,7 +22,6 @@ class Connection:
     """What the waiting thread and the requesting thread share of one connection."""
 
     def __init__(self, clock: Clock) -> None:
-        """Create it closed."""
         self._clock = clock
         self._lock = threading.Lock()
         self._cancelled = threading.Event()

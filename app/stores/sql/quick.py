@@ -52,8 +52,6 @@ class Executor(Protocol):
 
 
 class _Result:
-    """Rows that were fetched already."""
-
     def __init__(self, rows: list[Any], rowcount: int, names: tuple[str, ...]) -> None:
         self._rows = rows
         self.rowcount = rowcount

@@ -138,7 +138,6 @@ def _goodbye(said: dict[str, Any] | None) -> Goodbye | None:
 
 
 def _failure(said: dict[str, Any]) -> Failure:
-    """Return the failure again, in the language of this request."""
     told = Told(**said["told"])
     if told.again and not told.again.startswith("/auth/"):
         raise ValueError("no link of ours")

@@ -80,7 +80,6 @@ def completed(
 
 @cache
 def _standard_headers(*, is_secure: bool) -> tuple[tuple[str, str], ...]:
-    """Return the headers that are the same on every response."""
     secure = (("Strict-Transport-Security", HSTS),) if is_secure else ()
     return (
         ("Content-Security-Policy", content_security_policy(is_secure=is_secure)),

@@ -131,7 +131,6 @@ class Usernames:
 
 @cache
 def _shipped() -> frozenset[str]:
-    """Return the words of the shipped list."""
     lines = SHIPPED.read_text(encoding="ascii").splitlines()
     names = (line.partition("#")[0].strip() for line in lines)
     return frozenset(_word(name) for name in names if name)
