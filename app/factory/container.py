@@ -23,62 +23,21 @@ from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity.dns import DnsTxtLookup, TxtLookup
 from app.atproto.open_client import open_client
 from app.atproto.syntax.grammar import host_of
-from app.config import (
-    Problem,
-    Settings,
-    SettingsInvalid,
-    keep_development_key,
-    secret_files,
-)
+from app.config import Settings, secret_files
 from app.flows.keys.rings import KeyRings
 from app.flows.limits.host_limits import HostLimit
 from app.flows.readiness import Readiness
-from app.stores.cache import SqlCache
-from app.stores.encrypted_rows import SqlEncryptedRows
-from app.stores.encryption import Cipher
-from app.stores.errors import DatabaseURLInvalid
-from app.stores.key_use import SqlKeyUse
-from app.stores.keys import SqlSigningKeys
-from app.stores.leases import SqlLease
-from app.stores.logins.auth_requests import SqlStateStore
-from app.stores.logins.callback_answers import SqlCallbackAnswers
-from app.stores.logins.native_login_events import SqlNativeLoginEvents
-from app.stores.logins.native_logins import SqlNativeLogins
-from app.stores.people.accounts import SqlAccounts
-from app.stores.people.audit import SqlAudit
-from app.stores.people.audit_trail import SqlAuditTrail
-from app.stores.people.erasure import SqlErasure
-from app.stores.people.groups import SqlGroups
-from app.stores.people.invitations import SqlInvitations
-from app.stores.people.live_sessions import SqlLiveSessions
-from app.stores.people.oauth_sessions import SqlSessionStore
-from app.stores.people.own_data import SqlOwnData
-from app.stores.people.refresh_chains import SqlRefreshChains
-from app.stores.people.sessions import SqlSessions
-from app.stores.people.standings import SqlStandings
-from app.stores.people.users import SqlUsers
-from app.stores.provider.assertions import SqlAssertions
-from app.stores.provider.clients import SqlClients
-from app.stores.provider.codes import SqlCodes
-from app.stores.provider.consents import SqlConsents
-from app.stores.provider.grants import SqlGrants
-from app.stores.provider.requests import SqlWaitingRequests
-from app.stores.provider.tokens import SqlAccessTokens
 from app.stores.rates.database_counters import DatabaseCounters
 from app.stores.rates.host_counters import HostCounters, counters_path
-from app.stores.rates.known_hosts import SqlKnownHosts
 from app.stores.rates.rate_limits import Counters, LimitsCounters, RateLimits
-from app.stores.runs import SqlRuns
-from app.stores.services.events import SqlServiceEvents
-from app.stores.services.keys import SqlServiceKeys
-from app.stores.sql.database import Database, open_database
+from app.stores.sql.database import Database
 from app.stores.sql.health import DatabaseHealth
-from app.stores.sweep import SqlExpired
 from app.telemetry.events import ConnectionsUsed, Observer, ignore
 from app.tokens.errors import SigningKeyMissing
 
 from .client_metadata import ClientMetadataOf
 from .metrics import of_client, open_observer
+from .stores import Stores, open_stores
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +46,6 @@ ONE_A_MINUTE = "1/minute"
 
 WHILE_TYPING = "120/minute"
 """Questions of one network while its people type: names, accounts, look-ups."""
-
-VAR = Path("var")
-"""Where loopback development keeps its key and, by default, its database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,48 +61,6 @@ class Outside:
     """A door to our own hosts, for `doctor`; None: the factory opens one."""
     start: Callable[[Callable[[], None]], object] | None = None
     """Runs work beside a request; None: in a thread of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """The SQL stores, behind the ports of `flows` and `atproto`."""
-
-    database: Database
-    cipher: Cipher
-    states: SqlStateStore
-    grants: SqlSessionStore
-    cache: SqlCache
-    callback_answers: SqlCallbackAnswers
-    known_hosts: SqlKnownHosts
-    users: SqlUsers
-    accounts: SqlAccounts
-    erasure: SqlErasure
-    groups: SqlGroups
-    standings: SqlStandings
-    own_data: SqlOwnData
-    clients: SqlClients
-    assertions: SqlAssertions
-    codes: SqlCodes
-    waiting_requests: SqlWaitingRequests
-    app_grants: SqlGrants
-    consents: SqlConsents
-    access_tokens: SqlAccessTokens
-    invitations: SqlInvitations
-    sessions: SqlSessions
-    live_sessions: SqlLiveSessions
-    native_logins: SqlNativeLogins
-    native_login_events: SqlNativeLoginEvents
-    refresh_chains: SqlRefreshChains
-    keys: SqlSigningKeys
-    key_use: SqlKeyUse
-    encrypted_rows: SqlEncryptedRows
-    audit: SqlAudit
-    audit_trail: SqlAuditTrail
-    expired: SqlExpired
-    sweep_lease: SqlLease
-    runs: SqlRuns
-    service_events: SqlServiceEvents
-    service_keys: SqlServiceKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +96,7 @@ def open_parts(settings: Settings | None, outside: Outside | None) -> Parts:
     policy = network_policy(settings)
     outside = outside or _open_outside(settings, policy)
     observe = outside.observe or open_observer(settings)
-    stores = _open_stores(settings, outside.clock)
+    stores = open_stores(settings, outside.clock)
     if observe is not ignore:
         stores.database.watch_pool(lambda used: observe(ConnectionsUsed(used)))
     rings = _open_rings(settings, stores, outside)
@@ -266,63 +180,6 @@ def _open_outside(settings: Settings, policy: NetworkPolicy) -> Outside:
         txt=DnsTxtLookup(settings.dns_nameservers or None),
         clock=time.time,
     )
-
-
-def _open_stores(settings: Settings, clock: Callable[[], float]) -> Stores:
-    """Return the stores of this deployment; the database is not asked yet."""
-    database = _open_database(settings)
-    cipher = open_cipher(settings)
-    return Stores(
-        database=database,
-        cipher=cipher,
-        states=SqlStateStore(database, cipher, clock),
-        grants=SqlSessionStore(database, cipher),
-        cache=SqlCache(database, clock),
-        callback_answers=SqlCallbackAnswers(database),
-        known_hosts=SqlKnownHosts(database, clock),
-        users=SqlUsers(database),
-        accounts=SqlAccounts(database),
-        erasure=SqlErasure(database, cipher),
-        groups=SqlGroups(database),
-        standings=SqlStandings(database, clock),
-        own_data=SqlOwnData(database),
-        clients=SqlClients(database),
-        assertions=SqlAssertions(database),
-        codes=SqlCodes(database),
-        waiting_requests=SqlWaitingRequests(database),
-        app_grants=SqlGrants(database),
-        consents=SqlConsents(database),
-        access_tokens=SqlAccessTokens(database),
-        invitations=SqlInvitations(database),
-        sessions=SqlSessions(database, clock),
-        live_sessions=SqlLiveSessions(database),
-        native_logins=SqlNativeLogins(database, cipher),
-        native_login_events=SqlNativeLoginEvents(database, clock),
-        refresh_chains=SqlRefreshChains(database, clock),
-        keys=SqlSigningKeys(database, cipher),
-        key_use=SqlKeyUse(database),
-        encrypted_rows=SqlEncryptedRows(database, cipher),
-        audit=SqlAudit(database),
-        audit_trail=SqlAuditTrail(database),
-        expired=SqlExpired(database),
-        sweep_lease=SqlLease(database, "sweep"),
-        runs=SqlRuns(database),
-        service_events=SqlServiceEvents(database),
-        service_keys=SqlServiceKeys(database),
-    )
-
-
-def open_cipher(settings: Settings) -> Cipher:
-    """Return what encrypts secrets at rest, under the keys of the settings."""
-    secret_key = settings.secret_key or keep_development_key(VAR)
-    return Cipher(secret_key, settings.secret_key_fallbacks)
-
-
-def _open_database(settings: Settings) -> Database:
-    try:
-        return open_database(settings.database_url)
-    except DatabaseURLInvalid as error:
-        raise SettingsInvalid([Problem("database_url", str(error))]) from error
 
 
 def _open_rings(settings: Settings, stores: Stores, outside: Outside) -> KeyRings:

@@ -10,7 +10,7 @@ from app.stores.encrypted_rows import SqlEncryptedRows
 from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
 from app.stores.sql.database import open_database
 
-from .container import open_cipher
+from .stores import open_cipher
 
 log = logging.getLogger(__name__)
 

@@ -49,11 +49,12 @@ from app.flows.xrpc.spool import Spool
 from app.tokens.issuer import TokenIssuer
 from app.tokens.verifier import SEEN_TOKENS, TokenVerifier
 
-from .container import VAR, Parts, Stores
+from .container import Parts
 from .own_account import own_account_of
 from .provider.authorization import front_channel_of
 from .provider.profiles import note_profile_of
 from .provider.tokens import tokens_of
+from .stores import VAR, Stores
 
 QUESTIONS_AT_ONCE = 20
 """Questions of one kind in one process while people type: suggestions, avatars, and

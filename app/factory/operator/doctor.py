@@ -15,7 +15,8 @@ from app.doctor import connections
 from app.doctor.deployment import Deployment, Files, Grpc
 from app.doctor.examination import Doctor
 from app.doctor.probe import ProbeKey
-from app.factory.container import VAR, Parts, network_policy
+from app.factory.container import Parts, network_policy
+from app.factory.stores import VAR
 from app.stores.rates.rate_limits import LimitsCounters
 from app.stores.sql.health import DatabaseHealth, require_space
 
