@@ -9,8 +9,8 @@ import pytest
 
 from app.atproto.errors import AtprotoError, ClientBusy
 from app.failures.failure import report
-from app.failures.messages import MESSAGES
 from app.failures.table import TABLE
+from app.failures.texts import MESSAGES
 from app.flows.errors import FlowError, StorageUnavailable
 from app.tokens.errors import TokenError
 from app.web.errors import HTTP_CODES, OWN, row_for

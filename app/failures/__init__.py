@@ -1,6 +1,6 @@
 """What failures are called outside: one table for every front end.
 
-`table` gives each class its code and HTTP status, `messages` gives each code its words,
+`table` gives each class its code and HTTP status, `texts` gives each code its words,
 and `report` puts both together with a reference that the log has, too. A front end adds
 what only it can meet, and decides how a failure is shown.
 """

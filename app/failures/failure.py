@@ -15,17 +15,9 @@ from app.flows.errors import StorageUnavailable
 from app.flows.login.destination import destination_of
 from app.telemetry import context as telemetry
 
-from .messages import (
-    ENGLISH,
-    REFERRED,
-    TRY_AGAIN,
-    UNKNOWN,
-    Message,
-    NextStep,
-    message_for,
-    visible,
-)
+from .messages import ENGLISH, Message, NextStep, message_for, visible
 from .table import Row
+from .texts import REFERRED, TRY_AGAIN, UNKNOWN
 
 log = logging.getLogger(__name__)
 

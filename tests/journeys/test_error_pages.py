@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.failures.messages import REFERRED
+from app.failures.texts import REFERRED
 from tests.fakes import faults
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from gettext import NullTranslations
 from typing import Any
 
-from app.failures.messages import ENGLISH, MESSAGES, REFERRED, message_for
+from app.failures.messages import ENGLISH, message_for
+from app.failures.texts import MESSAGES, REFERRED
 from app.flows.account.ended import SessionEnd
 from app.flows.people.trail import AuditEvent
 from app.flows.provider.registration import Registration

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from app.failures.messages import LONGEST_FACT, MESSAGES, REFERRED, message_for
+from app.failures.messages import LONGEST_FACT, message_for
+from app.failures.texts import MESSAGES, REFERRED
 
 JARGON = re.compile(
     r"\b(PDS|DPoP|PAR|JSON|HTTP|issuer|state|token|nonce|scope|metadata|exception"

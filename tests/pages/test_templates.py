@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 from flask import Flask
 
-from app.failures.messages import REFERRED
+from app.failures.texts import REFERRED
 from tests.pages.markup import Page
 from tests.pages.preview import create_preview
 from tests.pages.samples import (

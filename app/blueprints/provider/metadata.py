@@ -9,8 +9,8 @@ from flask import Blueprint, Response, abort
 
 from app.flows.provider.discovery import server_metadata
 from app.web.context import site
-from app.web.documents import document
 from app.web.repeated import keep
+from app.web.responses import document
 from app.web.security.access import access
 
 bp = Blueprint("metadata", __name__)

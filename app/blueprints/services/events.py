@@ -8,8 +8,8 @@ from app.flows.limits.networks import network_of
 from app.flows.services.events import LONGEST_WAIT, ServiceEvent
 from app.web.context import flows
 from app.web.requests import bearer_token, preferred_wait
+from app.web.responses import in_utc
 from app.web.security.access import access
-from app.web.timestamps import in_utc
 
 bp = Blueprint("events", __name__)
 

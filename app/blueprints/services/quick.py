@@ -17,9 +17,9 @@ from app.flows.sessions.verify import Known
 from app.tokens.keys import KeyRing
 from app.web.context import Site
 from app.web.cookies import MOST_TOKENS
-from app.web.documents import headers_of
 from app.web.front import EMPTY, JSON, Answer, Complete, json_body, length_of
 from app.web.requests import bearer_in, cookies_in, found_for
+from app.web.responses import document_headers
 
 from . import session, verify
 
@@ -127,7 +127,7 @@ class QuickJwks:
 
     def _make(self, ring: KeyRing) -> tuple[KeyRing, str, Answer, Answer]:
         body = json_body(ring.jwks())
-        headers = headers_of(body)
+        headers = document_headers(body)
         answer = Answer(self._complete((JSON, *headers, length_of(body))), body)
         unchanged = Answer(self._complete(headers), status="304 NOT MODIFIED")
         return ring, dict(headers)["ETag"], answer, unchanged

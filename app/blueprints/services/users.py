@@ -11,9 +11,9 @@ from app.flows.limits.networks import network_of
 from app.flows.ports import User
 from app.web import cookies
 from app.web.context import flows
+from app.web.responses import in_utc
 from app.web.security.access import access
 from app.web.security.sharing import share
-from app.web.timestamps import in_utc
 
 bp = Blueprint("users", __name__)
 share(bp, "/auth/users", "/auth/users/<who>")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.web.context import context
-from app.web.documents import document
+from app.web.responses import document
 from app.web.security.access import access
 
 bp = Blueprint("well_known", __name__)

@@ -16,7 +16,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from app.failures import messages
+from app.failures.texts import MESSAGES, MINUTES, SECONDS, UNKNOWN
 from app.flows.sessions.device_name import SYSTEMS
 from app.web.languages.catalogues import locale_of
 
@@ -60,15 +60,15 @@ def texts() -> Iterator[tuple[Text, str]]:
 
 def _tables() -> Iterator[tuple[Text, str]]:
     """Yield the texts of tables, which are looked up before they are translated."""
-    for (code, variant), row in messages.MESSAGES.items():
+    for (code, variant), row in MESSAGES.items():
         where = f"{code} {variant}".strip()
         yield row.title, f"error {where}: title"
         yield row.text, f"error {where}"
         yield row.step[0], "the button below an error"
-    for stand_in in messages.UNKNOWN.values():
+    for stand_in in UNKNOWN.values():
         yield stand_in, "inside the sentence of an error"
-    yield messages.SECONDS, "duration"
-    yield messages.MINUTES, "duration"
+    yield SECONDS, "duration"
+    yield MINUTES, "duration"
     for ending in (*event_text.ENDS.values(), *event_text.EVENTS.values()):
         yield ending, "an event on the account page"
     yield event_text.BY_OPERATOR, "{what} is another event"

@@ -8,6 +8,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from app.failures import messages
+from app.failures.texts import MESSAGES, UNKNOWN
 from app.flows.people.trail import AuditEvent
 from app.web.languages.catalogues import (
     CatalogueInvalid,
@@ -124,7 +125,7 @@ def test_text_that_no_catalogue_has_is_found():
     assert outside_brackets(html) == ["now", "Not translated"]
 
 
-@pytest.mark.parametrize("key", messages.MESSAGES, ids="-".join)
+@pytest.mark.parametrize("key", MESSAGES, ids="-".join)
 def test_error_is_told_in_the_language_of_the_request(key):
     code, variant = key
 
@@ -138,9 +139,9 @@ def test_error_is_told_in_the_language_of_the_request(key):
 @pytest.mark.parametrize("language", ALL)
 def test_every_error_can_be_told_in_each_language(language):
     texts = Catalogues((FOLDER,)).texts(language)
-    facts = {name: f"<{name}>" for name in messages.UNKNOWN}
+    facts = {name: f"<{name}>" for name in UNKNOWN}
 
-    for code, variant in messages.MESSAGES:
+    for code, variant in MESSAGES:
         told = messages.message_for(code, variant=variant, texts=texts, **facts)
         assert "{" not in told.title + told.text
 
