@@ -35,7 +35,7 @@ from app.blueprints.health import warm_up
 from app.config import VERSION, Settings, SettingsInvalid
 from app.factory.start import report_missing_keys, require_schema
 from app.logs import TEXT, JsonFormatter, TextFormatter
-from app.serving.bodies import TimedBody
+from app.serving.bodies import limited
 from app.serving.heads import BoundedRequest
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
 from app.stores.errors import SchemaMismatch
@@ -98,7 +98,7 @@ class Worker(GeventWorker):
         The limit is for a part of a few kilobytes: a stream may last.
         """
         sock.settimeout(self.cfg.timeout)
-        req.body = TimedBody(req.body, self.cfg.timeout)
+        req.body = limited(req.body, self.cfg.timeout)
         super().handle_request(listener_name, req, sock, addr)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gevent
-from gunicorn.http.body import ChunkedReader
+from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import ParseException
 
 CHUNKS_WITHOUT_PAUSE = 256
@@ -22,6 +22,16 @@ FREE_CHUNKS = 10_000
 
 BYTES_OF_A_CHUNK = 128
 """The least average size of the chunks after those."""
+
+
+def limited(body: Any, seconds: float) -> Any:
+    """Return gunicorn's body with the limits of `TimedBody`; an empty one needs none.
+
+    Most requests have none, and gunicorn reads it to its end: a timer for nothing.
+    """
+    reader = body.reader
+    is_empty = isinstance(reader, LengthReader) and reader.length == 0
+    return body if is_empty else TimedBody(body, seconds)
 
 
 class TimedBody:

@@ -8,7 +8,7 @@ cannot choose its algorithm (RFC 8725 section 3.1).
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,6 +32,10 @@ MOST_HEADERS: Final = 64
 
 UNREAD: Final = frozenset({"crit", "b64"})
 """Header parameters that change how a JWS is read (RFC 7515 section 4.1.11)."""
+
+
+FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Signer(Protocol):
@@ -186,11 +190,13 @@ def _decoded(segment: str) -> bytes:
     Raises:
         TokenInvalid: padding, a character outside of base64url, or bits that are lost.
     """
+    # As `base64` does it, in a third of the calls.
     try:
-        data = urlsafe_b64decode(f"{segment}==")
+        given = segment.encode("ascii")
+        data = a2b_base64(given.translate(FROM_URL) + b"==")
     except ValueError as error:
         raise TokenInvalid("not base64url") from error
-    if base64url(data) != segment:
+    if b2a_base64(data, newline=False).translate(TO_URL).rstrip(b"=") != given:
         raise TokenInvalid("not base64url")
     return data
 

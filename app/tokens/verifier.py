@@ -80,18 +80,19 @@ class TokenVerifier:
         if len(token) > MAX_LENGTH or not token.isascii():
             raise TokenInvalid("not the form of a token")
         if self.seen is None:
-            return self._read(token)
-        key = sha256_hex(token)
+            return self._read(token, self.ring())
+        key, ring = sha256_hex(token), self.ring()
         seen = self.seen.get(key)
-        if seen is not None and seen.ring is self.ring():
+        if seen is not None and seen.ring is ring:
             self._check_expiry(seen.claims.expires_at)
             return seen.claims
-        claims = self._read(token)
-        self.seen.put(key, Seen(claims, self.ring()), lifetime=SEEN_LIFETIME)
+        claims = self._read(token, ring)
+        # After a reread the ring is another one: then this entry counts no more.
+        self.seen.put(key, Seen(claims, ring), lifetime=SEEN_LIFETIME)
         return claims
 
-    def _read(self, token: str) -> VerifiedClaims:
-        header, payload = self._key_of(token).open(token)
+    def _read(self, token: str, ring: KeyRing) -> VerifiedClaims:
+        header, payload = self._key_of(token, ring).open(token)
         if header.get("typ") != TYP:
             raise TokenInvalid("signed for another purpose (typ)")
         claims = _parse_claims(payload)
@@ -108,9 +109,8 @@ class TokenVerifier:
             jti=claims["jti"],
         )
 
-    def _key_of(self, token: str) -> VerifyingKey:
+    def _key_of(self, token: str, ring: KeyRing) -> VerifyingKey:
         kid = claimed_kid(token)
-        ring = self.ring()
         if self.reread is not None and not ring.has(kid):
             ring = self.reread()
         return ring.verifying(kid)
@@ -128,13 +128,13 @@ class TokenVerifier:
 def _parse_claims(payload: bytes) -> dict[str, Any]:
     """Return the claims; each must be there and of its type."""
     try:
-        claims = json.loads(payload)
+        claims = json.loads(payload.decode())
     except ValueError as error:
         raise TokenInvalid("the payload is not JSON") from error
     if not isinstance(claims, dict):
         raise TokenInvalid("the payload is no set of claims")
     for name in _STRINGS:
-        if not isinstance(claims.get(name), str):
+        if type(claims.get(name)) is not str:
             raise TokenInvalid(f"claim {name}")
     for name in _TIMES:
         # type(), because a bool is an int.

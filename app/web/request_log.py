@@ -81,6 +81,11 @@ class Served:
         self._began = clock()
 
     def __iter__(self) -> Iterator[bytes]:
+        if type(self.answer) is tuple:  # a whole answer, as `front` gives it
+            return iter(self.answer)
+        return self._parts()
+
+    def _parts(self) -> Iterator[bytes]:
         parts = iter(self.answer)
         while True:
             with Entered(self.context):

@@ -8,10 +8,10 @@ from typing import Any
 
 import gevent
 import pytest
-from gunicorn.http.body import Body, ChunkedReader
+from gunicorn.http.body import Body, ChunkedReader, LengthReader
 from gunicorn.http.unreader import IterUnreader
 
-from app.serving.bodies import CHUNKS_WITHOUT_PAUSE, FREE_CHUNKS, TimedBody
+from app.serving.bodies import CHUNKS_WITHOUT_PAUSE, FREE_CHUNKS, TimedBody, limited
 
 
 def chunked(sizes: Iterator[int] | list[int]) -> TimedBody:
@@ -58,3 +58,24 @@ def test_body_of_too_many_small_chunks_is_refused():
         body.read()
 
     assert body.failed
+
+
+@pytest.mark.parametrize("length", [1, 50])
+def test_body_with_a_length_is_limited(length: int):
+    body = Body(LengthReader(IterUnreader(iter(())), length))
+
+    assert isinstance(limited(body, 30.0), TimedBody)
+
+
+def test_chunked_body_is_limited():
+    request: Any = object()
+    body = Body(ChunkedReader(request, IterUnreader(iter(()))))
+
+    assert isinstance(limited(body, 30.0), TimedBody)
+
+
+def test_empty_body_is_read_without_a_timer():
+    body = Body(LengthReader(IterUnreader(iter(())), 0))
+
+    assert limited(body, 30.0) is body
+    assert body.read() == b""

@@ -8,10 +8,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from sys import getsizeof
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from ..records import AuthRequest, OAuthSession
 from ..syntax.grammar import Did
@@ -28,8 +27,7 @@ ENTRY_OVERHEAD: Final = 500
 HEAP_SLACK: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[Value]):
+class _Entry(NamedTuple, Generic[Value]):
     expires_at: float
     size: int
     value: Value
@@ -136,15 +134,18 @@ class MemoryCache(Generic[Value]):
 
     def get(self, key: str) -> Value | None:
         """Return the value, or None after its lifetime."""
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
-            if entry.expires_at <= self._clock():
-                self._remove(key)
-                return None
+        # Without the lock, which takes longer than the dictionary; each step is one.
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.expires_at <= self._clock():
+            self._forget(key, entry)
+            return None
+        try:
             self._entries.move_to_end(key)
-            return entry.value
+        except KeyError:  # another thread has just removed it
+            return None
+        return entry.value
 
     def put(self, key: str, value: Value, *, lifetime: float) -> None:
         """Store a value for `lifetime` seconds at most; one over the limit is not."""
@@ -167,6 +168,12 @@ class MemoryCache(Generic[Value]):
         """Delete a value."""
         with self._lock:
             self._remove(key)
+
+    def _forget(self, key: str, expired: _Entry[Value]) -> None:
+        """Remove an entry unless another thread has replaced it."""
+        with self._lock:
+            if self._entries.get(key) is expired:
+                self._remove(key)
 
     def _remove(self, key: str) -> None:
         entry = self._entries.pop(key, None)

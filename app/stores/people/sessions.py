@@ -23,6 +23,8 @@ FETCHED = (
     *(f"sessions.{name}" for name in COLUMNS),
     *(f"grants.{name}" for name in JOINED),
 )
+NAMES = (*COLUMNS, *JOINED)
+"""Fields of the columns of FETCHED."""
 ADD = text(insert_into("sessions", (*COLUMNS, "secret_hash")))
 FROM = """
     FROM sessions LEFT JOIN oauth_sessions AS grants
@@ -176,9 +178,11 @@ def session_of(row: MappedRow) -> Session:
     Release 0.1 writes and clears `destination` alone, also while both releases run
     during an upgrade, so `pending_for` follows it where they differ.
     """
-    values = dict(row)
-    if row["destination"] is None:
-        values["pending_for"] = None
-    elif row["pending_for"] is None:
-        values["pending_for"] = "native" if NATIVE in row["destination"] else "signup"
-    return Session(**values)
+    destination, pending_for = row["destination"], row["pending_for"]
+    if destination is None:
+        followed = None
+    else:
+        followed = pending_for or ("native" if NATIVE in destination else "signup")
+    if followed == pending_for:
+        return Session(**row)
+    return Session(**{**row, "pending_for": followed})

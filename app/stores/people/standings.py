@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.flows.sessions.standing import Standing, Standings
-from app.stores.people.sessions import FETCHED, FROM, LIVE, session_of
+from app.stores.people.sessions import FETCHED, FROM, LIVE, NAMES, session_of
 from app.stores.sql.database import Database
 from app.stores.sql.records import fetching
 
@@ -35,15 +35,13 @@ class SqlStandings(Standings):
     def of(self, sid: str) -> Standing | None:
         with self._database.quick_read() as connection:
             wanted = {"sid": sid, "now": int(self._clock())}
-            found = connection.execute(OF, wanted).mappings().all()
-        rows = [dict(row) for row in found]
+            rows = connection.execute(OF, wanted).all()
         if not rows:
             return None
-        groups = sorted(row.pop("group_name") or "" for row in rows)
-        account, disabled_at = rows[0].pop("account"), rows[0].pop("disabled_at")
+        *values, account, disabled_at, _ = rows[0]
         return Standing(
-            session=session_of(rows[0]),
+            session=session_of(dict(zip(NAMES, values, strict=True))),
             has_account=account is not None,
             is_disabled=disabled_at is not None,
-            groups=tuple(filter(None, groups)),
+            groups=tuple(sorted(group for *_, group in rows if group)),
         )

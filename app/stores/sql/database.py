@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
@@ -168,16 +168,12 @@ class Database:
                 yield connection
                 connection.commit()
 
-    @contextmanager
-    def quick_read(self) -> Iterator[Executor]:
+    def quick_read(self) -> AbstractContextManager[Executor]:
         """Do what `read` does, for what every sign-in reads (`sql/quick.py`)."""
         joined = self._joined.get()
-        with _translated():
-            if joined is not None:
-                yield joined.quick
-                return
-            with self._dialect.quick_read(self._engine) as executor:
-                yield executor
+        if joined is not None:
+            return _Translating(nullcontext(joined.quick))
+        return _Translating(self._dialect.quick_read(self._engine))
 
     @contextmanager
     def quick_write(self, *, durable: bool = True) -> Iterator[Executor]:
@@ -356,12 +352,40 @@ class _translated:  # noqa: N801 - a block, and a generator would take three tim
         pass
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        if isinstance(error, DataError) and _has_nul(error.params):
-            raise TextNotStorable("a value has a NUL") from error
-        if isinstance(error, OWN_FAULTS):
-            raise StorageFailed(_reason(error)) from error
         if isinstance(error, SQLAlchemyError):
-            raise StorageUnavailable(_reason(error)) from error
+            raise _own(error) from error
+
+
+class _Translating:
+    """A block with an executor, which translates exceptions as `_translated` does."""
+
+    __slots__ = ("_opened",)
+
+    def __init__(self, opened: AbstractContextManager[Executor]) -> None:
+        self._opened = opened
+
+    def __enter__(self) -> Executor:
+        try:
+            return self._opened.__enter__()
+        except SQLAlchemyError as error:
+            raise _own(error) from error
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            self._opened.__exit__(kind, error, trace)
+        except SQLAlchemyError as failed:
+            raise _own(failed) from failed
+        if isinstance(error, SQLAlchemyError):
+            raise _own(error) from error
+
+
+def _own(error: SQLAlchemyError) -> Exception:
+    """Return the exception of ours for one of SQLAlchemy's."""
+    if isinstance(error, DataError) and _has_nul(error.params):
+        return TextNotStorable("a value has a NUL")
+    if isinstance(error, OWN_FAULTS):
+        return StorageFailed(_reason(error))
+    return StorageUnavailable(_reason(error))
 
 
 def _has_nul(value: object) -> bool:

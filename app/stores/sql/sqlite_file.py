@@ -82,6 +82,7 @@ class SameFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = str(path)
 
     def require(self, *_: object) -> None:
         """Refuse to connect when there is no file; SQLite would make an empty one."""
@@ -100,7 +101,7 @@ class SameFile:
     def identity(self) -> tuple[int, int] | None:
         """Return what distinguishes the file that is there now; None without one."""
         try:
-            status = self._path.stat()
+            status = os.stat(self._name)  # noqa: PTH116 - for every read: twice as quick
         except OSError:
             return None
         return status.st_dev, status.st_ino
