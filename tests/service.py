@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from app.atproto.http.client import SafeHTTP
@@ -25,6 +24,7 @@ from app.factory.web import create_app, install, open_flask
 from app.telemetry.context import ACCESS
 from tests.fakes.browser import Browser
 from tests.fakes.clock import NOON
+from tests.fakes.keys import RSA
 from tests.openapi.answers import Answers
 
 if TYPE_CHECKING:
@@ -63,18 +63,13 @@ class Prepared:
 
 
 def prepare(folder: Path) -> Prepared:
-    """Make the keys (an RSA key is slow to make) and run `init` on a database."""
+    """Write the keys and run `init` on a database for each algorithm."""
     prepared = Prepared(
         platform_key=folder / "platform.pem",
         client_key=folder / "client.jwk",
         databases={alg: folder / f"{alg}.db" for alg in ("ES256", "RS256")},
     )
-    pem = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    prepared.platform_key.write_bytes(pem)
+    prepared.platform_key.write_text(RSA["first"])
     jwk = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True)
     prepared.client_key.write_text(json.dumps({**jwk, "kid": "client-of-the-tests"}))
     prepared.client_key.chmod(0o600)

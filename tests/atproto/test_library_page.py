@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -14,16 +15,17 @@ from urllib.parse import parse_qsl, urlsplit
 from urllib.request import urlopen
 
 import pytest
-from atproto_client import exceptions as sdk_errors
 from werkzeug.wrappers import Request
 
 import app.atproto
-from app.atproto.sdk import open_sdk_client
 from tests.fakes.directory import json_response
+from tests.late import Late
 
 if TYPE_CHECKING:
     from tests.fakes.network import FakeNetwork
     from tests.fakes.world import World
+
+adapter = Late("app.atproto.sdk")
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "library.md"
 BLOCKS = re.findall(
@@ -45,8 +47,8 @@ class Reader:
             "webbrowser": SimpleNamespace(open=self._opens),
             "latchkey_atproto": self._library(),
             "latchkey_atproto.sdk": SimpleNamespace(
-                open_sdk_client=partial(
-                    open_sdk_client, monotonic=world.clock.monotonic
+                open_sdk_client=lambda session: adapter.open_sdk_client(
+                    session, monotonic=world.clock.monotonic
                 )
             ),
         }
@@ -176,5 +178,5 @@ def test_the_page_names_nothing_that_is_not_public() -> None:
     words = set(re.findall(r"`([A-Z][A-Za-z]+[a-z])`", PAGE.read_text()))
 
     foreign = {"HttpOnly", "Secure", "Client", "AsyncClient"}
-    of_the_sdk = set(dir(sdk_errors))
+    of_the_sdk = set(dir(import_module("atproto_client.exceptions")))
     assert words - foreign - of_the_sdk <= set(app.atproto.__all__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from app.atproto.crypto.keys import Algorithm, SigningKey
@@ -14,19 +13,15 @@ from app.flows.provider.authorization.codes import Code
 from app.flows.provider.grants.records import AccessToken, Consent, Grant
 from app.flows.provider.registration import Client, Registration
 from tests.fakes.clock import NOON
+from tests.fakes.keys import signing_key
 
 ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
 BOB = Did("did:plc:bobbbbbbbbbbbbbbbbbbbbbb")
 
 
 def key(alg: Algorithm = "ES256", name: str = "first") -> SigningKey:
-    """Return a key, the same for the same name: making RSA keys takes a while."""
-    return _key(alg, name)
-
-
-@cache
-def _key(alg: Algorithm, _name: str) -> SigningKey:
-    return SigningKey.generate(alg)
+    """Return a key, the same for the same name."""
+    return signing_key(alg, name)
 
 
 def auth_request(state: str = "canary-state", **changes: Any) -> AuthRequest:

@@ -1,8 +1,7 @@
-"""Key rings and issuers to test with; keys are made once, RSA keys take a while."""
+"""Key rings and issuers to test with."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from app.atproto.crypto.keys import Algorithm, SigningKey
@@ -10,6 +9,7 @@ from app.atproto.syntax.grammar import Did, Handle
 from app.tokens.issuer import TokenIssuer
 from app.tokens.keys import KeyRing
 from app.tokens.verifier import TokenVerifier
+from tests.fakes.keys import signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +21,7 @@ ALICE = Did("did:plc:aliceaaaaaaaaaaaaaaaaaaa")
 
 
 def key(alg: Algorithm = "RS256", name: str = "first") -> SigningKey:
-    return _key(alg, name)
-
-
-@cache
-def _key(alg: Algorithm, _name: str) -> SigningKey:
-    return SigningKey.generate(alg)
+    return signing_key(alg, name)
 
 
 def ring_of(signing: SigningKey, *others: SigningKey) -> KeyRing:

@@ -18,13 +18,14 @@ from app.tokens.client_assertions import (
 )
 from app.tokens.errors import TokenInvalid
 from tests.fakes.clock import NOON
+from tests.fakes.keys import rsa_key
 
 ISSUER = "https://auth.platform.cafe"
-RSA = rsa.generate_private_key(65537, 2048)
+RSA = rsa_key()
 EC = ec.generate_private_key(ec.SECP256R1())
 ED = ed25519.Ed25519PrivateKey.generate()
 KEYS = {"RS256": RSA, "PS256": RSA, "ES256": EC, "EdDSA": ED}
-SHORT = rsa.generate_private_key(65537, 1024)  # noqa: S505 - refused
+SHORT = rsa_key("short")
 NOW = int(NOON)
 
 

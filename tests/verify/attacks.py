@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.fakes.keys import rsa_key
 
 if TYPE_CHECKING:
     from tests.verify.service import FakeService
 
-FOREIGN = rsa.generate_private_key(65537, 2048)
+FOREIGN = rsa_key("stranger")
 HEADERS = {"kid": "first", "typ": "JWT"}
 
 

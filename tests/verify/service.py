@@ -13,13 +13,14 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from latchkey_verify import Verifier
+from tests.fakes.keys import rsa_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ISSUER = "https://auth.example.org"
 HOUR = 3_600
-_KEYS = [rsa.generate_private_key(65537, 2048) for _ in range(2)]
+_KEYS = [rsa_key("first"), rsa_key("id")]
 
 
 class Clock:

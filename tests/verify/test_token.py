@@ -9,7 +9,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from latchkey_verify import (
     KeysUnavailable,
@@ -19,9 +18,10 @@ from latchkey_verify import (
     TokenMissing,
     Verifier,
 )
+from tests.fakes.keys import rsa_key
 from tests.verify.service import HOUR, ISSUER, FakeService
 
-FOREIGN = rsa.generate_private_key(65537, 2048)
+FOREIGN = rsa_key("stranger")
 
 
 def encoded(part: object) -> str:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from atproto_client import exceptions as sdk_errors
 
-from app.atproto.aio.sdk import AsyncSessionRequest, open_async_sdk_client
 from app.atproto.errors import HostUnreachable, ScopeMissing, SessionEnded
 from tests.atproto.aio.wired import AsyncLibrary
 from tests.fakes import faults
 from tests.fakes.pds import GET_SESSION
+from tests.late import Late
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +26,10 @@ ALICE = "alice.skyhost.social"
 PDS = "https://pds.skyhost.social"
 TRACK = "app.relay.track"
 SCOPE = f"atproto repo:{TRACK} blob:*/*"
+
+# Importing the SDK takes a second.
+adapter = Late("app.atproto.aio.sdk")
+sdk_errors = Late("atproto_client.exceptions")
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def run(
     async def with_sdk(client: AsyncOAuthClient) -> None:
         live = await library.signs_in(client, ALICE, scope=SCOPE)
         monotonic = library.world.clock.monotonic
-        await job(open_async_sdk_client(live, monotonic=monotonic, **options))
+        await job(adapter.open_async_sdk_client(live, monotonic=monotonic, **options))
 
     library.runs(with_sdk)
 
@@ -83,7 +86,7 @@ def test_account_is_known_and_a_clone_has_the_same_session(
         network.forget()
         assert sdk.me.handle == ALICE
         proxied = sdk.with_proxy("bsky_appview", "did:web:api.bsky.app")
-        assert isinstance(proxied.request, AsyncSessionRequest)
+        assert isinstance(proxied.request, adapter.AsyncSessionRequest)
 
         await proxied.com.atproto.server.get_session()
         await sdk.com.atproto.server.get_session()

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from app.atproto.crypto.keys import Algorithm, ClientKeys, SigningKey
 from app.atproto.errors import KeyUnavailable
+from tests.fakes.keys import rsa_key
 
 ALGORITHMS: list[Algorithm] = ["ES256", "RS256", "EdDSA"]
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -204,7 +205,7 @@ def test_a_key_survives_being_stored(alg: Algorithm) -> None:
     ("native", "alg"),
     [
         (ec.generate_private_key(ec.SECP256R1()), "ES256"),
-        (rsa.generate_private_key(65537, 2048), "RS256"),
+        (rsa_key(), "RS256"),
         (ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
     ],
 )
@@ -297,7 +298,7 @@ def test_wrong_public_half_of_an_ed25519_key_is_ignored() -> None:
     [
         ec.generate_private_key(ec.SECP384R1()),
         ec.generate_private_key(ec.SECP256K1()),
-        rsa.generate_private_key(65537, 1024),  # noqa: S505 -- refused, see below
+        rsa_key("short"),
     ],
     ids=["P-384", "secp256k1", "RSA-1024"],
 )

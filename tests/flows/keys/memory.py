@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 
-from app.atproto.crypto.keys import SigningKey
+from app.atproto.crypto.keys import Algorithm, SigningKey
 from app.flows.errors import SigningKeyRefused, StorageFailed
 from app.flows.keys.life_cycle import ordered
 from app.flows.ports import StoredKey
+from tests.fakes.keys import signing_key
 
 TOKEN_LIFETIME = 86_400.0
 
 
-def key(name: str, alg: str = "ES256") -> SigningKey:
-    return _key(name, alg)
-
-
-@cache
-def _key(_name: str, alg: str) -> SigningKey:
-    return SigningKey.generate(alg)
+def key(name: str, alg: Algorithm = "ES256") -> SigningKey:
+    return signing_key(alg, name)
 
 
 def stored(name, ring="platform", status="active", **changes):
