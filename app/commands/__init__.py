@@ -42,63 +42,72 @@ __all__ = ["Administration", "commands", "init_app"]
 
 def init_app(app: Flask, administration: Administration, release: str) -> None:
     """Register the commands with `flask --app wsgi`."""
-    app.cli = Commands(partial(commands, administration, release))
+    app.cli = Commands(administration, release)
 
 
 class Commands(AppGroup):
-    """The commands, made when one is asked for: a web worker asks for none."""
+    """The commands, each made when it is asked for."""
 
-    def __init__(self, make: Callable[[], list[click.Command]]) -> None:
+    def __init__(self, administration: Administration, release: str) -> None:
         super().__init__()
-        self._make = make
+        self._administration = administration
+        self._release = release
+        self._makers = _makers(release)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
-        self._fill()
-        return super().list_commands(ctx)
+        return sorted({*self._makers, *super().list_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, or None when there is none of this name."""
-        self._fill()
+        if cmd_name in self._makers and cmd_name not in self.commands:
+            bare = self._makers[cmd_name](self._administration)
+            self.add_command(_completed(bare, self._administration, self._release))
         return super().get_command(ctx, cmd_name)
-
-    def _fill(self) -> None:
-        if not self.commands:
-            for command in self._make():
-                self.add_command(command)
 
 
 def commands(administration: Administration, release: str) -> list[click.Command]:
     """Return the commands by name; each one, and each of a group, has `--version`."""
-    top = [
-        audit.command(administration),
-        backup.back_up(administration),
-        clients.group(administration),
-        config.group(administration),
-        db.group(administration),
-        doctor.command(administration),
-        grants.group(administration),
-        groups.group(administration),
-        init.command(administration),
-        invitations.group(administration),
-        keys.group(administration),
-        backup.restore(administration),
-        sessions.group(administration),
-        secrets.group(administration),
-        service_keys.group(administration),
-        sweep.command(administration),
-        upgrade.command(administration),
-        users.group(administration),
-        version.command(administration, release),
-    ]
+    bare = [make(administration) for make in _makers(release).values()]
+    return [_completed(command, administration, release) for command in bare]
+
+
+def _makers(release: str) -> dict[str, Callable[[Administration], click.Command]]:
+    """Return what makes each command, in the order of docs/commands.md."""
+    return {
+        "audit": audit.command,
+        "backup": backup.back_up,
+        "clients": clients.group,
+        "config": config.group,
+        "db": db.group,
+        "doctor": doctor.command,
+        "grants": grants.group,
+        "groups": groups.group,
+        "init": init.command,
+        "invitations": invitations.group,
+        "keys": keys.group,
+        "restore": backup.restore,
+        "sessions": sessions.group,
+        "secrets": secrets.group,
+        "service-keys": service_keys.group,
+        "sweep": sweep.command,
+        "upgrade": upgrade.command,
+        "users": users.group,
+        "version": partial(version.command, version=release),
+    }
+
+
+def _completed(
+    command: click.Command, administration: Administration, release: str
+) -> click.Command:
+    """Return a command with what every command of the service has."""
     says_version = _version_option(release)
-    for command in top:
-        for each in _with_subcommands(command):
-            each.params.append(says_version)
-            if command.name not in ANY_SCHEMA:
-                _require_schema(each, administration)
-            _end_quietly(each)
-    return top
+    for each in _with_subcommands(command):
+        each.params.append(says_version)
+        if command.name not in ANY_SCHEMA:
+            _require_schema(each, administration)
+        _end_quietly(each)
+    return command
 
 
 def _version_option(release: str) -> click.Parameter:
