@@ -9,9 +9,11 @@ import click
 
 from app.atproto.crypto.keys import Algorithm
 from app.flows.keys.life_cycle import CLIENT_ALGORITHM
+from app.flows.operator import Operator
 from app.flows.ports import Ring, StoredKey
 
 from .administration import Administration, in_one_line
+from .framework.acting import with_operator
 from .framework.output import meaning, print_record, prints, wants_json
 from .framework.private_key_file import read_private_key
 
@@ -33,13 +35,14 @@ def command(administration: Administration) -> click.Command:
 
     @prints(Initialised)
     @click.command("init")
-    def init() -> None:
+    @with_operator
+    def init(operator: Operator) -> None:
         """Create the schema and the first keys; safe to repeat.
 
         A database of an older release is refused: `upgrade` migrates it.
         """
         is_new = in_one_line(administration.schema.apply_schema)
-        added = in_one_line(lambda: _add_keys(administration))
+        added = in_one_line(lambda: _add_keys(administration, operator))
         if wants_json():
             print_record(_initialised(administration, added, is_new=is_new))
             return
@@ -66,14 +69,16 @@ def _initialised(
     )
 
 
-def _add_keys(administration: Administration) -> Added:
+def _add_keys(administration: Administration, operator: Operator) -> Added:
     paths: dict[Ring, Path | None] = {
         "platform": administration.signing_key_path,
         "client": administration.client_jwk_path,
     }
     prepare = administration.keys.prepare.prepare
     return {
-        (ring, alg): prepare(ring, alg, imported=_read(paths[ring] if own else None))
+        (ring, alg): prepare(
+            ring, alg, operator=operator, imported=_read(paths[ring] if own else None)
+        )
         for ring, algorithms in administration.keys.algorithms.items()
         for alg, own in zip(algorithms, (True, False), strict=False)
     }

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from app.flows.operator import Operator
 
 
+READS = {
+    *("audit", "check", "claims", "doctor", "list", "show", "status", "version"),
+    "sweep",
+}
+"""Commands that change nothing by an operator's will: the sweep is a timer's."""
+
+
 @dataclass(frozen=True)
 class Row:
     name: str = meaning("a name")
@@ -160,12 +167,29 @@ def test_reason_that_is_too_long_is_wrong_usage():
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
 def test_every_command_declares_its_json(path):
+    command = command_of(path)
+
+    assert is_group(command) or printed_record(command) is not None
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_every_command_that_changes_something_takes_a_reason(path):
+    command = command_of(path)
+    takes_reason = "reason" in {parameter.name for parameter in command.params}
+
+    reads = path[-1] in READS or " ".join(path) in READS
+    assert is_group(command) or takes_reason != reads
+
+
+def command_of(path: list[str]) -> click.Command:
     command: click.Command = click.Group(commands={str(c.name): c for c in TOP})
     for name in path:
         command = cast("click.Group", command).commands[name]
+    return command
 
-    is_group = isinstance(command, click.Group) and not command.invoke_without_command
-    assert is_group or printed_record(command) is not None
+
+def is_group(command: click.Command) -> bool:
+    return isinstance(command, click.Group) and not command.invoke_without_command
 
 
 def test_id_that_begins_with_a_dash_is_an_argument():

@@ -127,6 +127,14 @@ def _value(kind):
     return "-" if isinstance(kind, click.File | click.Path) else "1"
 
 
+def test_init_audits_the_operator_and_the_reason(run, path):
+    run("init", "--reason", "a new platform")
+
+    added = audited(path, "key_added")
+    assert {event["reason"] for event in added} == {"a new platform"}
+    assert all(event["operator"] for event in added)
+
+
 def test_init_prints_what_it_created_as_json(run):
     first = json.loads(run("init", "--json").stdout)
     again = json.loads(run("init", "--json").stdout)

@@ -23,6 +23,7 @@ from app.flows.errors import InvitationEnded, UsernameTaken
 from app.flows.keys.change import ChangeRing
 from app.flows.keys.prepare import PrepareKeys
 from app.flows.native.refresh import RefreshApp
+from app.flows.operator import Operator
 from app.flows.sessions.logout import EndSession
 from app.flows.sessions.session import SignedIn
 from app.flows.sweep import Sweep, Swept
@@ -193,7 +194,7 @@ def make_first_key(database: Database, ring: Any) -> str | None:
     """Prepare a ring; return the id of the key that this process made."""
     keys = SqlSigningKeys(database, Cipher(SECRET_KEY))
     change = ChangeRing(keys=keys, audit=SqlAudit(database), clock=lambda: NOON)
-    made = PrepareKeys(change=change).prepare(ring, "ES256")
+    made = PrepareKeys(change=change).prepare(ring, "ES256", operator=Operator("carol"))
     return made and made.kid
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from app.atproto.crypto.keys import Algorithm, SigningKey
 from app.flows.errors import SigningKeyRefused
+from app.flows.operator import Operator
 from app.flows.ports import Ring, StoredKey
 
 from .change import ChangeRing
@@ -24,7 +25,12 @@ class PrepareKeys:
     change: ChangeRing
 
     def prepare(
-        self, ring: Ring, alg: Algorithm, *, imported: bytes | None = None
+        self,
+        ring: Ring,
+        alg: Algorithm,
+        *,
+        operator: Operator,
+        imported: bytes | None = None,
     ) -> StoredKey | None:
         """Return the key that was added, or None if none was needed.
 
@@ -45,7 +51,7 @@ class PrepareKeys:
                 return stored
             return joined(stored, ring, key, now=self.change.clock())
 
-        after = self.change(ring, with_key)
+        after = self.change(ring, with_key, detail=operator.as_detail())
         return next((one for one in after if one.key is key), None)
 
     def _own_key(
