@@ -118,7 +118,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _wait_until_ready(server: Server, process: subprocess.Popen[str]) -> None:
     for _ in range(300):
-        if "is ready" in server.log.read_text():
+        if "has started" in server.log.read_text():
             return
         try:
             process.wait(0.1)

@@ -132,7 +132,7 @@ def test_worker_serves_after_fork_without_errors(tmp_path: Path, settings):
     log = server.log.read_text()
 
     assert answer == {"status": "ok", "version": VERSION}
-    assert f"Latchkey {VERSION} is ready" in log
+    assert f"Latchkey {VERSION} has started" in log
     assert "Booting worker" in log
     assert "Traceback" not in log
     errors = [line for line in log.splitlines() if " ERROR " in line]
