@@ -163,7 +163,9 @@ def on_starting(server):
 
 def when_ready(server):
     """Log the release and the address of the login page; have the metrics served."""
-    server.log.info("Latchkey %s has started: %s/auth/login", VERSION, settings.public_url)
+    server.log.info(
+        "Latchkey %s has started: %s/auth/login", VERSION, settings.public_url
+    )
     if settings.metrics_bind is not None:
         server.exporter = start_exporter()
 
