@@ -12,12 +12,10 @@ import json
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from app.telemetry import context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 

@@ -5,14 +5,11 @@ Both are made from the declarations of the settings; a test fails when a file di
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
 
 from .variables import Declaration, declarations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 88

@@ -6,10 +6,10 @@ warning in the log about something that is allowed and probably not meant.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from app.atproto.scopes.scope import ATPROTO, ScopeSet
@@ -22,12 +22,8 @@ from .addresses import (
     is_public_suffix,
 )
 from .colour import contrast, dark_theme, light_theme
+from .derived import Derived
 from .types import PREFIX
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
-
-    from .derived import Derived
 
 HARD_TO_READ = 3.0  # a contrast ratio: WCAG 2.2 asks for it of large text and icons
 SYMMETRIC = "HS256"

@@ -7,9 +7,10 @@ and gunicorn.conf.py see this class; everything else receives plain values.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_settings import EnvSettingsSource
@@ -19,9 +20,6 @@ from .derived import Derived
 from .rules import Problem, SettingsInvalid
 from .types import PREFIX
 from .variables import declarations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 LONGEST_SECRET_FILE = 64 * 1024
 

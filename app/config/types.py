@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import limits
 from pydantic import PlainValidator
 
 from app.atproto.errors import ScopeInvalid
 from app.flows.xrpc.allow_list import XrpcAllowList
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PREFIX = "LATCHKEY_"
 """What the name of every environment variable of ours begins with."""

@@ -7,10 +7,11 @@ of them mean together.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,9 +22,6 @@ from app.flows.xrpc.allow_list import XrpcAllowList
 from . import addresses, colour, face, types
 from .addresses import Address
 from .types import PREFIX, Duration, Rate, Size, Switch, listed, number, one_of, parsed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Hosts = Annotated[tuple[str, ...], listed(addresses.host)]
 HostPatterns = Annotated[tuple[str, ...], listed(addresses.host_pattern)]

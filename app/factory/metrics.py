@@ -8,18 +8,16 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from app.atproto.events import CallbackReceived
 from app.config import VERSION, Problem, Settings, SettingsInvalid
+from app.config.addresses import Address
 from app.stores.sql.database import open_database
 from app.stores.statistics import SqlStatistics
 from app.telemetry.context import bind, login_id_of_hash
 from app.telemetry.events import Observer, ignore
-
-if TYPE_CHECKING:
-    from app.config.addresses import Address
 
 log = logging.getLogger(__name__)
 

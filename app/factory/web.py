@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIApplication
 
 from flask import Flask
 
@@ -71,9 +71,6 @@ from .container import Outside, Parts, open_parts
 from .operator.admin import administration_of
 from .operator.doctor import probe_key
 from .use_cases import open_use_cases
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 TRANSLATIONS = Path(__file__).parents[1] / "translations"

@@ -6,19 +6,17 @@ parameter or setting it is about. These words are English, as the names in them 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from flask import request
 from werkzeug.exceptions import NotFound
 
 from app.atproto.errors import printable
+from app.failures import Failure
 from app.flows.errors import NotSignedIn, RuleInvalid
 
 from .context import site
 from .security.access import CrossSite, mark_of
-
-if TYPE_CHECKING:
-    from app.failures import Failure
 
 PROGRAMS_ALONE: Final = (
     "Programs alone come here, and send neither Origin nor Sec-Fetch-Site."

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
+from wsgiref.types import WSGIEnvironment
 
 from flask import g, request
 
 from app.atproto.syntax.foreign_json import parse_json
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 WAIT: Final = re.compile(r"(?i)(?:^|[,;])\s*wait\s*=\s*([0-9]{1,9})\s*(?=$|[,;])")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlencode, urlsplit
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response, make_response, render_template
+from werkzeug.datastructures import Headers
 
 from app.flows.login.destination import held_in
 from app.flows.provider.authorization.answers import Answer
@@ -16,10 +18,6 @@ from app.web import cookies
 from app.web.context import flows, site
 from app.web.languages.choice import gettext as _
 from app.web.responses import see_other
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-    from werkzeug.datastructures import Headers
 
 LONGEST_IDENTIFIER: Final = 512
 """Characters of a login_hint that prefills the form; its URL has to stay short."""

@@ -8,7 +8,8 @@ was found out here: nothing is judged or used up twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
@@ -28,9 +29,6 @@ from app.web.security.access import is_speculative
 
 from .leading import has_source
 from .userinfo import while_good
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 NO_REFERRER: Final = ("Referrer-Policy", "no-referrer")
 

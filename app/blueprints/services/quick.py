@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIEnvironment
 
 from app.flows import UseCases
 from app.flows.errors import FlowError
@@ -22,9 +22,6 @@ from app.web.requests import bearer_in, cookies_in, found_for
 from app.web.responses import document_headers
 
 from . import session, verify
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 
 @dataclass(frozen=True, slots=True)
