@@ -4,9 +4,8 @@ The platform token travels on the parent domain, for every service of the platfo
 others are ours alone (`__Host-` in production): the sign-in session's secret, one
 secret for each login under way and for each app that waits for an answer, the accounts
 remembered on this device, the chosen language, and the host that an account has just
-left. All are HttpOnly
-and SameSite=Lax; with Strict, the callback would come without them
-(requirement 9.13).
+left. All are HttpOnly and SameSite=Lax; with Strict, the callback would come without
+them (requirement 9.13).
 """
 
 from __future__ import annotations
@@ -149,31 +148,14 @@ def set_platform_token(response: Response, token: str) -> None:
     """Give the browser its platform token, for all of the platform."""
     here = site()
     response.set_cookie(
-        here.cookie_name,
-        token,
-        max_age=here.token_lifetime,
-        domain=here.cookie_domain,
-        path="/",
-        secure=here.is_secure,
-        httponly=True,
-        samesite="Lax",
+        here.cookie_name, token, max_age=here.token_lifetime, **_shared()
     )
     _clear_former_token(response)
 
 
 def set_probe(response: Response, name: str) -> None:
     """Set a cookie with the attributes of the platform token, for `doctor`."""
-    here = site()
-    response.set_cookie(
-        name,
-        "probe",
-        max_age=1,
-        domain=here.cookie_domain,
-        path="/",
-        secure=here.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    response.set_cookie(name, "probe", max_age=1, **_shared())
 
 
 def set_session(response: Response, signed_in: SignedIn, secret: str) -> None:
@@ -184,16 +166,8 @@ def set_session(response: Response, signed_in: SignedIn, secret: str) -> None:
 
 def clear_signed_in(response: Response) -> None:
     """Delete the session and platform token cookies."""
-    here = site()
     _clear(response, SESSION)
-    response.delete_cookie(
-        here.cookie_name,
-        domain=here.cookie_domain,
-        path="/",
-        secure=here.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    response.delete_cookie(site().cookie_name, **_shared())
     _clear_former_token(response)
 
 
@@ -338,22 +312,18 @@ def _own(name: str) -> str:
 
 
 def _set(response: Response, name: str, value: str, *, max_age: int) -> None:
-    response.set_cookie(
-        _own(name),
-        value,
-        max_age=max_age,
-        path="/",
-        secure=site().is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    response.set_cookie(_own(name), value, max_age=max_age, **_attributes())
 
 
 def _clear(response: Response, name: str) -> None:
-    response.delete_cookie(
-        _own(name),
-        path="/",
-        secure=site().is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    response.delete_cookie(_own(name), **_attributes())
+
+
+def _attributes() -> dict[str, Any]:
+    secure = site().is_secure
+    return {"path": "/", "secure": secure, "httponly": True, "samesite": "Lax"}
+
+
+def _shared() -> dict[str, Any]:
+    """Return the attributes of a cookie for all of the platform."""
+    return {**_attributes(), "domain": site().cookie_domain}
