@@ -11,11 +11,12 @@ the same for the AsyncClient.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from .errors import DocumentInvalid
-from .http.types import Deadline
-from .session.session import ANSWER_LIMIT
+from .http.types import Deadline, Response
+from .session.session import ANSWER_LIMIT, LiveSession
 
 try:
     from atproto_client import AsyncClient, Client, models
@@ -29,10 +30,6 @@ except ModuleNotFoundError as error:
         " as in `pip install 'latchkey-atproto[sdk]'`",
         name=error.name,
     ) from error
-from collections.abc import Callable, Iterator, Mapping
-
-from .http.types import Response
-from .session.session import LiveSession
 
 __all__ = [
     "open_sdk_client",

@@ -189,17 +189,15 @@ def build_program(commands: Sequence[click.Command]) -> click.Group:
     )
 
 
-class _Usage(click.Command):
+class _Command(click.Command):
+    """A command whose help begins with `usage:`."""
+
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         pieces = " ".join(self.collect_usage_pieces(ctx))
         formatter.write_usage(ctx.command_path, pieces, prefix="usage: ")
 
 
-class _Command(_Usage):
-    """A command whose help begins with `usage:`."""
-
-
-class _Group(_Usage, click.Group):
+class _Group(_Command, click.Group):
     """The same for the program."""
 
 
