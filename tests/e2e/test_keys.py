@@ -158,6 +158,7 @@ def test_imported_key_signs_by_itself(
     platform: KeyPlatform, member: Member, tmp_path: Path
 ) -> None:
     file = tmp_path / "own.pem"
+    file.touch(0o600)
     file.write_bytes(
         rsa.generate_private_key(65537, 2048).private_bytes(
             serialization.Encoding.PEM,
