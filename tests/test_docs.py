@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import time
 from pathlib import Path
@@ -176,42 +175,6 @@ def test_section_of_each_proxy_removes_headers_with_underscores(proxy: str) -> N
     }
 
     assert removes[proxy] in section
-
-
-# --- the bounds ----------------------------------------------------------------------
-
-BOUND = re.compile(
-    r"(?m)^\| (?P<what>[^|]+) \| (?P<number>[0-9.,]+)(?: (?P<unit>\w+))? "
-    r"\| `(?P<module>[\w/]+)\.py::(?P<constant>\w+)` "
-    r"\| `(?P<file>[\w/]+\.py)::(?P<test>test_\w+)` \|$"
-)
-SECONDS = {"min": 60, "h": 3_600, "days": 86_400}
-BOUNDS_SECTION = (
-    (ROOT / "docs/security.md").read_text("utf-8").split("## Every bound\n")[1]
-).split("\n## ")[0]
-BOUNDS = list(BOUND.finditer(BOUNDS_SECTION))
-
-
-def test_every_row_of_the_table_is_read() -> None:
-    rows = [line for line in BOUNDS_SECTION.splitlines() if line.startswith("| ")]
-    heads = BOUNDS_SECTION.count("| what | bound | constant | test |")
-
-    assert len(BOUNDS) == len(rows) - heads > 40
-
-
-@pytest.mark.parametrize("row", BOUNDS, ids=lambda row: row["what"])
-def test_bound_of_the_table_is_the_constant(row: re.Match[str]) -> None:
-    module = importlib.import_module("app." + row["module"].replace("/", "."))
-    told = float(row["number"].replace(",", "")) * SECONDS.get(row["unit"], 1)
-
-    assert getattr(module, row["constant"]) == told
-
-
-@pytest.mark.parametrize("row", BOUNDS, ids=lambda row: row["what"])
-def test_test_of_a_bound_exists(row: re.Match[str]) -> None:
-    code = (ROOT / "tests" / row["file"]).read_text(encoding="utf-8")
-
-    assert re.search(rf"(?m)^def {row['test']}\(", code)
 
 
 # --- the walks ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.laboratory import PATIENCE, Laboratory
 from tests.e2e.visitor import Visitor
+from tests.lab.clocks import Clock
 from tests.lab.network import BOARD, PAGE, WIKI, Account
 from tests.lab.platform import start_platform
 from tests.lab.processes import session
@@ -28,9 +29,24 @@ SLOW = 5
 
 
 @pytest.fixture(scope="module")
-def platform(prod_like: Laboratory) -> Laboratory:
-    start_platform(prod_like.network)
+def running(prod_like: Laboratory) -> Clock:
+    """The clock of the platform's services, once they run."""
+    return start_platform(prod_like.network)
+
+
+@pytest.fixture
+def platform(prod_like: Laboratory, running: Clock) -> Laboratory:
     return prod_like
+
+
+@pytest.fixture
+def clock(platform: Laboratory, running: Clock) -> Iterator[Clock]:
+    """The clock of the services, which start anew when it was changed."""
+    yield running
+    running.set(0)
+    for name in ("wiki", "board"):
+        platform.network.processes.kill(name)
+        platform.network.processes.start_again(name)
 
 
 @pytest.fixture
@@ -118,3 +134,40 @@ def test_disabled_account_is_refused_on_every_host(
     noticed = noticed_after(platform, token)
     assert noticed.keys() == KNOWS.keys()
     assert all(noticed[host] <= WITHIN[host] + SLOW for host in KNOWS), noticed
+
+
+OFFLINE = (WIKI, BOARD)
+"""Hosts that verify the token by themselves."""
+
+
+def test_services_whose_clocks_differ_by_30_seconds_know_the_person(
+    platform: Laboratory, visitor: Visitor, account: Account, clock: Clock
+) -> None:
+    token = became(visitor, account)
+
+    for ahead in (30, -30):
+        clock.set(ahead)
+        assert set(statuses(platform, token).values()) == {200}, ahead
+
+    clock.set(-600)
+    answered = statuses(platform, token)
+    assert [answered[host] for host in OFFLINE] == [401, 401]
+
+
+def test_service_that_is_down_for_ten_minutes_stops_no_verification(
+    platform: Laboratory, visitor: Visitor, account: Account, clock: Clock
+) -> None:
+    token = became(visitor, account)
+    assert set(statuses(platform, token).values()) == {200}
+
+    with platform.network.processes.without(platform.service.program.name):
+        for minute in (0, 1, 5, 10):
+            clock.set(60 * minute)
+            answered = statuses(platform, token)
+            assert [answered[host] for host in OFFLINE] == [200, 200], minute
+        assert answered[PAGE] >= 500
+
+    visitor.page.goto(f"https://{PAGE}/")
+    visitor.press("Sign out")
+    visitor.page.wait_for_url(f"https://{PAGE}/")
+    assert noticed_after(platform, token).keys() == KNOWS.keys()

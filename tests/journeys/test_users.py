@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.flows.people.lookup import MOST
+from app.flows.people.lookup import LONGEST, MOST
 from tests.fakes.browser import Browser
 from tests.service import Service
 
@@ -77,6 +77,12 @@ def test_batch_of_more_than_a_hundred_is_refused(alice: Browser) -> None:
     query = "&".join(f"id=u{number}" for number in range(MOST + 1))
 
     answer = asks(alice, f"?{query}")
+
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_look_up_of_a_long_name_is_refused(alice: Browser) -> None:
+    answer = asks(alice, f"?id=did:plc:{'a' * LONGEST}")
 
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.blueprints.services.xrpc import LONGEST_VALUE
 from app.factory.use_cases import (
     CALLS_AT_ONCE_EACH,
     CALLS_AT_ONCE_PER_PDS,
@@ -334,6 +335,15 @@ def test_xrpc_with_put_or_delete_returns_405(shared: Caller) -> None:
 
 
 # --- what comes back ------------------------------------------------------------------
+
+
+def test_xrpc_response_cuts_a_long_header_of_the_pds(shared: Caller) -> None:
+    said = Says(200, b"{}", {**JSON, "Atproto-Repo-Rev": "x" * 7_000})
+    shared.world.network.lay(PLAIN_URL, said)
+
+    kept = shared.gets(PLAIN).headers["Atproto-Repo-Rev"]
+
+    assert len(kept) == LONGEST_VALUE
 
 
 def test_xrpc_response_keeps_listed_headers_of_the_pds_only(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
+from tests.lab.clocks import Clock
 from tests.lab.network import BOARD, LAB, NODE, PAGE, SIGN_IN, WIKI, Network
 from tests.lab.processes import listens
 from tests.printed import ROOT, shown
@@ -13,11 +14,16 @@ DOCUMENT = "docs/platform.md"
 PACKAGES = ROOT / "packages"
 
 
-def start_platform(network: Network) -> None:
-    """Start the page, the Python app and the Node app behind the front door."""
+def start_platform(network: Network) -> Clock:
+    """Start the page, the Python app and the Node app behind the front door.
+
+    Returns the clock of the two apps.
+    """
+    clock = Clock.made(network.directory / "clock-of-services", both=True)
     _start_page(network)
-    _start_wiki(network)
-    _start_board(network)
+    _start_wiki(network, clock)
+    _start_board(network, clock)
+    return clock
 
 
 def printed(language: str) -> str:
@@ -43,7 +49,7 @@ def _start_page(network: Network) -> None:
     )
 
 
-def _start_wiki(network: Network) -> None:
+def _start_wiki(network: Network, clock: Clock) -> None:
     folder, port = network.directory / "wiki", network.ports[WIKI]
     folder.mkdir()
     (folder / "wiki.py").write_text(printed("python"))
@@ -51,7 +57,7 @@ def _start_wiki(network: Network) -> None:
         "wiki",
         [sys.executable, "-m", "flask", "--app", "wiki", "run", "--port", str(port)],
         environment={
-            "PYTHONPATH": str(PACKAGES / "latchkey-verify"),
+            "PYTHONPATH": f"{PACKAGES / 'latchkey-verify'}:{clock.folder}",
             "SSL_CERT_FILE": str(network.ca),
         },
         directory=folder,
@@ -59,7 +65,7 @@ def _start_wiki(network: Network) -> None:
     )
 
 
-def _start_board(network: Network) -> None:
+def _start_board(network: Network, clock: Clock) -> None:
     folder, port = network.directory / "board", network.ports[BOARD]
     modules = folder / "node_modules"
     installed = modules / "@latchkey" / "verify"
@@ -69,6 +75,10 @@ def _start_board(network: Network) -> None:
     network.processes.start(
         "board",
         [NODE, folder / "board.mjs"],
-        environment={"PORT": str(port), "NODE_EXTRA_CA_CERTS": str(network.ca)},
+        environment={
+            "PORT": str(port),
+            "NODE_EXTRA_CA_CERTS": str(network.ca),
+            "NODE_OPTIONS": clock.node_option,
+        },
         healthy=listens(port),
     )

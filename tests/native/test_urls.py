@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.native import NotALatchkeyServer, ServerUrlInvalid
-from app.native.urls import parse_page_url, parse_server_url
+from app.native.urls import LONGEST, parse_page_url, parse_server_url
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,16 @@ def test_page_url_of_https_or_loopback_is_accepted(url):
 
 
 @pytest.mark.parametrize(
-    "url", [None, 7, "", "file:///etc/passwd", "http://example.org/", "mailto:a@b.c"]
+    "url",
+    [
+        None,
+        7,
+        "",
+        "file:///etc/passwd",
+        "http://example.org/",
+        "mailto:a@b.c",
+        "https://example.org/" + "a" * LONGEST,
+    ],
 )
 def test_page_url_of_another_kind_raises(url):
     with pytest.raises(NotALatchkeyServer):

@@ -20,7 +20,7 @@ from app.atproto.errors import (
     ServerInvalid,
     SessionEnded,
 )
-from app.atproto.session.session import ANSWER_LIMIT
+from app.atproto.session.session import ANSWER_LIMIT, MESSAGE_LIMIT
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.dpop import digest
@@ -452,6 +452,7 @@ def test_a_missing_permission_in_the_words_of_the_rfc_is_named_too(
     [
         ("InsufficientScope", "Missing required scope: repo:app.x", "", "repo:app.x"),
         ("x", "no", 'DPoP error="insufficient_scope"', ""),
+        ("InsufficientScope", "x" * MESSAGE_LIMIT + " scope: repo:app.x", "", ""),
         ("x", "no", "DPoP error=insufficient_scope, scope=repo:app.x", "repo:app.x"),
         ("x", 5, 'DPoP error="insufficient_scope", scope="a\x7fb"', ""),
     ],

@@ -13,6 +13,7 @@ from app.flows.errors import TooManyRequests
 from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.login.avatars import (
     AVATAR_BYTES,
+    AVATAR_LIMIT,
     FAILED,
     FRESH,
     LONGEST_URL,
@@ -39,6 +40,7 @@ class Door:
 
     def request(self, method, url, *, deadline, limit, headers, timeout):
         assert limit == AVATAR_BYTES
+        assert deadline.remaining() <= AVATAR_LIMIT == timeout
         self.asked.append(url)
         if self.failure:
             raise self.failure

@@ -7,7 +7,12 @@ import logging
 import pytest
 
 from app.atproto.errors import ClientRefused
-from app.flows.login.client_refusals import MANY_HOSTS, WINDOW, ClientRefusals
+from app.flows.login.client_refusals import (
+    MANY_HOSTS,
+    MOST_HOSTS,
+    WINDOW,
+    ClientRefusals,
+)
 from tests.fakes.clock import FakeClock
 
 
@@ -40,6 +45,15 @@ def test_refusals_of_many_unknown_hosts_are_an_alert(caplog):
         refuses(refusals, f"{number}.example")
 
     assert levels(caplog) == [logging.INFO] * (MANY_HOSTS - 1) + [logging.ERROR]
+
+
+def test_refusals_are_counted_for_a_bounded_number_of_hosts():
+    refusals = ClientRefusals(is_known=lambda _host: False, clock=FakeClock())
+
+    for number in range(MOST_HOSTS + 5):
+        refuses(refusals, f"{number}.example")
+
+    assert len(refusals._counts) == 5
 
 
 def test_refusals_of_one_unknown_host_are_no_alert_however_many(caplog):

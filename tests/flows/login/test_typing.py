@@ -13,7 +13,16 @@ from app.atproto.stores.memory import MemoryCache
 from app.atproto.syntax.identifier import parse_identifier
 from app.flows.errors import TooManyRequests
 from app.flows.limits.concurrency import ConcurrencyLimit
-from app.flows.login.typing import FAILED, FRESH, LONGEST, LookUpAhead, SuggestAccounts
+from app.flows.login.typing import (
+    ANSWER_BYTES,
+    ANSWER_LIMIT,
+    FAILED,
+    FRESH,
+    LONGEST,
+    MOST,
+    LookUpAhead,
+    SuggestAccounts,
+)
 
 URL = "https://api.test/xrpc/app.bsky.actor.searchActorsTypeahead"
 ALICE = {"handle": "alice.test", "displayName": "Alice Liddell", "avatar": "https://x"}
@@ -30,7 +39,9 @@ class Door:
     asked: list = field(default_factory=list)
 
     def request(self, method, url, *, deadline, limit, headers, timeout):
-        assert limit <= 64 * 1024
+        assert limit == ANSWER_BYTES
+        assert timeout == ANSWER_LIMIT
+        assert deadline.remaining() <= ANSWER_LIMIT
         self.asked.append(url)
         if self.failure:
             raise self.failure
@@ -133,6 +144,12 @@ def test_endpoint_in_trouble_gives_no_accounts_and_is_left_alone(
     clock.advance(FAILED + 1)
     suggest("ali", address=HERE)
     assert len(door.asked) == 2
+
+
+def test_suggestions_are_eight_at_most(suggest, door):
+    door.document = {"actors": [ALICE] * 20}
+
+    assert len(suggest("ali", address=HERE)) == MOST
 
 
 def test_hostile_actors_are_left_out_and_names_cut(suggest, door):

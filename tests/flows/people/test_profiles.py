@@ -10,7 +10,13 @@ from app.atproto.errors import HostUnreachable
 from app.atproto.http.types import Response
 from app.flows.errors import StorageFailed
 from app.flows.limits.concurrency import ConcurrencyLimit
-from app.flows.people.profiles import MOST_BYTES, NoteProfile, Profile, profile_in
+from app.flows.people.profiles import (
+    BUDGET,
+    MOST_BYTES,
+    NoteProfile,
+    Profile,
+    profile_in,
+)
 from tests.stores.samples import ALICE, session, user
 
 CID = "bafkrei" + "a" * 52
@@ -27,9 +33,10 @@ class Pds:
     def __init__(self):
         self.status, self.document, self.asked = 200, {}, []
 
-    def request(self, method, url, *, limit, **_options):
+    def request(self, method, url, *, limit, deadline, **_options):
         self.asked.append((method, url))
         assert limit == MOST_BYTES
+        assert deadline.remaining() <= BUDGET
         if self.status is None:
             raise HostUnreachable("pds.test", "down")
         body = json.dumps(self.document).encode()

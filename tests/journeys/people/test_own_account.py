@@ -375,6 +375,18 @@ def test_download_has_own_rows_and_no_secret(
     assert not [value for value in cookies if value in page.html]
 
 
+def test_download_of_too_many_rows_has_the_latest_and_says_so(
+    laptop: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.flows.account.data.MOST_ROWS", 1)
+
+    page = laptop.posts(f"{ACCOUNT}/data", {})
+
+    assert isinstance(page, Page)
+    assert len(page.json["events"]) == 1
+    assert page.json["cut"] == ["events"]
+
+
 def test_another_account_of_this_device_is_one_press_away(
     laptop: Browser, service: Service
 ) -> None:

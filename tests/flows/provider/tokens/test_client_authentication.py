@@ -10,7 +10,12 @@ import pytest
 from app.flows.errors import TooManyRequests
 from app.flows.provider.registration import Client
 from app.flows.provider.tokens.client_authentication import AuthenticateClient, Caller
-from app.flows.provider.tokens.requests import LONGEST, Form, ProgramRefused
+from app.flows.provider.tokens.requests import (
+    LONGEST,
+    LONGEST_JWT,
+    Form,
+    ProgramRefused,
+)
 from tests.fakes.clock import NOON
 from tests.stores.samples import oauth_client
 
@@ -141,6 +146,12 @@ def test_form_refuses_repeated_and_long_parameters() -> None:
         with pytest.raises(ProgramRefused, match="invalid_request"):
             Form.read({"code": values})
     assert Form.read({"code": ["", "a"], "scope": [""]}).values == {"code": "a"}
+
+
+def test_form_takes_a_longer_jwt_than_other_parameters() -> None:
+    Form.read({"client_assertion": ["x" * LONGEST_JWT]})
+    with pytest.raises(ProgramRefused, match="invalid_request"):
+        Form.read({"client_assertion": ["x" * (LONGEST_JWT + 1)]})
 
 
 def test_failures_count_against_the_network_and_successes_do_not() -> None:
