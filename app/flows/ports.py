@@ -114,6 +114,18 @@ class NativeLogin:
         return self.status == "pending" and now < self.expires_at
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedLogin:
+    """What an app that waits has to know of the decision on its native login."""
+
+    login_id: str
+    status: NativeDecision
+    sid: str | None
+    did: Did | None
+    decided_at: float | None
+    acknowledged_at: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
     """A signing key and its place in its ring.
@@ -288,12 +300,23 @@ class NativeLogins(Protocol):
         """Note that the app has its token; True once, and only after `complete`."""
 
 
+class Watched(Protocol):
+    """A native login that a request waits for."""
+
+    @property
+    def decided(self) -> DecidedLogin | None:
+        """The decision, once it was read for all that wait; None: read the login.
+
+        A decision is never changed; whether the app has acknowledged its token may be.
+        """
+
+
 class NativeLoginEvents(Protocol):
     """Wakes waiting requests when any process decides a native login."""
 
     def watch(
         self, login_id: str, wake: Callable[[], None]
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[Watched]:
         """Call `wake` when the login may have changed, from any thread.
 
         Earlier changes are not reported: read the login once after entering.

@@ -22,6 +22,7 @@ from app.flows.native.outcome import NativeOutcome
 from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
+from app.flows.ports import Watched
 from app.telemetry.events import Observer, ignore
 from app.wire.latchkey.v1 import auth_pb2 as wire
 
@@ -116,19 +117,30 @@ class AuthService:
 
         with (
             self.awaiting.admit(address_of(context)),
-            self.awaiting.watch(request.session_id, wake),
+            self.awaiting.watch(request.session_id, wake) as watched,
         ):
             outcome = await self._look(request)
             if outcome.status == "pending":
                 await context.write(event_of(outcome))
             while outcome.status == "pending":
                 await self._wait(woken, outcome)
-                outcome = await self._look(request)
+                outcome = await self._look_again(request, watched)
             await context.write(event_of(outcome))
 
     async def _look(self, request: wire.AwaitLoginRequest) -> NativeOutcome:
         look = partial(
             self.awaiting.look,
+            request.session_id,
+            code_verifier=request.code_verifier or None,
+        )
+        return await _on(self.looks, look)
+
+    async def _look_again(
+        self, request: wire.AwaitLoginRequest, watched: Watched
+    ) -> NativeOutcome:
+        look = partial(
+            self.awaiting.look_again,
+            watched,
             request.session_id,
             code_verifier=request.code_verifier or None,
         )

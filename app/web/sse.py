@@ -11,12 +11,14 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from threading import Event
 from typing import Final
 
 from app.flows.errors import FlowError
 from app.flows.native.outcome import NativeOutcome
 from app.flows.native.wait import AwaitNativeLogin
+from app.flows.ports import Watched
 from app.tokens.errors import TokenError
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Awaiting:
 
     def poll(self, address: str, *, seconds: float) -> NativeOutcome:
         """Return the answer, or what is known after so many seconds."""
-        with self._flow.admit(address), self._flow.watch(self._session_id, self.wake):
+        with self._flow.admit(address), self._watch() as watched:
             outcome = self._look()
             end = time.monotonic() + seconds
             while outcome.status == "pending" and not self._is_ending():
@@ -57,7 +59,7 @@ class Awaiting:
                 if remaining <= 0:
                     break
                 self._sleep(outcome, remaining)
-                outcome = self._look()
+                outcome = self._look_again(watched)
             return outcome
 
     def events(self, address: str, *, heartbeat: float) -> Iterator[bytes]:
@@ -70,7 +72,7 @@ class Awaiting:
         It ends without an answer only where the client should reconnect: when this
         process stops, and when the login cannot be read.
         """
-        with self._flow.admit(address), self._flow.watch(self._session_id, self.wake):
+        with self._flow.admit(address), self._watch() as watched:
             outcome = self._look()
             yield b""
             yield RETRY + _event(outcome)
@@ -80,17 +82,28 @@ class Awaiting:
                 if self._is_ending():
                     return
                 try:
-                    outcome = self._look()
+                    outcome = self._look_again(watched)
                 except (FlowError, TokenError) as error:
                     log.warning("an await is cut, its app comes back: %s", error)
                     return
                 if outcome.status != "pending":
                     yield _event(outcome)
+                    # Under gevent: of streams that are woken together all send their
+                    # answers, before the first one writes its line of the log.
+                    time.sleep(0)
                 elif not was_woken:
                     yield COMMENT
 
     def _is_ending(self) -> bool:
         return self._flow.is_ending
+
+    def _watch(self) -> AbstractContextManager[Watched]:
+        return self._flow.watch(self._session_id, self.wake)
+
+    def _look_again(self, watched: Watched) -> NativeOutcome:
+        return self._flow.look_again(
+            watched, self._session_id, code_verifier=self._verifier
+        )
 
     def _look(self) -> NativeOutcome:
         return self._flow.look(self._session_id, code_verifier=self._verifier)

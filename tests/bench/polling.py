@@ -21,11 +21,13 @@ INTERVAL = 0.25
 class Poll:
     """Wakes each stream four times a second, so that it asks the database."""
 
+    decided = None
+
     @contextmanager
-    def watch(self, _login_id: str, wake: Callable[[], None]) -> Iterator[None]:
+    def watch(self, _login_id: str, wake: Callable[[], None]) -> Iterator[Poll]:
         poller = gevent.spawn(_repeat, wake)
         try:
-            yield
+            yield self
         finally:
             poller.kill(block=False)
 

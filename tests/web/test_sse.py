@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,7 @@ PENDING = NativeOutcome(status="pending", expires_in=1800)
 DENIED = NativeOutcome(status="denied")
 PATIENCE = 10
 ADDRESS = "192.0.2.1"
+WATCHED = SimpleNamespace(decided=None)
 
 
 class Login:
@@ -38,8 +40,8 @@ class Login:
 
     def watch(
         self, _session_id: str, _wake: Callable[[], None]
-    ) -> AbstractContextManager[None]:
-        return nullcontext()
+    ) -> AbstractContextManager[SimpleNamespace]:
+        return nullcontext(WATCHED)
 
     def look(self, session_id: str, *, code_verifier: str | None) -> NativeOutcome:
         assert (session_id, code_verifier) == ("secret", "verifier")
@@ -48,6 +50,13 @@ class Login:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def look_again(
+        self, watched: SimpleNamespace, session_id: str, *, code_verifier: str | None
+    ) -> NativeOutcome:
+        assert watched is WATCHED
+        assert self.looks
+        return self.look(session_id, code_verifier=code_verifier)
 
     def awaiting(self) -> Awaiting:
         return Awaiting(self, "secret", code_verifier="verifier")

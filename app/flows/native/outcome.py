@@ -44,6 +44,7 @@ class NativeOutcome:
         }
 
 
+DENIED = NativeOutcome(status="denied")
 EXPIRED = NativeOutcome(status="expired")
 
 

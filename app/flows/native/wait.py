@@ -18,13 +18,20 @@ from app.atproto.crypto.encoding import sha256_hex
 from app.flows.errors import NativeLoginUnknown, VerifierMismatch
 from app.flows.limits.concurrency import ConcurrencyLimit
 from app.flows.limits.networks import network_of
-from app.flows.ports import NativeLogin, NativeLoginEvents, NativeLogins, Sessions
+from app.flows.ports import (
+    DecidedLogin,
+    NativeLogin,
+    NativeLoginEvents,
+    NativeLogins,
+    Sessions,
+    Watched,
+)
 from app.flows.sessions.session import IssueToken
 from app.telemetry.context import bind
 from app.telemetry.events import NativeLoginStep, Observer, ignore
 
 from .app_identity import is_proof
-from .outcome import EXPIRED, NativeOutcome, completed
+from .outcome import DENIED, EXPIRED, NativeOutcome, completed
 from .refresh import RefreshApp
 
 log = logging.getLogger(__name__)
@@ -38,7 +45,7 @@ connection breaks or the app restarts."""
 class AwaitNativeLogin:
     """GET /auth/native/login/SECRET/await, and AwaitLogin.
 
-    A front end enters `admit`, then `watch`, then calls `look`, again after
+    A front end enters `admit`, then `watch`, then calls `look`, and `look_again` after
     each wake-up, until the status is no longer pending or `is_ending` is true.
     """
 
@@ -77,7 +84,7 @@ class AwaitNativeLogin:
 
     def watch(
         self, await_secret: str, wake: Callable[[], None]
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[Watched]:
         """Call `wake`, from any thread, when the login may have changed.
 
         Earlier changes are not reported: call `look` once after entering.
@@ -99,16 +106,29 @@ class AwaitNativeLogin:
         """
         login = self._proved(await_secret, code_verifier)
         now = self.clock()
-        match login.status:
-            case "denied":
-                return NativeOutcome(status="denied")
-            case "completed":
-                return self._delivery(login, await_secret, now)
-            case "pending" if login.is_open(now):
-                remaining = math.ceil(login.expires_at - now)
-                return NativeOutcome(status="pending", expires_in=remaining)
-            case _:
-                return EXPIRED
+        if login.is_open(now):
+            remaining = math.ceil(login.expires_at - now)
+            return NativeOutcome(status="pending", expires_in=remaining)
+        return self._answer(login, await_secret, now)
+
+    def look_again(
+        self, watched: Watched, await_secret: str, *, code_verifier: str | None = None
+    ) -> NativeOutcome:
+        """Return what `look` returns, without a read once the decision was handed over.
+
+        Only after `look` of the same secret and verifier: it has proved them, and a
+        login keeps its challenge. That an acknowledged token is not given out again
+        does not depend on what was handed over: the session's first refresh token is
+        gone then.
+
+        Raises:
+            NativeLoginUnknown, VerifierMismatch, AccountDisabled: as `look` does.
+        """
+        decided = watched.decided
+        if decided is None:
+            return self.look(await_secret, code_verifier=code_verifier)
+        bind(did=decided.did or "", sid=decided.sid or "")
+        return self._answer(decided, await_secret, self.clock())
 
     def acknowledge(
         self, await_secret: str, *, code_verifier: str | None = None
@@ -132,8 +152,19 @@ class AwaitNativeLogin:
             raise VerifierMismatch("the verifier does not match the challenge")
         return login
 
+    def _answer(
+        self, login: NativeLogin | DecidedLogin, await_secret: str, now: float
+    ) -> NativeOutcome:
+        match login.status:
+            case "denied":
+                return DENIED
+            case "completed":
+                return self._delivery(login, await_secret, now)
+            case _:
+                return EXPIRED
+
     def _delivery(
-        self, login: NativeLogin, await_secret: str, now: float
+        self, login: NativeLogin | DecidedLogin, await_secret: str, now: float
     ) -> NativeOutcome:
         if login.acknowledged_at is not None or login.decided_at is None:
             return EXPIRED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from app.flows.errors import (
 from app.flows.native.outcome import NativeOutcome
 from app.flows.native.start import NATIVE_LOGIN_LIFETIME
 from app.flows.native.wait import DELIVERY_WINDOW
+from app.flows.ports import DecidedLogin
 from tests.stores.samples import user
 
 PHONE = "203.0.113.7"
@@ -133,6 +135,84 @@ def test_login_id_as_await_secret_raises_native_login_unknown(
 
     with pytest.raises(NativeLoginUnknown):
         app_waits.look(login_id)
+
+
+def handed_over(logins, started, **changes):
+    """What the watcher hands to the app's stream: the decision as it is stored now."""
+    login = logins.get(sha256_hex(started.await_secret))
+    decided = DecidedLogin(
+        login_id=login.login_id,
+        status=login.status,
+        sid=login.sid,
+        did=login.did,
+        decided_at=login.decided_at,
+        acknowledged_at=login.acknowledged_at,
+    )
+    return SimpleNamespace(decided=replace(decided, **changes))
+
+
+class UnreadLogins:
+    """Logins that are not to be read."""
+
+    def get(self, login_id):
+        raise AssertionError("the login is read although its decision is known")
+
+
+@pytest.fixture
+def told(app_waits):
+    """The use case of a stream that is told the decision."""
+    return replace(app_waits, logins=UnreadLogins())
+
+
+def test_look_again_with_a_denial_returns_denied_without_a_read(told, logins, started):
+    denial = handed_over(logins, started, status="denied")
+
+    assert told.look_again(denial, started.await_secret).status == "denied"
+
+
+def test_look_again_with_a_completion_delivers_without_a_read(told, logins, allowed):
+    completion = handed_over(logins, allowed)
+
+    outcome = told.look_again(completion, allowed.await_secret)
+
+    assert (outcome.status, outcome.token) == ("completed", "token-1")
+    assert outcome.refresh_token
+
+
+def test_look_again_without_a_decision_reads_the_login(app_waits, logins, started):
+    pending = SimpleNamespace(decided=None)
+
+    assert app_waits.look_again(pending, started.await_secret).status == "pending"
+    logins.change(sha256_hex(started.await_secret), status="denied")
+    assert app_waits.look_again(pending, started.await_secret).status == "denied"
+
+
+def test_look_again_after_the_delivery_window_returns_expired(
+    told, logins, allowed, clock
+):
+    completion = handed_over(logins, allowed)
+    clock.advance(DELIVERY_WINDOW)
+
+    assert told.look_again(completion, allowed.await_secret).status == "expired"
+
+
+def test_look_again_with_an_ended_session_returns_expired(
+    told, logins, allowed, sessions
+):
+    completion = handed_over(logins, allowed)
+    sessions.live.clear()
+
+    assert told.look_again(completion, allowed.await_secret).status == "expired"
+
+
+def test_look_again_with_a_disabled_account_raises_account_disabled(
+    told, logins, allowed, tokens
+):
+    completion = handed_over(logins, allowed)
+    tokens.disabled = True
+
+    with pytest.raises(AccountDisabled):
+        told.look_again(completion, allowed.await_secret)
 
 
 @pytest.fixture

@@ -8,19 +8,22 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.flows.errors import StorageFailed
+from app.flows.ports import DecidedLogin
 from app.stores.logins import native_login_events as module
 from app.stores.logins.native_login_events import SqlNativeLoginEvents
 from app.stores.logins.native_logins import SqlNativeLogins
+from app.stores.people.sessions import SqlSessions
 from app.stores.sql.database import open_database
 from tests.fakes.clock import NOON
 from tests.stores.racers import await_all, deny_all, race_each
-from tests.stores.samples import native_login
+from tests.stores.samples import ALICE, native_login, session
 
 ROOT = Path(__file__).parents[3]
 SOON = 30.0
@@ -118,6 +121,102 @@ def test_other_commits_wake_no_waiter(logins, events, elsewhere):
         elsewhere.deny("another", NOON)
 
         assert not waiter.is_woken(NEVER)
+
+
+def test_woken_waiters_have_their_decisions_from_one_statement(
+    logins, events, elsewhere, database
+):
+    names = [f"login-{number}" for number in range(20)]
+    add(logins, *names)
+    statements = []
+    noted = partial(_note_decisions, statements)
+    with ExitStack() as stack:
+        stack.enter_context(waiting(events))
+        waiters = [Waiter() for _ in names]
+        watches = [
+            stack.enter_context(events.watch(name, waiter.wake))
+            for name, waiter in zip(names, waiters, strict=True)
+        ]
+        event.listen(database._engine, "before_cursor_execute", noted)
+        with elsewhere._database.together():
+            for name in names:
+                elsewhere.deny(name, NOON)
+
+        assert all(waiter.is_woken() for waiter in waiters)
+
+    decided = [(one.decided.login_id, one.decided.status) for one in watches]
+    assert decided == [(name, "denied") for name in names]
+    assert len(statements) <= 2  # PostgreSQL may notify in two parts
+
+
+def _note_decisions(statements, _connection, _cursor, statement, *_more):
+    if "login_id IN" in statement:
+        statements.append(statement)
+
+
+def test_more_waiters_than_one_statement_reads_have_their_decisions(
+    logins, events, elsewhere, monkeypatch
+):
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    names = [f"login-{number}" for number in range(5)]
+    add(logins, *names)
+    with ExitStack() as stack:
+        stack.enter_context(waiting(events))
+        waiter = Waiter()
+        watches = [stack.enter_context(events.watch(one, waiter.wake)) for one in names]
+        with elsewhere._database.together():
+            for name in names:
+                elsewhere.deny(name, NOON)
+        ends = time.monotonic() + SOON
+        while not all(one.decided for one in watches) and time.monotonic() < ends:
+            waiter.is_woken(0.01)
+
+        assert [one.decided.login_id for one in watches] == names
+
+
+def test_decision_of_a_completed_login_is_handed_over_with_its_session(
+    logins, events, elsewhere, database, clock
+):
+    add(logins, "mine")
+    SqlSessions(database, clock).add(
+        session(pending_for="native", app_name="Sketch"), secret="cookie"
+    )
+    waiter = Waiter()
+    with waiting(events), events.watch("mine", waiter.wake) as watched:
+        elsewhere.complete("mine", session=session(app_name="Sketch"), now=NOON)
+        assert waiter.is_woken()
+
+        assert watched.decided == DecidedLogin(
+            login_id="mine",
+            status="completed",
+            sid="sid-1",
+            did=ALICE,
+            decided_at=NOON,
+            acknowledged_at=None,
+        )
+
+
+def test_decision_between_the_first_look_and_the_sleep_is_handed_over(
+    logins, events, elsewhere
+):
+    add(logins, "mine")
+    waiter = Waiter()
+    with waiting(events), events.watch("mine", waiter.wake) as watched:
+        assert logins.get("mine").status == "pending"
+        elsewhere.deny("mine", NOON)
+
+        assert waiter.is_woken()
+        assert watched.decided.status == "denied"
+
+
+def test_waiter_that_is_woken_before_its_decision_reads_for_itself(logins, events):
+    add(logins, "mine")
+    waiter = Waiter()
+    with waiting(events), events.watch("mine", waiter.wake) as watched:
+        events.wake_all()
+
+        assert waiter.is_woken()
+        assert watched.decided is None
 
 
 def test_a_later_waiter_is_woken_too(logins, events, elsewhere):
