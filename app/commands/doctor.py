@@ -11,7 +11,14 @@ from app.doctor.findings import Checked, Finding
 from app.flows.counted import counted
 
 from .administration import Administration
-from .framework.output import meaning, print_records, prints, progress, wants_json
+from .framework.output import (
+    meaning,
+    print_records,
+    printable,
+    prints,
+    progress,
+    wants_json,
+)
 
 
 @dataclass(frozen=True)
@@ -79,11 +86,6 @@ def _show(checked: Sequence[Checked], found: int) -> None:
 
 
 def _show_finding(check: str, finding: Finding) -> None:
-    click.echo(f"FOUND by {check}: {_printable(finding.what)}")
+    click.echo(f"FOUND by {check}: {printable(finding.what)}")
     click.echo(f"  why: {finding.why}")
-    click.echo(f"  do:  {_printable(finding.todo)}\n")
-
-
-def _printable(text: str) -> str:
-    # A host's words must not move the cursor of the terminal.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    click.echo(f"  do:  {printable(finding.todo)}\n")

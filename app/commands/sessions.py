@@ -19,7 +19,15 @@ from app.flows.sessions.device_name import english_name_of
 
 from .administration import Administration, in_one_line
 from .framework.acting import TAKES_ID, confirm, with_operator, yes_option
-from .framework.output import at, meaning, print_record, print_records, prints, progress
+from .framework.output import (
+    at,
+    meaning,
+    print_record,
+    print_records,
+    printable,
+    prints,
+    progress,
+)
 
 MOST = 200
 """Sessions that `sessions list` shows unless `--limit` says otherwise."""
@@ -127,7 +135,13 @@ def _row(session: Session) -> SessionRow:
 
 
 def _end_one(people: PeopleUseCases, sid: str, *, yes: bool, operator: Operator) -> int:
-    confirm(f"The session {sid} ends on every node within 10 seconds.", yes=yes)
+    session = people.sessions.one(sid)
+    held = session.app_name or english_name_of(session.device)
+    confirm(
+        f"The session {sid} of {session.did} ({printable(held)}) ends on every node "
+        "within 10 seconds.",
+        yes=yes,
+    )
     people.sessions.end_one(sid, by=operator)
     return 1
 
@@ -135,7 +149,8 @@ def _end_one(people: PeopleUseCases, sid: str, *, yes: bool, operator: Operator)
 def _end_of(people: PeopleUseCases, who: str, *, yes: bool, operator: Operator) -> int:
     did = people.find.did(who)
     count = len(people.sessions.list_of(did))
-    confirm(f"The sessions of {did} end: {count}. Apps sign in again too.", yes=yes)
+    ends = counted(count, "session ends", "sessions end")
+    confirm(f"{ends} of {did}, those of apps too.", yes=yes)
     return people.sessions.end_of(did, by=operator).sessions
 
 

@@ -17,7 +17,10 @@ class UsernameInvalid(FlowError):
     """The name breaks the grammar of usernames."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(
+            "a username has 3 to 32 of a-z, 0-9 and single hyphens between them; wrong "
+            f"here: {reason}"
+        )
         self.reason = reason
 
 
@@ -33,7 +36,10 @@ class UsernameTaken(FlowError):
     """Another account has the name, or one that looks like it."""
 
     def __init__(self, username: str) -> None:
-        super().__init__(f"{username!r} is taken")
+        super().__init__(
+            f"{username!r} is taken: an account has it, or a name that looks like it, "
+            "or it is held"
+        )
         self.username = username
 
 

@@ -94,6 +94,11 @@ def print_lines(records: Iterable[DataclassInstance]) -> None:
         click.echo(_as_json(record) if wants_json() else "  ".join(values))
 
 
+def printable(text: str) -> str:
+    """Return text of a stranger's so that it cannot move the cursor of the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def wants_json() -> bool:
     """Return whether the running command was given `--json`."""
     return bool(click.get_current_context().meta.get(_JSON))
@@ -155,12 +160,7 @@ def _as_text(value: object) -> str:
         case dict() | list() | tuple():
             return json.dumps(value, default=str)
         case _:
-            return _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    # A name that a stranger chose must not move the cursor of the terminal.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+            return printable(str(value))
 
 
 def _as_json(record: DataclassInstance) -> str:

@@ -66,14 +66,25 @@ class ManageSessions:
         """Return how many sessions are live."""
         return self.live.count(now=self.clock())
 
-    def end_one(self, sid: str, *, by: Operator) -> Session:
-        """End one session and return it.
+    def one(self, sid: str) -> Session:
+        """Return a live session.
 
         Raises:
             SessionUnknown: it is unknown, ended or expired.
         """
         session = self.sessions.get(sid)
-        if session is None or not self._end([session], by):
+        if session is None:
+            raise SessionUnknown(sid)
+        return session
+
+    def end_one(self, sid: str, *, by: Operator) -> Session:
+        """End one session and return it.
+
+        Raises:
+            SessionUnknown: as `one` does.
+        """
+        session = self.one(sid)
+        if not self._end([session], by):
             raise SessionUnknown(sid)
         return session
 

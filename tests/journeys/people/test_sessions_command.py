@@ -86,6 +86,8 @@ def test_end_of_one_session_leaves_the_others(
     service: Service, laptop: Browser, phone: Browser, world: World
 ) -> None:
     sid = sid_of(phone)
+    asked = runs(service, "sessions", "end", sid, answer="n\n").output
+    assert f"{sid} of {world.alice.did} (Firefox on Linux) ends" in asked
 
     [done] = prints(service, "sessions", "end", sid, "--yes", "--reason", "leak")
 
@@ -94,7 +96,8 @@ def test_end_of_one_session_leaves_the_others(
     assert laptop.is_signed_in()
     assert len(world.skyhost.server.grants.alive(world.alice.did)) == 1
     assert events(service, "session_ended") == [(world.alice.did, BY_CAROL)]
-    assert runs(service, "sessions", "end", sid, "--yes").exit_code == 1
+    gone = runs(service, "sessions", "end", sid)
+    assert (gone.exit_code, gone.output) == (1, f"Error: no live session is {sid!r}\n")
 
 
 def test_end_of_an_account_leaves_other_people(

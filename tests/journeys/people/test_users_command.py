@@ -261,6 +261,9 @@ def test_rename_changes_the_name_in_new_tokens_and_holds_the_former(
     refused = runs(service, "users", "rename", "bobby", "a1ice")
     assert refused.exit_code == 1
     assert "is taken" in refused.output
+    refused = runs(service, "users", "rename", "bobby", "Bad Name")
+    assert refused.exit_code == 1
+    assert "a-z, 0-9 and single hyphens" in refused.output
     [(did, detail)] = events(service, "username_changed")
     assert did == world.alice.did
     assert detail == {**BY_CAROL, "from": "alice", "to": "liddell"}
