@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from app.atproto.discovery.server_metadata import AuthorizationServer
 from app.atproto.errors import AtprotoError, printable
@@ -24,7 +26,7 @@ from app.atproto.identity.did import parse_did_document
 from app.atproto.loopback.answer import parse_answer
 from app.atproto.oauth.authorization import read_callback
 from app.atproto.oauth.challenge import parse_challenges
-from app.atproto.records import parse_token_set
+from app.atproto.records import SCOPE_LIMIT, parse_token_set
 from app.atproto.scopes.grammar import parse_word
 from app.atproto.scopes.permission import Permission
 from app.atproto.scopes.scope import ScopeSet, parse_scope
@@ -40,25 +42,51 @@ from app.atproto.syntax.identifier import LONGEST_INPUT, parse_identifier
 from app.atproto.syntax.nsid import parse_nsid
 from app.blueprints.services.xrpc import _MEDIA_TYPE
 from app.flows.errors import FlowError
+from app.flows.login.scope_requests import Permissions
 from app.flows.native.app_identity import parse_app_name, parse_code_challenge
+from app.flows.people.emails import address_in
+from app.flows.people.profiles import profile_in
+from app.flows.people.rule import Rule
 from app.flows.people.signup.handle_domains import parse_domain
 from app.flows.people.signup.usernames import parse_username
+from app.flows.provider.redirect_uris import RedirectRules
+from app.flows.provider.scopes import granted_scope
+from app.flows.provider.tokens.client_authentication import read_basic
+from app.flows.provider.tokens.requests import LONGEST as LONGEST_PARAMETER
+from app.flows.provider.tokens.requests import LONGEST_JWT, Form
 from app.flows.xrpc.repo_writes import writes_of
 from app.flows.xrpc.retry_after import wait_of
-from app.tokens.client_assertions import MOST_KEYS, parse_jwks
+from app.native import NativeError
+from app.native.transports.responses import parse_document
+from app.native.urls import LONGEST as LONGEST_PAGE
+from app.native.urls import parse_page_url
+from app.serving.heads import MOST_HEAD
+from app.tokens.client_assertions import (
+    MOST_KEYS,
+    claimed_issuer,
+    claimed_key,
+    parse_jwks,
+)
 from app.tokens.errors import TokenError
 from app.tokens.keys import claimed_kid
 from app.web.pages.permission_text import in_words
-from app.web.requests import WAIT
+from app.web.requests import WAIT, cookies_in
 from app.web.return_to import LONGEST, ReturnPolicy, ReturnToInvalid
 from app.web.security.forwarded import address_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 DID = "did:plc:" + "a" * 24
-REFUSALS = (AtprotoError, FlowError, TokenError, ReturnToInvalid, ValueError)
+REFUSALS = (
+    AtprotoError,
+    FlowError,
+    NativeError,
+    TokenError,
+    ReturnToInvalid,
+    ValueError,
+)
 """What the functions raise for text that they do not accept."""
 
 POLICY = ReturnPolicy(
@@ -126,6 +154,15 @@ CHALLENGES = [
 ]
 
 
+TOKENS = [
+    *TEXTS,
+    many("e"),
+    many("."),
+    many("W1tb"),
+    many("W1tb", start="eyJhbGciOiJFUzI1NiJ9.", end=".AA"),
+]
+
+
 def compare_scopes(text: str) -> object:
     granted = ScopeSet.parse(text)
     return granted.missing(text), granted.is_same_as(granted), granted.may_allow(text)
@@ -159,6 +196,12 @@ def read_metadata(text: str) -> object:
 def read_token_set(text: str) -> object:
     document = {"access_token": "x", "token_type": "DPoP", "sub": DID, "scope": text}
     return parse_token_set(document, host="host.dev", requested=text)
+
+
+def read_redirect_uri(text: str) -> object:
+    rules = RedirectRules(own_origin="https://auth.platform.org", is_development=False)
+    asked = f"http://127.0.0.1{text}"
+    return rules.matches("http://127.0.0.1/a", asked, is_public=True)
 
 
 def read_jwks(text: str) -> object:
@@ -231,14 +274,60 @@ CASES: dict[str, tuple[Callable[[str], Any], list[Callable[[int], str]], int]] =
     "return_to": (POLICY.parse, [*URLS, many("/")], LONGEST // 5),
     "return_to origin": (POLICY.is_origin, URLS, 20_000),
     "address_of": (address_of, [*TEXTS, many(":"), many("1."), many("[")], 20_000),
-    "claimed_kid": (claimed_kid, [*TEXTS, many("e"), many(".")], 20_000),
+    "claimed_kid": (claimed_kid, TOKENS, 20_000),
+    "claimed_key": (claimed_key, TOKENS, LONGEST_JWT // 5),
+    "claimed_issuer": (claimed_issuer, TOKENS, LONGEST_JWT // 5),
+    "read_basic": (
+        read_basic,
+        [many("QUFB", start="Basic "), many(" ", start="Basic"), many("=")],
+        LONGEST_PARAMETER // 5,
+    ),
+    "Form.read": (lambda text: Form.read({text: [text] * 3}), TEXTS, 20_000),
+    "granted_scope": (lambda text: granted_scope(text, text[:400]), SCOPES, 1_000),
+    "RedirectRules.matches": (read_redirect_uri, URLS, 2_000),
+    "Rule.parse": (
+        lambda text: Rule.parse(group=[text], user=[text]),
+        [many("a,"), many(","), many("a")],
+        8_000,
+    ),
+    "Permissions.parse": (
+        Permissions(scope="atproto", declared="atproto blob:image/*").parse,
+        [*SCOPES, many(" ")],
+        SCOPE_LIMIT // 5,
+    ),
+    "ScopeSet.parse": (ScopeSet.parse, SCOPES, 8_000),
+    "address_in": (
+        lambda text: address_in({"email": text}),
+        [many("a"), many("a.", start="a@"), many("a-", start="a@")],
+        60,
+    ),
+    "profile_in": (lambda text: profile_in({"displayName": text}), TEXTS, 15_000),
+    "cookies_in": (
+        lambda text: cookies_in(text, "platform_token"),
+        [many("platform_token=a;"), many(";"), many(" ")],
+        MOST_HEAD // 5,
+    ),
+    "accepted languages": (
+        lambda text: parse_accept_header(text, LanguageAccept),
+        [many("a;q=0.1,"), numbered("", "a", joint=","), many(";"), many(",")],
+        MOST_HEAD // 5,
+    ),
+    "native parse_document": (parse_document, NESTED, 15_000),
+    "native parse_page_url": (parse_page_url, URLS, LONGEST_PAGE // 5),
 }
 
 EXEMPT = {
     "parse_protected_resource": "compares two fields",
     "parse_signing_key": "reads a file of the operator",
+    "XrpcAllowList.parse": "reads a setting",
+    "SignupRule.parse": "reads a setting",
+    "Usernames.parse": "calls parse_username",
+    "ReturnPolicy.parse": "measured as return_to",
+    "BoundedRequest.parse": "gunicorn's, up to MOST_HEAD",
 }
 """Public `parse_...` functions that are not measured, and why."""
+
+PARSES = ("parse_", "claimed_")
 
 GROWTH_LIMIT = 8.0
 """Between linear (4) and quadratic (16) growth for four times the input."""
@@ -294,11 +383,21 @@ def test_every_parser_of_foreign_text_is_measured() -> None:
     measured = " ".join(CASES) + " ".join(EXEMPT)
     skipped = {"config", "commands", "native", "stores", "cli"}
     parsers = {
-        node.name
+        name
         for path in (ROOT / "app").rglob("*.py")
         if not skipped & set(path.relative_to(ROOT / "app").parts[:2])
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("parse_")
+        for name in parsers_of(ast.parse(path.read_text(encoding="utf-8")))
     }
 
     assert {name for name in parsers if name not in measured} == set()
+
+
+def parsers_of(tree: ast.Module) -> Iterator[str]:
+    """Yield functions that parse by their name, and classes with such a method."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith(PARSES):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            functions = [n for n in node.body if isinstance(n, ast.FunctionDef)]
+            if any(function.name == "parse" for function in functions):
+                yield f"{node.name}.parse"

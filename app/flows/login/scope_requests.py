@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from app.atproto.errors import ScopeInvalid, printable
+from app.atproto.records import SCOPE_LIMIT, SCOPE_WORDS
 from app.atproto.scopes.permission import Permission
 from app.atproto.scopes.scope import ScopeSet
 from app.flows.errors import ScopeRefused
@@ -28,10 +29,12 @@ class Permissions:
         """Return a scope that may be asked for, or "" if none was given.
 
         Raises:
-            ScopeRefused: malformed, or more than SCOPE_MAX.
+            ScopeRefused: malformed, too long, or more than SCOPE_MAX.
         """
         if not text:
             return ""
+        if len(text) > SCOPE_LIMIT or text.count(" ") >= SCOPE_WORDS:
+            raise ScopeRefused("too long: no server could grant it")
         try:
             asked = ScopeSet.parse(text)
         except ScopeInvalid as error:

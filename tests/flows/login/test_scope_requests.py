@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.atproto.records import SCOPE_LIMIT, SCOPE_WORDS
 from app.flows.errors import ScopeRefused
 from app.flows.login.scope_requests import Permissions
 
@@ -60,6 +61,19 @@ def test_parse_beyond_scope_max_raises_scope_refused(
 ) -> None:
     with pytest.raises(ScopeRefused):
         permissions.parse(scope)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["atproto repo:" + "a" * SCOPE_LIMIT, "atproto" + " transition:x" * SCOPE_WORDS],
+)
+def test_parse_of_what_no_server_could_grant_raises_scope_refused(
+    scope: str,
+) -> None:
+    anything = Permissions(scope="atproto", declared=scope)
+
+    with pytest.raises(ScopeRefused, match="too long"):
+        anything.parse(scope)
 
 
 def test_a_coarse_word_does_not_stand_for_what_it_would_allow() -> None:
