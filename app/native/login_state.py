@@ -156,19 +156,9 @@ class Logins:
 
         Raises LoginSuperseded or LoginCancelled when the token has come too late.
         """
-        session = NativeSession(
-            server_url=pending.server_url,
-            token=completed.token,
-            did=completed.did,
-            handle=completed.handle,
-            username=completed.username,
-            expires_at=self._clock.now() + completed.expires_in,
-        )
         claimed_with = hashed(pending.session_id)
-        stored = StoredSession(
-            session=session,
-            claimed_with=claimed_with,
-            refresh=refresh_token(completed, self._clock.now()),
+        stored = stored_session(
+            completed, pending.server_url, claimed_with, now=self._clock.now()
         )
 
         def change(state: State) -> State:
@@ -179,7 +169,7 @@ class Logins:
 
         self._state.change(change)
         self._waiters.forget(pending.session_id)
-        return session
+        return stored.session
 
     def abandon(self, pending: PendingLogin) -> None:
         """Remove a login that has failed, unless another one has taken its place."""
@@ -220,7 +210,26 @@ class Logins:
         self._state.change(change)
 
 
-def refresh_token(completed: Completed, now: int) -> RefreshToken | None:
+def stored_session(
+    completed: Completed, server_url: str, claimed_with: str, *, now: int
+) -> StoredSession:
+    """Return what is stored of an answer of the service."""
+    session = NativeSession(
+        server_url=server_url,
+        token=completed.token,
+        did=completed.did,
+        handle=completed.handle,
+        username=completed.username,
+        expires_at=now + completed.expires_in,
+    )
+    return StoredSession(
+        session=session,
+        claimed_with=claimed_with,
+        refresh=_refresh_token(completed, now),
+    )
+
+
+def _refresh_token(completed: Completed, now: int) -> RefreshToken | None:
     """Return the refresh token of an answer, to be used at three quarters of its life.
 
     The last quarter is for a service that does not answer. None where the service, one

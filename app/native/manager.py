@@ -60,7 +60,6 @@ class Response(Protocol):
     @property
     def status_code(self) -> int:
         """The status."""
-        ...
 
 
 Called = TypeVar("Called", bound=Response)

@@ -17,9 +17,9 @@ from .errors import (
     ServerUnreachable,
     SessionStoreFailed,
 )
-from .login_state import StoredState, refresh_token
+from .login_state import StoredState, stored_session
 from .records import NativeSession, RefreshToken, State, StoredSession
-from .transports.transport import Completed, Transport
+from .transports.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,13 @@ class Renewal:
             return self._replace(stored, None)
         if completed.did != stored.session.did:
             raise NotALatchkeyServer("the answer is about another account")
-        return self._replace(stored, stored_session(stored, completed, self._clock))
+        following = stored_session(
+            completed,
+            stored.session.server_url,
+            stored.claimed_with,
+            now=self._clock.now(),
+        )
+        return self._replace(stored, following)
 
     def _replace(
         self, stored: StoredSession, following: StoredSession | None
@@ -104,26 +110,6 @@ class Renewal:
         before = self._state.change(change)
         kept = following if _has(before, stored) else before.stored
         return kept.session if kept else None
-
-
-def stored_session(
-    login: StoredSession, completed: Completed, clock: Clock
-) -> StoredSession:
-    """Return what is stored after an answer of the service, for the same login."""
-    now = clock.now()
-    session = NativeSession(
-        server_url=login.session.server_url,
-        token=completed.token,
-        did=completed.did,
-        handle=completed.handle,
-        username=completed.username,
-        expires_at=now + completed.expires_in,
-    )
-    return StoredSession(
-        session=session,
-        claimed_with=login.claimed_with,
-        refresh=refresh_token(completed, now),
-    )
 
 
 def _has(state: State, stored: StoredSession) -> bool:

@@ -10,11 +10,16 @@ until it ends, so that `threads` is a bound in every case. One thread computes a
 from __future__ import annotations
 
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from contextvars import copy_context
 from functools import partial
 from typing import Final, Generic, TypeVar
+
+from ..errors import ClientBusy
+from ..http.turns import Turns
+from ..http.types import Deadline
 
 try:
     import anyio
@@ -25,12 +30,6 @@ except ModuleNotFoundError as error:
         " as in `pip install 'latchkey-atproto[aio]'`",
         name=error.name,
     ) from error
-
-from collections.abc import Awaitable, Callable
-
-from ..errors import ClientBusy
-from ..http.turns import Turns
-from ..http.types import Deadline
 
 T = TypeVar("T")
 

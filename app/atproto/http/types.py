@@ -138,4 +138,3 @@ class HTTP(Protocol):
             ResponseTooLarge: the response is longer than `limit`.
             ServerInvalid: the response is compressed, which was not asked for.
         """
-        ...

@@ -38,7 +38,6 @@ class TxtLookup(Protocol):
         Raises:
             HostUnreachable: no name server answered in time.
         """
-        ...
 
 
 class DnsTxtLookup:

@@ -26,7 +26,6 @@ class FileStore(StateStore):
         self._turn = PrivateFile(turn, patience=RENEWING)
 
     def read(self) -> str | None:
-        """Return the text, or None."""
         with _translated():
             return self._file.read()
 
@@ -41,7 +40,6 @@ class FileStore(StateStore):
             self._file.remove(also)
 
     def version(self) -> tuple[int, int, int]:
-        """Return a value that differs after each change."""
         return self._file.version()
 
     @contextmanager

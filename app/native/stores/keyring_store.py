@@ -29,15 +29,12 @@ class Backend(Protocol):
 
     def get_password(self, service: str, username: str) -> str | None:
         """Return a secret."""
-        ...
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Store a secret."""
-        ...
 
     def delete_password(self, service: str, username: str) -> None:
         """Delete a secret."""
-        ...
 
 
 class KeyringStore(StateStore):
@@ -49,7 +46,6 @@ class KeyringStore(StateStore):
         self._entry = str(file.path.absolute())
 
     def read(self) -> str | None:
-        """Return the text."""
         return self._resolved(self._file.read())
 
     def exchange(self, change: Callable[[str | None], str | None]) -> None:
@@ -81,7 +77,6 @@ class KeyringStore(StateStore):
         return self._file.version()
 
     def alone(self) -> AbstractContextManager[None]:
-        """Hold the one turn to renew the session."""
         return self._file.alone()
 
     def _resolved(self, text: str | None) -> str | None:

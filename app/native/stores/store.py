@@ -26,7 +26,6 @@ class StateStore(Protocol):
 
     def read(self) -> str | None:
         """Return the text, or None."""
-        ...
 
     def exchange(self, change: Callable[[str | None], str | None]) -> None:
         """Replace the text by what `change` returns for it; None removes it.
@@ -35,15 +34,12 @@ class StateStore(Protocol):
         new text outlives a crash of the machine. When `change` raises, or the machine
         crashes before, the old text stays.
         """
-        ...
 
     def remove(self) -> None:
         """Remove the text, even one that cannot be read."""
-        ...
 
     def version(self) -> Hashable:
         """Return a value that differs after each change; cheap, called often."""
-        ...
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the one turn to renew the session, among all threads and processes.
@@ -52,7 +48,6 @@ class StateStore(Protocol):
 
         Raises SessionStoreFailed when another one has the turn for more than RENEWING.
         """
-        ...
 
 
 class MemoryStore(StateStore):
@@ -65,26 +60,21 @@ class MemoryStore(StateStore):
         self._changes = 0
 
     def read(self) -> str | None:
-        """Return the text, or None."""
         return self._text
 
     def exchange(self, change: Callable[[str | None], str | None]) -> None:
-        """Replace the text."""
         with self._lock:
             self._text = change(self._text)
             self._changes += 1
 
     def remove(self) -> None:
-        """Remove the text."""
         self.exchange(lambda _text: None)
 
     def version(self) -> int:
-        """Return the number of changes."""
         return self._changes
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the one turn to renew the session."""
         if not self._turn.acquire(timeout=RENEWING):
             raise SessionStoreFailed("another thread renews the session for too long")
         try:

@@ -8,8 +8,10 @@ is a symbolic link to the service's messages, so that the package is complete by
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, Final
 
 from ..errors import (
     LoginRefused,
@@ -19,10 +21,19 @@ from ..errors import (
     TransportMissing,
     printable,
 )
+from ..records import LoginStarted
 from ..urls import is_loopback
 from . import responses
+from .connection import Connection
 from .http_transport import HttpTransport
-from .transport import ACKNOWLEDGEMENT, Pending
+from .transport import (
+    ACKNOWLEDGEMENT,
+    Answer,
+    Claim,
+    Completed,
+    Initiation,
+    Pending,
+)
 
 try:
     import grpc
@@ -33,14 +44,6 @@ except ImportError as error:
     raise TransportMissing(
         "gRPC needs the packages grpcio and protobuf: install them, or use HTTP"
     ) from error
-from collections.abc import Iterator
-from pathlib import Path
-
-from ..records import LoginStarted
-from .connection import Connection
-from .transport import Answer, Claim, Completed, Initiation
-
-T = TypeVar("T")
 
 INITIATING: Final = 30.0
 """Seconds: the service asks other servers meanwhile."""

@@ -80,7 +80,6 @@ class Transport(Protocol):
             LoginRefused: the service refused.
             ServerUnreachable: there was no answer.
         """
-        ...
 
     def ask(self, claim: Claim, connection: Connection, *, wait: bool) -> Answer:
         """Ask once for the outcome, on one connection.
@@ -94,7 +93,6 @@ class Transport(Protocol):
             ServerUnreachable: there was no complete answer: ask again.
             Cancelled: the connection was cancelled.
         """
-        ...
 
     def acknowledge(self, claim: Claim) -> None:
         """Tell the service that the token is stored.
@@ -102,7 +100,6 @@ class Transport(Protocol):
         Raises LoginRefused or ServerUnreachable. Both are harmless: the service stops
         giving out the token by itself.
         """
-        ...
 
     def refresh(self, server_url: str, refresh_token: str) -> Completed:
         """Renew a token; the refresh token of the answer replaces the one given.
@@ -111,7 +108,6 @@ class Transport(Protocol):
             LoginRefused: `invalid_grant` when the session is over.
             ServerUnreachable: there was no answer: send the same one again.
         """
-        ...
 
     def end_session(self, server_url: str, token: str) -> None:
         """Have the service end the session of a token.
@@ -120,7 +116,6 @@ class Transport(Protocol):
             LoginRefused: `not_signed_in` when the session or the token has expired.
             ServerUnreachable: there was no answer.
         """
-        ...
 
 
 def call_within(
