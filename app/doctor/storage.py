@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,26 +33,31 @@ VOLATILE_FILE_SYSTEMS: Final = frozenset({"tmpfs", "ramfs"})
 
 def database(deployment: Deployment) -> Iterator[Finding]:
     """Write a row, and look for damage."""
-    refusal = None
-    try:
-        deployment.database.check_write()
-    except StorageFailed as error:
-        refusal = str(error)
-        yield Finding(
-            f"the database takes no write: {error}",
-            "No person can sign in or out; verification goes on for a minute.",
-            "Free space, mount the volume writable, or start the database server.",
-        )
+    refusal = _failure(deployment.database.check_write)
     try:
         damage = deployment.database.quick_check()
     except StorageFailed as error:
-        damage = str(error)
-    if damage and damage != refusal:
+        damage = None if refusal else str(error)
+    if damage:
         yield Finding(
             f"the database cannot be read whole: {damage}",
             "Rows are lost, and the damage may grow.",
             "Stop the service and `restore` the last backup; look at the disk.",
         )
+    elif refusal:
+        yield Finding(
+            f"the database takes no write: {refusal}",
+            "No person can sign in or out; verification goes on for a minute.",
+            "Free space, mount the volume writable, or start the database server.",
+        )
+
+
+def _failure(check: Callable[[], None]) -> str | None:
+    try:
+        check()
+    except StorageFailed as error:
+        return str(error)
+    return None
 
 
 def durability(deployment: Deployment) -> Iterator[Finding]:
@@ -86,6 +91,8 @@ def schema(deployment: Deployment) -> Iterator[Finding]:
     try:
         deployment.require_schema()
     except StorageFailed as error:
+        if "`" not in str(error):  # an outage names no command: not the schema's fault
+            raise
         yield Finding(
             str(error),
             "The service does not start on tables that it does not know.",

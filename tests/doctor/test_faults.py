@@ -61,6 +61,15 @@ def corrupt(scene: Scene) -> None:
         file.write(os.urandom(20 * 4096))
 
 
+def overwrite_header(scene: Scene) -> None:
+    """Overwrite all of the file, so that not even its header is SQLite's."""
+    with database_of(scene.service.app).read() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = scene.database.stat().st_size
+    with scene.database.open("r+b") as file:
+        file.write(os.urandom(size))
+
+
 def another_secret_key(scene: Scene) -> None:
     database = database_of(scene.service.app)
     scene.changed(keys=SqlSigningKeys(database, Cipher(bytes(32))))
@@ -227,6 +236,7 @@ FAULTS: dict[str, Fault] = {
         row("ALTER TABLE cache_entries RENAME TO gone"),
     ),
     "database: damaged pages": ("database", "cannot be read whole", corrupt),
+    "database: no database": ("database", "cannot be read whole", overwrite_header),
     "durability: the file is in memory": (
         "durability",
         "is in memory (tmpfs)",
@@ -360,6 +370,18 @@ def test_doctor_names_a_planted_fault(scene: Scene, name: str) -> None:
         for finding in each.findings:
             assert finding.why
             assert finding.todo
+
+
+def test_doctor_of_a_damaged_database_names_no_fault_of_the_schema(
+    scene: Scene,
+) -> None:
+    overwrite_header(scene)
+
+    results = {each.check: each for each in scene.examine()}
+
+    assert results["schema"].skipped
+    [finding] = results["database"].findings
+    assert "`restore`" in finding.todo
 
 
 def test_doctor_offline_sends_nothing_to_another_machine(scene: Scene) -> None:

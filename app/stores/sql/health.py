@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ LEAST_BYTES: Final = 200_000_000
 
 LEAST_SHARE: Final = 0.02
 """The part of the file system that has to be free."""
+
+PRIMARY_CODE: Final = 0xFF
+"""The bits of an extended result code of SQLite that name the kind of error."""
 
 KEEP: Final = 3_600
 """Seconds until the sweep deletes the row of the write check."""
@@ -56,12 +60,17 @@ class DatabaseHealth:
         """Return what is damaged in a database file, or None.
 
         Raises:
-            StorageUnavailable: it is damaged so much that it cannot be read.
+            StorageUnavailable: it is missing, or cannot be opened or read.
         """
         if self.database.path is None:
             return None  # the server checks its pages itself
-        with self.database.read() as connection:
-            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        try:
+            with self.database.read() as connection:
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        except StorageUnavailable as error:
+            if _is_damage(error):
+                return str(error)
+            raise
         return None if found == "ok" else str(found)
 
     def durability(self) -> Sequence[str]:
@@ -94,6 +103,12 @@ class DatabaseHealth:
         path = self.database.path
         if path is not None:
             require_space(path.parent, self.statvfs)
+
+
+def _is_damage(error: StorageUnavailable) -> bool:
+    """Tell whether SQLite says that the file is no database, or a damaged one."""
+    code = getattr(getattr(error.__cause__, "orig", None), "sqlite_errorcode", 0)
+    return code & PRIMARY_CODE in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def require_space(directory: Path, statvfs: Callable[[Path], Any] = os.statvfs) -> None:
