@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Hashable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.fakes.browser import Browser
 from tests.fakes.clock import NOON
 from tests.fakes.keys import RSA
 from tests.openapi.answers import Answers
+from tests.signed import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -119,6 +121,26 @@ def development(database: Path) -> dict[str, Any]:
     return {name: shared[name] for name in kept}
 
 
+_checked: dict[frozenset[tuple[str, Any]], Settings] = {}
+
+
+def settings_of(values: dict[str, Any]) -> Settings:
+    """Return settings; equal ones are checked once, apart from their SQLite file."""
+    url = values["database_url"]
+    others = {**values, "database_url": ""}
+    if not url.startswith("sqlite:///") or any(map(_may_change, others.values())):
+        return Settings(**values)
+    key = frozenset(others.items())
+    if key not in _checked:
+        _checked[key] = Settings(**values)
+    return _checked[key].model_copy(update={"database_url": url})
+
+
+def _may_change(value: object) -> bool:
+    """Tell whether a setting is the path of a file, or can be changed itself."""
+    return str(value).startswith("/") or not isinstance(value, Hashable)
+
+
 class Service:
     """A running Latchkey: its application, its place on the network, its browsers."""
 
@@ -131,6 +153,7 @@ class Service:
         parts = open_parts(settings, outside or outside_of(world, settings))
         self.app = install(_closed.pop() if _closed else open_flask(), parts)
         self.answers = Answers(self.app)
+        self.steps = Steps(self)
         world.network.serve(self.home.partition("//")[2], self.app)
 
     @property
@@ -207,7 +230,7 @@ def opening(
         algorithm = changes.get("token_algorithm", "ES256")
         database = copied(prepared, folder, algorithm=algorithm)
         usual = (development if loopback else production)(database)
-        opened.append(Service(world, Settings(**{**usual, **changes})))
+        opened.append(Service(world, settings_of({**usual, **changes})))
         return opened[-1]
 
     with scratch(otherwise) as folder:

@@ -27,8 +27,7 @@ def laptop(browser: Browser, service: Service) -> Browser:
 @pytest.fixture
 def phone(laptop: Browser, service: Service) -> Browser:
     """A second device of the same person."""
-    phone = service.browser()
-    phone.signs_in(ALICE)
+    phone = signs_in(service, service.browser(), ALICE)
     service.rows(
         "UPDATE sessions SET device = ? WHERE created_at = "
         "(SELECT max(created_at) FROM sessions) AND sid = ?",
@@ -129,8 +128,7 @@ def test_ending_a_device_leaves_the_others(
 def test_ending_all_others_leaves_this_one(
     laptop: Browser, phone: Browser, service: Service, world: World
 ) -> None:
-    tablet = service.browser()
-    tablet.signs_in(ALICE)
+    tablet = signs_in(service, service.browser(), ALICE)
 
     page = ends(phone, "others")
 
@@ -165,8 +163,7 @@ def test_ending_a_device_while_its_host_is_down_signs_it_out(
 def test_ending_a_device_of_another_person_changes_nothing(
     laptop: Browser, service: Service
 ) -> None:
-    bob = service.browser()
-    bob.signs_in(BOB, username="bobby")
+    bob = signs_in(service, service.browser(), BOB, username="bobby")
 
     page = bob.posts("/auth/account", {"end": sid_of(laptop)})
 

@@ -17,6 +17,7 @@ from tests.fakes.browser import AtHost, Browser
 from tests.fakes.network import Answer, FakeNetwork, Fault, Sent
 from tests.fakes.world import THE_SERVER, World
 from tests.service import HOME, LOOPBACK, Service, database_of
+from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
 CLIENT_ID = f"{HOME}/oauth-client-metadata.json"
@@ -311,7 +312,7 @@ def test_an_app_signs_in_on_ipv6_loopback(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(loopback=True, bind=Address("::1", 8000))
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = App(service).starts(ALICE)
 
     confirms(service.browser(), app)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.app import App
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,8 +73,9 @@ def test_verify_with_a_group_twice_is_told_the_parameter(service: Service) -> No
 def test_look_up_of_an_unknown_account_says_that_there_is_none(
     service: Service,
 ) -> None:
-    browser = service.browser()
-    browser.signs_in("alice.skyhost.social", username="alice")
+    browser = signs_in(
+        service, service.browser(), "alice.skyhost.social", username="alice"
+    )
     cookie = browser.jar.get("platform_token")
     assert cookie is not None
     answer = service.get("/auth/users/bob", Authorization=f"Bearer {cookie.value}")

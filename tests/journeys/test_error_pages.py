@@ -16,6 +16,7 @@ from tests.fakes.page import Page
 from tests.fakes.refusal import Refusal
 from tests.fakes.world import World, plc_did
 from tests.service import Service
+from tests.signed import signs_in
 from tests.test_errors_table import CONTRACT
 
 ALICE = "alice.skyhost.social"
@@ -451,7 +452,7 @@ def test_refusal_of_our_client_is_an_alert_where_people_have_signed_in(
     """Requirement 10.3: our metadata may be at fault; but strangers ring no pager."""
     service = open_service(signup_hosts=())
     if known:
-        service.browser().signs_in(BOB, username="bob")
+        signs_in(service, service.browser(), BOB, username="bob")
     a_server_that_refuses_us(Scene(service, service.browser(), "text/html"))
 
     alerts = [one for one in caplog.records if one.levelno >= logging.ERROR]

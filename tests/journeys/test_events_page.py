@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.people.commands import prints
 from tests.printed import ISSUER, listening, shown
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +29,7 @@ class Enough(Exception):
 @pytest.fixture
 def served(open_service: Callable[..., Service]) -> Iterator[Service]:
     with listening(open_service) as service:
-        browser = service.browser()
-        browser.signs_in("alice.skyhost.social", username="alice")
+        signs_in(service, service.browser(), "alice.skyhost.social", username="alice")
         prints(service, "users", "disable", "alice", "--yes")
         yield service
 

@@ -77,8 +77,7 @@ def test_a_person_without_a_handle_has_an_empty_one(
     service: Service, world: World
 ) -> None:
     """There all the same: what a client sent under that name never passes."""
-    browser = service.browser()
-    browser.signs_in(ROSIE, username="rosie")
+    browser = signs_in(service, service.browser(), ROSIE, username="rosie")
     world.home(ROSIE).did = None
     world.clock.advance(3600)
     browser.signs_in(world.rosie.did, prompt="login")
@@ -305,8 +304,7 @@ def test_verify_during_an_outage_passes_a_known_cookie_behind_an_unknown_one(
 ) -> None:
     known = token_of(alice)
     assert asks(service, known).status == 200
-    other = service.browser()
-    other.signs_in("bob.skyhost.social", username="bob")
+    other = signs_in(service, service.browser(), "bob.skyhost.social", username="bob")
     service.rows("ALTER TABLE sessions RENAME TO gone")
 
     cookies = f"platform_token={token_of(other)}; platform_token={known}"

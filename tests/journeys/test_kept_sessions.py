@@ -87,7 +87,7 @@ def test_a_second_device_is_a_second_session(
     alice: Browser, service: Service, world: World
 ) -> None:
     """Requirement 6.19: the end of one leaves the other."""
-    service.browser().signs_in(ALICE)
+    signs_in(service, service.browser(), ALICE)
     first, second = restored(service, 0), restored(service, 1)
     alice.signs_out()
 

@@ -49,9 +49,12 @@ def token(app: App) -> str:
 
 
 def let_in(service: Service) -> App:
-    app = App(service).starts(ALICE, app_name="Sketch")
-    confirms(service.browser(), app)
-    return app
+    def play() -> App:
+        app = App(service).starts(ALICE, app_name="Sketch")
+        confirms(service.browser(), app)
+        return app
+
+    return service.steps.take("let Sketch in", play)
 
 
 def signs_out(app: App, token: str | None) -> Answer:
@@ -226,7 +229,7 @@ def test_repeated_invalid_tokens_return_too_many_requests(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(rate_limit_failed_tokens_per_address="2/minute")
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = let_in(service)
     token = app.token()
 

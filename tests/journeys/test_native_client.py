@@ -182,7 +182,7 @@ def test_await_during_a_restart_returns_the_session(idle, open_app, world, prepa
     """Another process answers in the end, with the same database."""
     auth = open_app()
     with served(idle) as server:
-        idle.browser().signs_in(ALICE, username="alice")
+        signs_in(idle, idle.browser(), ALICE, username="alice")
         before = len(server.connections)
         started = auth.start_login(idle.home, ALICE)
         waiting = Later(lambda: auth.await_login(started.session_id, timeout=LONGEST))

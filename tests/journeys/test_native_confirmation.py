@@ -239,8 +239,7 @@ def test_native_login_keeps_the_browsers_own_session(
     app: App, service: Service, alice: Browser, decision: str
 ) -> None:
     """Another person, even: the app is for Alice, the browser is Rosie's."""
-    browser = service.browser()
-    browser.signs_in(ROSIE, username="rosie")
+    browser = signs_in(service, service.browser(), ROSIE, username="rosie")
     before = {c.name: c.value for c in browser.jar}
     app.starts(ALICE)
 
@@ -360,7 +359,7 @@ def test_signup_in_another_tab_continues_to_confirmation(
     browser = service.browser()
     app.starts(ALICE)
     page = follows(browser, app).approves()
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
 
     again = browser.visits(page.url)
 
@@ -420,7 +419,7 @@ def test_native_link_followed_twice_is_finished_by_the_second_browser(
 
 
 def test_native_link_accepts_only_the_named_account(app: App, service: Service) -> None:
-    service.browser().signs_in(BOB, username="bob")
+    signs_in(service, service.browser(), BOB, username="bob")
     app.starts(ALICE)
 
     page = follows(service.browser(), app).approves(BOB)
@@ -543,7 +542,7 @@ def trusting(open_service: Callable[..., Service]) -> Service:
 
 
 def test_without_the_question_the_callback_lets_the_app_in(trusting: Service) -> None:
-    trusting.browser().signs_in(ALICE, username="alice")
+    signs_in(trusting, trusting.browser(), ALICE, username="alice")
     browser = trusting.browser()
     app = App(trusting).starts(ALICE, app_name="Sketch")
 
@@ -560,8 +559,7 @@ def test_without_the_question_a_forwarded_link_lets_its_sender_in(
     trusting: Service,
 ) -> None:
     """What NATIVE_CONFIRMATION=false risks, as docs/native.md says."""
-    victim = trusting.browser()
-    victim.signs_in(ALICE, username="alice")
+    victim = signs_in(trusting, trusting.browser(), ALICE, username="alice")
     attacker = App(trusting, address="192.0.2.66").starts(ALICE)
 
     follows(victim, attacker).approves()

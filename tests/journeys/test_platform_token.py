@@ -63,9 +63,7 @@ def standing(open_standing: Callable[..., Service]) -> Service:
 @pytest.fixture(scope="module")
 def signed_in(standing: Service) -> Browser:
     """Alice at that application."""
-    browser = standing.browser()
-    browser.signs_in(ALICE, username="alice")
-    return browser
+    return signs_in(standing, standing.browser(), ALICE, username="alice")
 
 
 @pytest.fixture
@@ -255,7 +253,7 @@ def test_a_token_of_one_person_with_the_session_of_another(
     alice: Browser, service: Service, prepared: Prepared, world: World
 ) -> None:
     """The session behind a token is its own person's."""
-    service.browser().signs_in("bob.skyhost.social", username="bobby")
+    signs_in(service, service.browser(), "bob.skyhost.social", username="bobby")
     real = jwt.get_unverified_header(cookie_of(alice).value)
     ((sid,),) = service.rows("SELECT sid FROM sessions WHERE did = ?", world.alice.did)
     changes = {"sub": world.bob.did, "sid": sid, "headers": {"typ": real["typ"]}}
@@ -421,8 +419,7 @@ def test_the_algorithm_is_a_setting(
 ) -> None:
     service = open_service(token_algorithm=algorithm)
     assert service.app.test_cli_runner().invoke(args=["init"]).exit_code == 0
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
 
     token = cookie_of(browser).value
     jwks = jwt.PyJWKSet.from_dict(service.get("/.well-known/jwks.json").json())
@@ -438,8 +435,7 @@ def test_a_shared_secret_publishes_only_the_key_of_id_tokens(
 ) -> None:
     secret = b"a secret of forty bytes, for one service"
     service = open_service(token_algorithm="HS256", jwt_secret=secret)
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
 
     (published,) = service.get("/.well-known/jwks.json").json()["keys"]
     assert (published["kty"], published["alg"]) == ("RSA", "RS256")

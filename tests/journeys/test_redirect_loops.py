@@ -68,8 +68,7 @@ def test_page_names_the_cookie_domain_when_the_host_is_outside(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(return_hosts=frozenset({"forum.elsewhere.example"}))
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
 
     assert cause(browser, "https://forum.elsewhere.example/").startswith(b'"domain"')
 

@@ -12,6 +12,7 @@ from tests.fakes.network import FakeNetwork
 from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.service import HOME, Service
+from tests.signed import signs_in
 from tests.web.hostile_targets import SIX
 
 ALICE = "alice.skyhost.social"
@@ -165,8 +166,7 @@ def test_a_sibling_needs_to_be_listed_without_a_cookie_domain(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(cookie_domain=None, return_hosts=("app.platform.cafe",))
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
 
     assert browser.opens_login(return_to="https://app.platform.cafe/").error is None
     refused = browser.opens_login(return_to="https://other.platform.cafe/")

@@ -223,8 +223,14 @@ def test_an_expanded_permission_set_is_granted(
     include = "include:app.relay.authTracks"
     service = open_service(scope_max=f"atproto {include} account:email")
     world.skyhost.server.expands_include = {include: TRACK}
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice", scope=include, return_to=FORUM)
+    browser = signs_in(
+        service,
+        service.browser(),
+        ALICE,
+        username="alice",
+        scope=include,
+        return_to=FORUM,
+    )
     assert granted(browser) == f"atproto {TRACK}"
 
     assert asks(browser, include).url == FORUM

@@ -212,8 +212,7 @@ def test_loopback_development_signs_out_by_a_form_of_any_port(
     open_service: Callable[..., Service], origin: str
 ) -> None:
     service = open_service(loopback=True)
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
 
     answer = signs_out(browser, origin=origin, return_to=f"{origin}/goodbye")
 

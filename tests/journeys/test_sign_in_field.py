@@ -146,8 +146,7 @@ def laptop(browser: Browser, service: Service) -> Browser:
 def test_session_ended_from_another_device_is_told_so_once(
     laptop: Browser, service: Service
 ) -> None:
-    phone = service.browser()
-    phone.signs_in(ALICE)
+    phone = signs_in(service, service.browser(), ALICE)
     phone.posts("/auth/account", {"end": "others"})
 
     page = laptop.visits("/auth/account")
@@ -163,8 +162,7 @@ def test_session_ended_from_another_device_is_told_so_once(
 def test_name_of_the_device_that_ended_a_session_is_text_and_nothing_else(
     laptop: Browser, service: Service
 ) -> None:
-    phone = service.browser()
-    phone.signs_in(ALICE)
+    phone = signs_in(service, service.browser(), ALICE)
     device = "UPDATE sessions SET device = '<script>%s</script>' WHERE sid = ?"
     service.rows(device, phone.visits("/auth/session").json["session_id"])
     phone.posts("/auth/account", {"end": "others"})

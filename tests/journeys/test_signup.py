@@ -19,7 +19,11 @@ ACCOUNT = f"{HOME}/auth/account"
 
 def newcomer(service: Service, handle: str = ALICE) -> Page:
     """A person on the sign-up page."""
-    page = service.browser().opens_login().types(handle).approves()
+
+    def play() -> Page:
+        return service.browser().opens_login().types(handle).approves()
+
+    page = service.steps.take(f"arrive: {handle}", play)
     assert page.url == SIGNUP
     return page
 

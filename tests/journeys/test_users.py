@@ -9,6 +9,7 @@ import pytest
 from app.flows.people.lookup import LONGEST, MOST
 from tests.fakes.browser import Browser
 from tests.service import Service
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +29,7 @@ def alice(browser: Browser) -> Browser:
 
 @pytest.fixture
 def bob(service: Service) -> Browser:
-    browser = service.browser()
-    browser.signs_in(BOB, username="bob")
-    return browser
+    return signs_in(service, service.browser(), BOB, username="bob")
 
 
 def asks(browser: Browser, path: str, **headers: str) -> Answer:
@@ -127,8 +126,7 @@ def test_lookup_is_limited_with_the_calls_of_an_account(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(rate_limit_xrpc_per_session="2/minute")
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
 
     statuses = [asks(browser, "/alice").status for _ in range(3)]
 
@@ -139,8 +137,7 @@ def test_users_visible_none_answers_no_lookup(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(users_visible="none")
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
 
     answer = asks(browser, "/alice")
 

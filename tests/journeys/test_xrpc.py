@@ -34,6 +34,7 @@ from tests.journeys.calling import (
     opened,
     record_of,
 )
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -688,8 +689,9 @@ def test_xrpc_waits_for_retry_after_of_a_pds(
 def test_xrpc_after_429_for_one_account_is_passed_on_for_another(
     caller: Caller,
 ) -> None:
-    bob = caller.service.browser()
-    bob.signs_in("bob.skyhost.social", username="bob")
+    bob = signs_in(
+        caller.service, caller.service.browser(), "bob.skyhost.social", username="bob"
+    )
     caller.world.network.lay(PLAIN_URL, faults.too_many(300), times=1)
     caller.world.network.lay(PLAIN_URL, Says(200, b"{}", JSON))
 
@@ -732,8 +734,7 @@ def test_call_limit_counts_all_sessions_of_the_account(
     statuses = [caller.gets(GET_SESSION).status for _ in range(3)]
 
     assert statuses == [200, 200, 429]
-    elsewhere = caller.service.browser()
-    elsewhere.signs_in(ALICE)
+    elsewhere = signs_in(caller.service, caller.service.browser(), ALICE)
     assert Caller(caller.service, elsewhere).gets(GET_SESSION).status == 429
 
 

@@ -15,6 +15,7 @@ from app.config import Settings
 from tests.fakes.relying_party import RelyingParty
 from tests.openapi.document import Operation, operations, resolved
 from tests.service import HOME, Service, close, database_of, production
+from tests.signed import signs_in
 from tests.stores.cluster import postgresql
 
 if TYPE_CHECKING:
@@ -94,8 +95,9 @@ def sends(
 
 
 def test_text_that_no_database_stores_is_refused_and_breaks_nothing(service: Service):
-    browser = service.browser()
-    browser.signs_in("alice.skyhost.social", username="alice")
+    browser = signs_in(
+        service, service.browser(), "alice.skyhost.social", username="alice"
+    )
     RelyingParty.registered(service, "--public")
     cookie = browser.jar.header(HOME, method="GET", cross_site=False)
     broken = [

@@ -18,6 +18,7 @@ from tests.fakes.app import App as WebApp
 from tests.fakes.browser import AtHost, Browser
 from tests.fakes.page import Page
 from tests.rpc.running import App, metadata_of
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,7 +119,7 @@ def test_native_confirmation_off_completes_without_a_question(
     listens: Callable[..., Running], open_service: Callable[..., Service]
 ):
     service = open_service(native_confirmation=False)
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     with listens(service).channel() as channel:
         app = App(channel)
         started = app.initiates(ALICE)

@@ -20,7 +20,7 @@ DAY = 86_400
 @pytest.fixture
 def people(service: Service, browser: Browser) -> None:
     signs_in(service, browser, ALICE, username="alice")
-    service.browser().signs_in(BOB, username="bobby")
+    signs_in(service, service.browser(), BOB, username="bobby")
 
 
 def names(found: list[dict[str, object]]) -> list[object]:
@@ -88,7 +88,7 @@ def test_sweep_deletes_audit_events_after_audit_lifetime(
     open_service: object, world: World
 ) -> None:
     service = open_service(audit_lifetime=7 * DAY)  # type: ignore[operator]
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     world.clock.advance(6 * DAY)
     runs(service, "sweep")
     assert len(events(service, "signed_up")) == 1

@@ -14,6 +14,7 @@ from tests.fakes.page import Page
 from tests.fakes.world import World
 from tests.journeys.people.commands import events, prints, runs
 from tests.service import HOME, Service
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -430,7 +431,7 @@ def test_newcomer_of_an_app_whose_handle_is_lost_is_refused_and_the_app_is_told(
 def test_disabled_account_of_an_app_is_refused_and_the_app_is_told(
     service: Service,
 ) -> None:
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     runs(service, "users", "disable", "alice", "--yes")
     app = App(service)
     app.starts(ALICE)
@@ -443,7 +444,7 @@ def test_disabled_account_of_an_app_is_refused_and_the_app_is_told(
 
 
 def test_disabling_denies_the_app_that_waits_for_an_answer(service: Service) -> None:
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     browser, app = service.browser(), App(service)
     app.starts(ALICE)
     page = follows(browser, app).approves()
@@ -461,7 +462,7 @@ def test_disabling_denies_the_app_that_waits_for_an_answer(service: Service) -> 
 def test_disabling_keeps_the_token_from_an_app_that_was_allowed(
     service: Service,
 ) -> None:
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = App(service)
     app.starts(ALICE)
     confirms(service.browser(), app)
@@ -474,7 +475,7 @@ def test_disabling_keeps_the_token_from_an_app_that_was_allowed(
 def test_deleting_denies_the_app_that_waits_and_blanks_its_login(
     service: Service,
 ) -> None:
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = App(service)
     app.starts(ALICE)
     follows(service.browser(), app).approves()

@@ -47,8 +47,7 @@ def at_host(browser: Browser) -> AtHost:
 def test_leaving_deletes_the_account_and_says_goodbye(
     laptop: Browser, service: Service, world: World
 ) -> None:
-    phone = service.browser()
-    phone.signs_in(ALICE)
+    phone = signs_in(service, service.browser(), ALICE)
 
     page = leaves(laptop)
 
@@ -138,7 +137,7 @@ def test_leaving_denied_at_the_host_leads_back_and_deletes_nothing(
 def test_leaving_with_another_account_of_the_host_deletes_neither(
     laptop: Browser, service: Service, world: World
 ) -> None:
-    service.browser().signs_in(BOB, username="bobby")
+    signs_in(service, service.browser(), BOB, username="bobby")
 
     page = at_host(laptop).approves(BOB)
 
@@ -154,8 +153,7 @@ def test_leaving_after_the_session_was_ended_elsewhere_deletes_nothing(
     laptop: Browser, service: Service
 ) -> None:
     """A person who ends a stolen session also stops what its holder began."""
-    phone = service.browser()
-    phone.signs_in(ALICE)
+    phone = signs_in(service, service.browser(), ALICE)
     proving = at_host(laptop)
     phone.posts("/auth/account", {"end": "others"})
 
@@ -169,8 +167,7 @@ def test_leaving_after_the_session_was_ended_elsewhere_deletes_nothing(
 def test_leaving_finished_in_another_browser_deletes_nothing(
     laptop: Browser, service: Service
 ) -> None:
-    stranger = service.browser()
-    stranger.signs_in(ALICE)
+    stranger = signs_in(service, service.browser(), ALICE)
     callback = at_host(laptop).answer()
 
     page = stranger.visits(callback, site="cross-site")
@@ -185,8 +182,7 @@ def test_leaving_sent_twice_says_goodbye_twice(
     """Browsers reload callbacks; a replay of the same address deletes nothing new."""
     callback = at_host(laptop).answer()
     laptop.visits(callback, site="cross-site")
-    again = service.browser()
-    again.signs_in(ALICE, username="alice-again")
+    signs_in(service, service.browser(), ALICE, username="alice-again")
 
     page = laptop.visits(callback, site="cross-site")
 
@@ -254,8 +250,7 @@ def test_disabled_account_cannot_leave_to_escape(
 
 
 def test_account_page_shows_what_happened(laptop: Browser, service: Service) -> None:
-    phone = service.browser()
-    phone.signs_in(ALICE)
+    signs_in(service, service.browser(), ALICE)
     runs(service, "users", "rename", "alice", "liddell", "--reason", "told by mail")
 
     text = laptop.visits("/auth/account").text
@@ -273,8 +268,7 @@ def test_account_page_shows_what_happened(laptop: Browser, service: Service) -> 
 def test_account_page_shows_a_bounded_list_of_own_events(
     laptop: Browser, service: Service, world: World
 ) -> None:
-    bob = service.browser()
-    bob.signs_in("bob.skyhost.social", username="bobby")
+    bob = signs_in(service, service.browser(), "bob.skyhost.social", username="bobby")
     for number in range(6):
         world.clock.advance(1)
         runs(service, "users", "rename", "@" + ALICE, f"alice-{number}")

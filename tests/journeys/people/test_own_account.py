@@ -37,9 +37,7 @@ def laptop(browser: Browser, service: Service) -> Browser:
 
 @pytest.fixture
 def bob(laptop: Browser, service: Service) -> Browser:
-    bob = service.browser()
-    bob.signs_in(BOB, username="bobby")
-    return bob
+    return signs_in(service, service.browser(), BOB, username="bobby")
 
 
 def renames(browser: Browser, name: str) -> Page:
@@ -112,8 +110,7 @@ def test_rename_with_username_changes_off_is_refused(
     browser: Browser, open_service
 ) -> None:
     service = open_service(username_changes=None)
-    laptop = service.browser()
-    laptop.signs_in(ALICE, username="alice")
+    laptop = signs_in(service, service.browser(), ALICE, username="alice")
 
     page = laptop.posts(f"{ACCOUNT}/username", {"username": "liddell"})
 
@@ -219,9 +216,7 @@ SCOPE = "atproto repo:app.relay.track blob:image/*"
 def granted(open_service) -> Browser:
     """A browser whose grant has two permissions beyond the sign-in."""
     service = open_service(scope_max=SCOPE)
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice", scope=SCOPE)
-    return browser
+    return signs_in(service, service.browser(), ALICE, username="alice", scope=SCOPE)
 
 
 def sid_of(browser: Browser) -> str:
@@ -268,8 +263,13 @@ def test_last_permission_taken_back_needs_no_visit_to_the_host(
     open_service, world: World
 ) -> None:
     service = open_service(scope_max=SCOPE)
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice", scope="atproto blob:image/*")
+    browser = signs_in(
+        service,
+        service.browser(),
+        ALICE,
+        username="alice",
+        scope="atproto blob:image/*",
+    )
 
     page = takes_back(browser, "blob:image/*")
 
@@ -283,8 +283,13 @@ def test_sweep_revokes_the_grant_whose_host_was_down_as_a_permission_was_taken_b
     open_service, world: World
 ) -> None:
     service = open_service(scope_max=SCOPE)
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice", scope="atproto blob:image/*")
+    browser = signs_in(
+        service,
+        service.browser(),
+        ALICE,
+        username="alice",
+        scope="atproto blob:image/*",
+    )
     world.network.lay(REVOKE, faults.Refuses())
 
     takes_back(browser, "blob:image/*")

@@ -24,16 +24,12 @@ def laptop(browser: Browser, service: Service) -> Browser:
 @pytest.fixture
 def phone(laptop: Browser, service: Service) -> Browser:
     """A second device of the same person."""
-    phone = service.browser()
-    phone.signs_in(ALICE)
-    return phone
+    return signs_in(service, service.browser(), ALICE)
 
 
 @pytest.fixture
 def bob(laptop: Browser, service: Service) -> Browser:
-    other = service.browser()
-    other.signs_in(BOB, username="bobby")
-    return other
+    return signs_in(service, service.browser(), BOB, username="bobby")
 
 
 def sid_of(browser: Browser) -> str:

@@ -29,9 +29,7 @@ def laptop(browser: Browser, service: Service) -> Browser:
 
 @pytest.fixture
 def bob(laptop: Browser, service: Service) -> Browser:
-    other = service.browser()
-    other.signs_in(BOB, username="bobby")
-    return other
+    return signs_in(service, service.browser(), BOB, username="bobby")
 
 
 def bearer(browser: Browser) -> dict[str, str]:
@@ -141,8 +139,7 @@ def test_disable_asks_first_and_does_nothing_without_a_yes(
 def test_disable_ends_sessions_and_revokes_grants(
     service: Service, laptop: Browser, bob: Browser, world: World
 ) -> None:
-    phone = service.browser()
-    phone.signs_in(ALICE)
+    phone = signs_in(service, service.browser(), ALICE)
 
     [done] = prints(service, "users", "disable", "alice", "--yes", *REASON)
 

@@ -142,7 +142,7 @@ def test_id_token_is_signed_with_rs256_beside_platform_tokens_of_another_algorit
 ) -> None:
     secret = bytes(range(32)) if algorithm == "HS256" else None
     service = open_service(token_algorithm=algorithm, jwt_secret=secret)
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = App.added(service)
 
     id_token = app.signs_in()["id_token"]
@@ -159,8 +159,7 @@ def test_service_that_was_upgraded_without_init_has_its_key_after_the_sweep(
 ) -> None:
     secret = bytes(range(32)) if algorithm == "HS256" else None
     service = open_service(token_algorithm=algorithm, jwt_secret=secret)
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
     app = App.added(service)
     party = RelyingParty(service, "app", app.secret)
     code = app.code()
@@ -230,7 +229,7 @@ def test_failed_authentications_of_one_address_are_limited(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(rate_limit_client_failures_per_address="3/minute")
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = App.added(service)
     wrong = {"Authorization": basic("app", "wrong")}
     for _ in range(3):
@@ -331,7 +330,7 @@ def test_loopback_development_is_served_over_http(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(loopback=True)
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = App.added(service)
 
     assert app.signs_in()["id_token"]

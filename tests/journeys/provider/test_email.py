@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.page import Page
 from tests.fakes.relying_party import RelyingParty, allows
 from tests.journeys.people.commands import prints
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +39,7 @@ def claims(app: RelyingParty, browser: Browser) -> dict[str, Any]:
 
 
 def signed_in(service: Service) -> Browser:
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
-    return browser
+    return signs_in(service, service.browser(), ALICE, username="alice")
 
 
 def test_app_is_told_the_address_after_consent(service: Service) -> None:

@@ -26,9 +26,7 @@ def laptop(browser: Browser, service: Service) -> Browser:
 
 @pytest.fixture
 def bob(laptop: Browser, service: Service) -> Browser:
-    bob = service.browser()
-    bob.signs_in(BOB, username="bobby")
-    return bob
+    return signs_in(service, service.browser(), BOB, username="bobby")
 
 
 def test_list_shows_living_grants_of_all_of_one_person_or_of_one_client(

@@ -30,9 +30,7 @@ def laptop(browser: Browser, service: Service) -> Browser:
 
 @pytest.fixture
 def bob(laptop: Browser, service: Service) -> Browser:
-    bob = service.browser()
-    bob.signs_in(BOB, username="bobby")
-    return bob
+    return signs_in(service, service.browser(), BOB, username="bobby")
 
 
 def account(browser: Browser, **query: str) -> Page:

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes import faults
 from tests.journeys.people.commands import prints
 from tests.journeys.provider.apps import registers
+from tests.signed import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +48,7 @@ def test_name_and_picture_come_from_the_profile(
 ) -> None:
     if is_newcomer:
         registers(service, "app")
-    browser = service.browser()
-    browser.signs_in(ALICE, username="alice")
+    browser = signs_in(service, service.browser(), ALICE, username="alice")
     if not is_newcomer:
         assert asks(world) == 0
         registers(service, "app")

@@ -179,7 +179,7 @@ def test_offline_grant_ends_when_it_is_not_used(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(grant_idle=10 * DAY, grant_lifetime=25 * DAY)
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     app = App.added(service)
     token = app.signs_in(scope=OFFLINE)["refresh_token"]
     for _ in range(2):

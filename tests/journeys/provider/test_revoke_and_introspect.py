@@ -87,7 +87,7 @@ def test_unknown_tokens_of_a_public_client_are_limited_and_write_nothing(
     open_service: Callable[..., Service],
 ) -> None:
     service = open_service(rate_limit_client_failures_per_address="3/minute")
-    service.browser().signs_in(ALICE, username="alice")
+    signs_in(service, service.browser(), ALICE, username="alice")
     desk, app = App.added(service, "--public", name="desk"), App.added(service)
     of_desk, unknown = desk.signs_in(), first_token()
     with database_of(service.app).write():  # no other can write now
