@@ -52,12 +52,15 @@ class Steps:
         self._service = service
         self._taken: tuple[str, ...] | None = ()
         self._state = self._look()
-        log, grants, clock, *_ = self._state
-        if log or grants or clock != NOON:
+        log, grants, clock, *rows = self._state
+        if log or grants or clock != NOON or not rows:
             self._taken = None
 
     def take(self, name: str, play: Callable[[], T]) -> T:
-        """Return what `play` returns, or a copy of what it returned elsewhere."""
+        """Return what `play` returns, or a copy of what it returned elsewhere.
+
+        It moves no clock and changes nothing in the world but what `Left` names.
+        """
         if self._taken is None or self._look() != self._state:
             self._taken = None
             return play()
@@ -67,8 +70,7 @@ class Steps:
         else:
             begin = len(self._service.world.network.log)
             returned = play()
-            if self._service.world.clock() == NOON:
-                _done[self._taken] = _left(self._service, returned, begin)
+            _done[self._taken] = _left(self._service, returned, begin)
         self._state = self._look()
         return returned
 

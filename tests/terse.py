@@ -25,6 +25,7 @@ class Terse:
         for report in runtestprotocol(item, log=False, nextitem=nextitem):
             if report.passed:
                 report.sections.clear()  # what it wrote and logged
+                report.keywords = {}
             if report.when == "call" or not report.passed:
                 item.ihook.pytest_runtest_logreport(report=report)
         return True

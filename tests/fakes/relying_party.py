@@ -22,7 +22,7 @@ from app.atproto.crypto.proofs import challenge_of
 from tests.fakes.browser import query_of
 from tests.fakes.network import Answer, Sent
 from tests.fakes.page import Page
-from tests.journeys.people.commands import prints
+from tests.journeys.people.commands import adds_client
 
 if TYPE_CHECKING:
     from tests.fakes.browser import AtHost, Browser
@@ -57,9 +57,9 @@ class RelyingParty:
         **fields: Any,
     ) -> RelyingParty:
         """Have an operator register an app."""
-        [added] = prints(
+        added = adds_client(
             service,
-            *("clients", "add", name, "--redirect-uri", redirect_uri),
+            *(name, "--redirect-uri", redirect_uri),
             *("--allow", allow, *options),
         )
         return cls(

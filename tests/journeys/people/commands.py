@@ -24,6 +24,16 @@ def prints(service: Service, *arguments: str) -> list[Any]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def adds_client(service: Service, *arguments: str) -> dict[str, Any]:
+    """Have an operator register an app; return what is printed."""
+
+    def play() -> dict[str, Any]:
+        [added] = prints(service, "clients", "add", *arguments)
+        return added
+
+    return service.steps.take(f"clients add {arguments}", play)
+
+
 def events(service: Service, name: str) -> list[tuple[Any, dict[str, Any]]]:
     """Return DID and detail of the audit events of a name, the oldest first."""
     found = service.rows(

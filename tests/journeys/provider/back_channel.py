@@ -17,7 +17,7 @@ import jwt
 from app.flows.provider.authorization.codes import IssueCode
 from app.flows.provider.authorization.request import AuthorizationRequest
 from app.flows.provider.grants.records import MOST_GRANTS, Grant
-from tests.journeys.people.commands import prints
+from tests.journeys.people.commands import adds_client
 
 if TYPE_CHECKING:
     from tests.fakes.network import Answer
@@ -48,9 +48,7 @@ class App:
             else (*("--scope", "openid profile groups offline_access"),)
         )
         uri = ("--redirect-uri", CB)
-        [added] = prints(
-            service, "clients", "add", name, *uri, *allow, *scope, *options
-        )
+        added = adds_client(service, name, *uri, *allow, *scope, *options)
         return cls(service, added["client_id"], added["client_secret"])
 
     # --- what a browser would have brought --------------------------------------------
