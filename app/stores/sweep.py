@@ -132,10 +132,9 @@ class SqlExpired(Expired):
     def orphans(
         self, *, created_before: float, now: float, limit: int
     ) -> Sequence[Orphan]:
-        wanted = {"created_before": int(created_before), "now": now, "limit": limit}
-        with self._database.read() as connection:
-            rows = connection.execute(ORPHANS, wanted).mappings().all()
-        return [Orphan(**row) for row in rows]
+        return self._database.all(
+            Orphan, ORPHANS, created_before=int(created_before), now=now, limit=limit
+        )
 
     def count_try(self, orphan: Orphan, *, now: float) -> None:
         key = {"did": orphan.did, "session_id": orphan.session_id}

@@ -25,7 +25,8 @@ from sqlalchemy import Connection, Text, bindparam, text
 
 from app.flows.errors import StorageFailed
 from app.flows.ports import DecidedLogin, NativeLoginEvents, Watched
-from app.stores.sql.database import Database, Listener
+from app.stores.sql.database import Database
+from app.stores.sql.dialect import Listener
 from app.stores.sql.records import columns_of, fetching
 
 from .native_logins import CHANNEL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NoReturn
 
-from sqlalchemy import Connection, Text, TextualSelect, bindparam, text
+from sqlalchemy import Connection, Text, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
 from app.atproto.syntax.grammar import Did, Handle
@@ -73,18 +73,16 @@ class SqlAccounts(Accounts, Renames, Directory):
         self._database = database
 
     def by_did(self, did: Did) -> User | None:
-        return next(iter(self._found(BY_DID, did)), None)
+        return self._database.one(User, BY_DID, key=did)
 
     def by_username(self, username: str) -> User | None:
-        return next(iter(self._found(BY_USERNAME, username)), None)
+        return self._database.one(User, BY_USERNAME, key=username)
 
     def among(self, names: Collection[str]) -> Sequence[User]:
-        with self._database.read() as connection:
-            result = connection.execute(AMONG, {"names": list(names)})
-            return [User(**row) for row in result.mappings()]
+        return self._database.all(User, AMONG, names=list(names))
 
     def by_handle(self, handle: Handle) -> Sequence[User]:
-        return self._found(BY_HANDLE, handle)
+        return self._database.all(User, BY_HANDLE, key=handle)
 
     def search(
         self, text: str, *, only_disabled: bool, after: str, limit: int
@@ -96,9 +94,7 @@ class SqlAccounts(Accounts, Renames, Directory):
             "after": after,
             "limit": limit,
         }
-        with self._database.read() as connection:
-            rows = connection.execute(SEARCH, wanted).mappings().all()
-        return [User(**row) for row in rows]
+        return self._database.all(User, SEARCH, **wanted)
 
     def disable(self, did: Did, now: float) -> bool:
         with self._database.write() as connection:
@@ -160,11 +156,6 @@ class SqlAccounts(Accounts, Renames, Directory):
             former_and_new = (former, skeleton)
             _hold_former(connection, user, skeletons=former_and_new, until=held_until)
             append(connection, [_renamed(user, username)], now=now)
-
-    def _found(self, statement: TextualSelect, key: str) -> list[User]:
-        with self._database.read() as connection:
-            rows = connection.execute(statement, {"key": key}).mappings().all()
-        return [User(**row) for row in rows]
 
 
 def _hold_former(

@@ -62,8 +62,8 @@ class SqlAuditTrail(AuditTrail):
         return next(iter(self._events(END_OF, did=did, sid=sid)), None)
 
     def _events(self, statement: TextualSelect, **values: Any) -> list[AuditEvent]:
-        with self._database.read() as connection:
-            rows = connection.execute(statement, values).mappings().all()
-        return [
-            AuditEvent(**{**row, "detail": json.loads(row["detail"])}) for row in rows
-        ]
+        return self._database.all(_event, statement, **values)
+
+
+def _event(detail: str, **row: Any) -> AuditEvent:
+    return AuditEvent(detail=json.loads(detail), **row)

@@ -49,14 +49,10 @@ class SqlGroups(Groups):
             return connection.execute(REMOVE, {"name": name, "did": did}).rowcount == 1
 
     def list(self) -> Sequence[Group]:
-        with self._database.read() as connection:
-            rows = connection.execute(LIST).mappings().all()
-        return [Group(**row) for row in rows]
+        return self._database.all(Group, LIST)
 
     def members(self, name: str) -> Sequence[Member]:
-        with self._database.read() as connection:
-            rows = connection.execute(MEMBERS, {"name": name}).mappings().all()
-        return [Member(**row) for row in rows]
+        return self._database.all(Member, MEMBERS, name=name)
 
     def of(self, did: Did) -> tuple[str, ...]:
         with self._database.quick_read() as connection:

@@ -48,9 +48,7 @@ class SqlInvitations(Invitations):
         return bool(found)
 
     def list(self) -> Sequence[Invitation]:
-        with self._database.read() as connection:
-            rows = connection.execute(LIST).mappings().all()
-        return [Invitation(**row) for row in rows]
+        return self._database.all(Invitation, LIST)
 
     def revoke(self, invitation_id: str, now: float) -> bool:
         wanted = {"invitation_id": invitation_id, "now": int(now)}

@@ -51,9 +51,7 @@ class SqlCodes(Codes):
             "client_id": client_id,
             "now": int(now),
         }
-        with self._database.quick_read() as connection:
-            row = connection.execute(FIND, wanted).mappings().one_or_none()
-        return None if row is None else Code(**row)
+        return self._database.one(Code, FIND, **wanted)
 
     def take(
         self, secret: str, *, client_id: str, redirect_uri: str, now: float

@@ -51,10 +51,10 @@ class SqlAccessTokens(AccessTokens):
             connection.execute(ADD, row)
 
     def find(self, secret: str, *, now: float) -> AccessToken | None:
-        wanted = {"token_hash": sha256_hex(secret), "now": int(now)}
-        with self._database.quick_read() as connection:
-            row = connection.execute(FIND, wanted).mappings().one_or_none()
-        return None if row is None else AccessToken(**row)
+        token_hash = sha256_hex(secret)
+        return self._database.one(
+            AccessToken, FIND, token_hash=token_hash, now=int(now)
+        )
 
     def drop(self, secret: str, *, client_id: str) -> bool:
         """Delete a token of a client; False if the client has no such token.

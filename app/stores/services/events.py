@@ -16,6 +16,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import text
 
@@ -91,13 +92,12 @@ class SqlServiceEvents(ServiceEvents):
         self._database = database
 
     def since(self, seq: int, limit: int) -> Sequence[ServiceEvent]:
-        wanted = {"seq": seq, "limit": limit}
-        with self._database.read() as connection:
-            rows = connection.execute(SINCE, wanted).mappings().all()
-        return [
-            ServiceEvent(**{**row, "detail": json.loads(row["detail"])}) for row in rows
-        ]
+        return self._database.all(_event, SINCE, seq=seq, limit=limit)
 
     def last(self) -> int:
         with self._database.quick_read() as connection:
             return connection.execute(LAST).scalar() or 0
+
+
+def _event(detail: str, **row: Any) -> ServiceEvent:
+    return ServiceEvent(detail=json.loads(detail), **row)

@@ -40,10 +40,7 @@ class SqlServiceKeys(ServiceKeys):
             return connection.execute(ADD, row).rowcount == 1
 
     def by_secret(self, secret: str) -> ServiceKey | None:
-        wanted = {"secret_hash": sha256_hex(secret)}
-        with self._database.quick_read() as connection:
-            row = connection.execute(GET, wanted).mappings().one_or_none()
-        return None if row is None else ServiceKey(**row)
+        return self._database.one(ServiceKey, GET, secret_hash=sha256_hex(secret))
 
     def note_use(self, name: str, now: float) -> None:
         """Set `used_at`. Not durable: a lost write is repeated at the next use."""
@@ -51,9 +48,7 @@ class SqlServiceKeys(ServiceKeys):
             connection.execute(NOTE_USE, {"name": name, "now": int(now)})
 
     def list(self) -> Sequence[ServiceKey]:
-        with self._database.read() as connection:
-            rows = connection.execute(LIST).mappings().all()
-        return [ServiceKey(**row) for row in rows]
+        return self._database.all(ServiceKey, LIST)
 
     def remove(self, name: str) -> bool:
         with self._database.write() as connection:

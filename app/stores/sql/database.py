@@ -2,20 +2,19 @@
 
 Each statement of a read sees what is committed at that moment; a write is one
 transaction. Exceptions of SQLAlchemy become `StorageFailed` here, outages
-`StorageUnavailable`. The statements are in
-the stores.
+`StorageUnavailable`. The statements are in the stores.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -38,73 +37,15 @@ from app.stores.sql.versions import (
     version_of,
 )
 
+from .dialect import Dialect, Listener
 from .joint import Joint
-from .quick import Executor
+from .quick import Executor, Statement
+
+T = TypeVar("T")
 
 WRITER_TIMEOUT = 5.0
 OWN_FAULTS = (DataError, IntegrityError, ProgrammingError)
 """What a wrong statement raises; everything else is an outage."""
-
-
-class Listener(Protocol):
-    """A connection of its own that notices commits of other connections."""
-
-    connection: Connection
-
-    def wait(self) -> Collection[str] | None:
-        """Wait a second at most; return the payloads that were notified.
-
-        None: another connection has committed, and the database does not say what.
-        """
-
-
-class Dialect(Protocol):
-    """Where the databases differ: the modules `sqlite` and `postgresql`."""
-
-    ONE_WRITER: bool
-    NOW: str
-    """SQL for the epoch seconds by which leases are judged."""
-
-    def create(self, url: URL) -> Engine:
-        """Make the engine with its pool."""
-
-    def path_of(self, url: URL) -> Path | None:
-        """Return the database's file; None when it is on a server."""
-
-    def make(self, url: URL) -> None:
-        """Make an empty database where the dialect can."""
-
-    def reading(self, engine: Engine) -> Engine:
-        """Return the engine whose statements each see the latest commits."""
-
-    def begin(self, connection: Connection, *, durable: bool) -> None:
-        """Begin a transaction that writes."""
-
-    def quick_read(self, engine: Engine) -> AbstractContextManager[Executor]:
-        """Open a connection as `reading` does, in the quickest way."""
-
-    def quick_write(
-        self, engine: Engine, *, durable: bool
-    ) -> AbstractContextManager[Executor]:
-        """Open a transaction as `begin` does, in the quickest way."""
-
-    def joint(self, engine: Engine, *, durable: bool) -> AbstractContextManager[Joint]:
-        """Open a transaction for several stores, committed at the end."""
-
-    def lock_schema(self, connection: Connection) -> None:
-        """Keep other processes from creating tables until the commit."""
-
-    def migrating(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """Open a connection for a migration, which one process does at a time."""
-
-    def snapshot(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """Open a connection whose statements all see the same moment."""
-
-    def notify(self, connection: Connection, channel: str, payload: str) -> None:
-        """Tell the listeners of a channel when this transaction commits."""
-
-    def listen(self, connection: Connection, channel: str) -> Listener:
-        """Begin to listen on a connection that is used for nothing else."""
 
 
 class Database:
@@ -186,6 +127,22 @@ class Database:
             opened = self._dialect.quick_write(self._engine, durable=durable)
             with self._alone(), opened as executor:
                 yield executor
+
+    def all(
+        self, make: Callable[..., T], statement: Statement, /, **values: Any
+    ) -> list[T]:
+        """Read rows; return what `make` makes of the columns of each."""
+        with self.read() as connection:
+            rows = connection.execute(statement, values).mappings().all()
+        return [make(**row) for row in rows]
+
+    def one(
+        self, make: Callable[..., T], statement: Statement, /, **values: Any
+    ) -> T | None:
+        """Read a row in the quickest way; return what `make` makes of it, or None."""
+        with self.quick_read() as connection:
+            row = connection.execute(statement, values).mappings().one_or_none()
+        return None if row is None else make(**row)
 
     @contextmanager
     def together(self, *, durable: bool = True) -> Iterator[None]:
