@@ -111,7 +111,7 @@ def test_copy_that_reads_back_other_values_keeps_nothing(
 
     monkeypatch.setattr(NewSqlTables, "insert", insert_and_spoil)
 
-    with pytest.raises(MoveRefused, match="users: 1 rows were written"):
+    with pytest.raises(MoveRefused, match="users: 1 row was written"):
         copy(sqlite_database, other_url, cipher, clock)
 
     other = open_database(other_url)
