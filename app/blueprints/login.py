@@ -20,7 +20,7 @@ from app.web.pages.session_end import end_notice
 from app.web.redirect_loop import is_loop, loop_page, note_round
 from app.web.responses import redirect_signed_in, see_other
 from app.web.return_to import ReturnToInvalid
-from app.web.security.access import access
+from app.web.security.access import access, is_speculative
 
 from .provider.leading import waiting_app
 
@@ -111,7 +111,7 @@ def _signed_out(destination: Destination) -> Response:
     """Show the form, and once why a session that this browser names has ended."""
     end = flows().own_account.explain_end(cookies.session_secret())
     response = make_response(login_page(destination, end=end))
-    if end is not None:
+    if end is not None and not is_speculative():
         cookies.clear_signed_in(response)
     return response
 

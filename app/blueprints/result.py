@@ -12,7 +12,7 @@ from app.web.languages.choice import gettext as _
 from app.web.pages.outcomes import Goodbye, Outcome
 from app.web.pages.scope_upgrade import upgrade_page
 from app.web.responses import see_other
-from app.web.security.access import access
+from app.web.security.access import access, is_speculative
 
 from .login import login_page
 from .own import leave
@@ -28,7 +28,7 @@ def show() -> Response:
     if outcome is None:
         return see_other(url_for("login.show"))
     response = make_response(_page(outcome))
-    if outcome.goodbye is not None:
+    if outcome.goodbye is not None and not is_speculative():
         cookies.OUTCOME.end(response)  # nothing of the person stays on this device
     if outcome.failure is not None:
         response.status_code = outcome.failure.status

@@ -34,6 +34,15 @@ def test_account_that_moved_is_told_once_and_keeps_its_did(mover: Browser) -> No
     assert MOVED not in mover.visits("/auth/account").text
 
 
+def test_move_notice_is_not_used_up_by_a_page_that_is_loaded_ahead(
+    mover: Browser,
+) -> None:
+    mover.signs_in(ALICE, return_to="https://forum.platform.cafe/")
+    mover.visits("/auth/account", headers={"Sec-Purpose": "prefetch;prerender"})
+
+    assert MOVED in mover.visits("/auth/account").text
+
+
 def test_move_notice_waits_until_the_next_own_page(mover: Browser) -> None:
     mover.signs_in(ALICE, return_to="https://forum.platform.cafe/")
 

@@ -159,6 +159,17 @@ def test_session_ended_from_another_device_is_told_so_once(
     assert "You were signed out here" not in laptop.opens_login().text
 
 
+def test_page_that_is_loaded_ahead_does_not_use_the_notice_up(
+    laptop: Browser, service: Service
+) -> None:
+    phone = service.browser()
+    phone.signs_in(ALICE)
+    phone.posts("/auth/account", {"end": "others"})
+    laptop.visits("/auth/login", headers={"Sec-Purpose": "prefetch"})
+
+    assert "You were signed out here" in laptop.opens_login().text
+
+
 def test_name_of_the_device_that_ended_a_session_is_text_and_nothing_else(
     laptop: Browser, service: Service
 ) -> None:

@@ -32,7 +32,7 @@ from app.web.pages.event_text import event_in_words
 from app.web.pages.permission_text import word_by_word
 from app.web.pages.scope_text import told
 from app.web.responses import see_other
-from app.web.security.access import access
+from app.web.security.access import access, is_speculative
 
 bp = Blueprint("account", __name__)
 
@@ -76,7 +76,8 @@ def show() -> Response:
         return see_other(url_for("signup.show"))
     response = make_response(_page(signed_in, signed_in.user))
     cookies.set_platform_token(response, signed_in.token)
-    cookies.MOVED.end(response)
+    if not is_speculative():
+        cookies.MOVED.end(response)
     return response
 
 

@@ -44,6 +44,15 @@ def at_host(browser: Browser) -> AtHost:
     return arrived
 
 
+def test_goodbye_is_not_used_up_by_a_page_that_is_loaded_ahead(
+    laptop: Browser,
+) -> None:
+    laptop.requests("GET", at_host(laptop).answer(), site="cross-site")
+    laptop.visits("/auth/result", headers={"Sec-Purpose": "prefetch"})
+
+    assert "Goodbye, alice" in laptop.visits("/auth/result").text
+
+
 def test_leaving_deletes_the_account_and_says_goodbye(
     laptop: Browser, service: Service, world: World
 ) -> None:
