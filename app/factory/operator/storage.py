@@ -17,6 +17,7 @@ from app.stores.encryption import Cipher
 from app.stores.errors import DatabaseURLInvalid
 from app.stores.moves.backup_folders import BackupFolders
 from app.stores.moves.tables import SqlStorage
+from app.stores.people.audit import SqlAudit
 from app.stores.sql.database import open_database
 
 
@@ -47,12 +48,12 @@ def storage_work_of(parts: Parts) -> StorageWork:
 
 
 @contextmanager
-def _open_target(url: str, cipher: Cipher) -> Iterator[SqlStorage]:
+def _open_target(url: str, cipher: Cipher) -> Iterator[tuple[SqlStorage, SqlAudit]]:
     try:
         database = open_database(url)
     except DatabaseURLInvalid as error:
         raise MoveRefused(f"the target: {error}") from error
     try:
-        yield SqlStorage(database, cipher)
+        yield SqlStorage(database, cipher), SqlAudit(database)
     finally:
         database.close()
