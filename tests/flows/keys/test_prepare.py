@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from app.atproto.crypto.keys import SigningKey
 from app.flows.errors import SigningKeyRefused
 from app.flows.keys.prepare import PrepareKeys, parse_signing_key
+from app.flows.operator import Operator
 from tests.flows.keys.memory import key, stored
 
 
@@ -29,7 +31,7 @@ def jwk_of(signing: SigningKey) -> bytes:
 
 @pytest.fixture
 def prepare(change):
-    return PrepareKeys(change=change).prepare
+    return partial(PrepareKeys(change=change).prepare, operator=Operator("carol"))
 
 
 # --- the first keys -------------------------------------------------------------------
