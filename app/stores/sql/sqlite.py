@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from app.stores.errors import DatabaseURLInvalid
 
 from .joint import Joint
 from .quick import Executor, Taken
-from .readers import Readers, Reading
+from .readers import Readers, Reading, Writing
 from .sqlite_file import ForkGuard, SameFile, check_path, make_private
 
 ONE_WRITER = True
@@ -33,6 +34,7 @@ LOOK_INTERVAL = 0.01
 LOOKS = 10
 READERS = "latchkey_readers"
 """Execution option of an engine that has its readers."""
+WRITERS = "latchkey_writers"
 PRIMARY_CODE = 0xFF
 """The byte of an error code that says what kind it is; the others refine it."""
 
@@ -66,9 +68,10 @@ def create(url: URL) -> Engine:
     event.listen(engine, "do_connect", same_file.require)
     event.listen(engine, "connect", same_file.remember)
     event.listen(engine, "checkout", same_file.check)
-    readers = Readers(engine, same_file.identity)
-    engine.update_execution_options(**{READERS: readers})
-    event.listen(engine, "engine_disposed", readers.close)
+    for name in (READERS, WRITERS):
+        kept = Readers(engine, same_file.identity)
+        engine.update_execution_options(**{name: kept})
+        event.listen(engine, "engine_disposed", kept.close)
     return engine
 
 
@@ -120,14 +123,10 @@ def quick_read(engine: Engine) -> AbstractContextManager[Executor]:
     return Reading(engine.get_execution_options()[READERS])
 
 
-@contextmanager
-def quick_write(engine: Engine, *, durable: bool) -> Iterator[Executor]:
+def quick_write(engine: Engine, *, durable: bool) -> AbstractContextManager[Executor]:
     """Open a transaction, committed at the end of the block."""
-    taken = Taken(engine)
-    with taken as connection:
-        _begin(connection.driver, taken.info, durable=durable)
-        yield connection
-        connection.driver.commit()
+    writers = engine.get_execution_options()[WRITERS]
+    return Writing(writers, partial(_begin, durable=durable))
 
 
 @contextmanager
