@@ -39,6 +39,7 @@ from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import limited
 from app.serving.constant import settle
 from app.serving.heads import BoundedRequest
+from app.serving.streams import ShallowStreams
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
 from app.stores.errors import SchemaMismatch
 from app.web.context import EXTENSION
@@ -93,6 +94,11 @@ class Logger(glogging.Logger):
 
 class Worker(GeventWorker):
     """A gevent worker that waits for no client longer than `timeout`."""
+
+    def load_wsgi(self):
+        """Load the application; its streams wait on small stacks."""
+        super().load_wsgi()
+        self.wsgi = ShallowStreams(self.wsgi)
 
     def handle_request(self, listener_name, req, sock, addr):  # noqa: PLR0917 -- its
         """Handle a request with time limits for its body and for each sent part.

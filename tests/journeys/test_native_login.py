@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from tests.service import HOME, Prepared, Service, close
 from tests.signed import signs_in
 
 ALICE = "alice.skyhost.social"
+PATIENCE = 30.0
 PENDING = Event("pending", "pending", {"status": "pending"})
 
 
@@ -402,6 +404,26 @@ def test_await_with_last_event_id_of_an_end_returns_204(app: App, word: str) -> 
     app.starts(ALICE)
 
     assert app.asks(Last_Event_ID=word).status == 204
+
+
+def test_stream_told_before_the_acknowledgement_delivers_no_second_token(
+    app: App, alice: Browser, service: Service
+) -> None:
+    """The app's other stream has the token, and said so, before this one goes on."""
+    secret = app.starts(ALICE).secret
+    waiting = service.app.extensions["latchkey"].flows.await_native
+    woken = threading.Event()
+    with waiting.watch(secret, woken.set) as watched:
+        confirms(alice, app)
+        while watched.decided is None:
+            assert woken.wait(PATIENCE)
+            woken.clear()
+
+        app.token()
+        app.acknowledges()
+
+        assert watched.decided.acknowledged_at is None
+        assert waiting.look_again(watched, secret).status == "expired"
 
 
 def test_acknowledge_of_a_pending_native_login_claims_nothing(

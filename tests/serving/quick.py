@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.blueprints import native_login
+from app.blueprints.native import login
 
-native_login.HEARTBEAT = 0.2  # type: ignore[misc]
+login.HEARTBEAT = 0.2  # type: ignore[misc]
 
 from wsgi import app  # noqa: E402
 

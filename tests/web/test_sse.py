@@ -28,6 +28,7 @@ class Login:
         self.answers = list(answers)
         self.looks = 0
         self.is_ending = False
+        self.is_watched = False
         self.held: list[str] = []
 
     @contextmanager
@@ -41,10 +42,12 @@ class Login:
     def watch(
         self, _session_id: str, _wake: Callable[[], None]
     ) -> AbstractContextManager[SimpleNamespace]:
+        self.is_watched = True
         return nullcontext(WATCHED)
 
     def look(self, session_id: str, *, code_verifier: str | None) -> NativeOutcome:
         assert (session_id, code_verifier) == ("secret", "verifier")
+        assert self.is_watched, "a decision after this look would wake no stream"
         self.looks += 1
         answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         if isinstance(answer, Exception):
