@@ -45,9 +45,8 @@ def test_an_empty_ring_gets_a_key_that_signs(prepare, keys, audit, clock, alg):
     assert (added.alg, added.status, added.ring) == (alg, "active", "platform")
     assert (added.kid, added.key.alg) == (added.key.thumbprint, alg)
     assert (added.created_at, added.activated_at) == (clock(), clock())
-    assert audit.events == [
-        ("key_added", {"ring": "platform", "kid": added.kid, "status": "active"})
-    ]
+    detail = {"ring": "platform", "kid": added.kid, "status": "active"}
+    assert audit.events == [("key_added", {**detail, "operator": "carol"})]
 
 
 def test_a_ring_that_can_sign_is_left_alone(prepare, keys, audit):
