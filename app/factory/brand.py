@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
+from dataclasses import asdict
 from string import Template
 
+from app.atproto.crypto.encoding import sha256_hex
 from app.config import Settings
 from app.config.colour import Theme, dark_theme, light_theme
 from app.config.face import Logo as Picture
@@ -53,15 +54,9 @@ def _logo(picture: Picture) -> Logo:
 def _style(accent: str) -> Style:
     light, dark = declared(light_theme(accent)), declared(dark_theme(accent))
     content = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
-    return Style(content=content, mark=sha256(content.encode()).hexdigest()[:12])
+    return Style(content=content, mark=sha256_hex(content)[:12])
 
 
 def declared(theme: Theme) -> str:
     """Return the rules of one theme."""
-    return _THEME.substitute(
-        accent=theme.accent,
-        hover=theme.hover,
-        on_accent=theme.on_accent,
-        wash=theme.wash,
-        sky=theme.sky,
-    )
+    return _THEME.substitute(asdict(theme))

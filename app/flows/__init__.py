@@ -36,8 +36,6 @@ from app.flows.sessions.session import Identify, RenewToken
 from app.flows.sessions.verify import Verify
 from app.flows.xrpc.call import CallPds
 
-__all__ = ["UseCases"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:

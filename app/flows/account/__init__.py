@@ -11,8 +11,6 @@ from .handle import VerifyHandle
 from .permissions import WithdrawPermission
 from .username import ChangeUsername, CheckUsername
 
-__all__ = ["OwnAccount"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAccount:

@@ -17,8 +17,6 @@ from .prepare import PrepareKeys
 from .rotate import RotateKeys
 from .upkeep import KeyUpkeep
 
-__all__ = ["KeyUseCases"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUseCases:

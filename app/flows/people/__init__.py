@@ -16,8 +16,6 @@ from .signup.invitations import ManageInvitations
 from .trail import ReadAudit
 from .who import FindAccount
 
-__all__ = ["PeopleUseCases"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleUseCases:

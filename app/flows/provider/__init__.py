@@ -8,8 +8,6 @@ from .claims import ReadClaims
 from .clients import ManageClients
 from .grants.ending import ManageGrants
 
-__all__ = ["ProviderUseCases"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderUseCases:

@@ -13,8 +13,6 @@ from .introspect import IntrospectToken
 from .revoke import RevokeToken
 from .userinfo import UserInfo
 
-__all__ = ["TokenUseCases"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUseCases:
