@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.fakes.browser import Browser
+    from tests.fakes.world import World
     from tests.service import Service
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class Left:
     database: bytes
     log: list[Any]
     servers: dict[str, tuple[Any, Any]]
-    """Grants and fetched client documents, by the name of the server."""
+    """As `remembered` returns it."""
     returned: Any
 
 
@@ -128,12 +129,7 @@ def _left(service: Service, returned: Any, begin: int) -> Left:
     return Left(
         database=bytes(database),
         log=world.network.log[begin:],
-        servers=deepcopy(
-            {
-                name: (server.grants, server.clients._kept)
-                for name, server in world.servers.items()
-            }
-        ),
+        servers=remembered(world),
         returned=_copy(returned, _parts(service), PLACES),
     )
 
@@ -146,10 +142,21 @@ def _restored(left: Left, service: Service) -> Any:
         kept.deserialize(left.database)
         kept.backup(connection)
     service.world.network.log.extend(left.log)
-    for name, (grants, documents) in deepcopy(left.servers).items():
-        server = service.world.servers[name]
-        server.grants, server.clients._kept = grants, documents
+    restore_memory(service.world, left.servers)
     return _copy(left.returned, PLACES, _parts(service))
+
+
+def remembered(world: World) -> dict[str, tuple[Any, Any]]:
+    """Return the grants and the fetched client documents of each server."""
+    servers = world.servers.items()
+    return deepcopy({name: (one.grants, one.clients._kept) for name, one in servers})
+
+
+def restore_memory(world: World, memory: dict[str, tuple[Any, Any]]) -> None:
+    """Give the servers what those of another world remembered."""
+    for name, (grants, documents) in deepcopy(memory).items():
+        server = world.servers[name]
+        server.grants, server.clients._kept = grants, documents
 
 
 def _parts(service: Service) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ from app.atproto.errors import (
     ScopeMissing,
     SessionEnded,
 )
+from tests.atproto.begun import begun
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.pds import CREATE_RECORD, GET_SESSION, UPLOAD_BLOB
@@ -56,7 +57,7 @@ def library(world: World) -> Library:
 
 @pytest.fixture
 def session(library: Library) -> OAuthSession:
-    return library.logs_in(ALICE, scope=SCOPE)
+    return begun(library, ALICE, scope=SCOPE)
 
 
 @pytest.fixture

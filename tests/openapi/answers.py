@@ -7,6 +7,7 @@ document: status, Content-Type, headers, cookies and the code of a failure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g, request, request_finished
@@ -40,7 +41,6 @@ class Answers:
 
     def __init__(self, app: Flask) -> None:
         self.undocumented: set[str] = set()
-        self._seen: set[object] = set()
         request_finished.connect(self._compare, app)
 
     def _compare(self, _: Flask, *, response: Response, **__: Any) -> None:
@@ -51,13 +51,17 @@ class Answers:
         cookies = frozenset(map(_cookie_name, response.headers.getlist("Set-Cookie")))
         code = g.get("failure_code", "")
         answer = Answer(response.status_code, response.mimetype, code, names, cookies)
-        if (path, request.method, answer) not in self._seen:
-            self._seen.add((path, request.method, answer))
-            self.undocumented |= set(_missing(path, request.method, answer))
+        self.undocumented |= missing(path, request.method, answer)
 
 
 def _cookie_name(header: str) -> str:
     return header.partition("=")[0].removeprefix("__Host-")
+
+
+@cache
+def missing(path: str, method: str, answer: Answer) -> frozenset[str]:
+    """Return what to add to docs/openapi.yaml."""
+    return frozenset(_missing(path, method, answer))
 
 
 def _missing(path: str, method: str, answer: Answer) -> Iterator[str]:

@@ -25,6 +25,7 @@ from app.atproto.errors import (
     SessionEnded,
 )
 from app.atproto.stores.memory import MemorySessionStore
+from tests.atproto.begun import begun
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.faults import REMOVED
@@ -55,7 +56,7 @@ def library(world: World) -> Library:
 @pytest.fixture
 def session(library: Library, network: FakeNetwork) -> OAuthSession:
     """Alice's session, just begun."""
-    made = library.logs_in(ALICE)
+    made = begun(library, ALICE)
     network.forget()
     return made
 

@@ -21,6 +21,7 @@ from app.atproto.errors import (
     SessionEnded,
 )
 from app.atproto.session.session import ANSWER_LIMIT, MESSAGE_LIMIT
+from tests.atproto.begun import begun
 from tests.atproto.wired import Library
 from tests.fakes import faults
 from tests.fakes.dpop import digest
@@ -47,7 +48,7 @@ def library(world: World) -> Library:
 
 @pytest.fixture
 def session(library: Library) -> OAuthSession:
-    return library.logs_in(ALICE)
+    return begun(library, ALICE)
 
 
 @pytest.fixture
