@@ -163,6 +163,17 @@ def follows(browser: Browser, app: App) -> AtHost:
     return arrived
 
 
+def let_in(service: Service, handle: str) -> App:
+    """Return an app that this person has let in, once for each set of settings."""
+
+    def play() -> App:
+        app = App(service).starts(handle, app_name="Sketch")
+        confirms(service.browser(), app)
+        return app
+
+    return service.steps.take(f"let in: {handle}", play)
+
+
 def confirms(browser: Browser, app: App, decision: str = "allow") -> Page:
     """Go all the way from the link to the last page."""
     page = follows(browser, app).approves().presses(decision=decision)

@@ -12,7 +12,7 @@ import pytest
 
 from app.flows.xrpc.allow_list import XrpcAllowList
 from tests.fakes import faults
-from tests.fakes.app import App, confirms
+from tests.fakes.app import App, let_in
 from tests.fakes.browser import Browser
 from tests.fakes.network import Answer, FakeNetwork
 from tests.fakes.world import World
@@ -40,21 +40,12 @@ def alice(service: Service) -> Browser:
 @pytest.fixture
 def app(alice: Browser, service: Service) -> App:
     """An app of Alice's that was let in."""
-    return let_in(service)
+    return let_in(service, ALICE)
 
 
 @pytest.fixture
 def token(app: App) -> str:
     return app.token()
-
-
-def let_in(service: Service) -> App:
-    def play() -> App:
-        app = App(service).starts(ALICE, app_name="Sketch")
-        confirms(service.browser(), app)
-        return app
-
-    return service.steps.take("let Sketch in", play)
 
 
 def signs_out(app: App, token: str | None) -> Answer:
@@ -97,7 +88,7 @@ def test_the_host_is_asked_to_revoke_the_grant_of_that_session_alone(
 def test_another_app_of_the_person_stays_signed_in(
     app: App, token: str, service: Service
 ) -> None:
-    other = let_in(service)
+    other = let_in(service, ALICE)
     theirs = other.token()
 
     signs_out(app, token)
@@ -230,7 +221,7 @@ def test_repeated_invalid_tokens_return_too_many_requests(
 ) -> None:
     service = open_service(rate_limit_failed_tokens_per_address="2/minute")
     signs_in(service, service.browser(), ALICE, username="alice")
-    app = let_in(service)
+    app = let_in(service, ALICE)
     token = app.token()
 
     guesses = [signs_out(app, "guess").status for _ in range(3)]

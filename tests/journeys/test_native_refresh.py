@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.app import App, confirms
+from tests.fakes.app import App, let_in
 from tests.fakes.browser import Browser
 from tests.fakes.network import Answer
 from tests.fakes.world import World
@@ -28,9 +28,7 @@ def alice(service: Service) -> Browser:
 @pytest.fixture
 def app(service: Service, alice: Browser) -> App:
     """An app that she let in."""
-    app = App(service).starts(ALICE, app_name="Sketch")
-    confirms(service.browser(), app)
-    return app
+    return let_in(service, ALICE)
 
 
 @pytest.fixture
