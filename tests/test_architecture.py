@@ -117,3 +117,15 @@ def test_gunicorn_conf_imports_names_that_exist() -> None:
     assert imported
     for module, name in imported:
         assert hasattr(importlib.import_module(module), name), (module, name)
+
+
+def test_folders_of_app_have_at_most_sixteen_modules() -> None:
+    folders = {path.parent for path in (ROOT / "app").rglob("*.py")}
+    modules = {
+        str(folder.relative_to(ROOT)): sum(
+            path.name != "__init__.py" for path in folder.glob("*.py")
+        )
+        for folder in folders
+    }
+
+    assert {name: count for name, count in modules.items() if count > 16} == {}

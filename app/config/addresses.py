@@ -126,27 +126,24 @@ def domain(text: str) -> str:
 
 def profile_template(text: str) -> str | None:
     """Return the template of a profile page with `{did}`, or None for `none`."""
-    if text == "none":
-        return None
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.hostname or parts.username:
-        raise ValueError(f"{text!r} is no https URL")
-    if text.count("{did}") != 1 or "{did}" in parts.netloc:
-        raise ValueError(f"{text!r} must have {{did}} in its path, once")
-    return text
+    return _template(text, "{did}")
 
 
 def picture_template(text: str) -> str | None:
     """Return the template of a picture with `{did}` and `{cid}`, or None for `none`."""
+    return _template(text, "{did}", "{cid}")
+
+
+def _template(text: str, *fields: str) -> str | None:
     if text == "none":
         return None
     parts = urlsplit(text)
     if parts.scheme != "https" or not parts.hostname or parts.username:
         raise ValueError(f"{text!r} is no https URL")
-    counts = {text.count(field) for field in ("{did}", "{cid}")}
-    if counts != {1} or "{" in parts.netloc:
+    if any(text.count(field) != 1 for field in fields) or "{" in parts.netloc:
+        once = "once each" if len(fields) > 1 else "once"
         raise ValueError(
-            f"{text!r} must have {{did}} and {{cid}} in its path, once each"
+            f"{text!r} must have {' and '.join(fields)} in its path, {once}"
         )
     return text
 
