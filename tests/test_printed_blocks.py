@@ -38,6 +38,7 @@ PROXIES = (
     "::test_person_is_named_and_what_the_client_says_is_not_passed"
 )
 CACHE = "proxies/test_proxies.py::test_cache_answers_repeated_requests_and_no_others"
+NGINX = "proxies/test_proxies.py::test_nginx_takes_what_other_pages_print"
 SAMPLE = (
     "e2e/test_platform.py"
     "::test_one_sign_in_is_known_and_one_sign_out_is_noticed_on_every_host"
@@ -78,6 +79,8 @@ RUN: dict[str, tuple[int, str]] = {
         ),
     ),
     "docs/cli.md": (7, "atproto/cli/test_page.py::test_the_page_shows_what_is_printed"),
+    "docs/deployment.md nginx": (1, NGINX),
+    "docs/several-nodes.md nginx": (1, NGINX),
     "docs/events.md python": (
         1,
         (
@@ -191,7 +194,6 @@ NOT_RUN: dict[str, tuple[int, str]] = {
     "docs/deployment.md": (1, SHOWN),
     "docs/deployment.md sh": (12, COMMANDS),
     "docs/deployment.md ini": (1, "a setting of journald"),
-    "docs/deployment.md nginx": (1, "no buffers for streams, in a proxy of their own"),
     "docs/events.md sh": (1, COMMANDS),
     "docs/events.md json": (1, SHOWN),
     "docs/forward-auth.md yaml": (
@@ -215,7 +217,6 @@ NOT_RUN: dict[str, tuple[int, str]] = {
     "docs/provider.md sh": (4, COMMANDS),
     "docs/several-nodes.md yaml": (1, "an inventory, as tests/deploy writes one"),
     "docs/several-nodes.md sh": (1, "the playbook, which tests/deploy runs"),
-    "docs/several-nodes.md nginx": (1, "a proxy before two nodes"),
     "docs/xrpc.md": (2, SHOWN),
 }
 """Blocks that no test runs, and why."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.laboratory import PATIENCE, Laboratory
+from tests.e2e.terminal import Terminal
+from tests.e2e.test_native_client import DONE, approve, ask_who_i_am, say_yes
 from tests.e2e.visitor import Visitor
 from tests.lab.clocks import Clock
 from tests.lab.network import BOARD, PAGE, WIKI, Account
@@ -123,14 +126,21 @@ def test_one_sign_in_is_known_and_one_sign_out_is_noticed_on_every_host(
     assert all(noticed[host] <= WITHIN[host] + SLOW for host in KNOWS), noticed
 
 
-def test_disabled_account_is_refused_on_every_host(
-    platform: Laboratory, visitor: Visitor, account: Account
+def test_disabled_account_is_refused_on_every_host_and_in_an_app(
+    platform: Laboratory, visitor: Visitor, account: Account, tmp_path: Path
 ) -> None:
     token = became(visitor, account)
     assert set(statuses(platform, token).values()) == {200}
+    app = Terminal(platform.network, tmp_path, lab=platform)
+    run = app.logs_in(account.handle)
+    approve(visitor, run, account)
+    say_yes(visitor)
+    assert app.is_told(run)[0] == DONE
+    assert ask_who_i_am(platform, app.token()).status_code == 200
 
     platform.service.command("users", "disable", account.did, "--yes")
 
+    assert ask_who_i_am(platform, app.token()).status_code == 401
     noticed = noticed_after(platform, token)
     assert noticed.keys() == KNOWS.keys()
     assert all(noticed[host] <= WITHIN[host] + SLOW for host in KNOWS), noticed

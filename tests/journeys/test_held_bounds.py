@@ -42,7 +42,8 @@ def test_wait_that_an_app_prefers_is_bounded(wait: str, seconds: int) -> None:
 def test_outcome_with_a_long_way_back_keeps_to_the_bytes_of_a_cookie(
     standing: Service,
 ) -> None:
-    long = Destination(return_to="https://app.platform.cafe/" + "a" * 2_000)
+    back = "https://app.platform.cafe/" + "a" * 2_000
+    long = Destination(return_to=back, identifier="b" * 500)
     outcome = Outcome(kind="error", destination=long)
 
     with standing.app.test_request_context():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from tests.fakes.certificates import Authority
 from tests.fakes.world import World
 from tests.journeys.people.commands import runs
 from tests.lab.processes import Processes
+from tests.printed import shown
 from tests.proxies import backend
 from tests.proxies.running import (
     HOST,
@@ -366,3 +368,24 @@ def test_cache_lets_an_ended_session_go(setup: Setup, alice: Browser) -> None:
     proxy = setup.processes.program("proxy")
 
     proxy.wait_until(lambda: setup.asks(held).status == 302, within=30)
+
+
+def test_nginx_takes_what_other_pages_print(tmp_path: Path) -> None:
+    _require("nginx")
+    upstream = shown("nginx", "docs/several-nodes.md")
+    location = shown("nginx", "docs/deployment.md")
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(
+        f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{upstream}\n"
+        f"server {{\nlisten unix:{tmp_path}/sock;\n{location}\n}}\n}}\n"
+    )
+
+    tried = subprocess.run(
+        ["nginx", "-t", "-e", "stderr", "-c", configuration],
+        env={"PATH": "/usr/sbin:/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert tried.returncode == 0, tried.stderr

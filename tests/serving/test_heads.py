@@ -14,9 +14,9 @@ from app.serving.heads import MOST_HEAD, BoundedRequest
 LINE = b"X-%04d: " + b"a" * 8_000 + b"\r\n"
 
 
-def read(head: bytes) -> tuple[BoundedRequest, io.BytesIO]:
+def read(head: bytes, *, at_once: int = 4_096) -> tuple[BoundedRequest, io.BytesIO]:
     wire = io.BytesIO(b"GET / HTTP/1.1\r\nHost: a\r\n" + head)
-    unreader = IterUnreader(iter(lambda: wire.read(4_096), b""))
+    unreader = IterUnreader(iter(lambda: wire.read(at_once), b""))
     return BoundedRequest(Config(), unreader, ("127.0.0.1", 1)), wire
 
 
@@ -38,6 +38,11 @@ def test_head_below_the_limit_is_read():
 def test_head_over_the_limit_raises_limit_request_headers(head: bytes):
     with pytest.raises(LimitRequestHeaders):
         read(head)
+
+
+def test_head_that_arrives_at_once_has_the_same_limit():
+    with pytest.raises(LimitRequestHeaders):
+        read(b"".join(LINE % n for n in range(5)) + b"\r\n", at_once=1_000_000)
 
 
 def test_reading_stops_at_the_limit():
