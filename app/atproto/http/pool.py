@@ -20,7 +20,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from urllib3.util import wait_for_read
-from urllib3.util.ssltransport import SSLTransport
+from urllib3.util.ssltransport import SSL_BLOCKSIZE, SSLTransport
 
 from ..syntax.grammar import DEFAULT_PORTS
 from .answer import Answer
@@ -139,7 +139,12 @@ class _TLSTransport(SSLTransport):
         super().settimeout(value)
 
     def read(self, len: int = 1024, buffer: Any = None) -> int | bytes:
-        """Read one record, or a part of it."""
+        """Read one record, or a part of it.
+
+        The bytes are fetched first: otherwise each read begins with an exception.
+        """
+        if not self.incoming.pending and not self.sslobj.pending():
+            self.incoming.write(self.socket.recv(SSL_BLOCKSIZE))
         received = super().read(len, buffer)
         size = received if isinstance(received, int) else memoryview(received).nbytes
         self._pace.count(size)

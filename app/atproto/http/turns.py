@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 PATIENCE: Final = 1.0
@@ -56,15 +56,16 @@ class Turns:
             self._free.release()
 
 
-@contextmanager
-def waiting() -> Iterator[None]:
+def waiting() -> AbstractContextManager[None]:
     """Give back the turn of this thread, if it has one, while the block waits."""
     turns: Turns | None = getattr(_mine, "turns", None)
     if turns is None or _mine.is_waiting:
-        yield
-        return
-    with turns.given_back():
-        yield
+        return _NO_TURN
+    return turns.given_back()
+
+
+_NO_TURN: Final = nullcontext()
+"""The block of a thread that knows no turns; every read of a socket is one."""
 
 
 _mine = threading.local()
