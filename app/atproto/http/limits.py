@@ -142,8 +142,9 @@ class LimitedReader:
         if len(line) > MAX_LINE_BYTES:
             raise HeadTooLarge
         if self._is_head:
-            self._count_head(line)
-        self._pace.count(0)
+            self._count_head(line)  # their number is limited, too
+        else:
+            self._pace.count(0)
         return line
 
     def read(self, size: int = -1) -> bytes:
