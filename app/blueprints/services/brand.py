@@ -6,11 +6,10 @@ of its response forbids every script and load, and puts it into a sandbox of no 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flask import Blueprint, Response, abort
 
 from app.web.context import site
+from app.web.responses import in_utc
 from app.web.security.access import access
 
 bp = Blueprint("brand", __name__)
@@ -57,10 +56,9 @@ def security_txt() -> Response:
     here = site()
     if here.brand.security_contact is None:
         abort(404)
-    expires = datetime.fromtimestamp(int(here.clock()) + EXPIRY, UTC)
     lines = (
         f"Contact: {here.brand.security_contact}",
-        f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
+        f"Expires: {in_utc(here.clock() + EXPIRY)}",
         f"Preferred-Languages: {', '.join(here.catalogues.languages)}",
         f"Canonical: {here.public_url}/.well-known/security.txt",
     )

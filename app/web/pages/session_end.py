@@ -9,9 +9,10 @@ from markupsafe import Markup, escape
 from app.flows.account.ended import SessionEnd
 from app.web.context import site
 from app.web.languages.choice import gettext as _
+from app.web.responses import in_utc
 
 from .device_name import name_of_device
-from .templating import iso_time, plain_time
+from .templating import plain_time
 
 BY_PERSON = "ended by the person"
 TOO_MANY = "too many sessions"
@@ -36,7 +37,7 @@ def _text(end: SessionEnd) -> Markup:
     The name of a browser is its own claim; it is escaped.
     """
     text, named = _told(end)
-    when = MOMENT % {"iso": iso_time(end.at), "plain": plain_time(end.at)}
+    when = MOMENT % {"iso": in_utc(end.at), "plain": plain_time(end.at)}
     return escape(text) % {**named, "when": when}
 
 

@@ -16,14 +16,10 @@ from app.web import cookies
 from app.web.context import site
 from app.web.languages import choice
 from app.web.languages.catalogues import locale_of
+from app.web.responses import in_utc
 
 RECENT = 7 * 86_400
 """Seconds for which a time is told as it is said: 2 hours ago."""
-
-
-def iso_time(epoch: float) -> str:
-    """Write `2026-12-21T14:05:00Z`, for `<time datetime>`."""
-    return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def plain_time(epoch: float) -> str:
@@ -52,7 +48,7 @@ def recent_time(epoch: float, now: float) -> str:
 
 
 FILTERS: dict[str, Callable[..., str]] = {
-    "iso_time": iso_time,
+    "iso_time": in_utc,
     "plain_time": plain_time,
     "recent_time": recent_time,
 }
