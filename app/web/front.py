@@ -15,6 +15,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from app.telemetry.context import current
 
+_in_json: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 JSON: Final = ("Content-Type", "application/json")
 EMPTY: Final = ("Content-Type", "text/html; charset=utf-8")
 
@@ -75,8 +77,7 @@ class Front:
 
 def json_body(document: Mapping[str, Any]) -> bytes:
     """Return what Flask's `jsonify` returns."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return f"{text}\n".encode()
+    return f"{_in_json(document)}\n".encode()
 
 
 def length_of(body: bytes) -> tuple[str, str]:

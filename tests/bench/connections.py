@@ -10,17 +10,19 @@ CONNECTIONS = 16
 
 
 class Measured(Protocol):
-    """What listens on a unix socket and knows the CPU time that it has taken."""
+    """What listens, and knows the CPU time that it has taken."""
 
     @property
-    def path(self) -> Path:
-        """The socket."""
+    def path(self) -> Path | int:
+        """The unix socket, or the port on 127.0.0.1."""
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds so far."""
 
 
 def connect(server: Measured) -> socket.socket:
+    if isinstance(server.path, int):
+        return socket.create_connection(("127.0.0.1", server.path))
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(str(server.path))
     return connection

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from app.atproto.crypto.keys import SigningKey
-from tests.serving.server import TICK, LocalConnection
+from tests.serving.server import LocalConnection, cpu_seconds_of
 
 PROGRAM = Path(__file__).parents[2] / "var" / "apps" / "bin" / "oauth2-proxy"
 CLIENT = "bench"
@@ -37,8 +37,7 @@ class Neighbour:
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that it has taken so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2]
-        return sum(map(int, fields.split()[11:13])) * TICK
+        return cpu_seconds_of(self.pid)
 
 
 @contextmanager

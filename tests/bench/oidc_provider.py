@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.serving.server import TICK
+from tests.serving.server import cpu_seconds_of
 
 from .peer import HERE, NODE
 
@@ -32,8 +32,7 @@ class OidcProvider:
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that it has taken so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2]
-        return sum(map(int, fields.split()[11:13])) * TICK
+        return cpu_seconds_of(self.pid)
 
 
 def is_installed() -> bool:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,6 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS_WITHIN = 30.0
-TICK = 1 / os.sysconf("SC_CLK_TCK")
-"""Seconds; the kernel counts CPU time in these."""
 ENDS_WITHIN = 60.0  # gunicorn itself ends a worker that does not after 30
 
 
@@ -57,8 +56,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that the worker has taken so far."""
-        fields = Path(f"/proc/{self.worker()}/stat").read_text().rpartition(")")[2]
-        return sum(map(int, fields.split()[11:13])) * TICK
+        return cpu_seconds_of(self.worker())
 
     def send(self, request: bytes) -> bytes:
         """Send bytes that need not be HTTP and return the answer up to its end."""
@@ -68,6 +66,15 @@ class Server:
             raw.sendall(request)
             raw.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: raw.recv(4096), b""))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Return the CPU seconds of all threads of a process so far, to the nanosecond.
+
+    Linux reads the clock of another process under this number (clock_getcpuclockid):
+    the ticks of /proc are longer than a hundred requests.
+    """
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def start_gunicorn(
