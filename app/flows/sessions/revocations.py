@@ -7,6 +7,7 @@ Services that verify tokens offline read it. It is a JWT of the platform key wit
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -41,6 +42,9 @@ CACHE_ENTRIES: Final = 16
 
 MAX_CURSOR: Final = 100
 """Characters of `since`."""
+
+_SECOND: Final = re.compile(r"[0-9]{1,12}")
+"""A second of any year to come; databases refuse a number of 20 digits."""
 
 Cursor = tuple[int, str]
 """The second at which a session ended, and its id; the order of the feed."""
@@ -118,7 +122,6 @@ def _parse(since: str) -> Cursor:
     if not since:
         return (0, "")
     second, point, sid = since.partition(".")
-    is_cursor = point and second.isascii() and second.isdecimal()
-    if not is_cursor or len(since) > MAX_CURSOR:
+    if not point or not _SECOND.fullmatch(second) or len(since) > MAX_CURSOR:
         raise CursorInvalid
     return (int(second), sid)

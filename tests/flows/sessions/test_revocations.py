@@ -122,7 +122,8 @@ def test_etag_changes_with_the_sessions_alone(feed, end, clock):
 
 
 @pytest.mark.parametrize(
-    "since", ["x", "5", ".", "-1.", "1e3.", f"5.{'x' * 99}", "\u0663."]
+    "since",
+    ["x", "5", ".", "-1.", "1e3.", f"5.{'x' * 99}", "\u0663.", f"{'9' * 20}.a"],
 )
 def test_feed_with_a_since_that_is_no_cursor_raises(feed, since):
     with pytest.raises(CursorInvalid):
