@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,14 @@ class _Reader(HTMLParser):
             self.text.append(data)
 
 
+@lru_cache(maxsize=500)
+def _read(html: str) -> _Reader:
+    """Parse a page; more than half of all pages are the same as earlier ones."""
+    reader = _Reader()
+    reader.feed(html)
+    return reader
+
+
 class Page:
     """What a browser shows after its last request."""
 
@@ -91,10 +99,8 @@ class Page:
     @cached_property
     def _reader(self) -> _Reader:
         """The parsed page; most pages of a journey are passed without a look."""
-        reader = _Reader()
-        if "html" in self.headers.get("Content-Type", ""):
-            reader.feed(self.html)
-        return reader
+        is_html = "html" in self.headers.get("Content-Type", "")
+        return _read(self.html if is_html else "")
 
     @property
     def error(self) -> str | None:

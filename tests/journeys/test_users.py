@@ -22,8 +22,8 @@ APP = "https://app.platform.cafe"
 
 
 @pytest.fixture
-def alice(browser: Browser) -> Browser:
-    browser.signs_in(ALICE, username="alice")
+def alice(browser: Browser, service: Service) -> Browser:
+    signs_in(service, browser, ALICE, username="alice")
     return browser
 
 
