@@ -121,7 +121,8 @@ def _go_on(signed_in: SignedIn, return_to: str) -> Response:
     if is_loop(return_to):
         return loop_page(return_to)
     response = redirect_signed_in(signed_in, return_to)
-    note_round(response, return_to)
+    if not is_speculative():
+        note_round(response, return_to)
     return response
 
 

@@ -45,6 +45,13 @@ def test_rounds_within_more_than_a_minute_are_no_loop(alice: Browser) -> None:
         alice.world.clock.advance(21)
 
 
+def test_pages_that_are_loaded_ahead_are_no_rounds(alice: Browser) -> None:
+    for _ in range(3):
+        goes(alice, **{"Sec-Purpose": "prefetch"})
+
+    assert goes(alice).status == 303
+
+
 def test_rounds_to_several_addresses_are_no_loop(alice: Browser) -> None:
     for number in range(6):
         assert goes(alice, f"{FORUM}/{number}").status == 303
