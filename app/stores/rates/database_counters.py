@@ -53,7 +53,7 @@ class DatabaseCounters:
                 _clean(connection, now)
             for name, most, seconds in counted:
                 hit = Hit(name, most, seconds, now)
-                if connection.execute(COUNT, hit.values).one_or_none() is None:
+                if not connection.execute(COUNT, hit.values).rowcount:
                     row = connection.execute(LOOK, hit.values).one_or_none()
                     return hit.wait((row[0], row[1], row[2]) if row else (0, 0, 0))
         return None

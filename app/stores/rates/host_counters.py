@@ -119,7 +119,7 @@ class HostCounters:
 
 def _hit(connection: sqlite3.Connection, hit: Hit) -> float | None:
     values = hit.values
-    if connection.execute(COUNT, values).fetchall():
+    if connection.execute(COUNT, values).rowcount:
         return None
     row = connection.execute(LOOK, values).fetchone()
     return hit.wait(row or (0, 0, 0))

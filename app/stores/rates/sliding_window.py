@@ -27,8 +27,10 @@ HIT: Final = """
         WHEN 0 THEN {table}.this + {table}.previous * :rest
         WHEN 1 THEN {table}.this * :rest ELSE 0
     END <= :most
-    RETURNING 1
 """
+"""Changes one row, or none when the limit is reached. Without RETURNING, for which
+SQLite fills a table of its own: that took a quarter of the time."""
+
 GET: Final = "SELECT period, this, previous FROM {table} WHERE key = :key"
 
 
