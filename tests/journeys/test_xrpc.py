@@ -15,6 +15,7 @@ from app.factory.use_cases import (
     CALLS_AT_ONCE_PER_PDS,
     SPOOL_BUDGET,
 )
+from app.flows.xrpc import call as xrpc_call
 from app.flows.xrpc.call import CallPds
 from tests.fakes import faults
 from tests.fakes.browser import AtHost
@@ -624,8 +625,9 @@ def test_xrpc_with_an_unreachable_pds_returns_host_unreachable(
 
 
 def test_xrpc_while_another_process_refreshes_returns_504_with_retry_after(
-    caller: Caller,
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(xrpc_call, "CALL_BUDGET", 0.0)
     caller.world.clock.advance(7200)  # the access token is over
     lease = "UPDATE oauth_sessions SET lease_holder = 'elsewhere', lease_until = ?"
     caller.service.rows(lease, int(caller.world.clock()) + 100_000)
@@ -634,6 +636,7 @@ def test_xrpc_while_another_process_refreshes_returns_504_with_retry_after(
 
     assert error_of(page) == (504, "host_unreachable")
     assert page.headers["Retry-After"] == "5"
+    caller.service.rows("DELETE FROM oauth_sessions")  # ends the wait for the lease
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
