@@ -81,8 +81,7 @@ class Steps:
         grants = sum(len(server.grants.all) for server in world.servers.values())
         look: list[float] = [len(world.network.log), grants, world.clock()]
         for path in (file, Path(f"{file}-wal")):
-            if path.exists():
-                found = path.stat()
+            if path.exists() and (found := path.stat()).st_size:
                 look += [found.st_size, found.st_mtime_ns]
         return look
 
