@@ -13,6 +13,7 @@ import logging
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,10 +62,12 @@ def measure_asynchronous(
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as name:
         directory = Path(name)
         metadata = Latchkey(directory).metadata()
-        with open_hosts(directory, metadata) as hosts:
+        with (
+            open_hosts(directory, metadata) as hosts,
+            closing(Latchkey(directory, hosts.opened)) as latchkey,
+        ):
             logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-            plain = Library(Latchkey(directory, hosts.opened)).client
-            client = AsyncOAuthClient(plain)
+            client = AsyncOAuthClient(Library(latchkey).client)
             anyio.run(_measure, client, hosts, calls, delay, rounds)
 
 

@@ -194,6 +194,10 @@ class Latchkey:
         if result.exit_code:
             raise RuntimeError(result.output)
 
+    def close(self) -> None:
+        """Close the connections to hosts."""
+        self.http.inner.close()
+
     def _outside(self, opened: Opened) -> Outside:
         context = ssl.create_default_context(cafile=opened.bundle)
         dial = Dialer(lambda _host, _port: ["127.0.0.1"], lambda _address, _host: None)
@@ -222,7 +226,7 @@ class Latchkey:
         cache._memory._entries.clear()
         with cache._database.write() as connection:
             connection.exec_driver_sql("DELETE FROM cache_entries")
-        self.http.inner.close()
+        self.close()
 
     def login(self, browser: Browser, identifier: str) -> tuple[Cost, str]:
         """POST the form; return what it cost and where the browser is sent."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -44,8 +45,10 @@ def measure_signing(
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as name:
         directory = Path(name)
         metadata = Latchkey(directory).metadata()
-        with open_hosts(directory, metadata) as hosts:
-            latchkey = Latchkey(directory, hosts.opened)
+        with (
+            open_hosts(directory, metadata) as hosts,
+            closing(Latchkey(directory, hosts.opened)) as latchkey,
+        ):
             _measure(latchkey, hosts, repetitions=repetitions, request=request)
 
 
