@@ -2,7 +2,7 @@
 
 Login input, DNS, DID documents and server metadata name hosts that a stranger chose, at
 every hop (requirement 9.1). This module adds the rules of requirements 9.2 to 9.4 and
-9.7 to the connections of `session.py`: the URL policy, a time limit, size
+9.7 to the `requests` session of `session.py`: the URL policy, a time limit, size
 limits, redirects only on request, nothing from the environment. A status is returned
 and not raised; the exceptions are in `errors.py`. The address filter of
 requests-hardened is applied while connecting.
@@ -34,7 +34,7 @@ from .dialer import Dialer, Resolve, resolve_by_system, resolve_with_search_list
 from .exceptions import TRANSPORT_ERRORS, ConnectionStale, translate
 from .limits import wire_limit
 from .pool import Pools
-from .session import CONNECT_LIMIT, Adapter, trusting
+from .session import CONNECT_LIMIT, Adapter, open_session, trusting
 from .types import ERROR_LIMIT, HTTP, Body, Deadline, Response, Upload
 from .url_policy import NetworkPolicy, SafeURL, plain
 
@@ -96,7 +96,7 @@ class SafeHTTP:
             dial = Dialer(resolve or system, self._check_address)
             adapter = Adapter(Pools(dial, context))
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
-        self._adapter = adapter
+        self._session = open_session(adapter)
 
     def request(
         self,
@@ -133,7 +133,7 @@ class SafeHTTP:
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        self._adapter.close()
+        self._session.close()
 
     def _follow(self, call: _Call, location: str) -> _Call:
         """Return the call after a redirect, with headers only to the same origin."""
@@ -181,11 +181,11 @@ class SafeHTTP:
 
     def _exchange(self, call: _Call, request: requests.PreparedRequest) -> Response:
         left = max(call.budget.remaining(), 0.001)
-        # Sending has the time to connect, which is short for an upload.
+        # urllib3 limits sending by the time to connect, which is short for an upload.
         connect = left if isinstance(call.body, Upload) else min(CONNECT_LIMIT, left)
         with (
             wire_limit(call.limit),
-            self._adapter.send(request, stream=True, timeout=(connect, left)) as answer,
+            self._session.send(request, stream=True, timeout=(connect, left)) as answer,
         ):
             return _read(answer, call)
 

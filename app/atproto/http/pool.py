@@ -1,131 +1,111 @@
-"""HTTP connections (http.client) and their pools, between `SafeHTTP` and the sockets.
+"""HTTP connections and their pools (urllib3), between `SafeHTTP` and the sockets.
 
-Connections are kept by host name: a kept one serves again without asking DNS, and never
-for another name. A failure to connect is a `ConnectFailed`: it tells that nothing was
-sent (requirement 6.8). Of urllib3 only its TLS in memory is used: its connections,
-pools and responses would take as long as all the rest of a request.
+Pools are keyed by host name: a connection that is kept open serves again without asking
+DNS, and never for another name. A failure to connect is a `ConnectFailed`, which
+urllib3 and requests do not wrap: it tells that nothing was sent (requirement 6.8).
 """
 
 from __future__ import annotations
 
 import http.client
+import logging
+import queue
 import re
 import ssl
 import time
-from collections import OrderedDict
-from collections.abc import Mapping
-from contextlib import suppress
-from threading import Lock
-from typing import Any, Final
+from functools import partial
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
-from urllib3.util import wait_for_read
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
 from urllib3.util.ssltransport import SSL_BLOCKSIZE, SSLTransport
 
 from ..syntax.grammar import DEFAULT_PORTS
-from .answer import Answer
 from .dialer import Dialer
 from .exceptions import ConnectFailed, ConnectionStale
-from .limits import Pace
+from .limits import LimitedReader, Pace
 
-POOLS: Final = 128
-"""Hosts to which connections are kept: those that were used last."""
+POOLS = 128
+CONNECTIONS_PER_HOST = 32
 
-CONNECTIONS_PER_HOST: Final = 32
-
-LONGEST_IDLE: Final = 60.0
+LONGEST_IDLE = 60.0
 """Seconds after which an idle connection is not used again: a router may have dropped
 it silently, and a POST that is lost cannot be repeated (requirement 6.8)."""
 
-BLOCK: Final = 16_384
-"""Bytes that are sent at a time."""
-
 _KEEP_ALIVE = re.compile(r"timeout=(\d{1,6})")
 
-Key = tuple[str, str, int]
-"""Scheme, host name and port."""
+
+class _Answer(http.client.HTTPResponse):
+    """A response that is read within limits, and interim ones (1xx) before it."""
+
+    fp: Any  # http.client sets it to None at the end
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = LimitedReader(self.fp)
+
+    def begin(self) -> None:
+        """Read the head."""
+        reader = self.fp
+        super().begin()
+        reader.end_head()
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Skip every interim response, as http.client does with 100 alone.
+
+        Otherwise 103 would be the response, and the response that of the next request
+        (RFC 9110 section 15.2).
+        """
+        version, status, reason = super()._read_status()  # type: ignore[misc] # private
+        is_interim = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
+        return version, HTTPStatus.CONTINUE if is_interim else status, reason
 
 
-class Connection(http.client.HTTPConnection):
-    """A connection to one host; `_TLSConnection` is the one that is encrypted."""
+class _Connection(HTTPConnection):
+    """The common part of plain and TLS connections: opening, and being stale."""
 
-    response_class = Answer
-    sock: Any
+    response_class = _Answer
 
-    def __init__(self, host: str, port: int, *, dial: Dialer) -> None:
-        super().__init__(host, port, blocksize=BLOCK)
+    def __init__(self, *args: Any, dial: Dialer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._dial = dial
-        self._unsent = bytearray()
         self._answers = 0
         self._idle_since = 0.0
         self._idle_limit = LONGEST_IDLE
 
-    @property
-    def is_usable(self) -> bool:
-        """Tell whether it may serve again; it has not when there is something to read.
-
-        Then the host has closed it, or sent what was not asked for.
-        """
-        is_old = time.monotonic() - self._idle_since > self._idle_limit
-        is_open = not is_old and self.sock is not None
-        return is_open and not wait_for_read(self.sock, timeout=0.0)
-
-    def grant(self, seconds: float) -> None:
-        """Allow seconds for sending, and for connecting where it is not connected.
-
-        Raises:
-            ConnectFailed: there is no connection; nothing was sent.
-        """
-        if self.sock is not None:
-            self.sock.settimeout(seconds)
-            return
+    def connect(self) -> None:
+        """Connect as urllib3 asks, or raise ConnectFailed: nothing was sent."""
+        self._answers = 0
         try:
-            self._open(seconds)
+            self._open(float(self.timeout or 0.0))
         except OSError as error:
             self.close()
             raise ConnectFailed from error
 
-    def ask(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str],
-        body: Any,
-        ends: float,
-    ) -> Answer:
-        """Send a request and read the head of its answer, until `ends` (monotonic).
+    def _open(self, timeout: float) -> None:
+        self.sock = self._dial(self.host, self.port, timeout)
 
-        Raises:
-            ConnectionStale: the host closed a connection that had served before.
-        """
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether the connection may be used again; urllib3 asks before it is."""
+        is_old = time.monotonic() - self._idle_since > self._idle_limit
+        return not is_old and super().is_connected
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3's
+        """Read the head; tell a stale connection from a broken one."""
         try:
-            with suppress(BrokenPipeError):  # it may have answered before it closed
-                self.request(method, target, body, headers)
-                self._flush()
-            self.sock.settimeout(max(ends - time.monotonic(), 0.001))
-            answer: Any = self.getresponse()
+            response = super().getresponse()
         except ConnectionError as error:
             if self._answers:
                 raise ConnectionStale from error
             raise
         self._answers += 1
         self._idle_since = time.monotonic()
-        self._idle_limit = _idle_limit(answer.headers.get("Keep-Alive", ""))
-        return answer  # type: ignore[no-any-return]
-
-    def send(self, data: Any) -> None:
-        """Send a part of a request: head and short body leave together."""
-        self._unsent += data
-        if len(self._unsent) >= BLOCK:
-            self._flush()
-
-    def _flush(self) -> None:
-        unsent, self._unsent = self._unsent, bytearray()
-        self.sock.sendall(unsent)
-
-    def _open(self, timeout: float) -> None:
-        self.sock = self._dial(self.host, self.port, timeout)
+        self._idle_limit = _idle_limit(response.headers.get("Keep-Alive", ""))
+        return response
 
 
 class _TLSTransport(SSLTransport):
@@ -151,87 +131,88 @@ class _TLSTransport(SSLTransport):
         return received
 
 
-class _TLSConnection(Connection):
+class _TLSConnection(_Connection, HTTPSConnection):
     """TLS over the budget socket; the context verifies certificate and name.
 
     TLS runs in memory (`SSLTransport`), so that every wait is one of the socket's:
     `ssl.SSLSocket` has waits of its own, which under gevent have no common limit.
     """
 
-    default_port = DEFAULT_PORTS["https"]
-
-    def __init__(
-        self, host: str, port: int, *, dial: Dialer, context: ssl.SSLContext
-    ) -> None:
-        super().__init__(host, port, dial=dial)
-        self._context = context
-
     def _open(self, timeout: float) -> None:
-        if not self._context.check_hostname:
-            raise ssl.SSLError(1, "certificates would not be verified")
         super()._open(timeout)
-        self.sock = _TLSTransport(self.sock, self._context, server_hostname=self.host)
+        if self.ssl_context is None or not self.ssl_context.check_hostname:
+            raise ssl.SSLError(1, "certificates would not be verified")
+        raw: Any = self.sock
+        self.sock = _TLSTransport(raw, self.ssl_context, server_hostname=self.host)
+        self.is_verified = True
 
 
-class Pools:
-    """Idle connections by scheme, name and port; new ones dial through us."""
+class _Kept(queue.LifoQueue[Any]):
+    """The idle connections of a pool, without the slots that urllib3 fills it with.
+
+    A pool that does not block opens a connection when there is no slot. Filling and
+    emptying the slots would be 65 locks and notifications for each new host.
+    """
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._slots_to_leave_out = maxsize
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put a connection back, or the empty slot of one that failed.
+
+        The empty slot is taken next, so that a repeated request opens a connection.
+        """
+        if item is None and self._slots_to_leave_out:
+            self._slots_to_leave_out -= 1
+            return
+        super().put(item, block, timeout)
+
+
+class _Pool(HTTPConnectionPool):
+    QueueCls = _Kept
+
+
+class _TLSPool(HTTPSConnectionPool):
+    QueueCls = _Kept
+
+
+class Pools(PoolManager):
+    """Connection pools by scheme, name and port, whose connections dial through us."""
 
     def __init__(self, dial: Dialer, context: ssl.SSLContext) -> None:
+        super().__init__(
+            num_pools=POOLS, maxsize=CONNECTIONS_PER_HOST, ssl_context=context
+        )
         self._dial = dial
-        self._context = context
-        self._idle: OrderedDict[Key, list[Connection]] = OrderedDict()
-        self._lock = Lock()
+        self.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
-    def take(self, url: str) -> tuple[Key, Connection]:
-        """Return a connection for a URL: a kept one, or one that is not open yet.
-
-        All of them share one TLS context.
-        """
+    def pool_of(self, url: str) -> HTTPConnectionPool:
+        """Return the pool of a URL's host; all of them share one TLS context."""
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
-        key = parts.scheme, host, port
-        while (kept := self._pop(key)) is not None:
-            if kept.is_usable:
-                return key, kept
-            kept.close()
-        if parts.scheme == "https":
-            tls = _TLSConnection(host, port, dial=self._dial, context=self._context)
-            return key, tls
-        return key, Connection(host, port, dial=self._dial)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        key: Any = parts.scheme, parts.hostname, port
+        asked = {"scheme": parts.scheme, "host": parts.hostname, "port": port}
+        return self.connection_from_pool_key(key, {**self.connection_pool_kw, **asked})
 
-    def keep(self, key: Key, connection: Connection) -> None:
-        """Keep a connection of which the last answer was read to its end."""
-        with self._lock:
-            kept = self._idle.setdefault(key, [])
-            self._idle.move_to_end(key)
-            surplus = [connection]
-            if len(kept) < CONNECTIONS_PER_HOST:
-                kept.append(surplus.pop())
-            if len(self._idle) > POOLS:
-                surplus += self._idle.popitem(last=False)[1]
-        for one in surplus:
-            one.close()
-
-    def forget(self, key: Key) -> None:
-        """Close the idle connections to a host that has closed one of them."""
-        with self._lock:
-            kept = self._idle.pop(key, [])
-        for one in kept:
-            one.close()
-
-    def close(self) -> None:
-        """Close all idle connections."""
-        for key in list(self._idle):
-            self.forget(key)
-
-    def _pop(self, key: Key) -> Connection | None:
-        """Take the connection that was used last."""
-        with self._lock:
-            kept = self._idle.get(key)
-            return kept.pop() if kept else None
+    def _new_pool(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = super()._new_pool(*args, **kwargs)
+        kind = _TLSConnection if pool.scheme == "https" else _Connection
+        pool.ConnectionCls = partial(kind, dial=self._dial)  # type: ignore[assignment]
+        return pool
 
 
 def _idle_limit(keep_alive: str) -> float:
     """Return for how many seconds to keep a connection: one less than the host does."""
     named = _KEEP_ALIVE.search(keep_alive)
     return min(LONGEST_IDLE, int(named[1]) - 1.0) if named else LONGEST_IDLE
+
+
+def _names_no_query(record: logging.LogRecord) -> bool:
+    return "?" not in record.getMessage()
+
+
+# urllib3 logs targets with their query: a line per request at DEBUG, and a warning for
+# unusual headers. A query may hold secrets (requirement 9.22).
+for _name in ("urllib3.connectionpool", "urllib3.connection"):
+    logging.getLogger(_name).addFilter(_names_no_query)

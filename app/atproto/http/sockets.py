@@ -58,8 +58,6 @@ class BudgetSocket(socket.socket):
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send within the budget."""
-        if not data:
-            return  # TLS in memory asks before each read
         self._limit_wait()
         with waiting():
             super().sendall(data, flags)

@@ -130,6 +130,7 @@ def test_cookies_are_not_kept(door):
         door.get(server)
 
     assert "Cookie" not in server.requests[1].headers
+    assert len(door.http._session.cookies) == 0  # nor may strangers fill our memory
 
 
 # --- where we go (requirement 9.2) ----------------------------------------------------

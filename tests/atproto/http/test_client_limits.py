@@ -178,56 +178,6 @@ def test_response_that_is_not_http_raises_host_unreachable(door, answer):
         door.get(server)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nA B: c\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
-        b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n",
-        b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
-        CHUNKED + b"-1\r\n{}\r\n0\r\n\r\n",
-        CHUNKED + b"0x2\r\n{}\r\n0\r\n\r\n",
-        CHUNKED + b"2\r\n{}\r\n",
-    ],
-    ids=[
-        "no colon", "name with a space", "two lengths", "length with a sign",
-        "two codings", "head without an end", "version", "negative chunk",
-        "chunk with a prefix", "no last chunk",
-    ],
-)  # fmt: skip
-def test_ambiguous_framing_raises_host_unreachable(door, answer):
-    with (
-        HostileServer(sends([answer])) as server,
-        pytest.raises(HostUnreachable) as caught,
-    ):
-        door.get(server)
-
-    assert caught.value.sent
-
-
-@pytest.mark.parametrize(
-    ("answer", "value"),
-    [
-        (b"X: a\r\n  b\r\n", "a b"),
-        (b"X : a\r\n", "a"),
-        (b"X:\r\n", ""),
-        (b"X:  a:b \t\r\n", "a:b"),
-        (b"X: a\nContent-Length: 2\n", "a"),
-        (b"X: a\r\nx: b\r\n", "a, b"),
-        (b"X: \xe4\r\n", "\xe4"),
-    ],
-)
-def test_header_in_a_rare_spelling_is_read(door, answer, value):
-    start = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-    with HostileServer(sends([start + answer + b"\r\n{}"])) as server:
-        response = door.get(server)
-
-    assert (response.headers["X"], response.body) == (value, b"{}")
-
-
 def test_html_page_read_as_json_raises_document_invalid(door):
     page = says(b"<!doctype html><h1>Hello</h1>", Content_Type="text/html")
     with HostileServer(page) as server:

@@ -12,8 +12,10 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Event
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,7 +29,7 @@ from app.atproto.errors import (
 from app.atproto.http.client import NetworkPolicy
 from app.atproto.http.dialer import Dialer, TimedResolver
 from app.atproto.http.exceptions import ConnectFailed
-from app.atproto.http.pool import CONNECTIONS_PER_HOST, POOLS, Pools
+from app.atproto.http.pool import CONNECTIONS_PER_HOST, Pools
 from app.atproto.http.sockets import BudgetSocket
 from tests.atproto.doors import HOST, Door
 from tests.fakes.certificates import Authority
@@ -319,10 +321,9 @@ def test_a_context_that_verifies_no_name_is_not_used(authority):
     context.check_hostname = False
     dial = Dialer(lambda *_: ["127.0.0.1"], lambda *_: None)
     with HostileServer(says(), tls=authority.context_for(HOST)) as server:
-        url = f"https://{HOST}:{server.port}/"
-        _, connection = Pools(dial, context).take(url)
-        with pytest.raises(ConnectFailed) as caught:
-            connection.grant(5.0)
+        pool = Pools(dial, context).connection_from_host(HOST, server.port, "https")
+        with pool, pytest.raises(ConnectFailed) as caught:
+            pool.urlopen("GET", "/", timeout=5.0)
 
     assert "verified" in str(caught.value.__cause__)
 
@@ -595,29 +596,13 @@ def test_time_limits_hold_under_gevent(authority):
 
 
 def test_connections_beyond_the_limit_of_a_host_are_closed_after_use():
-    pools = Pools(lambda *_: None, ssl.create_default_context())
-    connections = [Kept() for _ in range(CONNECTIONS_PER_HOST + 1)]
+    pool = Pools(lambda *_: None, ssl.create_default_context()).pool_of(
+        "https://a.dev/"
+    )
+    connections = [SimpleNamespace(closed=[]) for _ in range(CONNECTIONS_PER_HOST + 1)]
     for one in connections:
-        pools.keep(("https", "a.dev", 443), one)
+        one.close = partial(one.closed.append, True)
+        pool._put_conn(one)
 
-    assert [one.is_closed for one in connections].count(True) == 1
-    pools.close()
-    assert all(one.is_closed for one in connections)
-
-
-def test_connections_to_the_host_unused_for_longest_are_closed_beyond_the_limit():
-    pools = Pools(lambda *_: None, ssl.create_default_context())
-    connections = [Kept() for _ in range(POOLS + 1)]
-    for number, one in enumerate(connections):
-        pools.keep(("https", f"{number}.dev", 443), one)
-
-    assert [one.is_closed for one in connections] == [True, *[False] * POOLS]
-
-
-class Kept:
-    """A connection that is kept, and may be closed."""
-
-    is_closed = False
-
-    def close(self):
-        self.is_closed = True
+    assert [bool(one.closed) for one in connections].count(True) == 1
+    assert pool.pool.qsize() == CONNECTIONS_PER_HOST
