@@ -18,7 +18,6 @@ import resource
 import signal
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,7 +36,6 @@ from app.config import VERSION, Settings, SettingsInvalid
 from app.factory.start import report_missing_keys, require_schema
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import limited
-from app.serving.constant import settle
 from app.serving.heads import BoundedRequest
 from app.serving.streams import ShallowStreams
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
@@ -214,7 +212,6 @@ def child_exit(server, worker):
 
 def post_worker_init(worker):
     """Load the keys before the first request, and start the watchdog."""
-    settle(worker.cfg, time.time)
     application = worker.app.callable
     if isinstance(application, Flask):
         warm_up(application)
