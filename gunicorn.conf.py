@@ -34,12 +34,12 @@ from app.atproto.http.dialer import MAX_LOOKUPS
 from app.blueprints.health import warm_up
 from app.config import VERSION, Settings, SettingsInvalid
 from app.factory.start import report_missing_keys, require_schema
+from app.flows.errors import SchemaMismatch
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import limited
 from app.serving.heads import BoundedRequest
 from app.serving.streams import ShallowStreams
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
-from app.stores.errors import SchemaMismatch
 from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, by default ten: ten silent name servers would

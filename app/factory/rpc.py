@@ -7,9 +7,9 @@ import os
 import sys
 
 from app.config import VERSION, Settings, SettingsInvalid
+from app.flows.errors import SchemaMismatch
 from app.rpc.listener import Listener
 from app.rpc.tls import Certificate, ListenerRefused
-from app.stores.errors import SchemaMismatch
 
 from .container import Outside, open_parts
 from .start import report_missing_keys, require_schema

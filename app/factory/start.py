@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from app.config import Settings
-from app.flows.errors import StorageFailed
+from app.flows.errors import SchemaMismatch, StorageFailed
 from app.stores.encrypted_rows import SqlEncryptedRows
-from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
+from app.stores.errors import DatabaseURLInvalid
 from app.stores.sql.database import open_database
 
 from .stores import open_cipher

@@ -104,6 +104,7 @@ TABLE: dict[type[Exception], Row] = {
     flow.StorageFailed: Row("internal", 500),
     flow.TextNotStorable: Row("invalid_request", 400),
     flow.StorageUnavailable: Row("service_unavailable", 503, "storage"),
+    flow.SchemaMismatch: Row("service_unavailable", 503, "storage"),
     token.TokenInvalid: Row("not_signed_in", 401),
     token.TokenExpired: Row("not_signed_in", 401),
     token.SigningKeyMissing: Row("internal", 500),

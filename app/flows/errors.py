@@ -319,3 +319,7 @@ class StorageUnavailable(StorageFailed):
     """
 
     retry_after = 10.0
+
+
+class SchemaMismatch(StorageUnavailable):
+    """The tables are another release's, or there are none; says which command helps."""

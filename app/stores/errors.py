@@ -1,10 +1,4 @@
-"""Storage errors; an outage is `flows.errors.StorageUnavailable`.
-
-StoreError
-├── DatabaseURLInvalid    DATABASE_URL names no database that we can open
-├── DecryptionFailed      an encrypted value that none of our keys decrypts
-└── SchemaMismatch        another release made the tables, or there are none
-"""
+"""Errors of the storage alone; what flows and `doctor` know of is in `flows.errors`."""
 
 from __future__ import annotations
 
@@ -17,7 +11,3 @@ class DatabaseURLInvalid(Exception):
 
 class DecryptionFailed(StorageUnavailable):
     """An encrypted value was changed or moved, or its key is not configured."""
-
-
-class SchemaMismatch(StorageUnavailable):
-    """The tables are not those of this release; says which command helps."""

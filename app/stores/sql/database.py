@@ -24,8 +24,13 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from app.flows.errors import StorageFailed, StorageUnavailable, TextNotStorable
-from app.stores.errors import DatabaseURLInvalid, SchemaMismatch
+from app.flows.errors import (
+    SchemaMismatch,
+    StorageFailed,
+    StorageUnavailable,
+    TextNotStorable,
+)
+from app.stores.errors import DatabaseURLInvalid
 from app.stores.sql import postgresql, sqlite
 from app.stores.sql.sqlite_file import MISSING
 from app.stores.sql.versions import (

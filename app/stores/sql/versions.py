@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, inspect, text
 
-from app.stores.errors import SchemaMismatch
+from app.flows.errors import SchemaMismatch
 
 from .statements import statements
 

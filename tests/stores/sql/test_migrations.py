@@ -9,8 +9,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import text
 
-from app.flows.errors import StorageFailed
-from app.stores.errors import SchemaMismatch
+from app.flows.errors import SchemaMismatch, StorageFailed
 from app.stores.migrations import steps
 from app.stores.sql import postgresql, sqlite, versions
 from app.stores.sql.database import Database, open_database
