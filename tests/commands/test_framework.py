@@ -101,6 +101,18 @@ def test_table_has_a_head_and_shows_no_control_characters():
     assert "\x1b" not in second
 
 
+def test_empty_table_says_none_beside_the_output():
+    @prints(Row)
+    @click.command
+    def empty() -> None:
+        print_records([])
+
+    table, lines = (CliRunner().invoke(empty, args) for args in ([], ["--json"]))
+
+    assert (table.stdout, table.stderr) == ("", "none\n")
+    assert (lines.stdout, lines.stderr) == ("", "")
+
+
 def test_single_record_prints_a_line_a_field():
     assert CliRunner().invoke(single).output.splitlines() == [
         "name   alice",

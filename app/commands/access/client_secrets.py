@@ -61,9 +61,10 @@ def group(administration: Administration) -> click.Group:
     ) -> None:
         """Delete a secret: the older one, unless it is named."""
         which = secret_id or "the older one"
+        clients = administration.provider.clients
+        in_one_line(partial(clients.get, client_id))
         confirm(f"A secret of {client_id} ends: {which}.", yes=yes)
-        secrets = administration.provider.clients.secrets
-        act = partial(secrets.drop, client_id, secret_id, by=operator)
+        act = partial(clients.secrets.drop, client_id, secret_id, by=operator)
         print_record(SecretDropped(client_id=client_id, secret_id=in_one_line(act)))
 
     return secret

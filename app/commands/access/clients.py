@@ -170,8 +170,9 @@ def _disable(administration: Administration) -> click.Command:
     @with_operator
     def disable(client_id: str, yes: bool, operator: Operator) -> None:
         """Let no account use a client until it is enabled; its grants end."""
-        confirm(f"All are signed out of {client_id}, and stay out.", yes=yes)
         clients = administration.provider.clients
+        in_one_line(partial(clients.get, client_id))
+        confirm(f"All are signed out of {client_id}, and stay out.", yes=yes)
         in_one_line(partial(clients.disable, client_id, by=operator))
         print_record(ClientState(client_id=client_id, state="disabled"))
 
@@ -200,8 +201,9 @@ def _remove(administration: Administration) -> click.Command:
     @with_operator
     def remove(client_id: str, yes: bool, operator: Operator) -> None:
         """Delete a client with its secrets, grants and consents."""
-        confirm(f"The client {client_id} and its secrets are deleted.", yes=yes)
         clients = administration.provider.clients
+        in_one_line(partial(clients.get, client_id))
+        confirm(f"The client {client_id} and its secrets are deleted.", yes=yes)
         in_one_line(partial(clients.remove, client_id, by=operator))
         print_record(ClientState(client_id=client_id, state="removed"))
 

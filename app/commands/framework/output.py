@@ -73,6 +73,8 @@ def print_record(record: DataclassInstance) -> None:
 def print_records(records: Iterable[DataclassInstance]) -> None:
     """Print records: a table with a head, or one JSON object a line.
 
+    Where there are none, stderr says so, so that stdout stays what programs read.
+
     JSON lines are printed as they come; a table waits for the last row.
     """
     rows = []
@@ -84,6 +86,8 @@ def print_records(records: Iterable[DataclassInstance]) -> None:
             rows.append(record)
     if rows:
         _print_table(rows)
+    elif not wants_json():
+        click.echo("none", err=True)
 
 
 def print_lines(records: Iterable[DataclassInstance]) -> None:

@@ -309,7 +309,7 @@ def test_unknown_client_is_refused_in_one_line(
     result = runs(service, "clients", *command)
 
     assert result.exit_code == 1
-    assert "no client is 'nemo'" in result.output
+    assert result.output.splitlines() == ["Error: no client is 'nemo'"]
 
 
 def test_secret_is_rotated_with_two_that_live_at_once(service: Service) -> None:
