@@ -38,6 +38,7 @@ from app.flows.errors import SchemaMismatch
 from app.logs import TEXT, JsonFormatter, TextFormatter
 from app.serving.bodies import limited
 from app.serving.heads import BoundedRequest
+from app.serving.settled import settle
 from app.serving.streams import ShallowStreams
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
 from app.web.context import EXTENSION
@@ -212,6 +213,7 @@ def child_exit(server, worker):
 
 def post_worker_init(worker):
     """Load the keys before the first request, and start the watchdog."""
+    settle(worker.cfg)
     application = worker.app.callable
     if isinstance(application, Flask):
         warm_up(application)
