@@ -219,6 +219,11 @@ def granted(open_service) -> Browser:
     return signs_in(service, service.browser(), ALICE, username="alice", scope=SCOPE)
 
 
+def grants_one_permission(service: Service) -> Browser:
+    scope = "atproto blob:image/*"
+    return signs_in(service, service.browser(), ALICE, username="alice", scope=scope)
+
+
 def sid_of(browser: Browser) -> str:
     sid: str = browser.visits("/auth/session").json["session_id"]
     return sid
@@ -263,13 +268,7 @@ def test_last_permission_taken_back_needs_no_visit_to_the_host(
     open_service, world: World
 ) -> None:
     service = open_service(scope_max=SCOPE)
-    browser = signs_in(
-        service,
-        service.browser(),
-        ALICE,
-        username="alice",
-        scope="atproto blob:image/*",
-    )
+    browser = grants_one_permission(service)
 
     page = takes_back(browser, "blob:image/*")
 
@@ -283,13 +282,7 @@ def test_sweep_revokes_the_grant_whose_host_was_down_as_a_permission_was_taken_b
     open_service, world: World
 ) -> None:
     service = open_service(scope_max=SCOPE)
-    browser = signs_in(
-        service,
-        service.browser(),
-        ALICE,
-        username="alice",
-        scope="atproto blob:image/*",
-    )
+    browser = grants_one_permission(service)
     world.network.lay(REVOKE, faults.Refuses())
 
     takes_back(browser, "blob:image/*")
