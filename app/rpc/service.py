@@ -22,7 +22,6 @@ from app.flows.native.outcome import NativeOutcome
 from app.flows.native.refresh import RefreshApp
 from app.flows.native.start import StartNativeLogin
 from app.flows.native.wait import AwaitNativeLogin
-from app.flows.ports import Watched
 from app.telemetry.events import Observer, ignore
 from app.wire.latchkey.v1 import auth_pb2 as wire
 
@@ -81,7 +80,7 @@ class AuthService:
         """
         async with self._answering(context, "AwaitLogin"):
             if request.last_event_id == ACKNOWLEDGED:
-                await self._acknowledge(request)
+                await self._ask(request, self.awaiting.acknowledge)
             else:
                 await self._follow(request, context)
 
@@ -99,14 +98,6 @@ class AuthService:
     ) -> AbstractAsyncContextManager[None]:
         return answering(context, method, platform=self.platform, observe=self.observe)
 
-    async def _acknowledge(self, request: wire.AwaitLoginRequest) -> None:
-        acknowledge = partial(
-            self.awaiting.acknowledge,
-            request.session_id,
-            code_verifier=request.code_verifier or None,
-        )
-        await _on(self.looks, acknowledge)
-
     async def _follow(self, request: wire.AwaitLoginRequest, context: Context) -> None:
         if self.awaiting.is_ending:
             raise ShuttingDown
@@ -119,32 +110,22 @@ class AuthService:
             self.awaiting.admit(address_of(context)),
             self.awaiting.watch(request.session_id, wake) as watched,
         ):
-            outcome = await self._look(request)
+            outcome = await self._ask(request, self.awaiting.look)
+            again = partial(self.awaiting.look_again, watched)
             if outcome.status == "pending":
                 await context.write(event_of(outcome))
             while outcome.status == "pending":
                 await self._wait(woken, outcome)
-                outcome = await self._look_again(request, watched)
+                outcome = await self._ask(request, again)
             await context.write(event_of(outcome))
 
-    async def _look(self, request: wire.AwaitLoginRequest) -> NativeOutcome:
-        look = partial(
-            self.awaiting.look,
-            request.session_id,
-            code_verifier=request.code_verifier or None,
-        )
-        return await _on(self.looks, look)
-
-    async def _look_again(
-        self, request: wire.AwaitLoginRequest, watched: Watched
-    ) -> NativeOutcome:
-        look = partial(
-            self.awaiting.look_again,
-            watched,
-            request.session_id,
-            code_verifier=request.code_verifier or None,
-        )
-        return await _on(self.looks, look)
+    async def _ask(
+        self, request: wire.AwaitLoginRequest, ask: Callable[..., Result]
+    ) -> Result:
+        """Call `ask` with the secret and the verifier of the request, on a thread."""
+        verifier = request.code_verifier or None
+        asked = partial(ask, request.session_id, code_verifier=verifier)
+        return await _on(self.looks, asked)
 
     async def _wait(self, woken: asyncio.Event, pending: NativeOutcome) -> None:
         """Wait until the login may have changed, or the time is up."""
