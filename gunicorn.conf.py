@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from app.serving.heads import BoundedRequest
 from app.serving.settled import settle
 from app.serving.streams import ShallowStreams
 from app.serving.watchdog import INTERVAL, PATIENCE, Replacements, Watchdog, busy_clock
+from app.serving.whole import WholeAnswers
 from app.web.context import EXTENSION
 
 # gevent looks names up on real threads, by default ten: ten silent name servers would
@@ -97,6 +99,7 @@ class Worker(GeventWorker):
     def load_wsgi(self):
         """Load the application; its streams wait on small stacks."""
         super().load_wsgi()
+        self.whole = WholeAnswers(self.wsgi, self.cfg, time.time)
         self.wsgi = ShallowStreams(self.wsgi)
 
     def handle_request(self, listener_name, req, sock, addr):  # noqa: PLR0917 -- its
@@ -105,8 +108,16 @@ class Worker(GeventWorker):
         The limit is for a part of a few kilobytes: a stream may last.
         """
         sock.settimeout(self.cfg.timeout)
-        req.body = limited(req.body, self.cfg.timeout)
-        super().handle_request(listener_name, req, sock, addr)
+        if self.whole.serves(req) and self.nr < self.max_requests - 1:
+            self.nr += 1
+            is_last = not self.alive or req.should_close()
+            addresses = {"peer": addr, "server": listener_name}
+            if self.whole.serve(req, sock, **addresses, is_last=is_last):
+                raise StopIteration
+        else:
+            req.body = limited(req.body, self.cfg.timeout)
+            super().handle_request(listener_name, req, sock, addr)
+        sock.settimeout(None)  # gunicorn's `keepalive` bounds the next head
 
 
 wsgi_app = "wsgi:app"

@@ -78,10 +78,13 @@ class Served:
         self._observe = observe
         self._began = clock()
 
+    @property
+    def whole(self) -> bytes | None:
+        """The body of a whole answer, as `front` gives it; None for any other."""
+        return b"".join(self.answer) if type(self.answer) is tuple else None
+
     def __iter__(self) -> Iterator[bytes]:
-        if type(self.answer) is tuple:  # a whole answer, as `front` gives it
-            return iter(self.answer)
-        return self._parts()
+        return self._parts() if self.whole is None else iter((self.whole,))
 
     def _parts(self) -> Iterator[bytes]:
         parts = iter(self.answer)
@@ -94,21 +97,24 @@ class Served:
 
     def close(self) -> None:
         """Close the answer and write the line."""
-        with Entered(self.context):
-            close = getattr(self.answer, "close", None)
-            try:
-                if close is not None:
+        close = getattr(self.answer, "close", None)
+        try:
+            if close is not None:
+                with Entered(self.context):
                     close()
-            finally:
-                self._end(self._clock() - self._began)
+        finally:
+            self._end(self._clock() - self._began)
 
     def _end(self, seconds: float) -> None:
         self._observe(RequestServed(self.context.route, self.status, seconds))
-        record, failed = self.context, self.status >= 500
-        level = logging.DEBUG if record.is_quiet and not failed else logging.INFO
-        if not log.isEnabledFor(level):
-            return
-        given = self._environ
+        is_quiet = self.context.is_quiet and self.status < 500
+        level = logging.DEBUG if is_quiet else logging.INFO
+        if log.isEnabledFor(level):
+            with Entered(self.context):
+                self._write(level, seconds)
+
+    def _write(self, level: int, seconds: float) -> None:
+        given, record = self._environ, self.context
         method = given["REQUEST_METHOD"]
         fields = {
             "method": method if method in METHODS else "other",
