@@ -8,6 +8,7 @@ nothing.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from contextvars import ContextVar, Token
@@ -21,6 +22,12 @@ ACCESS: Final = "app.access"
 
 ID_LENGTH: Final = 16
 """Hexadecimal digits of a login_id, and of a request_id that we make: 64 bits."""
+
+IDS_AT_ONCE: Final = 256
+"""Request ids for which the kernel is asked once: asking takes as long as a lookup."""
+
+_ids: list[str] = []
+os.register_at_fork(after_in_child=_ids.clear)  # or two processes give the same ones
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 """What is taken from X-Request-Id: no character that a log or a header treats."""
@@ -79,7 +86,18 @@ def begin(given_id: str | None) -> LogContext:
     """
     if given_id is not None and _REQUEST_ID.fullmatch(given_id):
         return LogContext(given_id)
-    return LogContext(secrets.token_hex(ID_LENGTH // 2))
+    return LogContext(_new_id())
+
+
+def _new_id() -> str:
+    """Return a new id; the kernel is asked once for many of them."""
+    try:
+        return _ids.pop()
+    except IndexError:
+        digits = secrets.token_hex(IDS_AT_ONCE * ID_LENGTH // 2)
+        first, *others = map("".join, zip(*[iter(digits)] * ID_LENGTH, strict=True))
+        _ids.extend(others)
+        return first
 
 
 def bind(*, login_id: str = "", did: str = "", sid: str = "") -> None:

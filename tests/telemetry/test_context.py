@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 import threading
 from contextvars import copy_context
@@ -13,6 +14,7 @@ import pytest
 
 from app.logs import FIELDS, IDS, TEXT, JsonFormatter, TextFormatter
 from app.telemetry.context import (
+    IDS_AT_ONCE,
     Entered,
     LogContext,
     begin,
@@ -52,6 +54,28 @@ def test_begin_with_any_other_id_makes_one(given):
     assert made != given
     assert len(made) == 16
     assert int(made, 16) >= 0
+
+
+def test_ids_of_requests_are_all_different():
+    made = {begin(None).request_id for _ in range(3 * IDS_AT_ONCE)}
+
+    assert len(made) == 3 * IDS_AT_ONCE
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in made)
+
+
+@pytest.mark.process
+def test_ids_of_a_forked_process_are_different():
+    begin(None)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, begin(None).request_id.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 64).decode()
+
+    assert len(theirs) == 16
+    assert theirs not in {begin(None).request_id for _ in range(IDS_AT_ONCE)}
 
 
 def test_bind_outside_of_a_request_does_nothing():
