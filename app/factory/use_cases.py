@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 
 from app.atproto.stores.memory import MemoryCache
@@ -238,7 +239,7 @@ def open_use_cases(parts: Parts) -> UseCases:
         renew=RenewToken(sessions=stores.sessions, tokens=tokens, clock=clock),
         identify=identify,
         verify=Verify(
-            identify=identify,
+            identify=replace(identify, verifier=replace(verifier, seen=None)),
             seen=MemoryCache(clock, max_entries=CACHE_ENTRIES),
             clock=clock,
             observe=observe,

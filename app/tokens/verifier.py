@@ -7,7 +7,7 @@ with that key's algorithm. Only tokens of the form that we issue pass.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,7 +84,7 @@ class TokenVerifier:
         key, ring = sha256_hex(token), self.ring()
         seen = self.seen.get(key)
         if seen is not None and seen.ring is ring:
-            self._check_expiry(seen.claims.expires_at)
+            self.check_expiry(seen.claims)
             return seen.claims
         claims = self._read(token, ring)
         # After a reread the ring is another one: then this entry counts no more.
@@ -98,8 +98,9 @@ class TokenVerifier:
         claims = _parse_claims(payload)
         if (claims["iss"], claims["aud"]) != (self.issuer, self.audience):
             raise TokenInvalid("another issuer or audience")
-        self._check_times(claims)
-        return VerifiedClaims(
+        if max(claims["iat"], claims["nbf"]) > self.clock() + LEEWAY:
+            raise TokenInvalid("issued in the future")
+        verified = VerifiedClaims(
             did=Did(claims["sub"]),
             sid=claims["sid"],
             handle=None if claims["handle"] is None else Handle(claims["handle"]),
@@ -108,21 +109,19 @@ class TokenVerifier:
             expires_at=claims["exp"],
             jti=claims["jti"],
         )
+        self.check_expiry(verified)
+        return verified
+
+    def check_expiry(self, claims: VerifiedClaims) -> None:
+        """Raise `TokenExpired` if `exp` has passed."""
+        if self.clock() >= claims.expires_at:
+            raise TokenExpired("expired")
 
     def _key_of(self, token: str, ring: KeyRing) -> VerifyingKey:
         kid = claimed_kid(token)
         if self.reread is not None and not ring.has(kid):
             ring = self.reread()
         return ring.verifying(kid)
-
-    def _check_times(self, claims: Mapping[str, Any]) -> None:
-        self._check_expiry(claims["exp"])
-        if max(claims["iat"], claims["nbf"]) > self.clock() + LEEWAY:
-            raise TokenInvalid("issued in the future")
-
-    def _check_expiry(self, expires_at: int) -> None:
-        if self.clock() >= expires_at:
-            raise TokenExpired("expired")
 
 
 def _parse_claims(payload: bytes) -> dict[str, Any]:

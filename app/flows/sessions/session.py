@@ -185,7 +185,18 @@ class Identify:
             TokenInvalid: not a token of this platform, or expired.
             AccountDisabled: the platform has disabled this account.
         """
-        claims = _claims_of(token, self.verifier)
+        return self._named_by(_claims_of(token, self.verifier))
+
+    def again(self, claims: VerifiedClaims) -> Identified:
+        """Return what a token that was verified before names now; raises as the call.
+
+        The caller knows that the keys are still those that it was verified with.
+        """
+        self.verifier.check_expiry(claims)
+        bind(did=claims.did, sid=claims.sid)
+        return self._named_by(claims)
+
+    def _named_by(self, claims: VerifiedClaims) -> Identified:
         standing = self.standings.of(claims.sid)
         if standing is None or standing.session.did != claims.did:
             raise NotSignedIn("the session has ended")

@@ -81,6 +81,7 @@ class Verify:
     """GET /auth/verify."""
 
     identify: Identify
+    """Its verifier need not remember tokens: what is `seen` here has their claims."""
     seen: MemoryCache[Known]
     clock: Callable[[], float]
     observe: Observer = ignore
@@ -124,7 +125,7 @@ class Verify:
             _bind(known.identified)
             return known
         try:
-            return self._ask(token, key, ring)
+            return self._ask(token, key, ring=ring, known=known)
         except StorageFailed as error:
             self.observe(OUTAGE)
             self._note_outage(error)
@@ -137,10 +138,15 @@ class Verify:
         now = self.clock()
         return known.fresh_for(now) > 0 or 0 < self.outage.ask_at - now <= ASK_AGAIN
 
-    def _ask(self, token: str, key: str, ring: KeyRing) -> Known | None:
+    def _ask(
+        self, token: str, key: str, *, ring: KeyRing, known: Known | None
+    ) -> Known | None:
         """Ask the database; forget a token that is refused, an outage included."""
         try:
-            identified = self.identify(token)
+            if known is None:
+                identified = self.identify(token)
+            else:
+                identified = self.identify.again(known.identified.claims)
         except StorageFailed:
             raise
         except (NotSignedIn, TokenError) as error:

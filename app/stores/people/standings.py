@@ -43,5 +43,5 @@ class SqlStandings(Standings):
             session=session_of(dict(zip(NAMES, values, strict=True))),
             has_account=account is not None,
             is_disabled=disabled_at is not None,
-            groups=tuple(sorted(group for *_, group in rows if group)),
+            groups=tuple(sorted(row[-1] for row in rows if row[-1])),
         )
