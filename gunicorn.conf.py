@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from app.atproto.http.dialer import MAX_LOOKUPS
 from app.blueprints.health import warm_up
+from app.blueprints.services.quick import JWKS, SESSION, VERIFY
 from app.config import VERSION, Settings, SettingsInvalid
 from app.factory.start import report_missing_keys, require_schema
 from app.flows.errors import SchemaMismatch
@@ -99,7 +100,8 @@ class Worker(GeventWorker):
     def load_wsgi(self):
         """Load the application; its streams wait on small stacks."""
         super().load_wsgi()
-        self.whole = WholeAnswers(self.wsgi, self.cfg, time.time)
+        paths = (VERIFY, SESSION, JWKS)  # asked with every request of the platform
+        self.whole = WholeAnswers(self.wsgi, paths=paths, cfg=self.cfg, clock=time.time)
         self.wsgi = ShallowStreams(self.wsgi)
 
     def handle_request(self, listener_name, req, sock, addr):  # noqa: PLR0917 -- its

@@ -112,6 +112,7 @@ WITHOUT_ROW = {
     "stores/encryption::KEY_ID_BYTES": OURS,
     "stores/encryption::NONCE_BYTES": OURS,
     "stores/logins/native_login_events::AT_ONCE": "streams woken between two turns",
+    "telemetry/context::IDS_AT_ONCE": OURS,
     "stores/logins/native_login_events::LONGEST_PAUSE": OURS,
     "stores/provider/clients::MOST_PARSED": "parsed clients; operators register them",
     "stores/sql/bounded::WAIT_LIMIT": "how long our database is waited for",

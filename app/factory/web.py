@@ -158,9 +158,9 @@ def _front_of(app: WSGIApplication, context: Context) -> Front:
     return Front(
         app,
         quick={
-            ("GET", "/auth/verify"): quick.QuickVerify(flows, here, complete),
-            ("GET", "/auth/session"): quick.QuickSession(flows, here, complete),
-            ("GET", "/.well-known/jwks.json"): quick.QuickJwks(keys, complete),
+            ("GET", quick.VERIFY): quick.QuickVerify(flows, here, complete),
+            ("GET", quick.SESSION): quick.QuickSession(flows, here, complete),
+            ("GET", quick.JWKS): quick.QuickJwks(keys, complete),
             ("GET", "/oauth/authorize"): QuickAuthorize(
                 flows.provider.authorize, here, complete
             ),
@@ -171,7 +171,7 @@ def _front_of(app: WSGIApplication, context: Context) -> Front:
                 flows.tokens.introspect, here, complete
             ),
         },
-        quiet=("/auth/verify", "/.well-known/jwks.json"),
+        quiet=(quick.VERIFY, quick.JWKS),
     )
 
 

@@ -7,7 +7,7 @@ answer that is whole is sent at once. Every other answer is written by gunicorn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn import SERVER
@@ -18,9 +18,6 @@ from gunicorn.util import http_date
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-PATHS: Final = frozenset({"/auth/verify", "/auth/session", "/.well-known/jwks.json"})
-"""What services and proxies ask all the time; elsewhere the difference is small."""
-
 KEYS: Final = {"CONTENT-LENGTH": "CONTENT_LENGTH", "CONTENT-TYPE": "CONTENT_TYPE"}
 """Headers that have a key of their own in an environment (PEP 3333)."""
 
@@ -28,17 +25,23 @@ PORTS: Final = {"http": "80", "https": "443"}
 
 
 class HeadInvalid(ValueError):
-    """A line break inside of a header, which would begin a header of somebody's."""
+    """A line break inside of a header: what follows would be a header of its own."""
 
 
 class WholeAnswers:
     """Serves GET requests of some paths that have no body."""
 
     def __init__(
-        self, app: WSGIApplication, cfg: Any, clock: Callable[[], float]
+        self,
+        app: WSGIApplication,
+        *,
+        paths: Iterable[str],
+        cfg: Any,
+        clock: Callable[[], float],
     ) -> None:
         """`cfg` is gunicorn's configuration."""
         self._app = app
+        self._paths = frozenset(paths)
         self._cfg = cfg
         self._clock = clock
         self._date = (0, "")
@@ -50,10 +53,9 @@ class WholeAnswers:
             "SCRIPT_NAME": "",
         }
 
-    @staticmethod
-    def serves(req: Any) -> bool:
+    def serves(self, req: Any) -> bool:
         """Tell whether a request that gunicorn has parsed is served here."""
-        if req.path not in PATHS or req.method != "GET" or req.version != (1, 1):
+        if req.path not in self._paths or req.method != "GET" or req.version != (1, 1):
             return False
         reader = req.body.reader
         return isinstance(reader, LengthReader) and reader.length == 0

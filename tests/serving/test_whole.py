@@ -30,6 +30,11 @@ FULL = (
 BARE = b"GET /auth/session HTTP/1.1\r\n\r\n"
 
 
+def whole_answers(app: Any) -> WholeAnswers:
+    paths = ("/auth/verify", "/auth/session", "/.well-known/jwks.json")
+    return WholeAnswers(app, paths=paths, cfg=Config(), clock=lambda: NOW)
+
+
 class FakeSocket:
     """Takes what is sent, at most so many bytes at once."""
 
@@ -82,7 +87,7 @@ def served(
         return answer
 
     sock = FakeSocket(at_once)
-    whole = WholeAnswers(app, Config(), lambda: NOW)
+    whole = whole_answers(app)
     closes = whole.serve(parsed(ASKED), sock, peer=PEER, server=SERVER, is_last=is_last)
     return sock.sent, closes
 
@@ -108,11 +113,11 @@ def of_gunicorn(
     ids=["TCP", "unix socket"],
 )
 def test_environment_is_the_one_that_gunicorn_makes(raw: bytes, peer, server):
-    request, sock, cfg = parsed(raw), FakeSocket(), Config()
-    theirs = create(request, sock, peer, server, cfg)[1]
+    request, sock = parsed(raw), FakeSocket()
+    theirs = create(request, sock, peer, server, Config())[1]
     theirs["wsgi.multithread"] = True  # as its gevent worker says
 
-    ours = WholeAnswers(lambda *_: [], cfg, lambda: NOW).environ_of(
+    ours = whole_answers(lambda *_: []).environ_of(
         request, sock, peer=peer, server=server
     )
 
@@ -178,9 +183,9 @@ def test_line_break_in_a_header_is_not_sent(end):
     ids=lambda raw: raw.decode().replace("\r\n", " ").strip(),
 )
 def test_other_requests_are_left_to_gunicorn(raw: bytes):
-    assert not WholeAnswers.serves(parsed(raw))
+    assert not whole_answers(lambda *_: []).serves(parsed(raw))
 
 
 @pytest.mark.parametrize("raw", [ASKED, FULL, BARE], ids=["usual", "full", "bare"])
 def test_requests_without_a_body_are_served(raw: bytes):
-    assert WholeAnswers.serves(parsed(raw))
+    assert whole_answers(lambda *_: []).serves(parsed(raw))

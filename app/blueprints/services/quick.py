@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from wsgiref.types import WSGIEnvironment
 
 from app.flows import UseCases
@@ -22,6 +23,10 @@ from app.web.requests import bearer_in, cookies_in, found_for
 from app.web.responses import document_headers
 
 from . import session, verify
+
+VERIFY: Final = "/auth/verify"
+SESSION: Final = "/auth/session"
+JWKS: Final = "/.well-known/jwks.json"
 
 
 @dataclass(frozen=True, slots=True)
