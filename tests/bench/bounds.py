@@ -1,4 +1,4 @@
-"""What the bounds on strangers cost a sign-in: with them and without, by turns.
+"""What each bound on strangers costs a sign-in: with it and without, by turns.
 
 Without: no rate limits, no concurrency limits, no row bounds, and no limits while
 reading answers of other hosts. These stay out of the comparison, because nothing works
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -21,44 +22,49 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MOST = 1.03
-"""A login with bounds, of one without."""
+"""A login with a bound, of one without it."""
 
 ROUNDS = 60
 
-BOUNDS = (
-    (RateLimits, "hit_all"),
-    (RowBound, "after_write"),
-    (ConcurrencyLimit, "enter"),
-    (ConcurrencyLimit, "leave"),
-    (Pace, "count"),
-    (LimitedReader, "_count_head"),
-)
+Method = tuple[type, str]
+
+BOUNDS: dict[str, tuple[Method, ...]] = {
+    "rate limits": ((RateLimits, "hit_all"),),
+    "rows": ((RowBound, "after_write"),),
+    "logins at once": ((ConcurrencyLimit, "enter"), (ConcurrencyLimit, "leave")),
+    "answers of hosts": ((Pace, "count"), (LimitedReader, "_count_head")),
+}
+TOGETHER = "all of them"
 
 
 @contextmanager
-def without_bounds() -> Iterator[None]:
-    """Take the bounds out while the block runs."""
+def without(*bounds: str) -> Iterator[None]:
+    """Take bounds out while the block runs."""
     with ExitStack() as taken_out:
-        for owner, name in BOUNDS:
+        for owner, name in chain.from_iterable(map(BOUNDS.__getitem__, bounds)):
             taken_out.enter_context(patch.object(owner, name, _nothing))
         yield
 
 
 def print_bounds(sign_in: Callable[[], float], *, rounds: int = ROUNDS) -> None:
-    """Print what the bounds cost; `sign_in` returns the CPU seconds of a sign-in."""
-    bounded, free = [], []
+    """Print what each bound costs; `sign_in` returns the CPU seconds of a sign-in."""
+    left_out = {"": (), **{name: (name,) for name in BOUNDS}, TOGETHER: tuple(BOUNDS)}
+    spent: dict[str, list[float]] = {name: [] for name in left_out}
     for number in range(rounds):
-        pair = (bounded, free) if number % 2 else (free, bounded)
-        for spent in pair:
-            if spent is bounded:
-                spent.append(sign_in())
-                continue
-            with without_bounds():
-                spent.append(sign_in())
-    with_them, without = map(_typical, (bounded, free))
-    print(f"\nCPU of a sign-in with the bounds on strangers, of {rounds} by turns")
-    print(f"{with_them * 1000:.2f} ms, without {without * 1000:.2f} ms:", end=" ")
-    print(f"{with_them / without:.3f} (to reach: {MOST})")
+        for name in _turned(list(left_out), number):
+            with without(*left_out[name]):
+                spent[name].append(sign_in())
+    whole = _typical(spent.pop(""))
+    print(f"\nCPU of a sign-in with a bound on strangers, of {rounds} by turns without")
+    for name, seconds in spent.items():
+        print(f"  {name:<20}{whole / _typical(seconds):>6.3f}")
+    print(f"{whole * 1000:.2f} ms with all; to reach, for each: {MOST}")
+
+
+def _turned(names: list[str], number: int) -> list[str]:
+    """Begin with another one in each round: the first finds other things cached."""
+    first = number % len(names)
+    return names[first:] + names[:first]
 
 
 def _typical(seconds: list[float]) -> float:
