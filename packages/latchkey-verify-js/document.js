@@ -11,12 +11,14 @@ export class Document {
   #value = null;
   #loadedAt = -Infinity;
   #triedAt = -Infinity;
+  #failedAt = -Infinity;
   #loading = null;
 
   /**
    * `load` makes the value, given the value of before or null; when it throws, that one is
    * kept. For `fresh` milliseconds the value is served as it is, from then to `stale` while
-   * it is refreshed, and later the caller waits for the refresh.
+   * it is refreshed, and later callers wait for the refresh; in an outage they do not, once
+   * an attempt has failed.
    */
   constructor(load, { fresh, stale, clock }) {
     this.#load = load;
@@ -27,10 +29,12 @@ export class Document {
 
   /** Returns the value; null when it never could be loaded. */
   async get() {
-    const age = this.#clock() - this.#loadedAt;
-    if (age < this.#fresh || (!this.#mayTry(RETRY) && !this.#loading)) return this.#value;
+    const now = this.#clock();
+    const age = now - this.#loadedAt;
+    if (age < this.#fresh) return this.#value;
     const refreshed = this.refresh();
-    if (age >= this.#stale) await refreshed;
+    const failedLately = now - this.#failedAt < this.#stale;
+    if (age >= this.#stale && (this.#value === null || !failedLately)) await refreshed;
     return this.#value;
   }
 
@@ -48,6 +52,7 @@ export class Document {
       this.#value = await this.#load(this.#value);
       this.#loadedAt = this.#clock();
     } catch (error) {
+      this.#failedAt = this.#clock();
       console.warn(`latchkey: keeping what was fetched before: ${error.message}`);
     }
   }

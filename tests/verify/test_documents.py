@@ -6,7 +6,13 @@ import threading
 
 import pytest
 
-from latchkey_verify import KeysUnavailable, SessionEnded, TokenInvalid
+from latchkey_verify import (
+    KeysUnavailable,
+    SessionEnded,
+    TokenInvalid,
+    Verifier,
+    VerifyError,
+)
 from tests.verify.service import HOUR, FakeService
 
 JWKS = "/.well-known/jwks.json"
@@ -40,6 +46,89 @@ def test_keys_are_kept_while_the_service_is_down(service: FakeService):
 
 def test_first_token_while_the_service_is_down_raises_keys_unavailable(service):
     service.is_down = True
+
+    with pytest.raises(KeysUnavailable):
+        service.verifier().verify(service.token())
+
+
+class Gate:
+    """Lets the fetches of a service begin, and holds their answers back."""
+
+    def __init__(self, service: FakeService) -> None:
+        self._fetch = service.fetch
+        self.asked, self.opened = threading.Event(), threading.Event()
+        self.opened.set()
+        service.fetch = self.fetch  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        self.asked.clear()
+        self.opened.clear()
+
+    def fetch(self, url: str) -> bytes:
+        self.asked.set()
+        assert self.opened.wait(5)
+        return self._fetch(url)
+
+
+def verify_at_once(verifier: Verifier, token: str, gate: Gate) -> list[str]:
+    """Verify in two threads, the second while the first one fetches."""
+    outcomes: list[str] = []
+    gate.close()
+
+    def verify() -> None:
+        try:
+            outcomes.append(verifier.verify(token).username)
+        except VerifyError as error:
+            outcomes.append(type(error).__name__)
+
+    first, second = (threading.Thread(target=verify) for _ in range(2))
+    first.start()
+    assert gate.asked.wait(5)
+    second.start()
+    second.join(0.1)  # it would be done by now, did it not wait
+    gate.opened.set()
+    for thread in (first, second):
+        thread.join(5)
+    return outcomes
+
+
+def test_callers_wait_for_the_first_fetch_of_another_thread(service: FakeService):
+    gate = Gate(service)
+
+    assert verify_at_once(service.verifier(), service.token(), gate) == ["alice"] * 2
+
+
+def test_ended_session_is_refused_in_each_thread_after_a_quiet_time(service):
+    gate = Gate(service)
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.ended["session-1"] = int(service.clock.now) + HOUR
+    service.clock.advance(30)
+
+    outcomes = verify_at_once(verifier, service.token(), gate)
+
+    assert outcomes == ["SessionEnded"] * 2
+
+
+def test_callers_do_not_wait_in_an_outage_that_is_known(service: FakeService):
+    gate = Gate(service)
+    verifier = service.verifier()
+    verifier.verify(service.token())
+    service.is_down = True
+    service.clock.advance(60)
+    verifier.verify(service.token())  # waits for the feed, and fails
+    service.clock.advance(10)
+    gate.close()
+
+    assert verifier.verify(service.token())
+    assert gate.asked.wait(5)  # in a thread, which still waits
+    gate.opened.set()
+    settle()
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"\xff", b"", b"{}", b"[]"])
+def test_hostile_jwks_is_an_outage(service: FakeService, body):
+    service.fetch = lambda url: body  # type: ignore[method-assign]
 
     with pytest.raises(KeysUnavailable):
         service.verifier().verify(service.token())

@@ -35,12 +35,13 @@ class Document(Generic[Value]):
         """Hold nothing yet; the first `get` loads.
 
         For `fresh` seconds the value is served as it is, from then to `stale` seconds
-        while a thread refreshes it, and later the caller waits for the refresh.
+        while a thread refreshes it, and later callers wait for the refresh; in an
+        outage they do not, once an attempt has failed.
         """
         self._load, self._clock = load, clock
         self._fresh, self._stale = fresh, stale
         self._value: Value | None = None
-        self._loaded_at = self._tried_at = float("-inf")
+        self._loaded_at = self._tried_at = self._failed_at = float("-inf")
         self._start_over()
 
     def get(self) -> Value | None:
@@ -49,12 +50,11 @@ class Document(Generic[Value]):
             # The threads that held the lock stayed in the parent of the fork.
             self._start_over()
         value, age = self._value, self._age()
-        if age < self._fresh or not self._may_try():
-            return value
-        if age >= self._stale:
+        if age >= self._stale and (value is None or not self._failed_lately()):
             self.refresh()
             return self._value
-        threading.Thread(target=self.refresh, daemon=True).start()
+        if age >= self._fresh and self._may_try():
+            threading.Thread(target=self.refresh, daemon=True).start()
         return value
 
     def refresh(self, *, every: float = RETRY) -> None:
@@ -68,13 +68,17 @@ class Document(Generic[Value]):
             self._tried_at = self._clock()
             try:
                 self._value = self._load(self._value)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
+                self._failed_at = self._clock()
                 log.warning("keeping what was fetched before: %s", error)
             else:
                 self._loaded_at = self._clock()
 
     def _age(self) -> float:
         return self._clock() - self._loaded_at
+
+    def _failed_lately(self) -> bool:
+        return self._clock() - self._failed_at < self._stale
 
     def _may_try(self, every: float = RETRY) -> bool:
         return self._clock() - self._tried_at >= every

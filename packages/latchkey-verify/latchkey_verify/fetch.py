@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import IO, TYPE_CHECKING, Final
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from http.client import HTTPMessage
 
 TIMEOUT: Final = 5.0
-"""Seconds that each read of the answer may take."""
+"""Seconds that each read of the answer may take, and its whole body."""
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """The largest document that is read."""
@@ -42,27 +45,41 @@ _OPENER = build_opener(_NoRedirect)
 _HEADERS: Final[Mapping[str, str]] = {"User-Agent": "latchkey-verify", "Accept": "*/*"}
 
 
-def fetch(url: str) -> bytes:
+def fetch(url: str, *, clock: Callable[[], float] = time.monotonic) -> bytes:
     """GET a URL and return the body.
 
     Raises:
-        OSError: no answer, another status than 200, or more than `MAX_BYTES`.
+        OSError: no answer, another status than 200, more than `MAX_BYTES`, or a body
+            that takes longer than `TIMEOUT`.
     """
     request = Request(url, headers=dict(_HEADERS))  # noqa: S310 # see checked_origin
     try:
         with _OPENER.open(request, timeout=TIMEOUT) as response:
-            body: bytes = response.read(MAX_BYTES + 1)
+            if response.status != HTTPStatus.OK:
+                msg = f"{url} answers with status {response.status}"
+                raise OSError(msg)
+            return _body(response, url, clock)
     except HTTPError as error:
         error.close()
         msg = f"{url} answers with status {error.code}"
         raise OSError(msg) from error
-    except ValueError as error:
+    except (HTTPException, ValueError) as error:
         msg = f"{url} gives no readable answer"
         raise OSError(msg) from error
-    if len(body) > MAX_BYTES:
-        msg = f"{url} is larger than {MAX_BYTES} bytes"
-        raise OSError(msg)
-    return body
+
+
+def _body(response: Any, url: str, clock: Callable[[], float]) -> bytes:
+    """Read what arrives, as it arrives: a read may wait, and so may each of them."""
+    body, deadline = bytearray(), clock() + TIMEOUT
+    while part := response.read1(MAX_BYTES):
+        body += part
+        if len(body) > MAX_BYTES:
+            msg = f"{url} is larger than {MAX_BYTES} bytes"
+            raise OSError(msg)
+        if clock() > deadline:
+            msg = f"{url} takes longer than {TIMEOUT:.0f} seconds"
+            raise OSError(msg)
+    return bytes(body)
 
 
 def checked_origin(issuer: str) -> str:
