@@ -25,19 +25,24 @@ import (
 	"io"
 	"log"
 	"maps"
+	"math"
 	"math/big"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
 const (
-	leeway       = 30 * time.Second // by which the clocks of both machines may differ
+	leeway       = 30               // seconds by which the clocks of both machines may differ
+	maxSeconds   = 1<<53 - 1        // the largest integer that every JSON parser keeps exactly
 	maxToken     = 8_192            // characters of a token
 	maxFeedToken = 1 << 20          // characters of one answer of the feed
 	maxDocument  = 4 << 20          // bytes of a document
@@ -46,6 +51,12 @@ const (
 	maxPages     = 50               // answers of the feed that are read in a row
 	retry        = 10 * time.Second // between two attempts while the service is down
 	unknownKey   = 10 * time.Second // between two fetches that unknown key ids may cause
+)
+
+// The three parts of a JWT, and their encoding, in which each value has one way to be written.
+var (
+	compact   = regexp.MustCompile(`^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]*)$`)
+	base64url = base64.RawURLEncoding.Strict()
 )
 
 // Errors, to be told apart with errors.Is. The text says which check failed; it holds no
@@ -81,18 +92,8 @@ type Verifier struct {
 	ended document[revocations]
 }
 
-type claims struct {
-	jwt.RegisteredClaims
-	Username string  `json:"username"`
-	Handle   *string `json:"handle"`
-	SID      string  `json:"sid"`
-
-	// of the feed of ended sessions
-	Sessions map[string]int64 `json:"sessions"`
-	Keys     []string         `json:"keys"`
-	Next     string           `json:"next"`
-	More     bool             `json:"more"`
-}
+// claims of a token, by their exact names: encoding/json fills a struct from any case.
+type claims map[string]json.RawMessage
 
 // revocations is what was read of the feed; a value is never changed.
 type revocations struct {
@@ -127,11 +128,9 @@ func (v *Verifier) Verify(token string) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Audience) != 1 || found.Audience[0] != v.Audience {
-		return nil, fmt.Errorf("aud: another audience: %w", ErrInvalid)
-	}
-	if found.Subject == "" || found.SID == "" || found.Username == "" {
-		return nil, fmt.Errorf("claims: sub, sid or username is missing: %w", ErrInvalid)
+	person, err := v.person(found)
+	if err != nil {
+		return nil, err
 	}
 	ended, _ := v.ended.get(v.Now)
 	if len(ended.keys) > 0 && !slices.Contains(ended.keys, kid) {
@@ -140,12 +139,32 @@ func (v *Verifier) Verify(token string) (*Person, error) {
 			return nil, err
 		}
 	}
-	if _, over := ended.sessions[found.SID]; over {
+	if _, over := ended.sessions[person.SID]; over {
 		return nil, fmt.Errorf("sid: %w", ErrEnded)
 	}
-	person := &Person{DID: found.Subject, Username: found.Username, SID: found.SID, ExpiresAt: found.ExpiresAt.Time}
-	if found.Handle != nil {
-		person.Handle = *found.Handle
+	return person, nil
+}
+
+func (v *Verifier) person(found claims) (*Person, error) {
+	if found.text("aud") != v.Audience {
+		return nil, fmt.Errorf("aud: another audience: %w", ErrInvalid)
+	}
+	for _, name := range []string{"sub", "sid", "username"} {
+		if found.text(name) == "" {
+			return nil, fmt.Errorf("%s: missing: %w", name, ErrInvalid)
+		}
+	}
+	var handle *string
+	if raw, there := found["handle"]; there && json.Unmarshal(raw, &handle) != nil {
+		return nil, fmt.Errorf("handle: not a text: %w", ErrInvalid)
+	}
+	expiry, _ := found.seconds("exp")
+	person := &Person{
+		DID: found.text("sub"), Username: found.text("username"), SID: found.text("sid"),
+		ExpiresAt: time.Unix(expiry, 0),
+	}
+	if handle != nil {
+		person.Handle = *handle
 	}
 	return person, nil
 }
@@ -198,15 +217,19 @@ func (v *Verifier) LoginURL(returnTo string) string {
 }
 
 // open returns key id and claims of a JWT that the service signed for this use.
-func (v *Verifier) open(text, typ string, longest int) (string, *claims, error) {
-	if len(text) > longest {
-		return "", nil, fmt.Errorf("form: too long: %w", ErrInvalid)
+func (v *Verifier) open(text, typ string, longest int) (string, claims, error) {
+	parts := compact.FindStringSubmatch(text)
+	if len(text) > longest || parts == nil {
+		return "", nil, fmt.Errorf("form: not a token: %w", ErrInvalid)
 	}
-	unverified, _, err := jwt.NewParser().ParseUnverified(text, &claims{})
-	if err != nil {
-		return "", nil, fmt.Errorf("form: no token can be read: %w", ErrInvalid)
+	raw := make([][]byte, 3)
+	for at, part := range parts[1:] {
+		var err error
+		if raw[at], err = base64url.DecodeString(part); err != nil {
+			return "", nil, fmt.Errorf("form: not base64url: %w", ErrInvalid)
+		}
 	}
-	kid, err := v.checkHeader(unverified.Header, typ)
+	kid, err := v.checkHeader(raw[0], typ)
 	if err != nil {
 		return "", nil, err
 	}
@@ -214,42 +237,85 @@ func (v *Verifier) open(text, typ string, longest int) (string, *claims, error) 
 	if err != nil {
 		return "", nil, err
 	}
-	found := &claims{}
-	_, err = jwt.NewParser(
-		jwt.WithValidMethods([]string{v.Algorithm}), jwt.WithIssuer(v.Issuer), jwt.WithIssuedAt(),
-		jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(v.Now), jwt.WithStrictDecoding(),
-	).ParseWithClaims(text, found, func(*jwt.Token) (any, error) { return key, nil })
-	switch {
-	case err == nil && found.IssuedAt != nil:
-		return kid, found, nil
-	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return "", nil, fmt.Errorf("signature: %w", ErrInvalid)
-	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		return "", nil, fmt.Errorf("iss: another issuer: %w", ErrInvalid)
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return "", nil, fmt.Errorf("exp: %w", ErrExpired)
-	case errors.Is(err, jwt.ErrTokenUsedBeforeIssued), errors.Is(err, jwt.ErrTokenNotValidYet):
-		return "", nil, fmt.Errorf("nbf: issued in the future: %w", ErrInvalid)
+	method := jwt.GetSigningMethod(v.Algorithm)
+	if method.Verify(parts[1]+"."+parts[2], raw[2], key) != nil {
+		return "", nil, fmt.Errorf("signature: not of the service's key: %w", ErrInvalid)
 	}
-	return "", nil, fmt.Errorf("claims: iat or exp is missing: %w", ErrInvalid)
+	found, err := object[claims](raw[1])
+	if err != nil {
+		return "", nil, fmt.Errorf("claims: %w", err)
+	}
+	return kid, found, v.checkClaims(found)
+}
+
+func (v *Verifier) checkClaims(found claims) error {
+	if found.text("iss") != v.Issuer {
+		return fmt.Errorf("iss: another issuer: %w", ErrInvalid)
+	}
+	iat, hasIat := found.seconds("iat")
+	exp, hasExp := found.seconds("exp")
+	nbf, hasNbf := iat, true
+	if _, there := found["nbf"]; there {
+		nbf, hasNbf = found.seconds("nbf")
+	}
+	if !hasIat || !hasExp || !hasNbf {
+		return fmt.Errorf("times: iat, nbf or exp is no number of seconds: %w", ErrInvalid)
+	}
+	now := v.Now().Unix()
+	if now >= exp+leeway {
+		return fmt.Errorf("exp: %w", ErrExpired)
+	}
+	if max(iat, nbf) > now+leeway {
+		return fmt.Errorf("nbf: issued in the future: %w", ErrInvalid)
+	}
+	return nil
+}
+
+// text returns a claim that is a text; "" for none.
+func (c claims) text(name string) string {
+	var text string
+	if json.Unmarshal(c[name], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// seconds returns a claim that is a whole number, not larger than every parser keeps exactly.
+func (c claims) seconds(name string) (int64, bool) {
+	number, err := strconv.ParseFloat(string(c[name]), 64)
+	return int64(number), err == nil && number == math.Trunc(number) && math.Abs(number) <= maxSeconds
+}
+
+// object parses a JSON object in UTF-8.
+func object[T ~map[string]V, V any](raw []byte) (T, error) {
+	var found T
+	if !utf8.Valid(raw) || json.Unmarshal(raw, &found) != nil || found == nil {
+		return nil, fmt.Errorf("not a JSON object: %w", ErrInvalid)
+	}
+	return found, nil
 }
 
 // checkHeader returns the key id when the header is one that the service writes.
-func (v *Verifier) checkHeader(header map[string]any, typ string) (string, error) {
+func (v *Verifier) checkHeader(raw []byte, typ string) (string, error) {
+	header, err := object[map[string]any](raw)
+	if err != nil {
+		return "", fmt.Errorf("form: %w", err)
+	}
 	if header["alg"] != v.Algorithm {
 		return "", fmt.Errorf("alg: another algorithm than the service's: %w", ErrInvalid)
 	}
 	if header["typ"] != typ {
 		return "", fmt.Errorf("typ: signed for another purpose: %w", ErrInvalid)
 	}
-	// Each names a key of the sender's (RFC 8725 section 3.10) or an unknown extension.
-	for _, name := range []string{"jku", "jwk", "x5u", "x5c", "crit"} {
+	// Each names a key of the sender's (RFC 8725 section 3.10), an unknown extension, or
+	// another way to sign (RFC 7797).
+	for _, name := range []string{"jku", "jwk", "x5u", "x5c", "crit", "b64"} {
 		if _, there := header[name]; there {
 			return "", fmt.Errorf("%s: a header that the service never writes: %w", name, ErrInvalid)
 		}
 	}
 	kid, isText := header["kid"].(string)
-	if !isText {
+	if !isText || kid == "" {
 		return "", fmt.Errorf("kid: no key id: %w", ErrInvalid)
 	}
 	return kid, nil
@@ -287,15 +353,18 @@ type document[T any] struct {
 	state         sync.Mutex
 	value         T
 	loaded, tried time.Time
+	failed        time.Time
 }
 
 // get returns the value; false when it never could be loaded.
 func (d *document[T]) get(now func() time.Time) (T, bool) {
 	d.state.Lock()
 	age, due := now().Sub(d.loaded), now().Sub(d.tried) >= retry
+	// In an outage callers do not wait, once an attempt has failed.
+	waits := age >= d.stale && (d.loaded.IsZero() || now().Sub(d.failed) >= d.stale)
 	d.state.Unlock()
 	switch {
-	case age >= d.stale && due:
+	case waits:
 		d.refresh(now, retry)
 	case age >= d.fresh && due:
 		go d.refresh(now, retry)
@@ -319,13 +388,14 @@ func (d *document[T]) refresh(now func() time.Time, every time.Duration) {
 		return
 	}
 	value, err := d.load(before)
+	d.state.Lock()
+	defer d.state.Unlock()
 	if err != nil {
 		log.Printf("keeping what was fetched before: %v", err)
+		d.failed = now()
 		return
 	}
-	d.state.Lock()
 	d.value, d.loaded = value, now()
-	d.state.Unlock()
 }
 
 func (v *Verifier) fetch(path string) ([]byte, error) {
@@ -349,14 +419,18 @@ func (v *Verifier) loadKeys(map[string]crypto.PublicKey) (map[string]crypto.Publ
 	if err != nil {
 		return nil, err
 	}
-	var listed struct{ Keys []jwk }
+	var listed struct{ Keys []json.RawMessage }
 	if err := json.Unmarshal(body, &listed); err != nil {
 		return nil, fmt.Errorf("the JWKS cannot be read: %w", err)
 	}
 	keys := map[string]crypto.PublicKey{}
 	for _, each := range listed.Keys[:min(len(listed.Keys), maxKeys)] {
-		if key := each.public(v.Algorithm); key != nil {
-			keys[each.Kid] = key
+		var read jwk // one that cannot be read is ignored (RFC 7517 section 5)
+		if json.Unmarshal(each, &read) != nil {
+			continue
+		}
+		if key := read.public(v.Algorithm); key != nil {
+			keys[read.Kid] = key
 		}
 	}
 	if len(keys) == 0 {
@@ -381,13 +455,22 @@ func (v *Verifier) loadEnded(before revocations) (revocations, error) {
 		if err != nil {
 			return before, err
 		}
-		_, page, err := v.open(string(body), "revocations+jwt", maxFeedToken)
+		_, found, err := v.open(string(body), "revocations+jwt", maxFeedToken)
 		if err != nil {
 			return before, fmt.Errorf("the feed of ended sessions: %w", err)
 		}
-		maps.Copy(read.sessions, page.Sessions)
-		read.keys, read.next = page.Keys, page.Next
-		if !page.More {
+		var page struct {
+			sessions map[string]int64
+			more     bool
+		}
+		if err := errors.Join(
+			json.Unmarshal(found["sessions"], &page.sessions), json.Unmarshal(found["keys"], &read.keys),
+			json.Unmarshal(found["next"], &read.next), json.Unmarshal(found["more"], &page.more),
+		); err != nil {
+			return before, errors.New("the feed of ended sessions is of another form")
+		}
+		maps.Copy(read.sessions, page.sessions)
+		if !page.more {
 			break
 		}
 	}
@@ -396,11 +479,11 @@ func (v *Verifier) loadEnded(before revocations) (revocations, error) {
 
 // --- keys (RFC 7517)
 
-type jwk struct{ Kty, Kid, Alg, Use, Crv, N, E, X, Y string }
+type jwk struct{ Kty, Kid, Alg, Use, Crv, N, E, X, Y, D string }
 
 // public returns the key when it signs with this algorithm, else nil.
 func (k jwk) public(algorithm string) crypto.PublicKey {
-	if k.Kid == "" || (k.Alg != "" && k.Alg != algorithm) || (k.Use != "" && k.Use != "sig") {
+	if k.Kid == "" || k.D != "" || (k.Alg != "" && k.Alg != algorithm) || (k.Use != "" && k.Use != "sig") {
 		return nil
 	}
 	switch {

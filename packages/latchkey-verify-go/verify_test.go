@@ -27,9 +27,15 @@ type service struct {
 	now   time.Time
 	ended map[string]int64
 	down  bool
+	gate  chan struct{} // answers wait for it; nil: they come at once
+	asked chan struct{}
 }
 
 func (s *service) RoundTrip(request *http.Request) (*http.Response, error) {
+	if s.gate != nil {
+		s.asked <- struct{}{}
+		<-s.gate
+	}
 	if s.down {
 		return nil, errors.New("connection refused")
 	}
@@ -122,6 +128,45 @@ func TestFirstVerifyInAnOutageIsUnavailable(t *testing.T) {
 	if recorder.Code != http.StatusServiceUnavailable {
 		t.Error(recorder.Code)
 	}
+}
+
+func TestVerifyWaitsForTheFetchOfAnother(t *testing.T) {
+	s, v := started(t)
+	token := s.sign("JWT", nil)
+	s.gate, s.asked = make(chan struct{}), make(chan struct{}, 9)
+	outcomes := make(chan error, 2)
+	verify := func() { _, err := v.Verify(token); outcomes <- err }
+	go verify()
+	<-s.asked
+	go verify()
+	select {
+	case err := <-outcomes:
+		t.Fatal(err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(s.gate)
+	for range 2 {
+		if err := <-outcomes; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestVerifyDoesNotWaitInAnOutageThatIsKnown(t *testing.T) {
+	s, v := started(t)
+	token := s.sign("JWT", nil)
+	for _, passed := range []time.Duration{time.Minute, 10 * time.Second} {
+		if _, err := v.Verify(token); err != nil { // the second waits for the feed, and fails
+			t.Fatal(err)
+		}
+		s.down = true
+		s.now = s.now.Add(passed)
+	}
+	s.gate, s.asked = make(chan struct{}), make(chan struct{}, 9) // no answer comes
+	if _, err := v.Verify(token); err != nil {
+		t.Error(err)
+	}
+	<-s.asked
 }
 
 func TestSessionThatEndsIsRefusedAfterThirtyQuietSeconds(t *testing.T) {

@@ -19,14 +19,14 @@ export async function fetchText(url) {
     await response.body?.cancel();
     throw new Error(`${url} answers with status ${response.status}`);
   }
-  const parts = [];
-  let length = 0;
+  const decoder = new TextDecoder();
+  let [text, length] = ["", 0];
   for await (const part of response.body) {
     length += part.length;
     if (length > MAX_BYTES) throw new Error(`${url} is larger than ${MAX_BYTES} bytes`);
-    parts.push(part);
+    text += decoder.decode(part, { stream: true });
   }
-  return Buffer.concat(parts).toString("utf8");
+  return text + decoder.decode();
 }
 
 /** Returns the service's origin as it was given; throws for another form. */

@@ -14,15 +14,17 @@ export interface Person {
 
 export interface Options {
   /** TOKEN_AUDIENCE of the service; the issuer, when the service sets none. */
-  audience?: string;
+  audience?: string | null | undefined;
   /** TOKEN_ALGORITHM of the service; RS256 when it sets none. */
-  algorithm?: "RS256" | "ES256" | "EdDSA";
+  algorithm?: "RS256" | "ES256" | "EdDSA" | undefined;
   /** COOKIE_NAME of the service; `platform_token` when it sets none. */
-  cookie?: string;
+  cookie?: string | undefined;
   /** For tests: gets the text of a URL. */
   fetch?: (url: string) => Promise<string>;
-  /** For tests: milliseconds since 1970. */
+  /** For tests: milliseconds since 1970, by which tokens are judged. */
   clock?: () => number;
+  /** For tests: milliseconds that no change of the clock moves, by which documents age. */
+  monotonic?: () => number;
 }
 
 /** Verifies the tokens of one service. One for each process. */
@@ -37,8 +39,8 @@ export class Verifier {
    * cookies of the name, the first that verifies counts. Rejects with a VerifyError.
    */
   authenticate(headers?: {
-    authorization?: string | null;
-    cookie?: string | null;
+    authorization?: string | null | undefined;
+    cookie?: string | null | undefined;
   }): Promise<Person>;
   /** Returns the address of the sign-in page, which leads back to `returnTo`. */
   loginUrl(returnTo: string): string;

@@ -26,15 +26,19 @@ export class Verifier {
   #ended;
 
   constructor(issuer, options = {}) {
-    const { audience = issuer, algorithm = "RS256", cookie = "platform_token" } = options;
+    const { audience, algorithm = "RS256", cookie = "platform_token" } = options;
     const { fetch = fetchText, clock = Date.now } = options;
+    const { monotonic = () => performance.now() } = options;
     if (!Object.hasOwn(KEY_TYPES, algorithm)) {
       throw new TypeError(`the algorithm is one of ${Object.keys(KEY_TYPES).join(", ")}`);
     }
     this.issuer = checkedOrigin(issuer);
-    this.#audience = audience;
+    this.#audience = audience || issuer;
     this.#cookie = cookie;
-    const keys = new Document(() => loadKeys(fetch, issuer, algorithm), { ...KEYS, clock });
+    const keys = new Document(() => loadKeys(fetch, issuer, algorithm), {
+      ...KEYS,
+      clock: monotonic,
+    });
     this.#opener = new Opener({ issuer, algorithm, keys, clock });
     const feed = {
       now: () => Math.floor(clock() / 1000),
@@ -45,7 +49,10 @@ export class Verifier {
         return (await this.#opener.open(text.trim(), form)).claims;
       },
     };
-    this.#ended = new Document((before) => loadRevocations(feed, before), { ...FEED, clock });
+    this.#ended = new Document((before) => loadRevocations(feed, before), {
+      ...FEED,
+      clock: monotonic,
+    });
   }
 
   async verify(token) {
@@ -60,8 +67,8 @@ export class Verifier {
   }
 
   async authenticate({ authorization = "", cookie = "" } = {}) {
-    const bearer = /^\s*bearer\s+(.*?)\s*$/is.exec(authorization ?? "");
-    if (bearer) return this.verify(bearer[1]);
+    const [scheme, ...rest] = trimmed(authorization ?? "").split(" ");
+    if (scheme.toLowerCase() === "bearer") return this.verify(trimmed(rest.join(" ")));
     let refusal = new TokenMissing("the request has no token");
     for (const token of cookiesOf(cookie ?? "", this.#cookie)) {
       try {
@@ -81,17 +88,30 @@ export class Verifier {
 
 function personOf({ sub, username, handle = null, sid, iat, exp }) {
   for (const [name, value] of Object.entries({ sub, sid, username })) {
-    if (typeof value !== "string") throw new TokenInvalid(`${name}: missing`);
+    if (typeof value !== "string" || !value) throw new TokenInvalid(`${name}: missing`);
   }
   if (handle !== null && typeof handle !== "string") throw new TokenInvalid("handle: not a text");
   return { did: sub, username, handle, sid, issuedAt: iat, expiresAt: exp };
 }
 
+/** Returns the values of the cookie, at most `MAX_COOKIES`. */
 function cookiesOf(header, wanted) {
   return header
     .split(";")
-    .map((pair) => [pair.split("=", 1)[0].trim(), pair.slice(pair.indexOf("=") + 1).trim()])
-    .filter(([name]) => name === wanted)
+    .map((pair) => pair.split("="))
+    .filter(([name]) => trimmed(name) === wanted)
     .slice(0, MAX_COOKIES)
-    .map(([, value]) => value.replace(/^"|"$/g, ""));
+    .map(([, ...value]) => unquoted(trimmed(value.join("="))));
 }
+
+const unquoted = (value) => (/^".*"$/.test(value) ? value.slice(1, -1) : value);
+
+/** Without white space of HTTP at both ends (RFC 9110 section 5.6.3), in linear time. */
+function trimmed(text) {
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(text[start])) start++;
+  while (start < end && isSpace(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+const isSpace = (character) => character === " " || character === "\t";

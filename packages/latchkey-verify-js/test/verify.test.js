@@ -170,6 +170,35 @@ test("authenticate with a bad Bearer does not fall back to the cookie", async ()
   assert.ok(await verifier.authenticate({ authorization: `bearer  ${token}` }));
 });
 
+test("authenticate reads a header of a million spaces in linear time", async () => {
+  const spaces = " ".repeat(1_000_000);
+  const verifier = new Service().verifier();
+  await refused(verifier.authenticate({ authorization: `bearer x${spaces}y` }), TokenInvalid, "form");
+  await refused(verifier.authenticate({ authorization: `x${spaces}y` }), TokenMissing);
+  await refused(verifier.authenticate({ cookie: `a${spaces}=${spaces}b` }), TokenMissing);
+});
+
+test("a message repeats nothing of the token", async () => {
+  const service = new Service();
+  const broken = Buffer.from('{"sub": "did:plc:alice", nonsense').toString("base64url");
+  const { CompactSign } = await import("jose");
+  const signed = await new CompactSign(Buffer.from(broken, "base64url"))
+    .setProtectedHeader({ alg: "RS256", typ: "JWT", kid: "first" })
+    .sign(service.published.first.privateKey);
+  for (const token of [`${broken}.e30.AA`, signed]) {
+    await assert.rejects(service.verifier().verify(token), ({ message }) => {
+      return /not a JSON object$/.test(message);
+    });
+  }
+});
+
+test("an audience that is empty is the issuer", async () => {
+  const service = new Service();
+  for (const audience of [undefined, null, ""]) {
+    assert.ok(await service.verifier({ audience }).verify(await service.token()));
+  }
+});
+
 test("authenticate without a token rejects with TokenMissing", async () => {
   const verifier = new Service().verifier();
   await refused(verifier.authenticate(), TokenMissing);
@@ -222,6 +251,32 @@ test("the first token while the service is down rejects; ten seconds later it is
   service.isDown = false;
   service.now += 10;
   assert.ok(await verifier.verify(token));
+});
+
+test("callers do not wait in an outage that is known", async () => {
+  const service = new Service();
+  const verifier = service.verifier();
+  await verifier.verify(await service.token());
+  service.isDown = true;
+  service.now += 60;
+  await verifier.verify(await service.token()); // waits for the feed, and fails
+  service.now += 10;
+  const before = service.asked.length;
+  service.gate = new Promise(() => {}); // no answer comes
+  assert.ok(await verifier.verify(await service.token()));
+  assert.equal(service.asked.length, before + 1);
+});
+
+test("a clock that is set back does not keep old documents", async () => {
+  const service = new Service();
+  let passed = 0;
+  const verifier = service.verifier({ monotonic: () => passed });
+  const token = await service.token();
+  await verifier.verify(token);
+  service.ended["session-1"] = service.now + HOUR;
+  service.now -= 20;
+  passed += 30_000;
+  await refused(verifier.verify(token), SessionEnded);
 });
 
 test("an unknown key id causes one fetch in ten seconds; a new key is found", async () => {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NoReturn
 
 import jwt
 
@@ -12,30 +15,22 @@ from .document import Document
 from .errors import KeysUnavailable, TokenExpired, TokenInvalid
 from .keys import Keys
 
-if TYPE_CHECKING:
-    from jwt.types import Options
-
 LEEWAY: Final = 30
 """Seconds by which the clocks of the service and of this machine may differ."""
 
 KEYS_REFETCH: Final = 10.0
 """Seconds between two fetches that unknown key ids may cause."""
 
-# Each names a key that the sender chose (RFC 8725 section 3.10), or demands an
-# extension that we do not know (RFC 7515 section 4.1.11).
-_REFUSED_HEADERS: Final = ("jku", "jwk", "x5u", "x5c", "crit")
+MAX_SECONDS: Final = 2**53 - 1
+"""The largest integer that every parser of JSON keeps exactly (RFC 8259 section 6)."""
 
-# Only the signature: the claims are checked here, with the clock that was given.
-_SIGNATURE_ALONE: Final[Options] = {
-    "verify_signature": True,
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_aud": False,
-    "verify_iss": False,
-    "verify_sub": False,
-    "verify_jti": False,
-}
+# Each names a key that the sender chose (RFC 8725 section 3.10), demands an extension
+# that we do not know (RFC 7515 section 4.1.11), or changes what is signed (RFC 7797).
+_REFUSED_HEADERS: Final = ("jku", "jwk", "x5u", "x5c", "crit", "b64")
+
+_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]*)")
+
+_JWS: Final = jwt.PyJWS()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +52,13 @@ class Opener:
             TokenExpired: `exp` has passed.
             KeysUnavailable: no keys yet, and the service cannot be reached.
         """
-        if len(token) > longest or not token.isascii():
-            raise TokenInvalid("form: not a token")
-        kid = self._checked_kid(token, typ)
+        header, claims = _decoded(token, longest)
+        kid = self._checked_kid(header, typ)
         try:
-            claims = jwt.decode(
-                token,
-                self._key(kid),
-                algorithms=[self.algorithm],
-                options=_SIGNATURE_ALONE,
-            )
+            _JWS.decode(token, self._key(kid), algorithms=[self.algorithm])
         except jwt.PyJWTError as error:
-            msg = f"signature: {error}"
-            raise TokenInvalid(msg) from error
-        self._check(claims)
-        return kid, claims
+            raise TokenInvalid("signature: not of the service's key") from error
+        return kid, self._checked_claims(_object(claims, "claims"))
 
     def require_key(self, kid: str) -> jwt.PyJWK:
         """Return a key of the JWKS as it is now, at most `KEYS_REFETCH` seconds old.
@@ -85,14 +72,8 @@ class Opener:
         except KeyError:
             raise TokenInvalid("kid: not one of the service's keys") from None
 
-    def _checked_kid(self, token: str, typ: str) -> str:
+    def _checked_kid(self, header: Mapping[str, Any], typ: str) -> str:
         """Return the key id, when the header is one that this service writes."""
-        try:
-            # The header alone: whether the rest is a token, the signature shows.
-            header = jwt.get_unverified_header(f"{token.partition('.')[0]}..")
-        except (jwt.PyJWTError, RecursionError) as error:  # PyJWT of 2024: either
-            msg = f"form: {error}"
-            raise TokenInvalid(msg) from error
         if header.get("alg") != self.algorithm:
             raise TokenInvalid("alg: another algorithm than the service's")
         if header.get("typ") != typ:
@@ -101,9 +82,10 @@ class Opener:
             if name in header:
                 msg = f"{name}: a header that the service never writes"
                 raise TokenInvalid(msg)
-        if not isinstance(header.get("kid"), str):
+        kid = header.get("kid")
+        if not isinstance(kid, str) or not kid:
             raise TokenInvalid("kid: no key id")
-        return str(header["kid"])
+        return kid
 
     def _key(self, kid: str) -> jwt.PyJWK:
         keys = self.keys.get()
@@ -111,16 +93,67 @@ class Opener:
             raise KeysUnavailable("the service's keys could not be fetched yet")
         return keys[kid] if kid in keys else self.require_key(kid)
 
-    def _check(self, claims: Mapping[str, Any]) -> None:
+    def _checked_claims(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the claims, when issuer and times are right; the times as int."""
         if claims.get("iss") != self.issuer:
             raise TokenInvalid("iss: another issuer")
-        times = [claims.get(name) for name in ("iat", "exp")]
-        times += [claims["nbf"]] if "nbf" in claims else []
-        # type(), because a bool is an int.
-        if any(type(each) is not int for each in times):
-            raise TokenInvalid("times: iat, nbf or exp is no number")
+        times = {"iat": _seconds(claims, "iat"), "exp": _seconds(claims, "exp")}
+        if "nbf" in claims:
+            times["nbf"] = _seconds(claims, "nbf")
         now = self.clock()
-        if now >= claims["exp"] + LEEWAY:
+        if now >= times["exp"] + LEEWAY:
             raise TokenExpired("exp: expired")
-        if max(claims["iat"], claims.get("nbf", 0)) > now + LEEWAY:
+        if max(times["iat"], times.get("nbf", 0)) > now + LEEWAY:
             raise TokenInvalid("nbf: issued in the future")
+        return {**claims, **times}
+
+
+def _decoded(token: object, longest: int) -> tuple[Mapping[str, Any], bytes]:
+    """Return the header and the bytes of the claims, neither of them verified.
+
+    What is no text is no token either: a dictionary of cookies may give None.
+    """
+    parts = None
+    if isinstance(token, str) and len(token) <= longest:
+        parts = _COMPACT.fullmatch(token)
+    if parts is None:
+        raise TokenInvalid("form: not a token")
+    header, claims, _ = [_bytes(part) for part in parts.groups()]
+    return _object(header, "form"), claims
+
+
+def _bytes(part: str) -> bytes:
+    """Decode base64url without padding, which has one way to write each value."""
+    try:
+        raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError:
+        raw = b""
+    if urlsafe_b64encode(raw).rstrip(b"=") != part.encode("ascii"):
+        raise TokenInvalid("form: not base64url")
+    return raw
+
+
+def _object(raw: bytes, named: str) -> Mapping[str, Any]:
+    """Parse a JSON object in UTF-8."""
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        msg = f"{named}: not a JSON object"
+        raise TokenInvalid(msg)
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)  # NaN and Infinity are no JSON
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> int:
+    value = claims.get(name)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of number: 1.0 is 1
+    # type(), because a bool is an int.
+    if type(value) is not int or abs(value) > MAX_SECONDS:
+        raise TokenInvalid("times: iat, nbf or exp is no number of seconds")
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -28,6 +29,10 @@ KEYS_FRESH, KEYS_STALE = 300.0, 3_600.0
 
 FEED_FRESH, FEED_STALE = 10.0, 30.0
 """The same for the revocation feed, which the service lets caches keep for 10 s."""
+
+
+_SPACES: Final = " \t"
+"""White space of HTTP (RFC 9110 section 5.6.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +128,9 @@ class Verifier:
             TokenMissing: neither is there.
             NotSignedIn, KeysUnavailable: as `verify`, for the last one that was tried.
         """
-        scheme, _, bearer = authorization.strip().partition(" ")
+        scheme, _, bearer = authorization.strip(_SPACES).partition(" ")
         if scheme.lower() == "bearer":
-            return self.verify(bearer.strip())
+            return self.verify(bearer.strip(_SPACES))
         refusal: NotSignedIn = TokenMissing("the request has no token")
         for token in _cookies(cookies, self.cookie):
             try:
@@ -141,7 +146,7 @@ class Verifier:
 
 def _person(claims: Mapping[str, Any]) -> Person:
     for name in ("sub", "sid", "username"):
-        if not isinstance(claims.get(name), str):
+        if not isinstance(claims.get(name), str) or not claims[name]:
             msg = f"{name}: missing"
             raise TokenInvalid(msg)
     if not isinstance(claims.get("handle"), str | None):
@@ -159,9 +164,13 @@ def _person(claims: Mapping[str, Any]) -> Person:
 def _cookies(header: str, wanted: str) -> Iterator[str]:
     """Yield the values of the cookie, at most `MAX_COOKIES`."""
     values = (
-        value.strip().strip('"')
+        _unquoted(value.strip(_SPACES))
         for name, _, value in (pair.partition("=") for pair in header.split(";"))
-        if name.strip() == wanted
+        if name.strip(_SPACES) == wanted
     )
-    for _, value in zip(range(MAX_COOKIES), values, strict=False):
-        yield value
+    yield from islice(values, MAX_COOKIES)
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1] if is_quoted else value
