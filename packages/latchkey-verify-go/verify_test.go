@@ -207,7 +207,8 @@ func TestAuthenticateTakesTheFirstGoodCookieAndBearerAlone(t *testing.T) {
 }
 
 func TestNewWithAnIssuerThatIsNoHTTPSOriginFails(t *testing.T) {
-	for _, each := range []string{"http://auth.example.org", issuer + "/", "auth.example.org", ""} {
+	others := []string{"https://AUTH.example.org", issuer + ":443", issuer + " ", "https://", "http://localhost:80"}
+	for _, each := range append(others, "http://auth.example.org", issuer+"/", "auth.example.org", "") {
 		if _, err := New(each); err == nil {
 			t.Error(each)
 		}

@@ -201,11 +201,39 @@ def test_authenticate_with_a_bad_bearer_does_not_fall_back_to_the_cookie(service
 
 @pytest.mark.parametrize(
     "issuer",
-    ["http://auth.example.org", "https://auth.example.org/", "auth.example.org", ""],
+    [
+        "http://auth.example.org",
+        "https://auth.example.org/",
+        "https://AUTH.example.org",
+        "https://auth.example.org:443",
+        "https://auth.example.org:0",
+        "https://user@auth.example.org",
+        "https://auth.example.org ",
+        "https://auth.example.org?",
+        "http://localhost@example.org",
+        "http://localhost:80",
+        "auth.example.org",
+        "https://",
+        "",
+    ],
 )
 def test_verifier_with_an_issuer_that_is_no_https_origin_raises(issuer):
     with pytest.raises(ValueError, match="https://HOST"):
         Verifier(issuer)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        ISSUER,
+        f"{ISSUER}:8443",
+        "http://127.0.0.1:8000",
+        "http://[::1]:1",
+        "http://localhost",
+    ],
+)
+def test_verifier_with_an_origin_as_the_service_writes_it_is_made(issuer):
+    assert Verifier(issuer).issuer == issuer
 
 
 def test_verifier_with_hs256_raises():

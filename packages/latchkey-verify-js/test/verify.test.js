@@ -206,7 +206,8 @@ test("authenticate without a token rejects with TokenMissing", async () => {
 });
 
 test("an issuer that is no https origin throws", () => {
-  for (const issuer of ["http://auth.example.org", `${ISSUER}/`, "auth.example.org", ""]) {
+  const others = ["https://AUTH.example.org", `${ISSUER}:443`, `${ISSUER} `, "https://user@auth.example.org"];
+  for (const issuer of ["http://auth.example.org", `${ISSUER}/`, "auth.example.org", "", ...others]) {
     assert.throws(() => new Verifier(issuer), /https:\/\/HOST/);
   }
   assert.throws(() => new Verifier(ISSUER, { algorithm: "HS256" }), /RS256/);

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 if TYPE_CHECKING:
@@ -20,7 +20,13 @@ TIMEOUT: Final = 5.0
 MAX_BYTES: Final = 4 * 1024 * 1024
 """The largest document that is read."""
 
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+
+DEFAULT_PORTS: Final = {"https": "443", "http": "80"}
+
+_ORIGIN: Final = re.compile(
+    r"(https?)://([a-z0-9_.-]+|\[::1\])(?::([1-9][0-9]{0,4}))?", re.ASCII
+)
 
 Fetch = Callable[[str], bytes]
 """GET a URL; return the body of a 200. OSError for every other outcome."""
@@ -85,14 +91,16 @@ def _body(response: Any, url: str, clock: Callable[[], float]) -> bytes:
 def checked_origin(issuer: str) -> str:
     """Return the service's origin, `https://HOST[:PORT]`, as it was given.
 
+    The service writes its own as a URL parser does, so another form of it would refuse
+    every token: capitals, a port that is the scheme's own, a user.
+
     Raises:
         ValueError: another form, or plain http to a host that is not this machine.
     """
-    parts = urlsplit(issuer)
-    secure = parts.scheme == "https" or (
-        parts.scheme == "http" and parts.hostname in LOOPBACK
-    )
-    if not secure or not parts.hostname or issuer != f"{parts.scheme}://{parts.netloc}":
+    parts = _ORIGIN.fullmatch(issuer)
+    scheme, host, port = parts.groups("") if parts else ("", "", "")
+    is_secure = scheme == "https" or host in LOOPBACK
+    if not is_secure or port == DEFAULT_PORTS[scheme]:
         msg = f"write the issuer as https://HOST, without a path or slash: {issuer!r}"
         raise ValueError(msg)
     return issuer
