@@ -28,7 +28,7 @@ BYTES_PER_READ: Final = 8
 
 READS_PER_TURN: Final = 256
 
-_wire_limit = ContextVar("wire_limit", default=MAX_WIRE_BYTES)
+_wire_limit: ContextVar[int | None] = ContextVar("wire_limit", default=None)
 _is_wanted: ContextVar[Callable[[], bool]] = ContextVar(
     "is_wanted", default=lambda: True
 )
@@ -73,7 +73,12 @@ def wire_limit(body_limit: int) -> Iterator[None]:
 
 def current_wire_limit() -> int:
     """Return the bytes that a response may have on the wire in this context."""
-    return _wire_limit.get()
+    return _wire_limit.get() or MAX_WIRE_BYTES
+
+
+def is_exchanging() -> bool:
+    """Return whether this context sends a request of ours, and no other library's."""
+    return _wire_limit.get() is not None
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from urllib3.util.ssltransport import SSL_BLOCKSIZE, SSLTransport
 from ..syntax.grammar import DEFAULT_PORTS
 from .dialer import Dialer
 from .exceptions import ConnectFailed, ConnectionStale
-from .limits import LimitedReader, Pace
+from .limits import LimitedReader, Pace, is_exchanging
 
 POOLS = 128
 CONNECTIONS_PER_HOST = 32
@@ -209,10 +209,11 @@ def _idle_limit(keep_alive: str) -> float:
 
 
 def _names_no_query(record: logging.LogRecord) -> bool:
-    return "?" not in record.getMessage()
+    return not is_exchanging() or "?" not in record.getMessage()
 
 
 # urllib3 logs targets with their query: a line per request at DEBUG, and a warning for
-# unusual headers. A query may hold secrets (requirement 9.22).
+# unusual headers. A query of ours may hold secrets (requirement 9.22); what urllib3
+# does for the rest of the program is logged as ever.
 for _name in ("urllib3.connectionpool", "urllib3.connection"):
     logging.getLogger(_name).addFilter(_names_no_query)

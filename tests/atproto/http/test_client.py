@@ -317,6 +317,16 @@ def test_logs_and_errors_contain_no_query_body_or_header(door, caplog):
     assert f"POST {HOST}:{server.port}: 200" in caplog.text
 
 
+def test_requests_of_the_rest_of_the_program_are_logged_as_ever(door, caplog):
+    caplog.set_level(logging.DEBUG, logger="urllib3.connectionpool")
+    with HostileServer(says(b"ours"), says(b"theirs")) as server:
+        door.get(server, "/ours?a=b")
+        requests.get(f"http://127.0.0.1:{server.port}/theirs?a=b", timeout=5)
+
+    assert "/theirs?a=b" in caplog.text
+    assert "/ours" not in caplog.text
+
+
 # --- with something else in place of the network ----------------------------------
 
 
