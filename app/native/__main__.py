@@ -10,7 +10,9 @@ try:
 except ImportError as error:
     if error.name != "click":
         raise
-    sys.exit("The command line needs the package click: install it.")
+    sys.exit(
+        "The command line needs the package click: pip install 'latchkey-native[cli]'"
+    )
 from .cli.commands import run
 from .cli.exit_codes import Exit
 from .cli.terminal import OutputClosed, Screen
