@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -49,6 +52,32 @@ def test_first_token_while_the_service_is_down_raises_keys_unavailable(service):
 
     with pytest.raises(KeysUnavailable):
         service.verifier().verify(service.token())
+
+
+FORKED = """
+import os, threading
+from tests.verify.service import FakeService
+
+service, parent = FakeService(), os.getpid()
+fetch, begun, never = service.fetch, threading.Event(), threading.Event()
+
+def held(url):
+    if os.getpid() == parent:
+        begun.set()
+        never.wait()
+    return fetch(url)
+
+service.fetch = held
+verifier, token = service.verifier(), service.token()
+threading.Thread(target=verifier.verify, args=[token], daemon=True).start()
+assert begun.wait(5)
+child = os.fork()
+if child == 0:
+    print(verifier.verify(token).username)
+else:
+    os.waitpid(child, 0)
+"""
+"""Forks while a thread fetches the keys; the child verifies."""
 
 
 class Gate:
@@ -124,6 +153,20 @@ def test_callers_do_not_wait_in_an_outage_that_is_known(service: FakeService):
     assert gate.asked.wait(5)  # in a thread, which still waits
     gate.opened.set()
     settle()
+
+
+@pytest.mark.process
+def test_child_of_a_fork_during_the_first_fetch_fetches_itself():
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ran.stdout == "alice\n", ran.stderr
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b"\xff", b"", b"{}", b"[]"])

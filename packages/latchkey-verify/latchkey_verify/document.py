@@ -41,13 +41,13 @@ class Document(Generic[Value]):
         self._load, self._clock = load, clock
         self._fresh, self._stale = fresh, stale
         self._value: Value | None = None
-        self._loaded_at = self._tried_at = self._failed_at = float("-inf")
+        self._loaded_at = self._failed_at = float("-inf")
         self._start_over()
 
     def get(self) -> Value | None:
         """Return the value; None when it never could be loaded."""
         if self._pid != os.getpid():
-            # The threads that held the lock stayed in the parent of the fork.
+            # The thread that held the lock and loads stayed in the parent of the fork.
             self._start_over()
         value, age = self._value, self._age()
         if age >= self._stale and (value is None or not self._failed_lately()):
@@ -85,3 +85,4 @@ class Document(Generic[Value]):
 
     def _start_over(self) -> None:
         self._lock, self._pid = threading.Lock(), os.getpid()
+        self._tried_at = float("-inf")
