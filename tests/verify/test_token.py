@@ -8,7 +8,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from latchkey_verify import (
     KeysUnavailable,
@@ -142,6 +143,24 @@ def test_verify_ignores_keys_for_another_use(service, change):
 
     with pytest.raises(KeysUnavailable):
         service.verifier().verify(service.token())
+
+
+def test_verify_ignores_keys_of_another_curve(service):
+    other = ec.generate_private_key(ec.SECP384R1()).public_key()
+    algorithm = jwt.algorithms.ECAlgorithm(hashes.SHA384)
+    jwk = algorithm.to_jwk(other, as_dict=True) | {"kid": "first"}
+    service.jwks = lambda: {"keys": [jwk]}
+    header = {"alg": "ES256", "typ": "JWT", "kid": "first"}
+
+    with pytest.raises(KeysUnavailable):
+        service.verifier(algorithm="ES256").verify(f"{encoded(header)}.e30.AA")
+
+
+def test_verify_reads_thirty_two_keys_of_a_jwks(service):
+    [first] = service.jwks()["keys"]
+    service.unusable = [{**first, "kid": f"other-{n}"} for n in range(32)]
+
+    assert refusal(service, service.token()).startswith("kid")
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
