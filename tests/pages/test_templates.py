@@ -101,6 +101,12 @@ def test_a_page_has_one_heading_one_main_and_a_title_of_its_own(read, name):
     assert re.fullmatch(r"\S.* · Meadow", page.one("title").text)
 
 
+@every_page
+def test_sentences_of_a_paragraph_are_apart(read, name):
+    for paragraph in read(name).all("p"):
+        assert not re.search(r"\w\)?[.!?][A-Z]", paragraph.text)
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("error-")])
 def test_page_has_no_protocol_terms(read, name):
     main = read(name).one("main")
