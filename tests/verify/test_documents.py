@@ -344,6 +344,37 @@ def test_platform_token_as_feed_is_ignored(service: FakeService):
     assert service.verifier().verify(service.token())
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sessions": []},
+        {"sessions": {"other": "soon"}},
+        {"sessions": {"other": 1.5}},
+        {"keys": "first"},
+        {"keys": [5]},
+        {"next": 5},
+        {"next": "1" * 101},
+        {"more": "no"},
+        {"more": None},
+    ],
+)
+def test_signed_feed_of_another_form_leaves_what_was_known(service, changes):
+    service.ended["session-1"] = int(service.clock.now) + HOUR
+    verifier = service.verifier()
+    with pytest.raises(SessionEnded):
+        verifier.verify(service.token())
+    page = {"sessions": {}, "keys": ["first"], "next": "", "more": False} | changes
+    service.feed = lambda query: service.token(typ="revocations+jwt", **page)
+    service.clock.advance(30)
+
+    with pytest.raises(SessionEnded):
+        verifier.verify(service.token())
+    held = verifier._ended.get()
+    assert held is not None
+    assert set(held.sessions) == {"session-1"}
+    assert held.cursor == "1"
+
+
 def test_feed_that_never_ends_is_read_for_fifty_pages(service: FakeService):
     def endless(query: str) -> str:
         claims = service.claims(sessions={}, keys=[], next="1", more=True)
