@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, request
 from flask import render_template as render
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import failures
 from app.atproto.errors import printable
@@ -116,9 +116,10 @@ def handle(error: Exception) -> Response:
     failure = failure_of(error)
     g.failure_code = failure.message.code
     note_code(failure.message.code)
-    if mark_of(request.endpoint) == "client":
+    mark = _mark_for(error)
+    if mark == "client":
         response = programs.failed(failure.status, failure.reference)
-    elif _wants_json():
+    elif _wants_json(mark):
         response = _json(failure)
     else:
         failure, response = _shown(failure)
@@ -151,10 +152,20 @@ def show_as_page() -> None:
     g.shows_page = True
 
 
-def _wants_json() -> bool:
+def _mark_for(error: Exception) -> Mark | None:
+    """Return the mark of the view; of a wrong method, that of the path's other one."""
+    endpoint = request.endpoint
+    if isinstance(error, MethodNotAllowed) and endpoint is None:
+        adapter = current_app.create_url_adapter(request)
+        if adapter is not None and error.valid_methods:
+            endpoint, _ = adapter.match(method=min(error.valid_methods))
+    return mark_of(endpoint)
+
+
+def _wants_json(mark: Mark | None) -> bool:
     if g.get("shows_page"):
         return False
-    if mark_of(request.endpoint) in FOR_PROGRAMS:
+    if mark in FOR_PROGRAMS:
         return True
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]

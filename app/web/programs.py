@@ -112,6 +112,7 @@ def failed(status: int, reference: str) -> Response:
     codes: dict[int, tuple[TokenErrorCode, str]] = {
         429: ("temporarily_unavailable", "too many requests of this address"),
         503: ("temporarily_unavailable", "try again in a moment"),
+        405: ("invalid_request", "this endpoint takes another method"),
         413: ("invalid_request", "the body is too large"),
     }
     code, text = codes.get(status, ("invalid_request", "the request is malformed"))

@@ -326,6 +326,17 @@ def test_get_and_head_are_no_token_request(service: Service) -> None:
         assert answer.status == 405
 
 
+@pytest.mark.parametrize("path", ["token", "par", "revoke", "introspect", "userinfo"])
+def test_wrong_method_is_refused_in_json(service: Service, path: str) -> None:
+    """A client that parses each error by RFC 6749 section 5.2 gets no page."""
+    browser = service.browser(fetch_metadata=False)
+
+    answer = browser.requests("PUT", f"{HOME}/oauth/{path}", accept="*/*")
+
+    assert error_of(answer) == (405, "invalid_request")
+    assert "POST" in answer.headers["Allow"]
+
+
 def test_loopback_development_is_served_over_http(
     open_service: Callable[..., Service],
 ) -> None:
