@@ -21,10 +21,8 @@ UMASK = 0o007
 """As gunicorn.conf.py has it: a unix socket is for our own group."""
 
 
-def open_rpc(
-    settings: Settings | None = None, *, outside: Outside | None = None
-) -> Listener:
-    """Return the listener; production passes nothing.
+def open_rpc(settings: Settings, *, outside: Outside | None = None) -> Listener:
+    """Return the listener; production passes no `outside`.
 
     Raises:
         SettingsInvalid: a setting is missing or wrong; says which and why.

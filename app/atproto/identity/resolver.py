@@ -69,7 +69,7 @@ class IdentityResolver:
         cache: Cache,
         clock: Callable[[], float],
         policy: NetworkPolicy,
-        before_host: Callable[[str], None] = lambda _host: None,
+        before_host: Callable[[str], None],
     ) -> None:
         """Resolve with these collaborators.
 

@@ -80,10 +80,7 @@ class ServerAgent:
     """
 
     def __init__(
-        self,
-        sender: DPoPSender,
-        *,
-        before_host: Callable[[str], None] = lambda _host: None,
+        self, sender: DPoPSender, *, before_host: Callable[[str], None]
     ) -> None:
         self._sender = sender
         self._before_host = before_host

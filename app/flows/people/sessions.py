@@ -94,9 +94,7 @@ class ManageSessions:
         apps = deny_waiting_apps(self.native_logins, sessions, self.clock())
         return Ended(sessions=self._end(sessions, by), apps=len(apps))
 
-    def end_everybody(
-        self, *, by: Operator, ended: Callable[[int], None] = lambda _: None
-    ) -> int:
+    def end_everybody(self, *, by: Operator, ended: Callable[[int], None]) -> int:
         """End every session; call `ended` with the size of each step.
 
         The sweep revokes the grants, some at each run. Interrupted, it may run again.

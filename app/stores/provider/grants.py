@@ -238,7 +238,7 @@ class SqlGrants(Grants):
 
 
 def end_grants(
-    connection: Executor, *, did: Did | None = None, client_id: str | None = None
+    connection: Executor, *, did: Did | None, client_id: str | None
 ) -> list[Grant]:
     """End grants in the caller's transaction. Raises ValueError for those of all."""
     if did is None and client_id is None:

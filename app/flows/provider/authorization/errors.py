@@ -45,12 +45,7 @@ class RequestRefused(FlowError):
     """The app is told at its redirect URI; `state` is that of the request, or None."""
 
     def __init__(
-        self,
-        code: ErrorCode,
-        description: str,
-        *,
-        redirect_uri: str,
-        state: str | None = None,
+        self, code: ErrorCode, description: str, *, redirect_uri: str, state: str | None
     ) -> None:
         super().__init__(f"{code}: {description}")
         self.code = code
