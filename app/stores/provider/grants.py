@@ -222,8 +222,16 @@ class SqlGrants(Grants):
     def end_all(
         self, *, did: Did | None = None, client_id: str | None = None
     ) -> Sequence[Grant]:
+        if did is None and client_id is None:
+            raise ValueError("an account or a client is named")
+        named = did is not None, client_id is not None
+        wanted = {"did": did, "client_id": client_id}
         with self._database.quick_write() as connection:
-            return end_grants(connection, did=did, client_id=client_id)
+            rows = connection.execute(END_ALL[named], wanted).mappings().all()
+            # After the grants: a refresh that they waited for has stored a token.
+            for row in rows:
+                connection.execute(DROP_TOKENS, {"grant_id": row["grant_id"]})
+        return [grant_of(row) for row in rows]
 
     def list(
         self, *, did: Did | None = None, client_id: str | None = None, now: float
@@ -235,21 +243,6 @@ class SqlGrants(Grants):
         return [
             ListedGrant(grant=grant_of(row), username=row["username"]) for row in rows
         ]
-
-
-def end_grants(
-    connection: Executor, *, did: Did | None, client_id: str | None
-) -> list[Grant]:
-    """End grants in the caller's transaction. Raises ValueError for those of all."""
-    if did is None and client_id is None:
-        raise ValueError("an account or a client is named")
-    named = did is not None, client_id is not None
-    wanted = {"did": did, "client_id": client_id}
-    rows = connection.execute(END_ALL[named], wanted).mappings().all()
-    # After the grants: a refresh that they waited for has stored one more token.
-    for row in rows:
-        connection.execute(DROP_TOKENS, {"grant_id": row["grant_id"]})
-    return [grant_of(row) for row in rows]
 
 
 def _end(connection: Executor, grant_id: str) -> Grant | None:
