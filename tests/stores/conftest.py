@@ -1,4 +1,4 @@
-"""The databases that every store is tried on, empty for each test."""
+"""The databases that every store is tried on, and stores that many tests need."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.stores.encryption import Cipher
+from app.stores.people.accounts import SqlAccounts
+from app.stores.people.sessions import SqlSessions
+from app.stores.people.users import SqlUsers
 from app.stores.sql import postgresql as postgresql_dialect
 from app.stores.sql.database import Database, open_database
 from tests.service import scratch
@@ -18,6 +21,8 @@ from tests.stores.standing import Standing, standing
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.fakes.clock import FakeClock
 
 SECRET_KEY = bytes(range(32))
 
@@ -111,3 +116,18 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
 def database(backend: str, request: pytest.FixtureRequest) -> Database:
     """A database with all tables and nothing in them."""
     return request.getfixturevalue(f"{backend}_database")
+
+
+@pytest.fixture
+def users(database: Database) -> SqlUsers:
+    return SqlUsers(database)
+
+
+@pytest.fixture
+def accounts(database: Database) -> SqlAccounts:
+    return SqlAccounts(database)
+
+
+@pytest.fixture
+def sessions(database: Database, clock: FakeClock) -> SqlSessions:
+    return SqlSessions(database, clock)

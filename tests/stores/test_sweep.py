@@ -36,11 +36,6 @@ def grants(database, cipher):
     return SqlSessionStore(database, cipher)
 
 
-@pytest.fixture
-def sessions(database, clock):
-    return SqlSessions(database, clock)
-
-
 def count(database, name):
     with database.read() as connection:
         return connection.scalar(select(func.count()).select_from(table(name)))

@@ -6,7 +6,6 @@ import pytest
 
 from app.flows.errors import StorageFailed
 from app.stores.logins.native_logins import SqlNativeLogins
-from app.stores.people.sessions import SqlSessions
 from app.telemetry.context import login_id_of
 from tests.stores.samples import ALICE, native_login, session
 
@@ -18,11 +17,6 @@ MONTH = 30 * 86_400
 @pytest.fixture
 def logins(database, cipher):
     return SqlNativeLogins(database, cipher)
-
-
-@pytest.fixture
-def sessions(database, clock):
-    return SqlSessions(database, clock)
 
 
 @pytest.fixture

@@ -5,22 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.flows.errors import UsernameTaken
-from app.stores.people.accounts import SqlAccounts
-from app.stores.people.users import SqlUsers
 from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, user
 
 HELD = 90 * 86_400.0
-
-
-@pytest.fixture
-def users(database):
-    return SqlUsers(database)
-
-
-@pytest.fixture
-def accounts(database):
-    return SqlAccounts(database)
 
 
 @pytest.fixture

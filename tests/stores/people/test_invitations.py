@@ -9,7 +9,6 @@ import pytest
 from app.flows.errors import InvitationEnded, UsernameTaken
 from app.flows.people.signup.invitations import Invitation
 from app.stores.people.invitations import SqlInvitations
-from app.stores.people.users import SqlUsers
 from app.stores.sweep import SqlExpired
 from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, user
@@ -21,11 +20,6 @@ WEEK = 7 * 86_400.0
 @pytest.fixture
 def invitations(database):
     return SqlInvitations(database)
-
-
-@pytest.fixture
-def users(database):
-    return SqlUsers(database)
 
 
 def invitation(**changes):

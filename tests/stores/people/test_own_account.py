@@ -11,13 +11,10 @@ from pathlib import Path
 import pytest
 
 from app.flows.errors import NotSignedIn, UsernameChangeTooSoon, UsernameTaken
-from app.stores.people.accounts import SqlAccounts
 from app.stores.people.audit import SqlAudit
 from app.stores.people.audit_trail import SqlAuditTrail
 from app.stores.people.groups import SqlGroups
 from app.stores.people.own_data import TABLES, SqlOwnData
-from app.stores.people.sessions import SqlSessions
-from app.stores.people.users import SqlUsers
 from tests.fakes.clock import NOON
 from tests.stores.samples import ALICE, BOB, session, user
 
@@ -27,21 +24,6 @@ NOT_DOWNLOADED = {
     "provider_codes",  # for minutes, then a grant
     "service_events",  # what services are told of the events
 }
-
-
-@pytest.fixture
-def users(database):
-    return SqlUsers(database)
-
-
-@pytest.fixture
-def accounts(database):
-    return SqlAccounts(database)
-
-
-@pytest.fixture
-def sessions(database, clock):
-    return SqlSessions(database, clock)
 
 
 @pytest.fixture

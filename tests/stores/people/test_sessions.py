@@ -4,15 +4,9 @@ import pytest
 
 from app.flows.errors import StorageFailed
 from app.stores.people.oauth_sessions import SqlSessionStore
-from app.stores.people.sessions import SqlSessions
 from tests.stores.samples import ALICE, BOB, oauth_session, session
 
 SECRET = "canary-session-secret"
-
-
-@pytest.fixture
-def sessions(database, clock):
-    return SqlSessions(database, clock)
 
 
 def test_a_session_is_found_by_its_secret_and_by_its_id(sessions):

@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.stores.people.groups import SqlGroups
-from app.stores.people.sessions import SqlSessions
 from app.stores.people.standings import SqlStandings
 from app.stores.people.users import SqlUsers
 from tests.stores.samples import ALICE, BOB, session, user
-
-
-@pytest.fixture
-def sessions(database, clock):
-    return SqlSessions(database, clock)
 
 
 @pytest.fixture

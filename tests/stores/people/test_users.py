@@ -3,13 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.flows.errors import UsernameTaken
-from app.stores.people.users import SqlUsers
 from tests.stores.samples import ALICE, BOB, user
-
-
-@pytest.fixture
-def users(database):
-    return SqlUsers(database)
 
 
 def test_an_account_comes_back_as_it_was_added(users):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.flows.errors import UsernameTaken
-from app.stores.people.accounts import SqlAccounts
 from app.stores.people.erasure import SqlErasure
 from app.stores.people.live_sessions import SqlLiveSessions
 from app.stores.people.sessions import SqlSessions
-from app.stores.people.users import SqlUsers
 from app.stores.services.events import NewEvent, SqlServiceEvents, append
 from app.stores.sweep import SqlExpired
 from tests.fakes.clock import NOON
@@ -22,16 +20,6 @@ WRITERS, EACH = 3, 60
 @pytest.fixture
 def events(database):
     return SqlServiceEvents(database)
-
-
-@pytest.fixture
-def users(database):
-    return SqlUsers(database)
-
-
-@pytest.fixture
-def accounts(database):
-    return SqlAccounts(database)
 
 
 def told(events):
