@@ -38,6 +38,15 @@
     if (event.persisted) settle("");
   });
 
+  // --- a link that looks like a button is pressed by the space bar, too ----------------
+
+  document.addEventListener("keydown", (event) => {
+    const link = event.target.closest?.("a[role=button]");
+    if (event.key !== " " || !link) return;
+    event.preventDefault();
+    if (!event.repeat) link.click();
+  });
+
   // --- times in the zone of this device; the page has them in UTC -------------------
 
   const { lang } = document.documentElement;

@@ -25,6 +25,7 @@ from tests.pages.samples import (
     UPGRADE,
     WAITING_APP,
     everything,
+    said,
 )
 
 SAMPLES = everything()
@@ -329,6 +330,24 @@ def test_identifier_field_is_invalid_only_for_its_own_errors(read, name, invalid
 
 
 # --- the others ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "variant", "invalid"),
+    [("invalid_request", "not_confirmed", True), ("host_unreachable", "", False)],
+)
+def test_typed_username_is_invalid_only_when_it_does_not_match(code, variant, invalid):
+    page = Page(render("leave.html", **LEAVE | {"notice": said(code, variant)}))
+    (field,) = (e for e in page.all("input") if e.attributes.get("id") == "username")
+
+    assert ("aria-invalid" in field.attributes) == invalid
+    assert field.attributes["aria-describedby"] == "notice"
+
+
+def test_what_is_wrong_with_leaving_stands_right_before_its_form():
+    html = render("leave.html", **LEAVE | {"notice": said("invalid_request")})
+
+    assert html.index("</ul>") < html.index('id="notice"') < html.index("<form")
 
 
 def test_sign_up_sends_the_username_alone_and_leads_out_for_another_account(read):

@@ -102,6 +102,42 @@ def test_the_fields_are_large_enough_that_a_phone_does_not_zoom(visit):
         assert size >= 16
 
 
+CONTROLS = "button, summary, select, input, [role=button], .links a, .brand a"
+SMALL = """(controls) => [...document.querySelectorAll(controls)]
+    .filter((e) => e.checkVisibility() && e.type !== "hidden")
+    .map((e) => (e.type === "checkbox" ? e.closest("label") : e))
+    .filter((e) => Math.min(e.offsetHeight, e.offsetWidth) < 44)
+    .map((e) => e.outerHTML)"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["login-hosts", "login-remembered", "account-devices", "account-apps", "logout"],
+)
+def test_a_finger_hits_every_control(visit, name):
+    page = visit(name, viewport=PHONE, is_mobile=True, has_touch=True)
+    for summary in page.locator("summary").all():
+        summary.click()
+
+    assert page.evaluate(SMALL, CONTROLS) == []
+
+
+def test_space_bar_presses_a_link_that_looks_like_a_button(visit):
+    page = visit("logout")
+
+    page.evaluate(
+        """addEventListener("click", (event) => {
+            window.pressed = event.target.getAttribute("href");
+            event.preventDefault();
+        })"""
+    )
+
+    page.get_by_role("button", name="Stay signed in").focus()
+    page.keyboard.press("Space")
+
+    assert page.evaluate("window.pressed") == "/auth/account"
+
+
 def test_focus_is_seen_in_high_contrast(visit):
     page = visit("login", forced_colors="active")
 
