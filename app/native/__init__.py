@@ -84,5 +84,5 @@ __all__ = [
     "ServerUrlInvalid",
     "SessionStoreFailed",
     "TransportMissing",
-    "ServerUnknown",  # the former name of NotALatchkeyServer, until 0.2
+    "ServerUnknown",  # the former name of NotALatchkeyServer, until 0.3
 ]
