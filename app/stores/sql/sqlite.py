@@ -31,6 +31,8 @@ NOW = ":now"
 BUSY_TIMEOUT = 5.0
 MIGRATION_TIMEOUT = 60.0
 LOOK_INTERVAL = 0.01
+FIRST_PAUSE = 0.001
+"""Seconds: most writers of another process are done after one or two of them."""
 LOOKS = 10
 READERS = "latchkey_readers"
 """Execution option of an engine that has its readers."""
@@ -144,7 +146,31 @@ def _begin(driver: Any, info: dict[str, Any], *, durable: bool) -> None:
     if info.get("synchronous") != synchronous:
         driver.execute(f"PRAGMA synchronous = {synchronous}")
         info["synchronous"] = synchronous
-    driver.execute("BEGIN IMMEDIATE")
+    # SQLite waits in C, which would hold up every greenlet of the process.
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        _take_lock(driver)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
+
+
+def _take_lock(driver: Any) -> None:
+    until = time.monotonic() + BUSY_TIMEOUT
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= until:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, LOOK_INTERVAL)
+        else:
+            return
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
 
 
 def lock_schema(_connection: Connection) -> None:
@@ -228,8 +254,7 @@ def begin_log(connection: Any) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            is_busy = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
-            if not is_busy or time.monotonic() >= until:
+            if not _is_busy(error) or time.monotonic() >= until:
                 raise
             time.sleep(LOOK_INTERVAL)
         else:

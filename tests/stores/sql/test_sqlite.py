@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -160,6 +162,35 @@ def test_a_writer_waits_for_another_process_that_writes(sqlite_database, tmp_pat
     release.join()
     other.close()
     assert keys(sqlite_database) == {"waited"}
+
+
+WAITING = """
+from gevent import monkey; monkey.patch_all()
+import sqlite3, sys
+import gevent
+from sqlalchemy import make_url
+from app.stores.sql import sqlite
+from app.stores.sql.database import Database
+
+url = make_url(sys.argv[1])
+other = sqlite3.connect(url.database, isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+gevent.spawn(other.execute, "COMMIT")
+with Database(url, sqlite).write() as connection:
+    print("written")
+"""
+
+
+@pytest.mark.process
+def test_greenlets_go_on_while_a_writer_waits_for_another_process(
+    sqlite_database, sqlite_url
+):
+    command = [sys.executable, "-c", WAITING, sqlite_url]
+    waiting = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert waiting.stdout == "written\n", waiting.stderr
 
 
 def test_a_write_begins_with_the_lock_so_that_what_it_read_stays_true(
