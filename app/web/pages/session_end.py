@@ -49,7 +49,7 @@ def _told(end: SessionEnd) -> tuple[str, dict[str, str]]:
     if end.reason == BY_PERSON and end.device:
         text = _(
             "It was done from %(device)s on %(when)s. If that was not you, sign in and "
-            "end all other sessions on your account page."
+            'press "Sign out everywhere else" on your account page.'
         )
         return text, {"device": name_of_device(end.device)}
     if end.reason == TOO_MANY:
