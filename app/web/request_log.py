@@ -23,6 +23,9 @@ log = logging.getLogger(ACCESS)
 QUIET: Final = frozenset({"verify", "health", "well_known.jwks"})
 """Blueprints and views whose lines are logged at debug: machines ask there often."""
 
+HEALTH: Final = frozenset({"/healthz", "/readyz"})
+"""Routes whose 503 is an answer and no failure; readiness logs each change itself."""
+
 LONGEST_PATH: Final = 200
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -107,11 +110,14 @@ class Served:
 
     def _end(self, seconds: float) -> None:
         self._observe(RequestServed(self.context.route, self.status, seconds))
-        is_quiet = self.context.is_quiet and self.status < 500
-        level = logging.DEBUG if is_quiet else logging.INFO
+        level = logging.DEBUG if self._is_quiet() else logging.INFO
         if log.isEnabledFor(level):
             with Entered(self.context):
                 self._write(level, seconds)
+
+    def _is_quiet(self) -> bool:
+        is_expected = self.status == 503 and self.context.route in HEALTH
+        return self.context.is_quiet and (self.status < 500 or is_expected)
 
     def _write(self, level: int, seconds: float) -> None:
         given, record = self._environ, self.context

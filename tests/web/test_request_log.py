@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.flows.errors import StorageUnavailable
 from app.logs import FIELDS
+from app.telemetry.context import current
 from app.web.request_log import RequestLog, agent_of
 from tests.telemetry.logged import collected
 
@@ -138,6 +140,48 @@ def test_machines_that_ask_often_are_logged_at_debug(service: Service, path: str
 
     assert log.lines == []
     assert [line["level"] for line in verbose.requests()] == ["debug"]
+
+
+class Outage:
+    """A readiness check that fails."""
+
+    def __call__(self) -> None:
+        raise StorageUnavailable("no room")
+
+
+def test_probes_of_an_outage_are_logged_once_and_not_one_by_one(service: Service):
+    """Readiness has a line for each change; a probe asks every few seconds."""
+    readiness = service.app.extensions["latchkey"].documents.readiness
+    readiness.checks = {**readiness.checks, "space": Outage()}
+    with collected() as log:
+        answers = [asks(service, "/readyz") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert [line["message"] for line in log.lines] == ["not ready: space: no room"]
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "level"),
+    [
+        ("/readyz", "503 Service Unavailable", "debug"),
+        ("/readyz", "500 Internal Server Error", "info"),
+        ("/auth/verify", "503 Service Unavailable", "info"),
+        ("/.well-known/jwks.json", "503 Service Unavailable", "info"),
+    ],
+)
+def test_failure_of_what_is_asked_often_is_quiet_only_for_a_probe(route, status, level):
+    def fails(_environ: Any, start: Any) -> Any:
+        record = current()
+        assert record is not None
+        record.route, record.is_quiet = route, True
+        start(status, [])
+        return ()
+
+    with collected(logging.DEBUG) as log:
+        served = RequestLog(fails)({"REQUEST_METHOD": "GET"}, lambda *_: None)
+        served.close()
+
+    assert [line["level"] for line in log.requests()] == [level]
 
 
 def test_log_access_off_leaves_failures(open_service: Callable[..., Service]):
