@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from app.doctor.examination import Doctor
-from app.flows.errors import FlowError
+from app.flows.errors import FlowError, StorageUnavailable
 from app.flows.keys import KeyUseCases
 from app.flows.people import PeopleUseCases
 from app.flows.provider import ProviderUseCases
@@ -20,6 +20,16 @@ from app.flows.storage.upgrade import Schema
 from app.flows.sweep import Sweep
 
 Result = TypeVar("Result")
+
+ROLLED_BACK: Final = (
+    "The transaction that failed was rolled back, nothing of it was kept: correct this "
+    "and run the command again"
+)
+LOST: Final = (
+    "The connection broke in the transaction: look whether it was done before you run "
+    "the command again"
+)
+"""What became of a transaction. A command may have committed others before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,5 +62,14 @@ def in_one_line(act: Callable[[], Result]) -> Result:
         return act()
     except BrokenPipeError:
         raise
+    except StorageUnavailable as error:
+        raise click.ClickException(_with_aftermath(error)) from error
     except (FlowError, OSError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _with_aftermath(error: StorageUnavailable) -> str:
+    """Return what failed, what became of the transaction, and what to do next."""
+    if error.rolled_back is None:
+        return str(error)
+    return f"{error}. {ROLLED_BACK if error.rolled_back else LOST}"

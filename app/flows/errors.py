@@ -320,6 +320,10 @@ class StorageUnavailable(StorageFailed):
 
     retry_after = 10.0
 
+    rolled_back: bool | None = None
+    """Whether the transaction that failed was undone; False when the connection broke,
+    perhaps after its commit. None: it was no transaction."""
+
 
 class SchemaMismatch(StorageUnavailable):
     """The tables are another release's, or there are none; says which command helps."""

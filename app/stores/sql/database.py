@@ -1,35 +1,23 @@
 """The database: one engine for SQLite or PostgreSQL, with bounded waits.
 
 Each statement of a read sees what is committed at that moment; a write is one
-transaction. Exceptions of SQLAlchemy become `StorageFailed` here, outages
-`StorageUnavailable`. The statements are in the stores.
+transaction. Exceptions of SQLAlchemy become `StorageFailed`, outages
+`StorageUnavailable` (`translation.py`). The statements are in the stores.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, event, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import ArgumentError
 
-from app.flows.errors import (
-    SchemaMismatch,
-    StorageFailed,
-    StorageUnavailable,
-    TextNotStorable,
-)
+from app.flows.errors import SchemaMismatch, StorageUnavailable
 from app.stores.errors import DatabaseURLInvalid
 from app.stores.sql import postgresql, sqlite
 from app.stores.sql.sqlite_file import MISSING
@@ -45,12 +33,11 @@ from app.stores.sql.versions import (
 from .dialect import Dialect, Listener
 from .joint import Joint
 from .quick import Executor, Statement
+from .translation import Translated, TranslatedReads, name_of
 
 T = TypeVar("T")
 
 WRITER_TIMEOUT = 5.0
-OWN_FAULTS = (DataError, IntegrityError, ProgrammingError)
-"""What a wrong statement raises; everything else is an outage."""
 
 
 class Database:
@@ -62,6 +49,7 @@ class Database:
         self._writer_timeout = writer_timeout
         self._dialect = dialect
         self._url = url
+        self._name = name_of(url)
         self._engine = dialect.create(url)
         self._reader = dialect.reading(self._engine)
         self._writer = threading.Lock() if dialect.ONE_WRITER else None
@@ -87,7 +75,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Open a connection for reading."""
         joined = self._joined.get()
-        with _translated():
+        with Translated(self._name):
             if joined is not None:
                 yield joined.connection
                 return
@@ -104,7 +92,7 @@ class Database:
         `together` the block is a part of that transaction.
         """
         joined = self._joined.get()
-        with _translated():
+        with Translated(self._name, is_write=True):
             if joined is not None:
                 yield joined.connection
                 return
@@ -118,14 +106,14 @@ class Database:
         """Do what `read` does, for what every sign-in reads (`sql/quick.py`)."""
         joined = self._joined.get()
         if joined is not None:
-            return _Translating(nullcontext(joined.quick))
-        return _Translating(self._dialect.quick_read(self._engine))
+            return TranslatedReads(self._name, nullcontext(joined.quick))
+        return TranslatedReads(self._name, self._dialect.quick_read(self._engine))
 
     @contextmanager
     def quick_write(self, *, durable: bool = True) -> Iterator[Executor]:
         """Do what `write` does, for what every sign-in writes (`sql/quick.py`)."""
         joined = self._joined.get()
-        with _translated():
+        with Translated(self._name, is_write=True):
             if joined is not None:
                 yield joined.quick
                 return
@@ -161,7 +149,8 @@ class Database:
             yield
             return
         opened = self._dialect.joint(self._engine, durable=durable)
-        with _translated(), self._alone(), opened as joint:
+        undone = Translated(self._name, is_write=True)
+        with undone, self._alone(), opened as joint:
             token = self._joined.set(joint)
             try:
                 yield
@@ -178,7 +167,7 @@ class Database:
     @contextmanager
     def listen(self, channel: str) -> Iterator[Listener]:
         """Listen on a connection of its own: what is committed from now on is heard."""
-        with _translated(), self._reader.connect() as connection:
+        with Translated(self._name), self._reader.connect() as connection:
             connection.detach()  # closed in the end instead of given back
             yield self._dialect.listen(connection, channel)
 
@@ -227,13 +216,16 @@ class Database:
         """
         if self._is_missing():
             return None, CURRENT
-        with _translated(), self._dialect.migrating(self._engine) as connection:
+        with (
+            Translated(self._name),
+            self._dialect.migrating(self._engine) as connection,
+        ):
             return upgrade(connection, report)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Open a connection whose statements all see the same moment."""
-        with _translated(), self._dialect.snapshot(self._engine) as connection:
+        with Translated(self._name), self._dialect.snapshot(self._engine) as connection:
             yield connection
 
     @contextmanager
@@ -305,61 +297,3 @@ def open_database(url: str) -> Database:
             return Database(parsed, postgresql)
         case other:
             raise DatabaseURLInvalid(f"{other} is neither sqlite nor postgresql")
-
-
-class _translated:  # noqa: N801 - a block, and a generator would take three times as long
-    """Translates exceptions of SQLAlchemy."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        if isinstance(error, SQLAlchemyError):
-            raise _own(error) from error
-
-
-class _Translating:
-    """A block with an executor, which translates exceptions as `_translated` does."""
-
-    __slots__ = ("_opened",)
-
-    def __init__(self, opened: AbstractContextManager[Executor]) -> None:
-        self._opened = opened
-
-    def __enter__(self) -> Executor:
-        try:
-            return self._opened.__enter__()
-        except SQLAlchemyError as error:
-            raise _own(error) from error
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            self._opened.__exit__(kind, error, trace)
-        except SQLAlchemyError as failed:
-            raise _own(failed) from failed
-        if isinstance(error, SQLAlchemyError):
-            raise _own(error) from error
-
-
-def _own(error: SQLAlchemyError) -> Exception:
-    """Return the exception of ours for one of SQLAlchemy's."""
-    if isinstance(error, DataError) and _has_nul(error.params):
-        return TextNotStorable("a value has a NUL")
-    if isinstance(error, OWN_FAULTS):
-        return StorageFailed(_reason(error))
-    return StorageUnavailable(_reason(error))
-
-
-def _has_nul(value: object) -> bool:
-    """Tell whether parameters of a statement have a NUL, lists among them too."""
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, Mapping):
-        return any(map(_has_nul, value.values()))
-    return isinstance(value, list | tuple | set) and any(map(_has_nul, value))
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    # The first line only: PostgreSQL goes on with the values of the row.
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
