@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from typing import Final
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Flask, Request, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -41,6 +42,21 @@ READABLE: Final = (
 """Headers of every answer that pages of all origins may read."""
 
 
+def parameters_in(encoded: bytes) -> dict[str, list[str]]:
+    """Return the parameters of a query or form body, each with all of its values.
+
+    Bytes that are no UTF-8 become surrogates, as `Parameters` has them. werkzeug's own
+    parser writes `%FF` for them, which is also what a client that sent `%25FF` meant.
+    """
+    text = encoded.decode("utf-8", "surrogateescape")
+    found: dict[str, list[str]] = {}
+    for name, value in parse_qsl(
+        text, keep_blank_values=True, errors="surrogateescape"
+    ):
+        found.setdefault(name, []).append(value)
+    return found
+
+
 def parameters(asked: Request | None = None) -> dict[str, list[str]]:
     """Return the parameters of the body, each with all of its values.
 
@@ -54,7 +70,7 @@ def parameters(asked: Request | None = None) -> dict[str, list[str]]:
         raise ProgramRefused("invalid_request", "parameters belong in the body")
     if asked.mimetype != FORM:
         raise ProgramRefused("invalid_request", f"the body is not {FORM}")
-    return asked.form.to_dict(flat=False)
+    return parameters_in(asked.get_data())
 
 
 def caller(asked: Request | None = None) -> Caller:

@@ -22,7 +22,7 @@ from app.flows.provider.tokens.client_authentication import Caller
 from app.web.context import Site
 from app.web.cookies import SESSION
 from app.web.front import EMPTY, JSON, Answer, Complete, json_body, length_of
-from app.web.programs import READABLE, caller
+from app.web.programs import READABLE, caller, parameters_in
 from app.web.repeated import keep
 from app.web.requests import bearer_in, cookies_in, found_for
 from app.web.security.access import is_speculative
@@ -78,7 +78,7 @@ class QuickAuthorize:
 
     def _found(self, asked: Request) -> Answered | Waits:
         return self._authorize(
-            asked.args.to_dict(flat=False),
+            parameters_in(asked.query_string),
             cookie=cookie_of(asked, self._cookie),
             address=asked.remote_addr or "",
         )
@@ -148,6 +148,6 @@ def _has_form(asked: Request) -> bool:
     if length is None or length > LONGEST_FORM:
         return False
     try:
-        return bool(asked.form)
+        return bool(asked.get_data())
     except (HTTPException, OSError):
         return False

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.fakes.browser import query_of
 from tests.fakes.page import Page
-from tests.fakes.relying_party import CB, RelyingParty, allows
+from tests.fakes.relying_party import CB, FORM, RelyingParty, allows
 from tests.journeys.people.commands import runs
 
 if TYPE_CHECKING:
@@ -144,6 +145,97 @@ def test_repeated_parameter_is_answered_to_the_app(
     app: RelyingParty, alice: Browser
 ) -> None:
     assert app.error(opens(app, alice, ("scope", "openid"))) == "invalid_request"
+
+
+@pytest.mark.parametrize("how", ["GET", "POST"])
+@pytest.mark.parametrize("name", ["nonce", "state", "ui_locales"])
+@pytest.mark.parametrize("value", ["%ff", "a%C3", "%ED%A0%80"])
+def test_bytes_that_are_no_utf8_are_answered_to_the_app(
+    app: RelyingParty, alice: Browser, *, how: str, name: str, value: str
+) -> None:
+    asked = f"{urlencode(app.parameters(**{name: None}))}&{name}={value}"
+    url = f"{app.service.home}/oauth/authorize"
+    if how == "GET":
+        answer = alice.requests("GET", f"{url}?{asked}", site="cross-site")
+    else:
+        answer = alice.requests(
+            "POST",
+            url,
+            site="cross-site",
+            body=asked.encode(),
+            headers={"Content-Type": FORM, "Origin": "https://app.example.org"},
+        )
+
+    assert answer.status == 303
+    told = query_of(answer.headers["Location"])
+    assert (told["error"], told["iss"]) == ("invalid_request", app.service.home)
+    assert told.get("state") == (None if name == "state" else app.state)
+
+
+@pytest.mark.parametrize("how", ["GET", "POST"])
+def test_byte_that_is_no_utf8_by_itself_is_answered_to_the_app(
+    app: RelyingParty, *, how: str
+) -> None:
+    asked = f"{urlencode(app.parameters())}&ui_locales=\xff".encode("latin-1")
+    is_query = how == "GET"
+    answer = app.service.app.test_client().open(
+        "/oauth/authorize",
+        method=how,
+        base_url=app.service.home,
+        data=None if is_query else asked,
+        content_type=None if is_query else FORM,
+        environ_overrides={"QUERY_STRING": asked.decode("latin-1") * is_query},
+    )
+
+    assert answer.status_code == 303
+    assert query_of(answer.headers["Location"])["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("client_id", "unknown_client"),
+        ("redirect_uri", "invalid_redirect_uri"),
+    ],
+)
+def test_client_and_redirect_uri_that_are_no_utf8_get_a_page_and_no_redirect(
+    app: RelyingParty, alice: Browser, name: str, error: str
+) -> None:
+    query = f"{urlencode(app.parameters(**{name: None}))}&{name}=%ff"
+
+    page = alice.visits(f"/oauth/authorize?{query}", site="cross-site")
+
+    assert (page.status, page.error) == (400, error)
+
+
+def test_pushed_request_uri_that_is_no_utf8_is_answered(
+    app: RelyingParty, alice: Browser
+) -> None:
+    query = f"{urlencode(app.parameters())}&request_uri={app.pushes()}%ff"
+
+    page = alice.visits(f"/oauth/authorize?{query}", site="cross-site")
+
+    assert app.error(page) == "invalid_request"
+
+
+@pytest.mark.parametrize("name", ["ui_locales", "acr_values", "claims", "unknown"])
+def test_repeated_parameter_that_nothing_reads_is_answered_to_the_app(
+    app: RelyingParty, alice: Browser, name: str
+) -> None:
+    assert app.error(opens(app, alice, (name, "a"), (name, "a"))) == "invalid_request"
+
+
+def test_parameter_of_query_and_body_is_a_repeated_one(
+    app: RelyingParty, alice: Browser
+) -> None:
+    page = alice.posts(
+        "/oauth/authorize?nonce=x",
+        app.parameters(),
+        origin="https://app.example.org",
+        site="cross-site",
+    )
+
+    assert app.error(page) == "invalid_request"
 
 
 def test_state_returns_as_it_came(app: RelyingParty, alice: Browser) -> None:

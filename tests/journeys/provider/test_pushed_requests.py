@@ -178,6 +178,17 @@ def test_repeated_parameter_is_refused(app: RelyingParty) -> None:
     assert error_of(app.calls(PAR, body)) == (400, "invalid_request")
 
 
+@pytest.mark.parametrize("name", ["state", "nonce", "ui_locales"])
+@pytest.mark.parametrize("value", [b"%ff", b"a%C3", b"\xff"])
+def test_bytes_that_are_no_utf8_are_refused(
+    app: RelyingParty, name: str, value: bytes
+) -> None:
+    asked = urlencode(app.parameters(**{name: None})).encode()
+    body = b"%b&%b=%b" % (asked, name.encode(), value)
+
+    assert error_of(app.calls(PAR, body)) == (400, "invalid_request")
+
+
 def test_push_reads_and_sets_no_cookie_and_any_page_may_read_it(
     app: RelyingParty, alice: Browser
 ) -> None:

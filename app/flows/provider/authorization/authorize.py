@@ -26,7 +26,7 @@ from .answers import Answer, AnswerApp
 from .errors import ErrorCode, RequestRefused
 from .grant import GrantRequest
 from .hints import HintReader, with_subject
-from .request import AuthorizationRequest, Parameters, ReadRequest
+from .request import AuthorizationRequest, Parameters, ReadRequest, is_text
 from .rules import First, Visitor, before_consent, refuse
 from .waiting import REQUEST_URI, KeepRequests, WaitingRequest
 
@@ -175,7 +175,7 @@ class Authorize:
 
     def _read(self, parameters: Parameters) -> tuple[Client, AuthorizationRequest]:
         pushed = [value for value in parameters.get("request_uri", ()) if value]
-        if not pushed or not pushed[0].startswith(REQUEST_URI):
+        if not pushed or not _is_pushed(pushed[0]):
             client, request = self.read(parameters)
             return client, with_subject(request, self.read_hint)
         client = self.read.client(parameters)
@@ -218,3 +218,7 @@ class Authorize:
             return False
         consent = self.consents.get(user.did, client.client_id)
         return consent is None or not consent.covers(request.scope)
+
+
+def _is_pushed(request_uri: str) -> bool:
+    return request_uri.startswith(REQUEST_URI) and is_text(request_uri)

@@ -20,7 +20,8 @@ from app.flows.provider.scopes import granted_scope
 from .errors import ClientNotKnown, ErrorCode, RedirectUriInvalid, RequestRefused
 
 Parameters = Mapping[str, Sequence[str]]
-"""Each name with all of its values, as they were sent."""
+"""Each name with all of its values, as they were sent. Bytes that are no UTF-8 are
+surrogates (PEP 383), which `is_text` tells from what can return unchanged."""
 
 LONGEST_ECHO: Final = 2_048
 """Characters of `state` and `nonce`, which return as they came."""
@@ -53,6 +54,12 @@ PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "creat
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+
+
+def is_text(value: str) -> bool:
+    """Tell whether the bytes of a name or value were UTF-8."""
+    return not _SURROGATE.search(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +133,8 @@ class ReadRequest:
         named = [value for value in parameters.get("client_id", ()) if value]
         if len(named) != 1:
             raise ClientNotKnown("client_id is missing or repeated")
+        if not is_text(named[0]):
+            raise ClientNotKnown("client_id is no UTF-8")
         client = self.clients.get(named[0])
         if client is None or client.disabled_at is not None:
             raise ClientNotKnown("no client that is enabled has this client_id")
@@ -152,6 +161,7 @@ class _Given:
         self._read: dict[str, str | None] = {"state": self._one("state")}
         self.state = self.echoed("state")
         self._read |= {name: self._one(name) for name in READ}
+        self._require_one_of_each()
 
     def one(self, name: str) -> str | None:
         """Return the value of a parameter, or None if it was omitted or empty."""
@@ -167,7 +177,18 @@ class _Given:
         longest = LONGEST_HINT if name == "id_token_hint" else LONGEST
         if values and len(values[0]) > longest:
             self.refuse("invalid_request", f"{name} is too long")
+        if values and not is_text(values[0]):
+            self.refuse("invalid_request", f"{name} is no UTF-8")
         return values[0] if values else None
+
+    def _require_one_of_each(self) -> None:
+        """Refuse what is wrong with parameters that nothing reads; none is named."""
+        for name, given in self._parameters.items():
+            values = [value for value in given if value]
+            if len(values) > 1:
+                self.refuse("invalid_request", "a parameter is repeated")
+            if not all(map(is_text, (name, *values))):
+                self.refuse("invalid_request", "a parameter is no UTF-8")
 
     def echoed(self, name: str) -> str | None:
         """Return a value that will return to the app as it came."""

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from app.flows.errors import FlowError
 from app.flows.provider.authorization.errors import ErrorCode
+from app.flows.provider.authorization.request import is_text
 
 LONGEST: Final = 4_096
 """Characters of a parameter of these endpoints, and of the Authorization header."""
@@ -55,7 +56,7 @@ class Form:
         """Read a form-encoded body. Empty parameters count as omitted.
 
         Raises:
-            ProgramRefused: a parameter is repeated or too long.
+            ProgramRefused: a parameter is repeated, too long or no UTF-8.
         """
         given = {
             name: [value for value in values if value]
@@ -66,6 +67,8 @@ class Form:
                 raise ProgramRefused("invalid_request", "a parameter is repeated")
             if values and len(values[0]) > _most(name):
                 raise ProgramRefused("invalid_request", "a parameter is too long")
+            if not all(map(is_text, (name, *values))):
+                raise ProgramRefused("invalid_request", "a parameter is no UTF-8")
         return cls(values={name: one[0] for name, one in given.items() if one})
 
     def get(self, name: str) -> str | None:

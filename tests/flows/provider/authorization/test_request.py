@@ -122,7 +122,7 @@ def test_empty_parameters_count_as_omitted() -> None:
 # --- a page of ours (P2) --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("client_id", [None, "", "App", "nemo", "app\n"])
+@pytest.mark.parametrize("client_id", [None, "", "App", "nemo", "app\n", "\udcff"])
 def test_unknown_client_is_no_redirect(client_id: str | None) -> None:
     with pytest.raises(ClientNotKnown):
         reads(client_id=client_id)
@@ -210,6 +210,28 @@ def test_repeated_parameter_is_refused(name: str) -> None:
     assert error.code == "invalid_request"
     assert f"{name} is repeated" in error.description
     assert error.state == (None if name == "state" else "st")
+
+
+@pytest.mark.parametrize("name", ["ui_locales", "acr_values", "claims", "canary"])
+def test_repeated_parameter_that_nothing_reads_is_refused(name: str) -> None:
+    error = refused(**{name: "0"}, again={name: "1"})
+
+    assert (error.code, error.state) == ("invalid_request", "st")
+    assert error.description == "a parameter is repeated"
+    assert reads(**{name: "0"}, again={name: ""})  # empty counts as omitted
+
+
+@pytest.mark.parametrize("name", ["state", "nonce", "login_hint", "display"])
+def test_parameter_that_is_no_utf8_is_refused(name: str) -> None:
+    error = refused(**{name: "a\udcff"})
+
+    assert error.code == "invalid_request"
+    assert error.description.endswith(" is no UTF-8")
+    assert error.state == (None if name == "state" else "st")
+
+
+def test_name_that_is_no_utf8_is_refused() -> None:
+    assert refused(**{"a\udcff": "x"}).description == "a parameter is no UTF-8"
 
 
 @pytest.mark.parametrize("name", ["state", "nonce"])
