@@ -172,6 +172,18 @@ def claimed_kid(token: str) -> str:
     return kid
 
 
+def unverified(token: str) -> tuple[Mapping[str, Any], bytes]:
+    """Return header and payload of a token; its signature is not verified.
+
+    Raises:
+        TokenInvalid: not the form of a compact JWS.
+    """
+    signed, _, signature = token.rpartition(".")
+    header_segment, _, payload = signed.partition(".")
+    _decoded(signature)
+    return _header_of(header_segment), _decoded(payload)
+
+
 @lru_cache(maxsize=MOST_HEADERS)
 def _header_of(segment: str) -> Mapping[str, Any]:
     """Return a JOSE header. Raises `TokenInvalid`."""

@@ -39,7 +39,12 @@ def test_expired_id_token_of_the_client_names_its_subject() -> None:
         signed(iss="https://evil.example"),
         signed({"typ": "JWT"}),
         signed({"typ": "logout+jwt"}),
-        signed({"kid": "other"}),
+        # Of another form, or for another client, and of a key that is not known.
+        signed({"kid": "other", "typ": "JWT"}),
+        signed({"kid": "other"}, aud="other"),
+        signed({"kid": "other"}, iss="https://evil.example"),
+        signed({"kid": None}),
+        signed({"kid": "other"}) + "=",
         key("RS256", "stranger").sign(CLAIMS, headers={"typ": None, "kid": RS.kid}),
         signed()[:-4] + "AAAA",
     ],
@@ -49,6 +54,11 @@ def test_any_other_token_is_refused(token: str) -> None:
         ValueError, match=r"form|base64url|header|key id|signature|no id|another"
     ):
         READ(token, client_id="app")
+
+
+def test_id_token_of_a_key_that_has_left_the_ring_names_no_person() -> None:
+    for token in (signed({"kid": "other"}), signed({"kid": "other"})[:-4] + "AAAA"):
+        assert READ(token, client_id="app") is None
 
 
 def test_platform_token_is_no_id_token(clock) -> None:

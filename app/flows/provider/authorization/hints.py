@@ -14,10 +14,11 @@ from .rules import refuse
 class HintReader(Protocol):
     """Reads id_tokens of this issuer."""
 
-    def __call__(self, token: str, *, client_id: str) -> str:
+    def __call__(self, token: str, *, client_id: str) -> str | None:
         """Return the `sub` of an id_token that we signed for this client.
 
-        An expired one counts: the hint names a person and proves nothing.
+        An expired one counts: the hint names a person and proves nothing. None if the
+        key has left the ring: such a hint names no person.
 
         Raises:
             ValueError: it is none.
@@ -40,4 +41,6 @@ def with_subject(
         refuse(
             request, "invalid_request", "id_token_hint is no id_token of this client"
         )
+    if subject is None:
+        return replace(request, has_lost_hint=True)
     return replace(request, subject=Did(subject))

@@ -81,6 +81,8 @@ class AuthorizationRequest:
     """S256; None for a client with a secret that may leave it out."""
     subject: Did | None = None
     """Whom the id_token_hint names, once it was read (`hints.py`)."""
+    has_lost_hint: bool = False
+    """The id_token_hint names no person: its key has left the ring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

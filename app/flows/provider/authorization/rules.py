@@ -57,6 +57,9 @@ def before_consent(
         RequestRefused: `prompt=none` would need a page, or the account of the hint did
             not sign in.
     """
+    if request.has_lost_hint and "none" in request.prompt:
+        # The app asks for one account, and which one is not known (Core 3.1.2.1).
+        refuse(request, "login_required", "the key of the id_token_hint is gone")
     first = _first(request, visitor, held=held, now=now)
     if first is not None and "none" in request.prompt:
         code: ErrorCode = (

@@ -177,7 +177,11 @@ def pack(waiting: WaitingRequest) -> str:
         "asked_sid": waiting.asked_sid,
         "proof": asdict(waiting.proof) if waiting.proof else None,
     }
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {
+        name: value
+        for name, value in fields.items()
+        if value is not None and value is not False
+    }
     return json.dumps(given)
 
 
