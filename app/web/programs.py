@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Flask, Request, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import MethodNotAllowed
 
 from app.flows.limits.networks import network_of
 from app.flows.provider.tokens.client_authentication import Caller
@@ -136,7 +137,19 @@ def failed(status: int, reference: str) -> Response:
         code, text = "server_error", "a fault of this server"
     response = jsonify(error=code, error_description=text, reference=reference)
     response.status_code = status
-    return response
+    return _readable(response) if _is_shared_elsewise() else response
+
+
+def _is_shared_elsewise() -> bool:
+    """Tell whether the path is shared, and the request has a method that it lacks.
+
+    Such a request has no view, and so no blueprint whose answers `_readable` gets. Of
+    the routes of clients, those alone that are shared take OPTIONS.
+    """
+    wrong = request.routing_exception
+    return isinstance(wrong, MethodNotAllowed) and "OPTIONS" in (
+        wrong.valid_methods or ()
+    )
 
 
 def _require_provider() -> ResponseReturnValue | None:

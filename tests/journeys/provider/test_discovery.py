@@ -95,9 +95,41 @@ def test_pages_of_every_origin_may_ask_without_cookies(
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
 
 
-def test_introspection_is_for_no_page(standing: Service) -> None:
-    answer = standing.browser().requests("POST", f"{HOME}/oauth/introspect")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "token"), ("PUT", "par"), ("DELETE", "userinfo"), ("GET", "revoke")],
+)
+def test_page_may_read_that_a_method_is_wrong(
+    standing: Service, method: str, path: str
+) -> None:
+    answer = standing.browser().requests(
+        method,
+        f"{HOME}/oauth/{path}",
+        site="cross-site",
+        headers={"Origin": "https://app.example"},
+    )
 
+    assert (answer.status, answer.json()["error"]) == (405, "invalid_request")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "introspect"),
+        ("GET", "introspect"),
+        ("PUT", "authorize"),
+        ("PUT", "consent"),
+        ("GET", "nothing"),
+    ],
+)
+def test_other_routes_are_for_no_page(
+    standing: Service, method: str, path: str
+) -> None:
+    answer = standing.browser().requests(method, f"{HOME}/oauth/{path}")
+
+    assert answer.status >= 400
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
