@@ -156,14 +156,14 @@ class Variables(BaseSettings):
     )
     terms_url: WebPage = setting(
         None,
-        "Terms of service, linked on every page and in our client metadata "
-        "(`tos_uri`).",
+        "Terms of service, linked on every page, in our client metadata (`tos_uri`) "
+        "and in the discovery documents (`op_tos_uri`).",
         unset="no link",
     )
     privacy_url: WebPage = setting(
         None,
-        "Privacy policy, linked on every page and in our client metadata "
-        "(`policy_uri`).",
+        "Privacy policy, linked on every page, in our client metadata (`policy_uri`) "
+        "and in the discovery documents (`op_policy_uri`).",
         unset="no link",
     )
     support_url: Contact = setting(

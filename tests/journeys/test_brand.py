@@ -55,6 +55,19 @@ def test_page_shows_the_logo_the_accent_and_the_links(branded: Service) -> None:
     assert any(address.startswith("/auth/brand/accent.css?v=") for address in loaded)
 
 
+def test_discovery_names_terms_and_privacy_and_nothing_without_them(
+    branded: Service, open_service: Callable[..., Service]
+) -> None:
+    for path in ("openid-configuration", "oauth-authorization-server"):
+        told = branded.get(f"/.well-known/{path}").json()
+
+        assert told["op_tos_uri"] == "https://www.platform.cafe/terms"
+        assert told["op_policy_uri"] == "https://www.platform.cafe/privacy"
+
+    plain = open_service().get("/.well-known/openid-configuration").json()
+    assert not {"op_tos_uri", "op_policy_uri"} & set(plain)
+
+
 def test_svg_logo_that_is_opened_as_a_page_runs_nothing(branded: Service) -> None:
     answer = branded.get("/auth/brand/logo")
 

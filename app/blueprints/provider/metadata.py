@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort
 
 from app.flows.provider.discovery import server_metadata
-from app.web.context import site
+from app.web.context import Site, site
 from app.web.repeated import keep
 from app.web.responses import document
 from app.web.security.access import access
@@ -24,7 +24,7 @@ def openid_configuration() -> Response:
     if not here.has_provider:
         abort(404)
     keep(lambda: True)
-    return document(server_metadata(here.public_url))
+    return document(_of_provider(here))
 
 
 @bp.get("/.well-known/oauth-authorization-server")
@@ -34,8 +34,14 @@ def authorization_server() -> Response:
     here = site()
     keep(lambda: True)
     if here.has_provider:
-        return document(server_metadata(here.public_url))
+        return document(_of_provider(here))
     return document(_without_provider(here.public_url, here.token_algorithm))
+
+
+def _of_provider(here: Site) -> Mapping[str, Any]:
+    return server_metadata(
+        here.public_url, terms=here.brand.terms_url, privacy=here.brand.privacy_url
+    )
 
 
 def _without_provider(issuer: str, algorithm: str) -> Mapping[str, Any]:

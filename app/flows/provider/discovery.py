@@ -27,8 +27,15 @@ OF_ID_TOKEN: Final = (
 """Claims of the id_token beside those of a scope."""
 
 
-def server_metadata(issuer: str) -> dict[str, Any]:
-    """Return the document of this provider; `issuer` is PUBLIC_URL byte for byte."""
+def server_metadata(
+    issuer: str, *, terms: str | None = None, privacy: str | None = None
+) -> dict[str, Any]:
+    """Return the document of this provider; `issuer` is PUBLIC_URL byte for byte.
+
+    `terms` and `privacy` are the operator's pages: an app may link them where a person
+    chooses how to sign in (OpenID Connect Discovery section 3).
+    """
+    pages = {"op_tos_uri": terms, "op_policy_uri": privacy}
     claims = [claim for claims in SCOPES.values() for claim in claims]
     return {
         "issuer": issuer,
@@ -59,4 +66,5 @@ def server_metadata(issuer: str) -> dict[str, Any]:
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        **{name: page for name, page in pages.items() if page is not None},
     }
