@@ -24,7 +24,7 @@ help: ## list the targets (this one)
 .PHONY: run
 run: $(RUNTIME) ## set up if needed and serve http://127.0.0.1:8000 (settings: .env)
 	@if [ -f .env ]; then set -a; . ./.env; set +a; fi; \
-	$(BIN)/flask --app wsgi upgrade >/dev/null && $(BIN)/flask --app wsgi init && \
+	$(BIN)/flask --app wsgi upgrade --json >/dev/null && $(BIN)/flask --app wsgi init && \
 	exec $(BIN)/python -m gunicorn wsgi:app
 
 .PHONY: app

@@ -54,6 +54,18 @@ def test_upgrade_and_then_init_make_a_new_database(run):
     }
 
 
+def test_upgrade_of_an_empty_database_says_what_creates_its_tables(run):
+    assert "`init` creates its tables" in run("upgrade").stderr
+
+
+def test_upgrade_of_an_empty_database_with_json_prints_the_record_alone(run):
+    """`make run` runs `init` right after, and passes on what goes to stderr."""
+    result = run("upgrade", "--json")
+
+    assert json.loads(result.stdout) == {"before": None, "after": None}
+    assert result.stderr == ""
+
+
 def test_upgrade_of_release_0_1_0_prints_and_audits_both_versions(run, path):
     create_first_release(path)
 

@@ -8,7 +8,7 @@ import click
 
 from app.commands.administration import Administration, in_one_line
 from app.commands.framework.acting import with_operator
-from app.commands.framework.output import meaning, print_record, prints
+from app.commands.framework.output import meaning, print_record, prints, wants_json
 from app.flows.operator import Operator
 
 
@@ -38,7 +38,7 @@ def command(administration: Administration) -> click.Command:
                 operator, lambda step: click.echo(step, err=True)
             )
         )
-        if before is None:
+        if before is None and not wants_json():
             click.echo("the database is empty: `init` creates its tables", err=True)
         print_record(SchemaUpgrade(before, after if before else None))
 
