@@ -121,6 +121,18 @@ def test_verifier_that_is_in_use_refuses_within_the_told_time(
     assert 5 < lived <= TOLD[row]
 
 
+def test_verifier_with_requests_far_apart_refuses_within_the_told_time(
+    service, browser, token, clock
+):
+    verifier = verifier_of(service, clock)
+    assert is_accepted(verifier, token)
+    browser.signs_out()
+    clock.advance(29)
+
+    lived = 29 + lifetime(lambda: is_accepted(verifier, token), clock)
+    assert 29 < lived <= TOLD["the same, while requests are far apart"]
+
+
 def test_verifier_after_a_quiet_time_refuses_the_first_request(
     service, browser, token, clock
 ):
