@@ -49,6 +49,8 @@ POSTGRESQL_REMEDIES: Final = {
     "25006": "let DATABASE_URL name the primary server",  # read_only_sql_transaction
 }
 """What helps, by SQLSTATE."""
+UNREACHABLE: Final = "see that the server runs and that DATABASE_URL is right"
+"""What helps where a server gave no SQLSTATE: nothing answered, or it let no one in."""
 
 
 def name_of(url: URL) -> str:
@@ -133,10 +135,13 @@ def _sentence(error: SQLAlchemyError, name: str) -> str:
 
 
 def _remedy(cause: BaseException) -> str | None:
-    code = getattr(cause, "sqlite_errorcode", None)
-    if code is not None:
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0)
         return SQLITE_REMEDIES.get(code & PRIMARY_CODE)
-    return POSTGRESQL_REMEDIES.get(getattr(cause, "sqlstate", None) or "")
+    if isinstance(cause, SQLAlchemyError):  # the pool's, of no server
+        return None
+    sqlstate = getattr(cause, "sqlstate", None)
+    return POSTGRESQL_REMEDIES.get(sqlstate) if sqlstate else UNREACHABLE
 
 
 def _is_lost(error: SQLAlchemyError) -> bool:

@@ -103,7 +103,10 @@ def test_server_is_named_without_user_password_and_options(tmp_path):
     with pytest.raises(StorageUnavailable) as failed:
         database.ping()
 
-    assert str(failed.value).startswith("postgresql:///users: ")
+    assert str(failed.value).startswith("postgresql:///users: connection ")
+    assert str(failed.value).endswith(
+        "; see that the server runs and that DATABASE_URL is right"
+    )
     assert "canary" not in str(failed.value)
 
 
