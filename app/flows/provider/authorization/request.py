@@ -135,8 +135,6 @@ class ReadRequest:
         named = [value for value in parameters.get("client_id", ()) if value]
         if len(named) != 1:
             raise ClientNotKnown("client_id is missing or repeated")
-        if not is_text(named[0]):
-            raise ClientNotKnown("client_id is no UTF-8")
         client = self.clients.get(named[0])
         if client is None or client.disabled_at is not None:
             raise ClientNotKnown("no client that is enabled has this client_id")

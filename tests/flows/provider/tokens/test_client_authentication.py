@@ -148,6 +148,12 @@ def test_form_refuses_repeated_and_long_parameters() -> None:
     assert Form.read({"code": ["", "a"], "scope": [""]}).values == {"code": "a"}
 
 
+@pytest.mark.parametrize("form", [{"code": ["\udcff"]}, {"\udcff": ["a"]}])
+def test_form_refuses_bytes_that_are_no_utf8(form: dict[str, list[str]]) -> None:
+    with pytest.raises(ProgramRefused, match="no UTF-8"):
+        Form.read(form)
+
+
 def test_form_takes_a_longer_jwt_than_other_parameters() -> None:
     Form.read({"client_assertion": ["x" * LONGEST_JWT]})
     with pytest.raises(ProgramRefused, match="invalid_request"):
