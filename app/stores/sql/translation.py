@@ -37,7 +37,8 @@ SQLITE_REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "another program is writing to it: wait, or end that program",
     sqlite3.SQLITE_READONLY: ASK_DOCTOR,
     sqlite3.SQLITE_CANTOPEN: ASK_DOCTOR,
-    sqlite3.SQLITE_IOERR: "look at the disk and at `dmesg`",
+    # Also what a full disk is where no process has the log files open yet.
+    sqlite3.SQLITE_IOERR: "see whether its disk is full (`df`), then look at `dmesg`",
     sqlite3.SQLITE_CORRUPT: RESTORE,
     sqlite3.SQLITE_NOTADB: RESTORE,
 }

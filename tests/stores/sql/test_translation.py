@@ -72,6 +72,23 @@ def test_full_disk_is_named_and_the_transaction_is_rolled_back(
     assert keys(sqlite_database) == {"before"}
 
 
+def test_disk_io_error_may_be_a_full_disk(sqlite_database, tmp_path):
+    """SQLite says so of a full disk where it cannot make the files of its log."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+
+    with (
+        pytest.raises(StorageUnavailable) as failed,
+        sqlite_database.quick_write(),
+    ):
+        raise error
+
+    assert str(failed.value) == (
+        f"{tmp_path}/latchkey.db: disk I/O error; "
+        "see whether its disk is full (`df`), then look at `dmesg`"
+    )
+
+
 def test_damaged_file_is_named_and_a_read_rolls_nothing_back(tmp_path):
     (tmp_path / "latchkey.db").write_bytes(b"no database" * 1000)
     database = open_database(f"sqlite:///{tmp_path}/latchkey.db")
