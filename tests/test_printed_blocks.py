@@ -50,9 +50,13 @@ EXAMPLES = "verify/test_examples.py::"
 RUN: dict[str, tuple[int, str]] = {
     "README.md python": (
         1,
+        "test_readme_verification.py::test_who_is_it_with_garbage_returns_none",
+    ),
+    "README.md js": (
+        1,
         (
             "test_readme_verification.py"
-            "::test_three_lines_of_the_readme_return_the_person"
+            "::test_who_is_it_in_javascript_survives_clocks_garbage_and_outage"
         ),
     ),
     "docs/apps.md toml": (1, APPS),
@@ -136,17 +140,6 @@ RUN: dict[str, tuple[int, str]] = {
     "docs/services.md python django": (
         1,
         EXAMPLES + "test_django_program_greets_or_leads_to_the_sign_in",
-    ),
-    "docs/services.md python plain": (
-        1,
-        "test_readme_verification.py::test_who_is_it_with_garbage_returns_none",
-    ),
-    "docs/services.md js plain": (
-        1,
-        (
-            "test_readme_verification.py"
-            "::test_who_is_it_in_javascript_survives_clocks_garbage_and_outage"
-        ),
     ),
     "docs/services.md js express": (1, NODE),
     "docs/services.md js hono": (1, NODE),

