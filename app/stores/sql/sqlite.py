@@ -149,19 +149,20 @@ def _begin(driver: Any, info: dict[str, Any], *, durable: bool) -> None:
     # SQLite waits in C, which would hold up every greenlet of the process.
     driver.execute("PRAGMA busy_timeout = 0")
     try:
-        _take_lock(driver)
+        _patiently(driver, "BEGIN IMMEDIATE")
     finally:
         driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
 
 
-def _take_lock(driver: Any) -> None:
+def _patiently(driver: Any, statement: str) -> None:
+    """Execute a statement, again and again while others keep the file busy."""
     until = time.monotonic() + BUSY_TIMEOUT
     pause = FIRST_PAUSE
     while True:
         try:
-            driver.execute("BEGIN IMMEDIATE")
+            driver.execute(statement)
         except sqlite3.OperationalError as error:
-            if not _is_busy(error) or time.monotonic() >= until:
+            if kind_of(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                 raise
             time.sleep(pause)
             pause = min(2 * pause, LOOK_INTERVAL)
@@ -169,8 +170,10 @@ def _take_lock(driver: Any) -> None:
             return
 
 
-def _is_busy(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+def kind_of(error: sqlite3.Error) -> int:
+    """Return the result code of the kind of error; 0 where SQLite gave none."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & PRIMARY_CODE
 
 
 def lock_schema(_connection: Connection) -> None:
@@ -249,13 +252,4 @@ def begin_log(connection: Any) -> None:
     Of processes that do so at once some are refused without any waiting: SQLite asks
     no one to be patient while the mode changes. So the patience is ours.
     """
-    until = time.monotonic() + BUSY_TIMEOUT
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error) or time.monotonic() >= until:
-                raise
-            time.sleep(LOOK_INTERVAL)
-        else:
-            return
+    _patiently(connection, "PRAGMA journal_mode = WAL")

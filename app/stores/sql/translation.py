@@ -23,12 +23,10 @@ from sqlalchemy.exc import (
 from app.flows.errors import StorageFailed, StorageUnavailable, TextNotStorable
 
 from .quick import Executor
+from .sqlite import kind_of
 
 OWN_FAULTS = (DataError, IntegrityError, ProgrammingError)
 """What a wrong statement raises; everything else is an outage."""
-
-PRIMARY_CODE: Final = 0xFF
-"""The bits of an extended result code of SQLite that name the kind of error."""
 
 ASK_DOCTOR: Final = "`doctor` looks why"
 RESTORE: Final = "stop the service and `restore` the last backup"
@@ -137,8 +135,7 @@ def _sentence(error: SQLAlchemyError, name: str) -> str:
 
 def _remedy(cause: BaseException) -> str | None:
     if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", 0)
-        return SQLITE_REMEDIES.get(code & PRIMARY_CODE)
+        return SQLITE_REMEDIES.get(kind_of(cause))
     if isinstance(cause, SQLAlchemyError):  # the pool's, of no server
         return None
     sqlstate = getattr(cause, "sqlstate", None)
