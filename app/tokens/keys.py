@@ -103,14 +103,13 @@ class VerifyingKey:
             TokenInvalid: a wrong signature, another algorithm, or not the form of a
                 compact JWS.
         """
-        signed, _, signature = token.rpartition(".")
-        header_segment, _, payload = signed.partition(".")
-        header, key = _header_of(header_segment), self._native
+        signed, header, payload, signature = _parts_of(token)
+        key = self._native
         if header.get("alg") != key.algorithm_name or not UNREAD.isdisjoint(header):
             raise TokenInvalid("signature: another algorithm or unknown crit")
-        if not key.Algorithm.verify(signed.encode(), key.key, _decoded(signature)):
+        if not key.Algorithm.verify(signed.encode(), key.key, signature):
             raise TokenInvalid("signature")
-        return header, _decoded(payload)
+        return header, payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +177,15 @@ def unverified(token: str) -> tuple[Mapping[str, Any], bytes]:
     Raises:
         TokenInvalid: not the form of a compact JWS.
     """
+    _, header, payload, _ = _parts_of(token)
+    return header, payload
+
+
+def _parts_of(token: str) -> tuple[str, Mapping[str, Any], bytes, bytes]:
+    """Return what is signed, header, payload and signature. Raises `TokenInvalid`."""
     signed, _, signature = token.rpartition(".")
-    header_segment, _, payload = signed.partition(".")
-    _decoded(signature)
-    return _header_of(header_segment), _decoded(payload)
+    header, _, payload = signed.partition(".")
+    return signed, _header_of(header), _decoded(payload), _decoded(signature)
 
 
 @lru_cache(maxsize=MOST_HEADERS)
