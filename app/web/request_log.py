@@ -87,7 +87,8 @@ class Served:
         return b"".join(self.answer) if type(self.answer) is tuple else None
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._parts() if self.whole is None else iter((self.whole,))
+        whole = self.whole
+        return self._parts() if whole is None else iter((whole,))
 
     def _parts(self) -> Iterator[bytes]:
         parts = iter(self.answer)
