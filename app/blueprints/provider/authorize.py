@@ -52,8 +52,5 @@ def _of_query_and_body() -> dict[str, list[str]]:
 
     A parameter that is in both is there twice.
     """
-    found = parameters_in(request.query_string)
-    if request.mimetype == FORM:
-        for name, values in parameters_in(request.get_data()).items():
-            found.setdefault(name, []).extend(values)
-    return found
+    body = request.get_data() if request.mimetype == FORM else b""
+    return parameters_in(request.query_string + b"&" + body)
