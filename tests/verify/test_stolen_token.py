@@ -109,39 +109,34 @@ def test_service_that_is_asked_refuses_within_the_told_time(
     assert lifetime(works, clock) <= TOLD[row]
 
 
-def test_verifier_that_is_in_use_refuses_within_the_told_time(
-    service, browser, token, clock
-):
+@pytest.fixture
+def still_accepts(service, browser, token, clock):
+    """Return what asks a verifier that has seen the token; its session has ended."""
     verifier = verifier_of(service, clock)
     assert is_accepted(verifier, token)
     browser.signs_out()
+    return lambda: is_accepted(verifier, token)
 
-    lived = lifetime(lambda: is_accepted(verifier, token), clock)
+
+def test_verifier_that_is_in_use_refuses_within_the_told_time(still_accepts, clock):
+    lived = lifetime(still_accepts, clock)
     row = "verifies offline and reads the feed, while requests come"
     assert 5 < lived <= TOLD[row]
 
 
 def test_verifier_with_requests_far_apart_refuses_within_the_told_time(
-    service, browser, token, clock
+    still_accepts, clock
 ):
-    verifier = verifier_of(service, clock)
-    assert is_accepted(verifier, token)
-    browser.signs_out()
     clock.advance(29)
 
-    lived = 29 + lifetime(lambda: is_accepted(verifier, token), clock)
+    lived = 29 + lifetime(still_accepts, clock)
     assert 29 < lived <= TOLD["the same, while requests are far apart"]
 
 
-def test_verifier_after_a_quiet_time_refuses_the_first_request(
-    service, browser, token, clock
-):
-    verifier = verifier_of(service, clock)
-    assert is_accepted(verifier, token)
-    browser.signs_out()
+def test_verifier_after_a_quiet_time_refuses_the_first_request(still_accepts, clock):
     clock.advance(30)
 
-    lived = lifetime(lambda: is_accepted(verifier, token), clock)
+    lived = lifetime(still_accepts, clock)
     assert lived == TOLD["the same, with the first request after 30 s without one"]
 
 
