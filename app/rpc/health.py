@@ -86,12 +86,13 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
             with self._admit(address_of(context)):
                 told = None
                 while True:
-                    changed = self._changed
+                    # Read before the write, during which all three may change.
+                    changed, is_ending = self._changed, self._is_ending
                     status = self._status(request.service)
                     if status != told:
                         await context.write(HealthCheckResponse(status=status))
                         told = status
-                    if self._is_ending:
+                    if is_ending:
                         raise ShuttingDown
                     await changed.wait()
 

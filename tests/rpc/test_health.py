@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from threading import Event
-from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
 import pytest
-from grpc._cython import cygrpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from app.rpc import health
@@ -18,6 +18,7 @@ from tests.rpc.running import ANSWERS_WITHIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from app.rpc.calls import Context
     from tests.rpc.running import Running
     from tests.service import Service
 
@@ -116,29 +117,58 @@ def test_watch_of_an_unknown_service_is_service_unknown(stub):
     heard.cancel()
 
 
-def wait_until_read(heard: Any) -> None:
-    """Wait until another thread has asked gRPC for the next message of the call."""
-    for _ in range(1_000):
-        if cygrpc.OperationType.receive_message in heard._state.due:
-            return
-        sleep(0.01)
-    raise TimeoutError
-
-
-def test_watch_of_a_stopping_listener_is_not_serving(running: Running, stub):
+def test_watch_of_a_stopping_listener_ends_with_not_serving(running: Running, stub):
     heard = stub.Watch(health_pb2.HealthCheckRequest(), timeout=ANSWERS_WITHIN)
     first = next(heard).status
+    running.stops()
 
-    with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(lambda: next(heard).status)
-        # A client that reads after the end is told of the end alone.
-        wait_until_read(heard)
-        running.stops()
-
-        assert (first, second.result()) == (SERVING, NOT_SERVING)
+    assert (first, next(heard).status) == (SERVING, NOT_SERVING)
     with pytest.raises(grpc.RpcError) as ended:
         next(heard)
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+class WritingCaller:
+    """A caller whose first message is still being written when the listener stops."""
+
+    def __init__(self, stops: Callable[[], None]) -> None:
+        self.stops = stops
+        self.heard: list[int] = []
+
+    async def write(self, message: health_pb2.HealthCheckResponse) -> None:
+        self.heard.append(message.status)
+        self.stops()
+
+    async def abort(self, code: grpc.StatusCode, *_: Any) -> NoReturn:
+        raise grpc.aio.AbortError(code)
+
+    def peer(self) -> str:
+        return "ipv4:203.0.113.7:50123"
+
+    def invocation_metadata(self) -> None: ...
+
+    def set_trailing_metadata(self, _metadata: Any) -> None: ...
+
+
+def test_listener_that_stops_during_a_write_is_not_serving():
+    async def watches() -> list[int]:
+        with ThreadPoolExecutor(1) as threads:
+            state = health.Health(
+                services=(AUTH,),
+                checks={},
+                threads=threads,
+                admit=lambda _address: nullcontext(),
+                platform="",
+            )
+            await state.ask()
+            caller = WritingCaller(state.end)
+            with pytest.raises(grpc.aio.AbortError):
+                await state.Watch(
+                    health_pb2.HealthCheckRequest(), cast("Context", caller)
+                )
+        return caller.heard
+
+    assert asyncio.run(watches()) == [SERVING, NOT_SERVING]
 
 
 def test_an_address_may_hold_so_many_watchers(
