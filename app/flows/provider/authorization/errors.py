@@ -25,6 +25,7 @@ ErrorCode = Literal[
     "consent_required",
     "account_selection_required",
     "interaction_required",
+    "request_not_supported",
 ]
 """RFC 6749 section 4.1.2.1, RFC 8707 section 2, OpenID Connect Core section 3.1.2.6."""
 

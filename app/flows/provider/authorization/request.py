@@ -53,6 +53,7 @@ PROMPTS: Final = frozenset({"none", "login", "consent", "select_account", "creat
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_JWT: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2,4}")
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
@@ -202,8 +203,14 @@ class _Given:
     def require_code(self) -> None:
         """Refuse what this server does not offer, each by its name."""
         for name in REFUSED:
-            if any(self._parameters.get(name, ())):
-                self.refuse("invalid_request", f"{name} is not supported")
+            given = [value for value in self._parameters.get(name, ()) if value]
+            if given:
+                # OpenID Connect has a code for request objects (Core section 3.1.2.6).
+                is_object = name == "request" and _JWT.fullmatch(given[0])
+                code: ErrorCode = (
+                    "request_not_supported" if is_object else "invalid_request"
+                )
+                self.refuse(code, f"{name} is not supported")
         if self.one("response_mode") not in {None, "query"}:
             self.refuse("invalid_request", "response_mode is not query")
         if self.one("resource") is not None:
