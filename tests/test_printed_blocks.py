@@ -214,7 +214,7 @@ NOT_RUN: dict[str, tuple[int, str]] = {
     "docs/permissions.md": (1, SHOWN),
     "docs/permissions.md json": (1, SHOWN),
     "docs/platform.md sh": (1, "starts the laboratory, as the end-to-end tests do"),
-    "docs/provider.md sh": (4, COMMANDS),
+    "docs/provider.md sh": (5, COMMANDS),
     "docs/several-nodes.md yaml": (1, "an inventory, as tests/deploy writes one"),
     "docs/several-nodes.md sh": (1, "the playbook, which tests/deploy runs"),
     "docs/xrpc.md": (2, SHOWN),
