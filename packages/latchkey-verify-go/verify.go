@@ -369,8 +369,11 @@ func (d *document[T]) get(now func() time.Time) (T, bool) {
 	switch {
 	case waits:
 		d.refresh(now, retry)
-	case age >= d.fresh && due:
-		go d.refresh(now, retry)
+	case age >= d.fresh && due && d.loading.TryLock():
+		go func() {
+			defer d.loading.Unlock()
+			d.reload(now, retry)
+		}()
 	}
 	d.state.Lock()
 	defer d.state.Unlock()
@@ -381,11 +384,13 @@ func (d *document[T]) get(now func() time.Time) (T, bool) {
 func (d *document[T]) refresh(now func() time.Time, every time.Duration) {
 	d.loading.Lock()
 	defer d.loading.Unlock()
+	d.reload(now, every)
+}
+
+// reload does what refresh does; the caller holds loading.
+func (d *document[T]) reload(now func() time.Time, every time.Duration) {
 	d.state.Lock()
 	before, due := d.value, now().Sub(d.tried) >= every
-	if due {
-		d.tried = now()
-	}
 	d.state.Unlock()
 	if !due {
 		return
@@ -393,6 +398,7 @@ func (d *document[T]) refresh(now func() time.Time, every time.Duration) {
 	value, err := d.load(before)
 	d.state.Lock()
 	defer d.state.Unlock()
+	d.tried = now() // the end counts: those that waited for a slow attempt make none
 	if err != nil {
 		log.Printf("keeping what was fetched before: %v", err)
 		d.failed = now()

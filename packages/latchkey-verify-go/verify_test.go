@@ -11,7 +11,10 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,6 +170,67 @@ func TestVerifyDoesNotWaitInAnOutageThatIsKnown(t *testing.T) {
 		t.Error(err)
 	}
 	<-s.asked
+}
+
+// slow is a document that is loaded once; later attempts fail after eleven seconds.
+type slow struct {
+	document[string]
+	seconds, tries atomic.Int64
+	begun, gate    chan struct{}
+}
+
+func loadedOnce(stale time.Duration) *slow {
+	s := &slow{begun: make(chan struct{}, 99), gate: make(chan struct{})}
+	s.fresh, s.stale = 10*time.Second, stale
+	s.load = func(before string) (string, error) {
+		if before == "" {
+			return "first", nil
+		}
+		s.tries.Add(1)
+		s.begun <- struct{}{}
+		<-s.gate
+		s.seconds.Add(11)
+		return before, errors.New("no answer in time")
+	}
+	s.get(s.now)
+	return s
+}
+
+func (s *slow) now() time.Time { return time.Unix(1_800_000_000+s.seconds.Load(), 0) }
+
+func TestAttemptThatTakesLongIsTheOnlyOne(t *testing.T) {
+	s := loadedOnce(time.Hour)
+	s.seconds.Add(10)
+	s.get(s.now) // starts the attempt
+	<-s.begun
+	s.seconds.Add(10)
+	before := runtime.NumGoroutine()
+	for range 20 {
+		s.get(s.now)
+	}
+	if started := runtime.NumGoroutine() - before; started > 0 {
+		t.Errorf("%d attempts wait for the first one", started)
+	}
+	close(s.gate)
+}
+
+func TestCallersThatWaitedForALongAttemptMakeNone(t *testing.T) {
+	s := loadedOnce(30 * time.Second)
+	s.seconds.Add(60)
+	var callers sync.WaitGroup
+	for range 5 {
+		callers.Add(1)
+		go func() {
+			defer callers.Done()
+			s.get(s.now)
+		}()
+	}
+	<-s.begun
+	close(s.gate)
+	callers.Wait()
+	if tries := s.tries.Load(); tries != 1 {
+		t.Errorf("%d attempts", tries)
+	}
 }
 
 func TestSessionThatEndsIsRefusedAfterThirtyQuietSeconds(t *testing.T) {

@@ -16,17 +16,22 @@ from latchkey_verify import (
     Verifier,
     VerifyError,
 )
+from latchkey_verify.document import RETRY, Document
 from tests.verify.service import HOUR, FakeService
 
 JWKS = "/.well-known/jwks.json"
 FEED = "/auth/revocations"
 
 
+def refreshing() -> list[threading.Thread]:
+    """Return the threads that refresh in the background; named by their target."""
+    return [one for one in threading.enumerate() if one.name.endswith("(refresh)")]
+
+
 def settle() -> None:
     """Wait for the threads that refresh in the background."""
-    for thread in threading.enumerate():
-        if thread.name.endswith("(refresh)"):  # by its target
-            thread.join(5)
+    for thread in refreshing():
+        thread.join(5)
 
 
 def test_many_tokens_cause_one_fetch_of_each_document(service: FakeService):
@@ -153,6 +158,86 @@ def test_callers_do_not_wait_in_an_outage_that_is_known(service: FakeService):
     assert gate.asked.wait(5)  # in a thread, which still waits
     gate.opened.set()
     settle()
+
+
+class InTurns:
+    """A clock; another thread acts at the moment when it is read for the first time."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.meanwhile: threading.Thread | None = None
+
+    def __call__(self) -> float:
+        other, self.meanwhile = self.meanwhile, None
+        if other is not None:
+            other.start()
+            other.join(5)
+        return self.now
+
+
+@pytest.mark.parametrize("age", [None, 60.0])
+def test_get_returns_what_another_thread_loads_meanwhile(age):
+    clock, loads = InTurns(), iter(["first", "second"])
+    document = Document[str](lambda _: next(loads), fresh=10.0, stale=30.0, clock=clock)
+    if age is not None:
+        document.get()
+        clock.now += age
+    clock.meanwhile = threading.Thread(target=document.refresh)
+
+    assert document.get() == ("first" if age is None else "second")
+
+
+class SlowOutage:
+    """A document that is loaded once; later attempts fail after a long time."""
+
+    def __init__(self) -> None:
+        self.clock, self.tries = InTurns(), 0
+        self.begun, self.opened = threading.Event(), threading.Event()
+
+    def load(self, before: str | None) -> str:
+        if before is None:
+            return "first"
+        self.tries += 1
+        self.begun.set()
+        assert self.opened.wait(5)
+        self.clock.now += RETRY + 1
+        raise OSError("no name server answers")
+
+
+@pytest.fixture
+def outage() -> SlowOutage:
+    return SlowOutage()
+
+
+def test_attempt_that_takes_long_is_the_only_one(outage: SlowOutage):
+    document = Document[str](outage.load, fresh=10.0, stale=1e6, clock=outage.clock)
+    document.get()
+    outage.clock.now += 10
+    document.get()  # starts the attempt
+    assert outage.begun.wait(5)
+    outage.clock.now += RETRY
+    for _ in range(20):
+        document.get()
+    threads = len(refreshing())
+    outage.opened.set()
+    settle()
+
+    assert (threads, outage.tries) == (1, 1)
+
+
+def test_callers_that_waited_for_a_long_attempt_make_none(outage: SlowOutage):
+    document = Document[str](outage.load, fresh=10.0, stale=30.0, clock=outage.clock)
+    document.get()
+    outage.clock.now += 60
+    callers = [threading.Thread(target=document.get) for _ in range(5)]
+    for caller in callers:
+        caller.start()
+    assert outage.begun.wait(5)
+    outage.opened.set()
+    for caller in callers:
+        caller.join(5)
+
+    assert outage.tries == 1
 
 
 @pytest.mark.process

@@ -49,11 +49,12 @@ class Document(Generic[Value]):
         if self._pid != os.getpid():
             # The thread that held the lock and loads stayed in the parent of the fork.
             self._start_over()
-        value, age = self._value, self._age()
+        # The age first: a load that ends in between gives a value newer than its age.
+        age, value = self._age(), self._value
         if age >= self._stale and (value is None or not self._failed_lately()):
             self.refresh()
             return self._value
-        if age >= self._fresh and self._may_try():
+        if age >= self._fresh and self._may_try() and not self._lock.locked():
             threading.Thread(target=self.refresh, daemon=True).start()
         return value
 
@@ -65,7 +66,6 @@ class Document(Generic[Value]):
         with self._lock:
             if not self._may_try(every):
                 return
-            self._tried_at = self._clock()
             try:
                 self._value = self._load(self._value)
             except (OSError, ValueError, RecursionError) as error:
@@ -73,6 +73,9 @@ class Document(Generic[Value]):
                 log.warning("keeping what was fetched before: %s", error)
             else:
                 self._loaded_at = self._clock()
+            finally:
+                # The end counts: those that waited for a slow attempt make none.
+                self._tried_at = self._clock()
 
     def _age(self) -> float:
         return self._clock() - self._loaded_at
