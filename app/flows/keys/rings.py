@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from app.atproto.crypto.keys import ClientKeys, SigningKey
@@ -66,6 +67,9 @@ class KeyRings:
         self._shared = None if secret is None else KeyRing.of_secret(secret)
         self._snapshot: _Snapshot | None = None
         self._tried_at = 0.0
+        self._loads = count(1)
+        self._newest = 0
+        """The number of the snapshot's load; loads are numbered as they begin."""
         self._failing = False
 
     def platform(self) -> KeyRing:
@@ -149,6 +153,7 @@ class KeyRings:
     def _load(self) -> _Snapshot:
         # Set first: while one caller waits for the database, the others do not.
         now = self._tried_at = self._clock()
+        number = next(self._loads)
         platform = [
             stored
             for stored in current(self._keys.list("platform"), now)
@@ -156,6 +161,9 @@ class KeyRings:
         ]
         client = current(self._keys.list("client"), now)
         stored = [*platform, *client]
+        if self._snapshot is not None and number < self._newest:
+            return self._snapshot  # of a load that began later and has ended before
+        self._newest = number
         if self._snapshot is None or self._snapshot.stored != stored:
             rs256 = [one for one in platform if one.alg == ID_TOKEN_ALGORITHM]
             self._snapshot = _Snapshot(

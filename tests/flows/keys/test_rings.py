@@ -216,6 +216,31 @@ def test_key_ring_is_served_while_another_thread_reloads(keys, clock):
     assert answers == [key("first")] * 2
 
 
+def test_slow_load_does_not_bring_a_dropped_key_back(keys, clock):
+    class SlowKeys(FakeKeys):
+        """A database whose answer to the second load arrives after the third load."""
+
+        def list(self, ring):
+            answer = super().list(ring)
+            if self.reads == 4:  # the client ring, for the second load
+                self.stored = [stored("first")]
+                clock.advance(RELOAD_EVERY)
+                assert not rings.platform().has(key("leaked").kid)
+            return answer
+
+    leaked = stored("leaked", status="retired", retired_at=2e9)
+    rings = KeyRings(
+        keys=SlowKeys([stored("first"), leaked]),
+        clock=clock,
+        algorithm="ES256",
+        token_lifetime=TOKEN_LIFETIME,
+    )
+    rings.platform()
+    clock.advance(RELOAD_EVERY)
+
+    assert not rings.platform().has(key("leaked").kid)
+
+
 # --- rotation -------------------------------------------------------------------------
 
 
