@@ -55,14 +55,19 @@ class TimedResolver:
         """Return the addresses of a host.
 
         Raises:
-            ClientBusy: too many lookups are waiting.
+            ClientBusy: too many lookups are waiting, or no thread can be started.
             TimeoutError: no answer in time.
             OSError: what the lookup raised, `socket.gaierror` above all.
         """
         if not self._slots.acquire(blocking=False):
             raise ClientBusy("name lookups")
         answer: Future[Sequence[str]] = Future()
-        Thread(target=self._look_up, args=(host, port, answer), daemon=True).start()
+        looking = Thread(target=self._look_up, args=(host, port, answer), daemon=True)
+        try:
+            looking.start()
+        except RuntimeError as error:  # the system has no thread for us
+            self._slots.release()
+            raise ClientBusy("name lookups") from error
         with waiting():
             return answer.result(timeout)
 

@@ -43,6 +43,7 @@ from tests.fakes.hostile import (
     says,
     sends,
 )
+from tests.fakes.threads import no_new_threads
 
 LAB = NetworkPolicy.lab()
 
@@ -178,6 +179,14 @@ def test_a_lookup_that_ends_makes_room_for_the_next():
 
     for _ in range(20):
         assert wait_for(lookup) == ["127.0.0.1"]
+
+
+def test_lookup_without_a_thread_takes_no_slot():
+    lookup = TimedResolver(lambda *_: ["127.0.0.1"], at_once=1)
+    with no_new_threads(), pytest.raises(ClientBusy):
+        lookup(HOST, 443, timeout=5)
+
+    assert lookup(HOST, 443, timeout=5) == ["127.0.0.1"]
 
 
 def wait_for(lookup):
