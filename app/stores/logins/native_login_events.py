@@ -75,8 +75,8 @@ class SqlNativeLoginEvents(NativeLoginEvents):
     def enter(self, watch: _Watch) -> None:
         """Register a waiter; the context manager of `watch` calls it, and `leave`."""
         with self._lock:
-            self._waiting.setdefault(watch.login_id, []).append(watch)
             self._begin()
+            self._waiting.setdefault(watch.login_id, []).append(watch)
 
     def leave(self, watch: _Watch) -> None:
         """Remove a waiter."""
@@ -93,10 +93,11 @@ class SqlNativeLoginEvents(NativeLoginEvents):
 
     def _begin(self) -> None:
         if self._watcher is None:
-            self._watcher = threading.Thread(
+            watcher = threading.Thread(
                 target=self._run, name="native-login-events", daemon=True
             )
-            self._watcher.start()
+            watcher.start()  # when no thread can be started, the next waiter tries
+            self._watcher = watcher
 
     # --- on the watcher's thread
 

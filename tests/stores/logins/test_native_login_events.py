@@ -22,6 +22,7 @@ from app.stores.logins.native_logins import SqlNativeLogins
 from app.stores.people.sessions import SqlSessions
 from app.stores.sql.database import open_database
 from tests.fakes.clock import NOON
+from tests.fakes.threads import no_new_threads
 from tests.stores.racers import await_all, deny_all, race_each
 from tests.stores.samples import ALICE, native_login, session
 
@@ -112,6 +113,21 @@ def test_a_decision_of_the_same_process_wakes_as_well(logins, events):
         logins.deny("mine", NOON)
 
         assert waiter.is_woken()
+
+
+def test_watcher_that_could_not_start_starts_for_the_next_waiter(events):
+    refused = Waiter()
+    with (
+        no_new_threads(),
+        pytest.raises(RuntimeError),
+        events.watch("mine", refused.wake),
+    ):
+        pass
+    waiter = Waiter()
+    with events.watch("another", waiter.wake):
+        assert waiter.is_woken()
+    assert ends(events)
+    assert not refused.woken.is_set()
 
 
 def test_other_commits_wake_no_waiter(logins, events, elsewhere):
