@@ -124,6 +124,8 @@ class Health(HealthServicer):  # type: ignore[misc] # it has no types
                 return await loop.run_in_executor(self._threads, self._trouble)
         except TimeoutError:
             return f"no answer within {ANSWERS_WITHIN:.0f} seconds"
+        except RuntimeError as error:  # no thread can be started; the next run may have
+            return str(error)
 
     def end(self) -> None:
         """Answer NOT_SERVING from now on, so that load balancers use other nodes."""

@@ -13,6 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from app.rpc import health
+from tests.fakes.threads import no_new_threads
 from tests.rpc.running import ANSWERS_WITHIN
 
 if TYPE_CHECKING:
@@ -169,6 +170,33 @@ def test_listener_that_stops_during_a_write_is_not_serving():
         return caller.heard
 
     assert asyncio.run(watches()) == [SERVING, NOT_SERVING]
+
+
+def test_checks_without_a_thread_fail_and_run_again():
+    async def states() -> list[int]:
+        found = []
+        with ThreadPoolExecutor(1) as threads:
+            state = health.Health(
+                services=(AUTH,),
+                checks={},
+                threads=threads,
+                admit=lambda _address: nullcontext(),
+                platform="",
+            )
+            with no_new_threads():
+                await state.ask()
+                found.append(await answer_of(state))
+            await state.ask()
+            found.append(await answer_of(state))
+        return found
+
+    assert asyncio.run(states()) == [NOT_SERVING, SERVING]
+
+
+async def answer_of(state: health.Health) -> int:
+    request, caller = health_pb2.HealthCheckRequest(), WritingCaller(state.end)
+    status: int = (await state.Check(request, cast("Context", caller))).status
+    return status
 
 
 def test_an_address_may_hold_so_many_watchers(
