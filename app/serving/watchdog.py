@@ -10,6 +10,7 @@ expression, stops this thread too: it is noticed when the lock is free again.
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -61,9 +62,12 @@ def busy_clock(schedstat: Path) -> Callable[[], float]:
     On a crowded machine a request may need seconds without being stuck. The second
     number of `/proc/PID/task/TID/schedstat` is the thread's waiting time in ns.
     """
-    if not schedstat.exists():
+    try:
+        # Open for good: later a worker may have as many files open as it may have.
+        file = os.open(schedstat, os.O_RDONLY)
+    except FileNotFoundError:
         return time.monotonic
-    return lambda: time.monotonic() - int(schedstat.read_bytes().split()[1]) / 1e9
+    return lambda: time.monotonic() - int(os.pread(file, 64, 0).split()[1]) / 1e9
 
 
 class Replacements:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,20 @@ def test_busy_clock_stands_still_while_the_thread_waits_for_a_core(tmp_path: Pat
     schedstat.write_text("5000000000 3600000000000 9\n")
 
     assert clock() < before - 3000
+
+
+def test_busy_clock_runs_when_no_file_can_be_opened(tmp_path: Path):
+    schedstat = tmp_path / "schedstat"
+    schedstat.write_text("5000000000 0 7\n")
+    clock = busy_clock(schedstat)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        now = clock()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert now <= time.monotonic()
 
 
 def test_busy_clock_without_scheduler_statistics_is_the_monotonic_clock(tmp_path: Path):
