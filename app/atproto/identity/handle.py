@@ -50,6 +50,8 @@ MOST_REDIRECTS: Final = 3
 MOST_LOOKUPS: Final = 128
 """Lookups that run at once in the process; more have to queue (requirement 9.6)."""
 
+TOO_LATE: Final = "its lookup took too long"
+
 LONGEST_TXT_HANDLE: Final = 253 - len("_atproto.")
 """A longer handle leaves no room for the prefix in a DNS name (requirement 1.14)."""
 
@@ -87,10 +89,12 @@ class _Race:
             if not lookup.done():
                 if lookup.cancel():  # it was still waiting for a thread of ours
                     return ClientBusy("handle lookups")
-                return HostUnreachable(self.handle, "its lookup took too long")
+                return HostUnreachable(self.handle, TOO_LATE)
             error = lookup.exception()
             if isinstance(error, AtprotoError):
                 return error
+            if lookup.result() is not None:  # it has answered since `winner` gave up
+                return HostUnreachable(self.handle, TOO_LATE)
         return None
 
     def _left(self, most: float = LOOKUP_LIMIT) -> float:

@@ -24,6 +24,7 @@ from app.atproto.errors import (
     UnsafeURL,
 )
 from app.atproto.http.limits import NotWanted, current_is_wanted
+from app.atproto.http.turns import Turns
 from app.atproto.http.types import Deadline, Response
 from app.atproto.http.url_policy import NetworkPolicy
 from app.atproto.identity import handle as handle_module
@@ -193,6 +194,34 @@ def test_handle_with_slow_host_returns_the_did_of_dns(web: Web, dns: Dns) -> Non
 
     assert resolve(web, dns) == A
     assert not web.gate.is_set()
+
+
+class LateTurn(Turns):
+    """A turn that a thread gets back when all its lookups have ended."""
+
+    def __init__(self, handles: HandleResolver, gate: threading.Event) -> None:
+        super().__init__()
+        self._handles, self._gate = handles, gate
+
+    def _take(self) -> None:
+        if getattr(self, "_has_waited", False):
+            self._gate.set()
+            self._handles._lookups.shutdown()
+        self._has_waited = True
+        super()._take()
+
+
+def test_answer_after_the_deadline_is_no_unknown_handle(web: Web, dns: Dns) -> None:
+    """A thread of the asynchronous client waits for its turn before it goes on."""
+    web.gate = threading.Event()
+    web.says(A)
+    handles = resolver(web, dns)
+
+    with (
+        LateTurn(handles, web.gate).taken(),
+        pytest.raises(HostUnreachable, match="too long"),
+    ):
+        handles.resolve(ALICE, deadline=Deadline.after(0.1))
 
 
 def test_https_request_is_given_up_once_dns_has_answered(web: Web, dns: Dns) -> None:
