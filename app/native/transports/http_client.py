@@ -136,11 +136,15 @@ class _Sockets(HTTPAdapter):
         return pool
 
     def shut_down(self) -> None:
-        """End the request: the thread that reads its response meets the end of it."""
+        """End the request: the thread that reads its response meets the end of it.
+
+        The shutdown of a TLS socket would end TLS first: the next read would return the
+        bytes of the network as they are, as the service's answer.
+        """
         self._is_shut_down = True
         for opened in self._open:
-            with suppress(OSError, ValueError, AttributeError):  # it has ended already
-                opened.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError, TypeError):  # it has ended already, or is no socket
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
     @contextmanager
     def shut_down_after(self, seconds: float) -> Iterator[None]:

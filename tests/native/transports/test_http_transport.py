@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import ssl
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from select import select
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
+import requests
 
 from app.native import (
     Clock,
@@ -20,6 +26,7 @@ from app.native import (
     MemoryStore,
     ServerUnreachable,
 )
+from app.native.transports import http_client
 from app.native.transports.http_client import HttpClient
 from app.native.transports.http_transport import pause_after
 from tests.fakes.certificates import Authority
@@ -348,6 +355,44 @@ def test_start_with_unknown_authority_raises_server_unreachable(open_app, tmp_pa
         started = auth.start_login(server.url, "alice.example.com")
         server.decide("completed")
         assert auth.await_login(started.session_id).server_url == server.url
+
+
+@contextmanager
+def answer_in_two_parts(context: ssl.SSLContext) -> Iterator[tuple[str, Event]]:
+    """Serve a head over TLS, and its body when the event is set."""
+    is_wanted = Event()
+
+    def serve() -> None:
+        with context.wrap_socket(listener.accept()[0], server_side=True) as wire:
+            wire.recv(4096)
+            wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n")
+            is_wanted.wait(10)
+            wire.sendall(b'{"status":"pending"}')
+            wire.recv(4096)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        threads.submit(serve)
+        yield f"https://localhost:{listener.getsockname()[1]}", is_wanted
+
+
+def test_answer_that_arrives_as_its_request_ends_is_not_read_without_tls(tmp_path):
+    authority, sockets = Authority(tmp_path), http_client._Sockets()
+    with (
+        answer_in_two_parts(authority.context_for("localhost")) as (url, is_wanted),
+        requests.Session() as session,
+    ):
+        session.mount("https://", sockets)
+        response = session.get(
+            url, stream=True, verify=str(authority.bundle), timeout=10
+        )
+        is_wanted.set()
+        select([response.raw], [], [], 10)
+        sockets.shut_down()
+
+        assert http_client._body(response.raw) == b'{"status":"pending"}'
 
 
 def test_start_with_certificate_for_another_host_raises(open_app, tmp_path):
