@@ -162,7 +162,7 @@ class MemoryCache(Generic[Value]):
             while len(self._entries) > self._max_entries or (
                 self._bytes > self._max_bytes
             ):
-                self._remove(next(iter(self._entries)))
+                self._bytes -= self._entries.popitem(last=False)[1].size
 
     def delete(self, key: str) -> None:
         """Delete a value."""
@@ -188,5 +188,7 @@ class MemoryCache(Generic[Value]):
             if entry is not None and entry.expires_at <= now:
                 self._remove(key)
         if len(self._expiries) > 2 * len(self._entries) + HEAP_SLACK:
-            self._expiries = [(e.expires_at, k) for k, e in self._entries.items()]
+            # As of a plain dictionary: `get` changes the order meanwhile, in a thread.
+            entries = dict.items(self._entries)
+            self._expiries = [(entry.expires_at, key) for key, entry in entries]
             heapify(self._expiries)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from app.atproto.stores.memory import MAX_CACHE_BYTES, MemoryCache
+from app.atproto.stores.memory import HEAP_SLACK, MAX_CACHE_BYTES, MemoryCache
 from tests.fakes.clock import FakeClock
 
 
@@ -61,3 +65,45 @@ def test_full_cache_of_large_documents_keeps_to_its_bytes():
     tracemalloc.stop()
 
     assert used < 1.1 * MAX_CACHE_BYTES
+
+
+@contextmanager
+def at_each_step(act: Callable[[], object]) -> Iterator[None]:
+    """Act at every instruction of the calls in the block, as another thread may."""
+
+    def trace(frame: Any, _event: str, _argument: object) -> Any:
+        frame.f_trace_opcodes = True
+        act()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def test_full_cache_takes_an_entry_while_another_thread_reads():
+    cache: MemoryCache[str] = MemoryCache(FakeClock(), max_entries=2)
+    for key in "ab":
+        cache.put(key, key, lifetime=60)
+
+    with at_each_step(lambda: [cache.get(key) for key in "ab"]):
+        cache.put("c", "c", lifetime=60)
+
+    assert len([key for key in "abc" if cache.get(key)]) == 2
+
+
+def test_list_of_expiries_is_made_anew_while_another_thread_reads():
+    cache: MemoryCache[str] = MemoryCache(FakeClock())
+    for key in "abc":
+        cache.put(key, key, lifetime=60)
+    for _ in range(HEAP_SLACK):
+        cache.put("a", "a", lifetime=60)
+
+    with at_each_step(lambda: [cache.get(key) for key in "bc"]):
+        for _ in range(10):
+            cache.put("a", "a", lifetime=60)
+
+    assert [cache.get(key) for key in "abc"] == ["a", "b", "c"]
