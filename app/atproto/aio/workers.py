@@ -112,6 +112,8 @@ class Workers:
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="atproto-aio-start")
         self._stack = AsyncExitStack()
         self._door: anyio.Lock | None = None
+        self._calls = 0
+        self._is_closing = False
 
     async def open(self) -> None:
         """Open the pool.
@@ -122,6 +124,7 @@ class Workers:
         if self._door is not None:
             raise RuntimeError("an asynchronous client is opened once")
         self._door = anyio.Lock()
+        self._are_over = anyio.Event()
         self._scope = self._stack.enter_context(anyio.CancelScope())
         self._portal = await self._stack.enter_async_context(
             from_thread.BlockingPortal()
@@ -130,6 +133,9 @@ class Workers:
     async def close(self, finish: Callable[[], object]) -> None:
         """Wait for the calls that run, each until its deadline, and for `finish`."""
         self._scope.shield = True
+        self._is_closing = True
+        if self._calls:  # one that is cancelled at its end may need a thread once more
+            await self._are_over.wait()
         await to_thread.run_sync(self._end)
         await to_thread.run_sync(finish)
         await self._stack.aclose()
@@ -151,10 +157,23 @@ class Workers:
             ClientBusy: no thread was free before the deadline.
             RuntimeError: the client is not open.
         """
-        if self._door is None:
+        if self._door is None or self._is_closing:
             raise RuntimeError("open the client first: `async with client:`")
-        call = _Call(work, unclaimed)
-        async with self._door:  # one in each turn of the event loop
+        self._calls += 1
+        try:
+            return await self._outcome(_Call(work, unclaimed), self._door, deadline)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._calls -= 1
+        if self._is_closing and not self._calls:
+            self._are_over.set()
+
+    async def _outcome(
+        self, call: _Call[T], door: anyio.Lock, deadline: Deadline | None
+    ) -> T:
+        async with door:  # one in each turn of the event loop
             self._submit(partial(call.run, partial(self._tell, call.done)))
         try:
             await _begun_or_over(call, deadline)

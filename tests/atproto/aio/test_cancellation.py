@@ -174,6 +174,45 @@ def test_callback_cancelled_at_its_very_end_revokes_its_session(
     assert library.nothing_lives()
 
 
+def test_callback_cancelled_at_its_end_while_the_client_closes_revokes_its_session(
+    library: AsyncLibrary, network: FakeNetwork
+) -> None:
+    """Its value is there, and its task is cancelled before it wakes."""
+    holds = faults.Holds()
+    ended = threading.Event()
+
+    async def end_late(client: AsyncOAuthClient, task: asyncio.Task[Any]) -> None:
+        while not client._workers._scope.shield:  # until the client closes
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.1)  # it waits for the call by now
+        holds.released.set()
+        while not ended.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+
+    async def main() -> None:
+        async with library.opens() as client:
+            url = await library.approves(client, ALICE)
+            network.lay(TOKEN, holds, times=1)
+            tell = client._workers._tell
+
+            def end_then_tell(done: anyio.Event) -> None:
+                ended.set()
+                tell(done)
+
+            client._workers._tell = end_then_tell  # type: ignore[method-assign]
+            task = asyncio.create_task(library.answers(client, url))
+            await anyio.to_thread.run_sync(holds.asked.wait, 30)
+            ending = asyncio.create_task(end_late(client, task))
+        await ending
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+    assert library.nothing_lives()
+
+
 def test_cancelled_call_that_waits_for_a_thread_never_begins(
     library: AsyncLibrary, network: FakeNetwork
 ) -> None:
