@@ -200,6 +200,21 @@ def test_keyboard_reaches_every_control_of_every_page_and_shows_where(opens, odd
         assert stops == [[str(n), True] for n in range(count)], name
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_focus_has_one_colour_on_every_kind_of_control(opens, odd, scheme):
+    page = opens(odd, viewport=DESKTOP, color_scheme=scheme)
+    page.goto(f"{ORIGIN}/account-apps")
+    rings = set()
+    for _ in range(page.evaluate(WALK)):
+        page.keyboard.press("Tab")
+        rings.add(
+            page.evaluate("getComputedStyle(document.activeElement).outlineColor")
+        )
+
+    link = page.locator("main a").first.evaluate("e => getComputedStyle(e).color")
+    assert rings == {link}
+
+
 # --- times ----------------------------------------------------------------------------
 
 
