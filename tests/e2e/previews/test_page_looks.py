@@ -172,6 +172,18 @@ def test_buttons_have_an_edge_in_forced_colours(opens, odd, name):
     assert bare == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_tick_is_seen_in_forced_colours(opens, odd, scheme):
+    page = opens(odd, viewport=DESKTOP, forced_colors="active", color_scheme=scheme)
+    page.goto(f"{ORIGIN}/logout")
+    box = page.get_by_role("checkbox")
+
+    blank = box.screenshot()
+    box.evaluate("e => { e.checked = true }")
+
+    assert box.screenshot() != blank
+
+
 WALK = """() => {
     const all = "a[href], button, input:not([type=hidden]), select, summary";
     const seen = [...document.querySelectorAll(all)].filter((e) => e.checkVisibility());
