@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Playwright
+from playwright.sync_api import Locator, Page, Playwright
 
 from app.web.languages.catalogues import Catalogues
 from tests.pages.chromium import ORIGIN, launch, visitor
@@ -80,6 +80,11 @@ def overhang(page: Page) -> int:
     return pixels
 
 
+def bottom(element: Locator) -> float:
+    box = element.bounding_box()
+    return box["y"] + box["height"]
+
+
 def unfolded(page: Page, name: str) -> Page:
     page.goto(f"{ORIGIN}/{name}")
     for summary in page.locator("summary").all():
@@ -97,6 +102,36 @@ def test_every_page_in_the_longest_language_fits(opens, odd, viewport):
     wide = {name for name in ALL if overhang(unfolded(page, name)) > 0}
 
     assert wide == set()
+
+
+CUT = """() => [...document.querySelectorAll("main *, header *, footer *")]
+    .filter((e) => e.clientWidth && e.type !== "text" && e.checkVisibility())
+    .filter((e) => e.scrollWidth > e.clientWidth + 1)
+    .map((e) => e.outerHTML)"""
+
+
+@pytest.mark.parametrize(
+    "name", ["login-remembered", "signup", "confirm", "consent", "account-apps"]
+)
+def test_text_of_twice_the_size_stays_in_its_frame_on_a_phone(opens, odd, name):
+    page = unfolded(opens(odd, viewport=PHONE), name)
+
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+
+    assert page.evaluate(CUT) == []
+    assert overhang(page) == 0
+
+
+def test_account_of_twice_the_size_is_as_wide_as_the_page(opens, odd):
+    page = opens(odd, viewport=PHONE)
+    page.goto(f"{ORIGIN}/login-remembered")
+    account, forget = page.locator(".accounts li").first.locator("form").all()
+
+    beside = forget.bounding_box()["y"] < bottom(account)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    below = forget.bounding_box()["y"] >= bottom(account)
+
+    assert (beside, below) == (True, True)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
