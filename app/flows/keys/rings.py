@@ -31,8 +31,8 @@ from .life_cycle import (
 log = logging.getLogger(__name__)
 
 REREAD_AFTER: Final = 1.0
-"""Seconds after which an unknown key id makes a process read the rings again. Strangers
-choose key ids, so this bounds what they make us ask the database."""
+"""Seconds after which the unknown key id of a token makes a process read the rings
+again. Strangers choose those ids, so this bounds what they make us ask the database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,12 @@ class KeyRings:
         Raises:
             StorageFailed: the database does not answer, and there is no snapshot.
         """
-        return self._shared or self._reread().platform
+        if self._shared is not None:
+            return self._shared
+        snapshot = self._current()
+        if self._failing or not self._is_due(REREAD_AFTER):
+            return snapshot.platform
+        return self._reload(snapshot).platform
 
     def client(self) -> ClientKeys:
         """Return the client's keys.
@@ -120,20 +125,22 @@ class KeyRings:
         return _require_client(self._current())
 
     def reread_client(self) -> ClientKeys:
-        """Return the client's keys as another node may just have changed them."""
-        return _require_client(self._reread())
+        """Return the client's keys as another node may just have changed them.
+
+        For a key id that is unknown here. Reads every time: such an id is that of a
+        stored login or session, no stranger's.
+
+        Raises:
+            SigningKeyMissing: the ring has no active key.
+            StorageFailed: the database does not answer.
+        """
+        return _require_client(self._load())
 
     def _current(self) -> _Snapshot:
         snapshot = self._snapshot
         if snapshot is None:
             return self._load()
         return self._reload(snapshot) if self._is_due(RELOAD_EVERY) else snapshot
-
-    def _reread(self) -> _Snapshot:
-        snapshot = self._current()
-        if self._failing or not self._is_due(REREAD_AFTER):
-            return snapshot
-        return self._reload(snapshot)
 
     def _is_due(self, interval: float) -> bool:
         # Also after the clock was set back.
@@ -203,7 +210,13 @@ class _RereadClientKeys(ClientKeys):
         self._reread = reread
 
     def get(self, kid: str) -> SigningKey:
-        """Return the key with this kid. Raises `KeyUnavailable` when it is gone."""
+        """Return the key with this kid.
+
+        Raises:
+            KeyUnavailable: it is gone.
+            SigningKeyMissing: the ring has no active key any more.
+            StorageFailed: it is unknown here, and the database does not answer.
+        """
         try:
             return super().get(kid)
         except KeyUnavailable:
