@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-TOO_LARGE: Final = 1 << 45
-"""Bytes of a stack that no system has: each start of a thread raises RuntimeError."""
+TOO_LARGE: Final = 1 << 50
+"""Bytes of a stack beyond all addresses: each start of a thread raises RuntimeError."""
 
 
 @contextmanager
