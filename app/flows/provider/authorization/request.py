@@ -202,15 +202,12 @@ class _Given:
 
     def require_code(self) -> None:
         """Refuse what this server does not offer, each by its name."""
+        if any(map(_JWT.fullmatch, self._parameters.get("request", ()))):
+            # OpenID Connect has a code for request objects (Core section 3.1.2.6).
+            self.refuse("request_not_supported", "request is not supported")
         for name in REFUSED:
-            given = [value for value in self._parameters.get(name, ()) if value]
-            if given:
-                # OpenID Connect has a code for request objects (Core section 3.1.2.6).
-                is_object = name == "request" and _JWT.fullmatch(given[0])
-                code: ErrorCode = (
-                    "request_not_supported" if is_object else "invalid_request"
-                )
-                self.refuse(code, f"{name} is not supported")
+            if any(self._parameters.get(name, ())):
+                self.refuse("invalid_request", f"{name} is not supported")
         if self.one("response_mode") not in {None, "query"}:
             self.refuse("invalid_request", "response_mode is not query")
         if self.one("resource") is not None:
