@@ -148,23 +148,27 @@ def test_cancelled_callback_revokes_the_session_that_it_brings(
     assert library.nothing_lives()
 
 
+def sets_at_the_end_of_a_call(client: AsyncOAuthClient, ended: threading.Event) -> None:
+    """Set the event when a call has its value, before its task is told."""
+    tell = client._workers._tell
+
+    def end_then_tell(done: anyio.Event) -> None:
+        ended.set()
+        tell(done)
+
+    client._workers._tell = end_then_tell  # type: ignore[method-assign]
+
+
 def test_callback_cancelled_at_its_very_end_revokes_its_session(
     library: AsyncLibrary,
 ) -> None:
     """Its value is there, and its task is cancelled before it wakes."""
-
     ended = threading.Event()
 
     async def main() -> None:
         async with library.opens() as client:
             url = await library.approves(client, ALICE)
-            tell = client._workers._tell
-
-            def end_then_tell(done: anyio.Event) -> None:
-                ended.set()
-                tell(done)
-
-            client._workers._tell = end_then_tell  # type: ignore[method-assign]
+            sets_at_the_end_of_a_call(client, ended)
             task = asyncio.create_task(library.answers(client, url))
             while not ended.is_set():
                 await asyncio.sleep(0)
@@ -197,13 +201,7 @@ def test_callback_cancelled_at_its_end_while_the_client_closes_revokes_its_sessi
         async with library.opens() as client:
             url = await library.approves(client, ALICE)
             network.lay(TOKEN, holds, times=1)
-            tell = client._workers._tell
-
-            def end_then_tell(done: anyio.Event) -> None:
-                ended.set()
-                tell(done)
-
-            client._workers._tell = end_then_tell  # type: ignore[method-assign]
+            sets_at_the_end_of_a_call(client, ended)
             task = asyncio.create_task(library.answers(client, url))
             await anyio.to_thread.run_sync(holds.asked.wait, 30)
             ending = asyncio.create_task(end_late(client, task))
