@@ -151,16 +151,20 @@ class WritingCaller:
     def set_trailing_metadata(self, _metadata: Any) -> None: ...
 
 
+def without_checks(threads: ThreadPoolExecutor) -> health.Health:
+    return health.Health(
+        services=(AUTH,),
+        checks={},
+        threads=threads,
+        admit=lambda _address: nullcontext(),
+        platform="",
+    )
+
+
 def test_listener_that_stops_during_a_write_is_not_serving():
     async def watches() -> list[int]:
         with ThreadPoolExecutor(1) as threads:
-            state = health.Health(
-                services=(AUTH,),
-                checks={},
-                threads=threads,
-                admit=lambda _address: nullcontext(),
-                platform="",
-            )
+            state = without_checks(threads)
             await state.ask()
             caller = WritingCaller(state.end)
             with pytest.raises(grpc.aio.AbortError):
@@ -176,13 +180,7 @@ def test_checks_without_a_thread_fail_and_run_again():
     async def states() -> list[int]:
         found = []
         with ThreadPoolExecutor(1) as threads:
-            state = health.Health(
-                services=(AUTH,),
-                checks={},
-                threads=threads,
-                admit=lambda _address: nullcontext(),
-                platform="",
-            )
+            state = without_checks(threads)
             with no_new_threads():
                 await state.ask()
                 found.append(await answer_of(state))
